@@ -61,6 +61,9 @@ _ecache() {
             ecache,key)
                 cmd="ecache__subcmd__key"
                 ;;
+            ecache,limit)
+                cmd="ecache__subcmd__limit"
+                ;;
             ecache,log)
                 cmd="ecache__subcmd__log"
                 ;;
@@ -127,6 +130,15 @@ _ecache() {
             ecache__subcmd__config,unset)
                 cmd="ecache__subcmd__config__subcmd__unset"
                 ;;
+            ecache__subcmd__limit,ls)
+                cmd="ecache__subcmd__limit__subcmd__ls"
+                ;;
+            ecache__subcmd__limit,rm)
+                cmd="ecache__subcmd__limit__subcmd__rm"
+                ;;
+            ecache__subcmd__limit,set)
+                cmd="ecache__subcmd__limit__subcmd__set"
+                ;;
             ecache__subcmd__stores,create)
                 cmd="ecache__subcmd__stores__subcmd__create"
                 ;;
@@ -152,7 +164,7 @@ _ecache() {
 
     case "${cmd}" in
         ecache)
-            opts="-q -v -h -V --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help --version get set edit has run warm key why show ls top stores stats browse watch info rm clear undo log prune touch export import copy diff doctor config completions man help version"
+            opts="-q -v -h -V --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help --version get set edit has run warm key why show ls top stores stats browse watch info rm clear undo log prune touch limit export import copy diff doctor config completions man help version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1521,7 +1533,7 @@ _ecache() {
                     return 0
                     ;;
                 --fail-on)
-                    COMPREPLY=($(compgen -W "any none damaged structure unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes foreign" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "any none damaged structure unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes thrashing foreign" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -2914,8 +2926,8 @@ _ecache() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
-        ecache__subcmd__log)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --since --limit --wide --format --json --null --help"
+        ecache__subcmd__limit)
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help set ls rm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2972,6 +2984,399 @@ _ecache() {
                     fi
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__limit__subcmd__ls)
+            opts="-0 -q -v -h --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "table json jsonl csv tsv" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__limit__subcmd__rm)
+            opts="-q -v -h --undo --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --store)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --dataset)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --operator)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__limit__subcmd__set)
+            opts="-q -v -h --max-size --max-entries --min-free --default-ttl --min-cost --undo-keep --undo-size --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --max-size)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --max-entries)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --min-free)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --default-ttl)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --min-cost)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --undo-keep)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --undo-size)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --dataset)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --user)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --operator)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --prompt)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        ecache__subcmd__log)
+            opts="-q -v -L -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --store --since --limit --wide --format --json --null --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --db)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --db-file)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --collection)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --time)
+                    COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --store)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --since)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -2980,6 +3385,13 @@ _ecache() {
                     return 0
                     ;;
                 --limit)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                -L)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -3059,7 +3471,7 @@ _ecache() {
                     return 0
                     ;;
                 --sort)
-                    COMPREPLY=($(compgen -W "key created updated expires used size hits cost saved waste" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "key created updated expires used size hits cost saved waste worth" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -3299,7 +3711,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --orphaned --live-datasets --jobs --retired --shred --vacuum --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --order --keep-cost-above --keep-last --per --orphaned --live-datasets --jobs --retired --shred --vacuum --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3372,6 +3784,34 @@ _ecache() {
                     ;;
                 --max-entries)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --order)
+                    COMPREPLY=($(compgen -W "worth use age size" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --keep-cost-above)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --keep-last)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --per)
+                    COMPREPLY=($(compgen -W "store dataset user operator function" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -3756,7 +4196,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__run)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --store --version --ttl --failure-ttl --no-failures --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --store --version --ttl --failure-ttl --no-failures --min-cost --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3835,6 +4275,13 @@ _ecache() {
                     return 0
                     ;;
                 --failure-ttl)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --min-cost)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -4104,7 +4551,7 @@ _ecache() {
                     return 0
                     ;;
                 --type)
-                    COMPREPLY=($(compgen -W "text json bytes" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "json text bytes" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -4182,7 +4629,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__show)
-            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
+            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --all --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4799,7 +5246,7 @@ _ecache() {
                     return 0
                     ;;
                 --policy)
-                    COMPREPLY=($(compgen -W "evict persist" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "persist evict" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -5055,7 +5502,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rename)
-            opts="-n -q -v -h --merge --to-dataset --to-no-dataset --to-collection --dry-run --dataset --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-n -q -v -h --merge --to-dataset --to-no-dataset --to-collection --no-undo --dry-run --dataset --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5234,7 +5681,7 @@ _ecache() {
                     return 0
                     ;;
                 --policy)
-                    COMPREPLY=($(compgen -W "evict persist" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "persist evict" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -5961,7 +6408,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__warm)
-            opts="-q -v -0 -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --no-record-args --max-output --wait-timeout --format --json --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -0 -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --min-cost --no-record-args --max-output --wait-timeout --format --json --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6098,6 +6545,13 @@ _ecache() {
                     return 0
                     ;;
                 --failure-ttl)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --min-cost)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -6694,8 +7148,9 @@ else
     complete -F _ecache -o bashdefault -o default ecache
 fi
 
-# Offers the names that only the store knows, where one of them is expected. Takes the text that Readline
-# replaces, which may be less than a word: it begins after a colon, say, or after the quote that is open.
+# Completes what only the store knows, programs after `--`, and files where a file is meant. Takes the text
+# that Readline replaces, which may be less than a word: it begins after a colon, say, or after the quote
+# that is open.
 _ecache_names() {
     # The words that blanks separate. COMP_WORDS is cut at each character of COMP_WORDBREAKS, too.
     local line="${COMP_LINE:0:COMP_POINT}" words=("") part rest
@@ -6707,16 +7162,40 @@ _ecache_names() {
         line="${rest:${#part}}"
     done
 
-    local typed="${words[${#words[@]}-1]}" before="${words[${#words[@]}-2]}" option="" of
+    local count="${#words[@]}" verb="" dashes=0 word
+    for word in "${words[@]:1:count-2}"; do
+        [[ "${word}" != -- ]] || dashes=1
+        [[ -n "${verb}" || "${word}" == -* || "${word}" == */* ]] || verb="${word}"
+    done
+    local typed="${words[count-1]}" before="${words[count-2]}" option="" of="" store=()
+    if [[ "${before}" == -- ]]; then
+        mapfile -t COMPREPLY < <(compgen -c -- "${typed}" | sort -u)
+        return 0
+    elif ((dashes)); then
+        return 0
+    fi
     if [[ "${typed}" == --*=* ]]; then
         before="${typed%%=*}"
         option="${before}="
     fi
     case "${before}" in
         --collection | --store | --dataset | --user | --operator | --prompt) of="${before#--}" ;;
+        --key) of="key" ;;
+        --fields) of="field" ;;
+        --file | --modtime | --db | --db-file | --jwt-file | --value-file | --input | --output | -o | \
+            --keys-from | --entries-from | --live-datasets | --status-file) return 0 ;;
+        import | copy | man) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
         get | set | has | show | rm | why | ls | stats | clear | prune | touch | export | watch | doctor) of="store" ;;
-        *) return ;;
+        *)
+            case "${verb}:${words[count-3]}" in
+                get:get | set:set | has:has | show:show | rm:rm | why:why | touch:touch)
+                    of="key" store=("${before}") ;;
+                import:* | copy:*) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
+                *) return 1 ;;
+            esac
+            ;;
     esac
+    [[ -n "${option}" || "${typed}" != -* ]] || return 1
 
     local db=() quote="" name match
     if [[ " ${words[*]}" =~ " --db"[=\ ]([^\ ]+) ]]; then
@@ -6735,13 +7214,27 @@ _ecache_names() {
             match="${option}${quote}${name}"
         fi
         [[ "${match}" != "${typed}"* ]] || COMPREPLY+=("${match#"${typed%"$1"}"}")
-    done < <(command ecache "${db[@]}" names "${of}" 2>/dev/null)
+    done < <(command ecache "${db[@]}" names "${of}" "${store[@]}" 2>/dev/null)
+    # Nothing else is meant here, not even a file.
+    compopt +o default +o bashdefault 2>/dev/null
+    return 0
 }
 
 _ecache_with_names() {
     COMPREPLY=()
-    _ecache_names "$2"
-    [[ "${#COMPREPLY[@]}" -gt 0 ]] || _ecache "$@"
+    _ecache_names "$2" && return
+    _ecache "$@"
+    # Options are offered where one is begun, and placeholders such as <FILE> never.
+    local kept=() reply
+    for reply in "${COMPREPLY[@]}"; do
+        case "${reply}" in
+            \<* | \[*) ;;
+            -*) [[ "$2" != -* ]] || kept+=("${reply}") ;;
+            *) kept+=("${reply}") ;;
+        esac
+    done
+    COMPREPLY=("${kept[@]}")
+    compopt +o default +o bashdefault 2>/dev/null
 }
 
 complete -F _ecache_with_names -o nosort -o bashdefault -o default ecache 2>/dev/null ||

@@ -24,13 +24,13 @@ function __fish_ecache_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_needs_command" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_needs_command" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r
-complete -c ecache -n "__fish_ecache_needs_command" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_needs_command" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_needs_command" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_needs_command" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -39,7 +39,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -l no-config -d 'Read no set
 complete -c ecache -n "__fish_ecache_needs_command" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_needs_command" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_needs_command" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_needs_command" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_needs_command" -s V -l version -d 'Print version'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "get" -d 'Print the value of an entry'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "set" -d 'Set the value of an entry'
@@ -63,6 +63,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "undo" -d 'Take back a
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "log" -d 'List what was done to the store'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "prune" -d 'Remove expired, old, unused or excess entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "touch" -d 'Change the lifetime or the policy of entries'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "limit" -d 'Bound the size or the number of entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write entries as JSON lines, for `ecache import`'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entries from one store, database or file to another'
@@ -73,13 +74,13 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Prin
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "help" -d 'Print the help of a command, or of all'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "version" -d 'Print the version'
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -102,13 +103,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -116,9 +117,9 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -l value-file -d 'Rea
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand set" -l type -d 'Store the value as this type' -r -f -a "text\t'UTF-8 text, a string to FiftyOne'
-json\t'JSON as Python reads it, kept as it is typed'
-bytes\t'Bytes'"
+complete -c ecache -n "__fish_ecache_using_subcommand set" -l type -d 'Store the value as this type' -r -f -a "json\t'JSON text, as Python\'s `json` accepts it'
+text\t'UTF-8 text; a string to FiftyOne'
+bytes\t'Bytes; Python\'s `bytes` to FiftyOne'"
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l ttl -d 'Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that the entry has [default: none, or with --if-value keep]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l policy -d 'Say whether the cache may drop the entry [default: keep; evict for a new entry, or with a lifetime]' -r -f -a "evict\t'The cache may drop it by itself'
 persist\t'It stays until it is removed by name'
@@ -136,13 +137,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand set" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l if-absent -d 'Set nothing, and exit with 1, if there is a fresh entry'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand edit" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand edit" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand edit" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -160,13 +161,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand edit" -l durable -d 'Have 
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -181,11 +182,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l jwt-file -d 'The f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
@@ -196,41 +197,42 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program\'s name]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l store -d 'Keep it in this store [default: the program]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l version -d 'Keep it apart from other versions: in the store NAME#vN' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Do not keep a result that is larger than this [default: 100MiB]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l ttl -d '90s, 10m, 1d12h, boot, session or none' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l failure-ttl -d 'Keep failures this long' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l min-cost -d 'Keep nothing that took less time, as in 50ms' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-output -d 'Keep nothing larger [default: 100MiB]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l max-age -d 'Run it again if its result is older than this' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Print a result whose time is over no longer ago than this, and run it again in the background' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache -d 'Say how the cache is used [default: on, or as $ECACHE says]' -r -f -a "on\t'Print what is there, run what is not'
-off\t'Run it always, as if there were no cache'
-readonly\t'Print what is there, keep nothing new'
-refresh\t'Run it always, and keep the result'"
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale -d 'Serve expired results this long, and refresh behind' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache -d 'Say how the cache is used [default: on, or as $ECACHE says]' -r -f -a "on\t'Print a stored result, or run the command'
+off\t'Always run it, as if there were no cache'
+readonly\t'Print a stored result; keep nothing new'
+refresh\t'Always run it, and keep the result'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l wait-timeout -d 'Wait this long for another process that runs the same and prints nothing, then run it without the cache [default: 10m]' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l on-busy -d 'Say what is done while another process runs the same [default: wait]' -r -f -a "wait\t'Print what it prints, as it comes'
-run\t'Run it too, and keep nothing'
-stale\t'Print an old result, if there is one, else wait'
-fail\t'Exit with 125'"
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to this file, as a line of JSON; - is standard output, after the command\'s' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor: outcome, key and times, and hit, fwd, collapsed, stored and ttl as in the header Cache-Status (RFC 9211)' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l on-busy -d 'While another runs it: wait, run, stale or fail' -r -f -a "wait\t'Follow it, and print its output as it comes'
+run\t'Run the command too, and keep nothing'
+stale\t'Replay a stale result of any age, or else wait'
+fail\t'Fail at once: exit code 125'"
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write what came of it to a file, as JSON' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write it to this open file descriptor' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l input -d 'Keep the result as that of a command with this standard input' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refuse bkt\'s folder, which is none for a store' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
@@ -244,47 +246,48 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-config -d 'Read
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Do not keep failures, and print none that was kept'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-failures -d 'Keep no failures, and print none that was kept'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale-if-error -d 'Print an old result instead, if there is one, where the command fails'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stale-if-error -d 'Serve an old result where the command fails'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l refresh -d 'Run it again, and keep the new result'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l warm -d 'Run it again in the background, keep the new result, and print nothing, as bkt does'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run nothing: print what is there, or exit with 1'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache, instead of running the command without it'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run nothing: print the result, or exit with 1'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any trouble with the cache'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run in the background, for a process that did not want to wait'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l merged -d 'Print to one place there: both streams of the process that did not want to wait are one'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l input -d 'Read the items from this file [default: standard input]' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l order -d 'With --refresh and no command: begin with these' -r -f -a "expiry\t'What expires first'
-cost\t'What takes longest'
-hits\t'What was hit most often'"
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l order -d 'With --refresh and no command: begin with these' -r -f -a "expiry\t'Those that expire first'
+cost\t'Those that take longest'
+hits\t'Those that were hit most often'"
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s j -l jobs -d 'Run this many at a time [default: the number of processors]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l rate -d 'Start no more than this many in a time, as in 5/s or 100/m' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-time -d 'Start nothing after this long; what runs then is finished' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l version -d 'Keep results apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d 'Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the terminal\'s `session`; `none` for ever' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Do not keep a result that is larger than this [default: 100MiB]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l ttl -d '90s, 10m, 1d12h, boot, session or none' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l failure-ttl -d 'Keep failures this long' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l min-cost -d 'Keep nothing that took less time, as in 50ms' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l max-output -d 'Keep nothing larger [default: 100MiB]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l wait-timeout -d 'Wait for another process that runs the same for this long [default: 10m]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l format -d 'Print what came of each item in this format' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l store -d 'Entries of this store' -r -f
@@ -317,13 +320,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -s q -l quiet -d 'Sa
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s 0 -l null -d 'Items end with a NUL byte instead of a line'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l jsonl -d 'Items are lines of JSON: {name} is a field of an object, {} the whole item'
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l refresh -d 'Run also what is fresh; without a command: run again what a filter selects of what is recorded'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l refresh -d 'Run fresh commands, too; without a command: run again the recorded ones that a filter selects'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l all -d 'With --refresh and no command: run again all that is recorded, where there is no filter'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s n -l dry-run -d 'Run nothing: list what would be, and say how long that takes by recorded costs'
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-failures -d 'Do not keep failures, and print none that was kept'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-failures -d 'Keep no failures, and print none that was kept'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-record-args -d 'Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of them'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l json -d 'Print JSON, as --format json does'
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
@@ -333,13 +336,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l no-expiry -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -352,11 +355,11 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
@@ -375,13 +378,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l json -d 'Print JSO
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -391,15 +394,15 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l args -d 'Name the 
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l failure-ttl -d 'Keep a failure for this long, instead of as long as a success, and print no older one' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l failure-ttl -d 'Keep failures this long' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l format -d 'Print in this format' -r -f -a "text\t'Sentences, for people'
 json\t'One JSON object'"
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l dataset -d 'The dataset\'s id, or in FiftyOne\'s database its name' -r -f
@@ -413,17 +416,17 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l durable -d 'Have e
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l cwd -d 'Tell runs in different folders apart'
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-failures -d 'Do not keep failures, and print none that was kept'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l no-failures -d 'Keep no failures, and print none that was kept'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l json -d 'Print JSON, as --format json does'
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand why" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -443,11 +446,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l jwt-file -d 'The 
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
@@ -456,31 +459,33 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l no-config -d 'Rea
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l all -d 'Print all of a value, of which a terminal gets two screens otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand show" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l sort -d 'Order by this field' -r -f -a "key\t''
-created\t''
-updated\t''
-expires\t''
-used\t''
-size\t''
-hits\t''
-cost\t''
-saved\t''
-waste\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l sort -d 'Order by this field' -r -f -a "key\t'By key'
+created\t'By creation'
+updated\t'By last write'
+expires\t'By expiry, those without last'
+used\t'By last use'
+size\t'By size'
+hits\t'By recorded hits'
+cost\t'By recorded cost, those without first'
+saved\t'By the time that recorded hits saved'
+waste\t'By size times the time since the last use'
+worth\t'By the time that keeping it is expected to save for its size'"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s L -l limit -d 'Print no more than this many entries; 0 for all [default: 100 on a terminal, else all]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s n -d 'Dry run, which a list is not' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l value-contains -d 'List only entries whose value contains this text. Values are read for it; of a command, what it printed' -r -f
@@ -522,7 +527,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -s r -l reverse -d 'Re
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l wide -d 'Show all columns of a table, and cut nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l expired -d 'Entries that are expired'
@@ -531,13 +536,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l no-expiry -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand top" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand top" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand top" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -582,7 +587,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand top" -s q -l quiet -d 'Say
 complete -c ecache -n "__fish_ecache_using_subcommand top" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand top" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
-complete -c ecache -n "__fish_ecache_using_subcommand top" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l expired -d 'Entries that are expired'
@@ -591,13 +596,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand top" -l no-expiry -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand top" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -678,13 +683,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l policy -d 'Entries of this policy' -r -f -a "evict\t'Entries that the cache may drop by itself'
 persist\t'Entries that are kept until they are removed by name'
 any\t'Both'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -709,13 +714,13 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -729,15 +734,15 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l metadata -d 'The metadata, a JSON object [default: null]' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "evict\t'Clearing the whole store removes it'
-persist\t'It stays until it is removed by name'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "persist\t'Kept until it is removed by name, or cleared with this policy named'
+evict\t'May be cleared and pruned; whatever has a TTL is of this policy'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -749,15 +754,15 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l metadata -d 'The new metadata, a JSON object, or null' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "evict\t'Clearing the whole store removes it'
-persist\t'It stays until it is removed by name'"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "persist\t'Kept until it is removed by name, or cleared with this policy named'
+evict\t'May be cleared and pruned; whatever has a TTL is of this policy'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -768,13 +773,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -788,18 +793,19 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-dataset -d 'Link the store to this dataset instead' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-collection -d 'Move the store to this collection' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l merge -d 'Move the entries to the store NEW if there is one, unless both have an entry of one key; the metadata of NEW stays'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-no-dataset -d 'Link the store to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l no-undo -d 'Keep nothing for undo, so that `ecache undo` cannot take the renaming back'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s n -l dry-run -d 'Say what would be renamed, and rename nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l no-config -d 'Read no settings from config.toml'
@@ -807,13 +813,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -861,7 +867,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -s q -l quiet -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l expired -d 'Entries that are expired'
@@ -870,13 +876,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand browse" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand browse" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand browse" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -908,7 +914,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand browse" -l no-config -d 'R
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand browse" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l expired -d 'Entries that are expired'
@@ -917,13 +923,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand browse" -l no-expiry -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -960,7 +966,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -s q -l quiet -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l json -d 'Print one JSON object a line, as --format jsonl does'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l reveal -d 'Show what looks like a secret in what was recorded, which is *** otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l reveal -d 'Show suspected secrets in recorded calls, which are *** otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l glob -d 'Take names, keys and arguments for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l expired -d 'Entries that are expired'
@@ -969,13 +975,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand info" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand info" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand info" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -992,13 +998,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand info" -s v -l verbose -d '
 complete -c ecache -n "__fish_ecache_using_subcommand info" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
 complete -c ecache -n "__fish_ecache_using_subcommand info" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1007,11 +1013,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l entries-from -d 'Re
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
@@ -1035,13 +1041,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Sa
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l no-undo -d 'Remove them for good, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1088,13 +1094,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand undo" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand undo" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand undo" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1105,18 +1111,19 @@ complete -c ecache -n "__fish_ecache_using_subcommand undo" -s q -l quiet -d 'Sa
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s n -l dry-run -d 'Say what would be undone, and undo nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand log" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand log" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand log" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l since -d 'Only operations since a time, or a duration ago' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand log" -l limit -d 'Print at most this many' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand log" -s L -l limit -d 'Print at most this many' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -1127,23 +1134,34 @@ complete -c ecache -n "__fish_ecache_using_subcommand log" -l no-config -d 'Read
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand log" -l wide -d 'Show who did it, on which host and to which entries, and cut nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand log" -l wide -d 'Show who did it, on which host and to which entries, and cut nothing; -v shows it on lines of its own'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-stale -d 'Leave what expired no longer ago than this, which `run --stale` may yet print' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-size -d 'Remove the least recently used until all values fit in this size' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-entries -d 'Remove the least recently used until there are only this many' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-size -d 'Remove entries until all values fit in this size, those of least worth first' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l max-entries -d 'Remove entries until there are only this many, those of least worth first' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l order -d 'Let --max-size and --max-entries remove in this order [default: worth]' -r -f -a "worth\t'Those that save the least time for their size first'
+use\t'The least recently used first'
+age\t'Those that were written longest ago first'
+size\t'The largest first'"
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-cost-above -d 'Keep results that took longer than this to compute, until they expire' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l keep-last -d 'Keep this many entries, the last written ones that have not expired; without another limit, remove all others' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l per -d 'Keep that many of each store, dataset, user, operator or function' -r -f -a "store\t'The store\'s name'
+dataset\t'The dataset'
+user\t'The user'
+operator\t'The operator'
+function\t'The function or program'"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
 json\t'One object on standard output'"
@@ -1177,8 +1195,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -s q -l quiet -d 'S
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Remove entries whose dataset was deleted, and the metadata of such stores'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l retired -d 'Delete what is kept for `ecache undo` now, whatever its age'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l shred -d 'Overwrite it, too, so that no byte of it is left in the store\'s files'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l retired -d 'Delete the entries kept for `ecache undo` now, whatever their age'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l shred -d 'Overwrite them, too, so that no byte of them is left in the store\'s files'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
@@ -1191,13 +1209,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l never-used -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l expired -d 'Remove entries that are expired'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1208,11 +1226,11 @@ persist\t'It stays until it is removed by name'
 keep\t'The policy that it has'"
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
 json\t'One object on standard output'"
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l env -d 'Tell runs with different values of this variable apart; may be repeated' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l file -d 'Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l stdin -d 'Say what standard input means; by default runs are told apart by what the command reads of it' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
 hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
 ignore\t'Leave it to the command, and do not tell runs apart by it'
 none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
@@ -1257,13 +1275,111 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l no-expiry -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -f -a "set" -d 'Set a limit, or change its bounds'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -f -a "ls" -d 'List the limits, and how much of each is used'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and not __fish_seen_subcommand_from set ls rm" -f -a "rm" -d 'Remove a limit, and no entry'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l max-size -d 'Evict entries beyond this size, overhead included, as in 500MB or 2GiB' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l max-entries -d 'Evict entries beyond this number' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l min-free -d 'While less of the disk is free than this share, as in 10%, let each write remove twice what it adds' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l default-ttl -d 'Give this lifetime to new entries of policy evict that name none' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l min-cost -d 'Keep no result of `run` or a function that took less time than this, as in 50ms' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l undo-keep -d 'Keep removed entries for undo this long [default: 1d]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l undo-size -d 'Let removed entries that are kept for undo take this much, besides the latest removal' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l dataset -d 'Entries linked to this dataset: its id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l glob -d 'Take names for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l each -d 'One limit for each name that matches, instead of one for all of them'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
+json\t'One JSON array of objects'
+jsonl\t'One JSON object a line'
+csv\t'Comma-separated values as in RFC 4180, with a header'
+tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l json -d 'Print JSON, as --format json does'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l store -d 'Entries of this store' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l dataset -d 'Entries linked to this dataset: its id' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l user -d 'Entries made for this user' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l operator -d 'Entries made by this operator' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l prompt -d 'Entries made in this operator prompt' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
+local\t''
+utc\t''
+iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l undo -d 'Remove the settings of --undo-keep and --undo-size instead of a limit'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l no-dataset -d 'Entries linked to no dataset'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l glob -d 'Take names for patterns: * ? [a-z]'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l each -d 'One limit for each name that matches, instead of one for all of them'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l all-collections -d 'Work in all collections, where there is a filter'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l no-config -d 'Read no settings from config.toml'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -s q -l quiet -d 'Say nothing on success'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1304,20 +1420,20 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l no-expiry -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand export" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
-keep\t'Keep it'
-newer\t'Keep the one that was written later'
-fail\t'Stop there'"
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'The imported one replaces it'
+keep\t'The existing one stays'
+newer\t'The one that was written later stays'
+fail\t'The import fails'"
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l batch -d 'Import this many entries at a time, instead of all or nothing' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
 json\t'One object on standard output'"
@@ -1360,21 +1476,21 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l no-expiry -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand import" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'Replace it'
-keep\t'Keep it'
-newer\t'Keep the one that was written later'
-fail\t'Stop there'"
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Do this with an entry that is there already' -r -f -a "replace\t'The imported one replaces it'
+keep\t'The existing one stays'
+newer\t'The one that was written later stays'
+fail\t'The import fails'"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
 json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l store -d 'Entries of this store' -r -f
@@ -1416,13 +1532,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l no-expiry -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand diff" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand diff" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand diff" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1469,13 +1585,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand diff" -l no-expiry -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1494,6 +1610,7 @@ old-versions\t''
 near-limit\t''
 persist-expiry\t''
 missing-indexes\t''
+thrashing\t''
 foreign\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fix -d 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged' -r -f -a "all\t''
 damaged\t''
@@ -1546,13 +1663,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l no-expiry -d 'E
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l never-used -d 'Entries without a hit'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-empty -d 'Exit with 1 if there is no such entry'
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and not __fish_seen_subcommand_from ls get set unset path" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1579,13 +1696,13 @@ json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1597,13 +1714,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1612,14 +1729,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from get" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1628,14 +1745,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1644,14 +1761,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from unset" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1660,14 +1777,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand config; and __fish_seen_subcommand_from path" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand completions" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand completions" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand completions" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1677,13 +1794,13 @@ complete -c ecache -n "__fish_ecache_using_subcommand completions" -l durable -d
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand man" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand man" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand man" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1692,14 +1809,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand man" -l no-config -d 'Read
 complete -c ecache -n "__fish_ecache_using_subcommand man" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand man" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand man" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand help" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand man" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand help" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand help" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand help" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand help" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand help" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1708,14 +1825,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand help" -l no-config -d 'Rea
 complete -c ecache -n "__fish_ecache_using_subcommand help" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand help" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand help" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand help" -s h -l help -d 'Print help'
-complete -c ecache -n "__fish_ecache_using_subcommand version" -l db -d 'Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne\'s own: fiftyone (a file of that name is ./fiftyone)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand help" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand version" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand version" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand version" -l color -d 'Print colours' -r -f -a "auto\t''
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l color -d 'Print colours [default: auto]' -r -f -a "auto\t''
 always\t''
 never\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand version" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339' -r -f -a "relative\t''
+complete -c ecache -n "__fish_ecache_using_subcommand version" -l time -d 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]' -r -f -a "relative\t''
 local\t''
 utc\t''
 iso\t''"
@@ -1724,14 +1841,14 @@ complete -c ecache -n "__fish_ecache_using_subcommand version" -l no-config -d '
 complete -c ecache -n "__fish_ecache_using_subcommand version" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand version" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand version" -s v -l verbose -d 'Say more on standard error'
-complete -c ecache -n "__fish_ecache_using_subcommand version" -s h -l help -d 'Print help'
+complete -c ecache -n "__fish_ecache_using_subcommand version" -s h -l help -d 'Print help (see more with \'--help\')'
 
-# Prints the names that only the store knows.
+# Prints the names that only the store knows, with descriptions.
 function __fish_ecache_names -a of
     set -l line (commandline -opc | string join ' ')
     set -l db (string match -rg -- ' --db[= ](\S+)' $line | string replace -r '^~/' "$HOME/")
     set -q db[1]; and set -p db --db
-    command ecache $db names $of 2>/dev/null
+    command ecache $db names --described $of $argv[2..] 2>/dev/null
 end
 
 # Whether one of these words is before the cursor, or an option whose value follows it after `=`.
@@ -1740,7 +1857,22 @@ function __fish_ecache_follows
     or contains -- (string replace -r '=.*' '' -- (commandline -ct)) $argv
 end
 
+# Whether the word before the last is one of these: the last one is a store, and a key follows.
+function __fish_ecache_follows_store
+    set -l words (commandline -opc)
+    test (count $words) -ge 3; and contains -- $words[-2] $argv; and not string match -q -- '-*' $words[-1]
+end
+
+# Prints the keys of the store before the cursor.
+function __fish_ecache_keys
+    __fish_ecache_names key (commandline -opc)[-1]
+end
+
 for of in collection store dataset user operator prompt
     complete -c ecache -n "__fish_ecache_follows --$of" -l $of -x -a "(__fish_ecache_names $of)"
 end
+complete -c ecache -n "__fish_ecache_follows --fields" -l fields -x -a "(__fish_ecache_names field)"
 complete -c ecache -n "__fish_ecache_follows get set has show rm why ls stats clear prune touch export watch doctor" -f -a "(__fish_ecache_names store)"
+complete -c ecache -n "__fish_ecache_follows_store get set has show rm why touch" -f -k -a "(__fish_ecache_keys)"
+complete -c ecache -n "__fish_ecache_follows import copy" -F
+complete -c ecache -n "__fish_ecache_follows --" -f -a "(__fish_complete_command)"

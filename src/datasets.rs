@@ -6,6 +6,7 @@ use std::sync::Arc;
 use anyhow::Result;
 use ecache_core::backend::Dataset;
 use ecache_core::glob::Glob;
+use ecache_core::typed_name;
 
 use crate::error::usage_tip;
 
@@ -36,6 +37,11 @@ impl Datasets {
     /// Reports whether names are known.
     pub(crate) fn are_known(&self) -> bool {
         self.known.is_some()
+    }
+
+    /// Reports whether some dataset has a name.
+    pub(crate) fn have_names(&self) -> bool {
+        self.are_known() || !self.named.is_empty()
     }
 
     /// Returns the name of a dataset that exists.
@@ -81,4 +87,13 @@ impl Datasets {
 pub(crate) fn is_id(text: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == ID_LENGTH && text.bytes().all(is_digit)
+}
+
+/// Returns the id of a dataset that was named by its id or its name.
+pub(crate) fn dataset_id(named: &str, datasets: &dyn Fn() -> Result<Datasets>) -> Result<Arc<str>> {
+    // One of another type has no name.
+    if is_id(named) || named.starts_with(typed_name::PREFIX) {
+        return Ok(named.into());
+    }
+    datasets()?.id(named)
 }

@@ -50,8 +50,8 @@ impl fmt::Display for Usage {
 
 impl std::error::Error for Usage {}
 
-/// An error of the environment or the system, not of what was typed. It prevents caching, and `run`
-/// runs the command without the cache.
+/// An error of the environment or the system, not of the command line. It prevents caching; `run`
+/// then runs the command without the cache.
 #[derive(Debug)]
 pub(crate) struct Hindered(anyhow::Error);
 
@@ -93,7 +93,7 @@ impl fmt::Display for NotRun {
 
 impl std::error::Error for NotRun {}
 
-/// How a command ended.
+/// The end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     /// Done, yes, a hit
@@ -232,7 +232,17 @@ fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
             Exit::Refused,
             Some("check its owner and mode, or name another file with --db"),
         ),
-        Error::NotUndoable(_) => (Exit::No, None),
+        Error::NotUndoable(_) => (Exit::No, Some("ecache log lists what can be undone")),
+        Error::OverLimit { .. } => (
+            Exit::Refused,
+            Some(
+                "raise it with ecache limit set, or remove entries; ecache limit ls shows what is used",
+            ),
+        ),
+        Error::NoLimits => (
+            Exit::Refused,
+            Some("remove what is too much with ecache prune --max-size"),
+        ),
         Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
         Error::Full { .. } => (
             Exit::Failed,
@@ -273,7 +283,7 @@ fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             (Exit::Usage, Some("say what it is with --type"))
         }
-        Error::Name { .. } => (Exit::Usage, None),
+        Error::Name(_) => (Exit::Usage, None),
         Error::Location { scheme } if scheme == "mongodb+srv" => (
             Exit::Usage,
             Some(

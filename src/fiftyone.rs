@@ -17,7 +17,7 @@ use crate::error::{usage, usage_tip};
 /// Name of FiftyOne's database in `--db`.
 pub(crate) const NAME: &str = "fiftyone";
 
-/// Where FiftyOne keeps its files, in the home folder.
+/// The folder of FiftyOne's files, in the home folder.
 #[cfg(feature = "mongodb")]
 const FOLDER: &str = ".fiftyone";
 

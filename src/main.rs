@@ -7,12 +7,18 @@ mod commands;
 mod config;
 mod context;
 mod datasets;
-mod down;
 mod error;
 mod fiftyone;
 mod inherited;
 #[cfg(any(test, target_env = "musl"))]
 mod musl_alloc;
+mod unreachable;
+// Without optimization, copying a few bytes is a call of `memcpy`.
+#[cfg(all(
+    target_arch = "x86_64",
+    any(test, all(target_env = "musl", not(debug_assertions)))
+))]
+mod musl_copy;
 mod output;
 mod signals;
 mod units;

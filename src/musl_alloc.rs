@@ -46,7 +46,7 @@ pub(crate) fn install() {
 #[repr(align(4096))]
 struct Arena<const SIZE: usize> {
     memory: UnsafeCell<[u8; SIZE]>,
-    /// How many bytes of `memory` are given out
+    /// The number of allocated bytes of `memory`
     used: AtomicUsize,
 }
 
@@ -90,7 +90,7 @@ impl<const SIZE: usize> Arena<SIZE> {
         }
     }
 
-    /// Moves the end of what is given out, unless another thread was faster.
+    /// Moves the end of the allocated bytes, unless another thread was faster.
     fn move_end(&self, from: usize, to: usize) -> Result<(), usize> {
         // A thread that reuses a piece must see the writes of the thread that gave it back.
         self.used

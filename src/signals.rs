@@ -1,7 +1,7 @@
 //! Signals: administration finishes its batch and stops; `run` and `warm` forward them to their
 //! commands.
 //!
-//! The first Ctrl-C during long work finishes the batch, reports what was done, and exits with 130
+//! The first Ctrl-C during long work finishes the batch, reports its progress, and exits with 130
 //! (or 143); the second one ends the process at once. Commands that only read have nothing to
 //! finish, so the first one ends them.
 //!

@@ -1,9 +1,11 @@
 //! Parses durations and times as typed, into the milliseconds that options hold.
 
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
 use ecache_core::units::ParseError;
+
 pub(crate) use ecache_core::units::{parse_rate, parse_size};
 
 /// Parses a duration such as `90s` or `1 hour 30 min` into milliseconds; a bare number is seconds.
@@ -14,6 +16,53 @@ pub(crate) use ecache_core::units::{parse_rate, parse_size};
 pub(crate) fn parse_duration(text: &str) -> Result<u64, ParseError> {
     let duration = ecache_core::units::parse_duration(text)?;
     Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A lifetime: a duration in milliseconds, or none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ttl {
+    /// Expires after so many milliseconds
+    Millis(u64),
+    /// Does not expire
+    Never,
+}
+
+impl Ttl {
+    /// Returns the duration; `None` for an entry that never expires.
+    pub(crate) fn duration(self) -> Option<Duration> {
+        match self {
+            Self::Millis(millis) => Some(Duration::from_millis(millis)),
+            Self::Never => None,
+        }
+    }
+}
+
+/// The lifetime of the result of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// For so long
+    Ttl(Ttl),
+    /// Until the machine is started again
+    Boot,
+    /// Until the terminal's session ends
+    Session,
+}
+
+/// Reads what [`parse_ttl`] does, `boot` or `session`.
+pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, ParseError> {
+    match text {
+        "boot" => Ok(Lifetime::Boot),
+        "session" => Ok(Lifetime::Session),
+        ttl => parse_ttl(ttl).map(Lifetime::Ttl),
+    }
+}
+
+/// Reads a duration, or `none`.
+pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, ParseError> {
+    match text {
+        "none" | "never" => Ok(Ttl::Never),
+        duration => parse_duration(duration).map(Ttl::Millis),
+    }
 }
 
 /// A point in time, either given or a duration before now.

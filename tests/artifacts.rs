@@ -208,3 +208,156 @@ fn names_are_silent_and_create_nothing_where_there_is_no_store() -> io::Result<(
     assert_eq!(files(folder.path())?.len(), 1);
     Ok(())
 }
+
+/// Returns the manual pages as they are in the repository.
+fn pages() -> Files {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    files(&folder).expect("the manual pages")
+}
+
+#[test]
+fn every_page_says_how_a_command_is_typed_and_how_it_ends() {
+    for (name, page) in pages() {
+        let page = String::from_utf8(page).expect("UTF-8");
+        let sections: &[&str] = if name.ends_with(".1") {
+            &[
+                "SYNOPSIS",
+                "EXAMPLES",
+                "EXIT STATUS",
+                "ENVIRONMENT",
+                "SEE ALSO",
+            ]
+        } else {
+            &["DESCRIPTION", "SEE ALSO"]
+        };
+        for section in sections {
+            let is_there = page.contains(&format!(".SH {section}\n"))
+                || page.contains(&format!(".SH \"{section}\"\n"));
+            assert!(is_there, "{name} has no {section}");
+        }
+    }
+}
+
+#[test]
+fn every_option_has_a_description_in_the_manual() {
+    for (name, page) in pages() {
+        let page = String::from_utf8(page).expect("UTF-8");
+        let lines: Vec<&str> = page.lines().collect();
+        for (number, line) in lines.iter().enumerate() {
+            if *line == ".TP" {
+                let [what, about] = [lines[number + 1], lines[number + 2]];
+                assert!(
+                    !about.is_empty() && !about.starts_with('.'),
+                    "{name}: {what} has no description"
+                );
+            }
+        }
+    }
+}
+
+/// Runs a script in a shell that may not be there; returns what it prints.
+fn in_shell(shell: &str, db: &Path, script_of: &str, lines: &str) -> io::Result<Option<String>> {
+    let folder = Path::new(env!("CARGO_BIN_EXE_ecache")).with_file_name("");
+    let path = std::env::var("PATH").unwrap_or_default();
+    let home = tempfile::tempdir()?;
+    let completions = home.path().join("completions");
+    fs::write(&completions, script(script_of))?;
+    fs::write(home.path().join("dump.bson"), "")?;
+    let mut command = Command::new(shell);
+    match shell {
+        "zsh" => command.args(["-f", "-c", lines, "zsh"]),
+        _ => command.args(["-c", lines]),
+    };
+    let ran = command
+        .env("PATH", format!("{}:{path}", folder.display()))
+        .env("HOME", home.path())
+        .env("ECACHE_DB", db)
+        .env("completions", &completions)
+        .current_dir(home.path())
+        .output();
+    match ran {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        ran => Ok(Some(String::from_utf8_lossy(&ran?.stdout).into_owned())),
+    }
+}
+
+#[test]
+fn fish_offers_names_keys_files_and_programs() -> io::Result<()> {
+    let (_folder, db) = store("thumbs", "@acme/stats")?;
+    for (line, offered) in [
+        ("ecache get ", "thumbs\t1 entry, 5 B"),
+        ("ecache get thumbs ", "key"),
+        ("ecache ls --operator @", "@acme/stats"),
+        ("ecache ls --fields k", "kind"),
+        ("ecache import ", "dump.bson"),
+        ("ecache run -- ca", "cat"),
+        ("ecache pr", "prune"),
+    ] {
+        let script = format!("source $completions; complete -C '{line}'");
+        let Some(offers) = in_shell("fish", &db, "fish", &script)? else {
+            return Ok(());
+        };
+        let is_offered =
+            |offer: &str| offer == offered || offer.split('\t').next() == Some(offered);
+        assert!(offers.lines().any(is_offered), "{line}: {offers}");
+        assert!(
+            !offers.lines().any(|offer| offer == "-"),
+            "{line}: {offers}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn zsh_offers_names_and_keys_with_descriptions() -> io::Result<()> {
+    let (_folder, db) = store("thumbs", "@acme/stats")?;
+    for (words, offered) in [
+        ("ecache get ''", "thumbs|thumbs  1 entry, 5 B"),
+        ("ecache get thumbs ''", "key|key"),
+        ("ecache ls --operator ''", "@acme/stats|@acme/stats"),
+        ("ecache ls --fields ''", "kind|kind"),
+    ] {
+        let script = format!(
+            "compdef() {{ }}; source $completions; \
+             _wanted() {{ local i; for ((i = 1; i <= $#names; i++)) print -r -- \"$names[i]|$about[i]\" }}; \
+             words=({words}); CURRENT=$#words; PREFIX=''; _ecache_names"
+        );
+        let Some(offers) = in_shell("zsh", &db, "zsh", &script)? else {
+            return Ok(());
+        };
+        assert!(
+            offers.lines().any(|offer| offer == offered),
+            "{words}: {offers}"
+        );
+    }
+    Ok(())
+}
+
+#[test]
+fn bash_offers_files_where_files_are_meant_and_programs_after_the_dashes() -> io::Result<()> {
+    let (_folder, db) = store("thumbs", "@acme/stats")?;
+    let offers = |line: &str| {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        let last = words.pop().unwrap_or_default();
+        let offers = bash_offers(&db, line, &[words.as_slice(), &[last]].concat(), last);
+        offers.map(|offers| offers.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    assert_eq!(offers("ecache get thumbs ")?, ["key"]);
+    assert_eq!(offers("ecache ls --fields kin")?, ["kind"]);
+    assert!(offers("ecache run -- ca")?.contains(&"cat".to_owned()));
+    // Nothing of ours, so that bash completes a file; and no placeholder is ever inserted.
+    assert_eq!(offers("ecache import ")?, [""]);
+    assert_eq!(offers("ecache run --file Car")?, [""]);
+    for line in [
+        "ecache ",
+        "ecache completions ",
+        "ecache clear thumbs ",
+        "ecache undo ",
+    ] {
+        for offer in offers(line)? {
+            assert!(!offer.starts_with(['-', '<', '[']), "{line}: {offer}");
+        }
+    }
+    assert!(offers("ecache ls --exp")?.contains(&"--expired".to_owned()));
+    Ok(())
+}

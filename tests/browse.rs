@@ -48,12 +48,16 @@ fn entries_are_seen_filtered_marked_cleared_and_brought_back() {
     screen.until(|shown| shown.contains("removed 3 entries") && shown.contains("no entry matches"));
     session.run("ls thumbs --fields key").prints("");
     screen.type_keys("u");
-    screen.until(|shown| shown.contains("restored 3 entries") && shown.contains("dog.jpg"));
+    screen.until(|shown| shown.contains("restored 3 entries") && shown.contains("3 of 4 entries"));
     // One with a mark, without the others.
     screen.type_keys("\x1b");
-    screen.until(|shown| !shown.contains("of 4 entries"));
+    screen.until(|shown| shown.contains(" 4 entries") && shown.contains("theme"));
     screen.type_keys("s");
-    screen.until(|shown| shown.contains("sort: key") && shown.contains("▌  thumbs"));
+    screen.until(|shown| {
+        let mut lines = shown.lines();
+        shown.contains("sort: key")
+            && lines.any(|line| line.contains("▌") && line.contains("cat.jpg"))
+    });
     screen.type_keys(" ");
     screen.until(|shown| shown.contains("1 marked"));
     screen.type_keys("dy");
@@ -81,6 +85,114 @@ fn an_entry_is_pinned_and_shown_whole() {
 }
 
 #[test]
+fn a_lifetime_is_set_and_taken_back() {
+    let session = filled();
+    let mut screen = Screen::of(&session, "browse thumbs --key dog.jpg", (80, 24));
+    screen.until(|shown| shown.contains("1 of 4 entries") && shown.contains("woof"));
+    screen.type_keys("t-1\r");
+    screen.until(|shown| shown.contains("Lifetime of 1 entry") && shown.contains("must not be"));
+    screen.type_keys("\x151d\r");
+    screen.until(|shown| shown.contains("1 entry: policy evict, expires in 1d"));
+    let is_fresh = session.run("ls thumbs --key dog.jpg --expiring-within 2d --fields key");
+    is_fresh.prints("dog.jpg\n");
+    screen.type_keys("u");
+    screen.until(|shown| shown.contains("changed back 1 entry"));
+    let lasts = session.run("ls thumbs --key dog.jpg --no-expiry --fields key");
+    lasts.prints("dog.jpg\n");
+    assert_eq!(screen.quit("q"), 0);
+}
+
+#[test]
+fn a_value_is_edited_on_the_terminal() {
+    let session = filled().with("EDITOR", "sed -i s/meow/purr/");
+    let mut screen = Screen::of(&session, "browse thumbs --key cat.jpg", (80, 24));
+    screen.until(|shown| shown.contains("1 of 4 entries") && shown.contains("meow"));
+    screen.type_keys("e");
+    screen.until(|shown| shown.contains("purr") && shown.contains("STORES"));
+    session.run("get thumbs cat.jpg").prints("purr");
+    assert_eq!(screen.quit("q"), 0);
+    // What fails can be read before the browser is back.
+    let session = session.with("EDITOR", "false");
+    let mut screen = Screen::of(&session, "browse thumbs --key cat.jpg", (80, 24));
+    screen.until(|shown| shown.contains("purr"));
+    screen.type_keys("e");
+    screen.until(|shown| shown.contains("Enter goes back"));
+    assert!(!screen.is_taken());
+    screen.type_keys("\r");
+    screen.until(|shown| shown.contains("STORES") && shown.contains("purr"));
+    assert_eq!(screen.quit("q"), 0);
+}
+
+#[test]
+fn a_command_is_run_again() {
+    let session = filled();
+    let line = "echo run >> runs; wc -l < runs";
+    let counts = ["run", "--", "sh", "-c", line];
+    session.run(counts).succeeds();
+    let mut screen = Screen::of(&session, "browse sh", (80, 24));
+    screen.until(|shown| shown.contains("1 of 5 entries") && shown.contains("wc -l"));
+    screen.type_keys("r");
+    screen.until(|shown| shown.contains("1 ran, 0 fresh"));
+    assert_eq!(session.run(counts).succeeds().text().trim(), "2");
+    // One that was set has no command.
+    screen.type_keys("/\x15thumbs\r");
+    screen.until(|shown| shown.contains("3 of 5 entries") && shown.contains("dog.jpg"));
+    screen.type_keys("r");
+    screen.until(|shown| shown.contains("no command made this entry"));
+    assert_eq!(screen.quit("q"), 0);
+}
+
+#[test]
+fn keys_and_commands_are_copied() {
+    let session = filled();
+    session.run(["run", "--", "echo", "a b"]).succeeds();
+    let mut screen = Screen::of(&session, "browse echo", (80, 24));
+    screen.until(|shown| shown.contains("1 of 5 entries") && shown.contains("echo 'a b'"));
+    screen.type_keys("Y");
+    screen.until(|shown| shown.contains("copied the command"));
+    screen.type_keys("/\x15thumbs --key cat.jpg\r");
+    screen.until(|shown| shown.contains("cat.jpg  ") && shown.contains("1 of 5 entries"));
+    screen.type_keys("y");
+    screen.until(|shown| shown.contains("copied the key"));
+    assert_eq!(screen.quit("q"), 0);
+    let sent = String::from_utf8_lossy(screen.sent()).into_owned();
+    // `echo 'a b'` and `cat.jpg` in base64.
+    for copied in ["ZWNobyAnYSBiJw==", "Y2F0LmpwZw=="] {
+        assert!(
+            sent.contains(&format!("\x1b]52;c;{copied}\x07")),
+            "{copied}"
+        );
+    }
+}
+
+#[test]
+fn marks_are_found_figures_shown_and_operations_undone() {
+    let session = filled();
+    session.run("rm thumbs dog.jpg").succeeds();
+    let mut screen = Screen::of(&session, "browse", (80, 24));
+    screen.until(|shown| shown.contains("3 entries") && shown.contains("▌"));
+    screen.type_keys("sG gn");
+    screen.until(|shown| {
+        let marked = shown.lines().find(|line| line.contains("▌"));
+        marked.is_some_and(|line| line.contains("●"))
+    });
+    screen.type_keys("i");
+    screen.until(|shown| shown.contains("│  STORE  ") && shown.contains("median"));
+    screen.type_keys("\x1b");
+    screen.until(|shown| !shown.contains("median"));
+    screen.type_keys("U");
+    screen.until(|shown| shown.contains("rm thumbs dog.jpg") && shown.contains("24h left"));
+    screen.type_keys("\r");
+    screen.until(|shown| shown.contains("restored 1 entry (4 B)") && shown.contains("4 entries"));
+    session.run("get thumbs dog.jpg").prints("woof");
+    screen.type_keys("U");
+    screen.until(|shown| shown.contains("24h left"));
+    screen.type_keys("\r");
+    screen.until(|shown| shown.contains("removed again 1 entry"));
+    assert_eq!(screen.quit("q"), 0);
+}
+
+#[test]
 fn what_other_processes_do_appears() {
     let session = filled();
     let mut screen = Screen::of(&session, "browse", (80, 24));
@@ -97,7 +209,7 @@ fn a_store_that_cannot_be_written_to_is_browsed() {
     let session = Session::unprivileged();
     session.run("set thumbs cat.jpg meow").notes("");
     let mut screen = Screen::of(&session, "browse", (80, 24));
-    screen.until(|shown| shown.contains("1 entry"));
+    screen.until(|shown| shown.contains("1 entry") && shown.contains("cat.jpg"));
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o400);
     std::fs::set_permissions(session.store(), mode).expect("a mode");
     screen.type_keys("dy");

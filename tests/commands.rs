@@ -53,8 +53,18 @@ fn stores_are_created_changed_renamed_and_removed() {
 }
 
 #[test]
+fn a_store_keeps_itself_within_its_limits() {
+    replay(&Session::new(), "limit.txt");
+}
+
+#[test]
 fn stores_stats_and_info_count() {
     replay(&Session::new(), "inspect.txt");
+}
+
+#[test]
+fn prune_removes_what_is_worth_least_and_keeps_what_it_is_told_to() {
+    replay(&Session::new(), "prune.txt");
 }
 
 #[test]
@@ -175,6 +185,14 @@ fn a_dry_run_counts_what_the_real_run_does_and_changes_no_byte() {
             .replace("would remove", "removed")
             .replace("would change", "changed")
             .replace("would stay", "stay");
+        // A dry run also says why.
+        let told: String = told
+            .lines()
+            .map(|line| match line.split_once("): ") {
+                Some((removed, _)) if change.starts_with("prune") => format!("{removed})\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
         let (did, gave_back) = match wet.stderr.split_once("gave back") {
             Some((did, rest)) => (did, !rest.is_empty()),
             None => (&*wet.stderr, false),

@@ -175,7 +175,7 @@ fn the_command_lists_shows_and_clears_what_running_functions_cached() {
             cleared.contains(&format!("removed {removed} entr")),
             "{cleared}"
         );
-        // What was promised: gone from every memory within that time.
+        // The promise: gone from every memory within that time.
         std::thread::sleep(DEFAULT_COHERENCE + Duration::from_millis(10));
         let origins = operators.each_mut().map(Operator::origin);
         assert_eq!(origins, expected, "{filter:?}");

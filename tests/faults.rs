@@ -140,6 +140,7 @@ fn count(session: &Session, store: &str) -> usize {
 }
 
 #[test]
+#[ignore = "runs hundreds of processes, for a minute or more"]
 fn a_value_is_set_or_it_is_said_that_it_is_not() {
     Faults::new().each("set s k new", filled, |session, what, ran| {
         let value = session.run("get s k").succeeds();
@@ -155,6 +156,7 @@ fn a_value_is_set_or_it_is_said_that_it_is_not() {
 }
 
 #[test]
+#[ignore = "runs hundreds of processes, for a minute or more"]
 fn a_store_that_could_not_be_made_can_be_made_later() {
     Faults::new().each(
         "set s k new",
@@ -171,6 +173,7 @@ fn a_store_that_could_not_be_made_can_be_made_later() {
 }
 
 #[test]
+#[ignore = "runs hundreds of processes, for a minute or more"]
 fn what_is_cleared_is_gone_or_it_is_said_that_it_is_not() {
     Faults::new().each("clear --store doomed", filled, |session, what, ran| {
         match ran.code {
@@ -184,6 +187,7 @@ fn what_is_cleared_is_gone_or_it_is_said_that_it_is_not() {
 }
 
 #[test]
+#[ignore = "runs hundreds of processes, for a minute or more"]
 fn an_import_is_whole_or_nothing() {
     const LINES: usize = 30;
     let prepare = |session: &Session| {
@@ -212,6 +216,7 @@ fn an_import_is_whole_or_nothing() {
 }
 
 #[test]
+#[ignore = "runs hundreds of processes, for a minute or more"]
 fn a_value_that_cannot_be_read_is_not_served() {
     Faults::new().each("get s k", filled, |session, what, ran| {
         match ran.code {
@@ -227,6 +232,7 @@ fn a_value_that_cannot_be_read_is_not_served() {
 }
 
 #[test]
+#[ignore = "runs hundreds of processes, for a minute or more"]
 fn a_command_runs_whatever_fails() {
     let prepare = |session: &Session| {
         filled(session);
@@ -289,10 +295,10 @@ fn logged(session: &Session) {
         ..Event::new(Outcome::Hit, at, store, &Scopes::default())
     };
     let hits = vec![hit; CALLS as usize];
-    let size = Log::beside(&session.store())
+    let appended = Log::beside(&session.store())
         .append(&hits)
         .expect("appended");
-    assert!(size > 256 << 10, "it is removed in the end");
+    assert!(appended.is_due(256 << 10), "it is removed in the end");
 }
 
 #[test]

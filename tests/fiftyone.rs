@@ -245,7 +245,7 @@ fn metadata_of_a_store_is_no_entry() {
         Some(
             "{\"store_name\":\"described\",\"dataset_id\":\"6b03de1228195dbc2df5c682\",\
              \"collection\":\"execution_store\",\"entries\":0,\"size\":0,\
-             \"metadata\":{\"author\": \"acme\"}}"
+             \"updated_at\":null,\"holds\":null,\"metadata\":{\"author\": \"acme\"}}"
         )
     );
 }
@@ -260,7 +260,7 @@ fn an_export_into_another_store_and_out_again_is_the_same_to_the_byte() {
             .run_with_input("import - --db copy.db", &first)
             .notes(IMPORTED);
         session.run("export --db copy.db").prints(&first);
-        // What is there is replaced by itself.
+        // An existing entry is replaced by itself.
         session
             .run_with_input("import - --db copy.db", &first)
             .notes("imported 52 entries (0 new, 52 replaced) and the metadata of 1 store\n");

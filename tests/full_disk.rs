@@ -64,7 +64,7 @@ fn everything_can_be_read_whatever_is_left_beside_the_store() {
         );
         let ran = on_a_small_disk(&session, &script);
         let stderr = ran.stderr.replace(
-            "skipped  orphaned: say which datasets exist with --live-datasets FILE\n",
+            "orphaned: not checked; --live-datasets FILE says which datasets exist\n",
             "",
         );
         assert_eq!(stderr, "", "{state}");
@@ -125,6 +125,37 @@ fn everything_that_removes_works_whatever_the_size_of_the_values() {
                     "{removal} of {values} with {state}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+#[ignore = "mounts a file system of 20 MB, which not everybody may; tests/all runs it"]
+fn what_a_limit_evicts_is_counted() {
+    const VALUES: [(&str, u32); 2] = [
+        ("for i in 1 2 3; do put $i 5000000; done", 3),
+        (
+            r#"seq 10000 | sed 's/.*/{"store_name":"big","key":"&","policy":"evict","value":&,"user_id":"u&"}/' |
+            ecache import - -q"#,
+            10_000,
+        ),
+    ];
+    for (values, count) in VALUES {
+        for left in [0, 1] {
+            let session = Session::new();
+            let script = format!(
+                r#"
+                {values}
+                fill
+                ecache prune --max-entries {left} -q; echo $?
+                ecache stats --since 1d --json | grep -o '"evictions":[0-9]*'
+                "#
+            );
+            let ran = on_a_small_disk(&session, &script);
+            assert_eq!(ran.stderr, "", "{left} of {values}");
+            let evicted = count - left;
+            let expected = format!("0\n\"evictions\":{evicted}\n");
+            assert_eq!(ran.text(), expected, "{left} of {values}");
         }
     }
 }

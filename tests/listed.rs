@@ -1,5 +1,5 @@
-//! What one command prints, the next one takes: entries and keys from a list, commands after `--`,
-//! and summaries that a script reads.
+//! The output of one command is the input of the next: entries and keys from a list, commands
+//! after `--`, and summaries that a script reads.
 
 mod support;
 
@@ -175,7 +175,7 @@ fn summaries_are_one_object() {
         ),
         (
             "prune --older-than 1d -n",
-            json!({"operation": "prune", "dry_run": true, "entries": 0, "bytes": 0, "stores": 0, "persist_left": null, "undo_until": null}),
+            json!({"operation": "prune", "dry_run": true, "entries": 0, "bytes": 0, "stores": 0, "persist_left": null, "undo_until": null, "cost_ms": 0, "going": []}),
         ),
         (
             "touch thumbs --ttl 1d",

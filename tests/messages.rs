@@ -1,4 +1,4 @@
-//! Every refusal has one shape: what is wrong in lower case and without a full stop, then at most
+//! Every refusal has one shape: the fault in lower case and without a full stop, then at most
 //! one tip that says what to type. `run` and `warm` begin with `ecache:`, since their command
 //! writes to the same stream.
 
@@ -143,7 +143,7 @@ const RUNNERS: [(&str, i32); 10] = [
     ("warm --input missing -- echo", 3),
 ];
 
-/// Checks the shape of what was said, which begins with one of these words.
+/// Checks the shape of a message, which begins with one of these words.
 fn check(line: &str, ran: &Ran, words: &[&str]) {
     assert!(ran.stdout.is_empty(), "{line}: data of a failure: {ran:?}");
     let mut lines = ran.stderr.lines();
@@ -181,7 +181,7 @@ fn check(line: &str, ran: &Ran, words: &[&str]) {
             );
         }
     }
-    // What was typed wrongly can be typed rightly; what a file holds cannot.
+    // A mistyped word can be typed again; the content of a file cannot.
     if ran.code == 2 && !line.starts_with("import") {
         assert_eq!(tips.len(), 1, "{line}: says nothing to type: {ran:?}");
     }

@@ -1,4 +1,4 @@
-//! What is typed wrongly is answered with what to type, and `ecache` alone with where one is.
+//! Mistyped command lines are answered with what to type, and `ecache` alone with a summary.
 
 mod support;
 
@@ -18,6 +18,110 @@ fn refused(line: &str, code: i32) -> (String, String) {
     let error = lines.next().unwrap_or_default().to_owned();
     let tip = lines.next().unwrap_or_default().to_owned();
     (error, tip)
+}
+
+#[test]
+fn a_negative_value_is_told_for_every_option_that_takes_a_value() {
+    // Every option of every verb that takes a number, a size, a duration or a time.
+    const NUMBERS: [&str; 9] = [
+        "N", "COUNT", "SIZE", "DURATION", "TIME", "WHEN", "RATE", "PERCENT", "MOMENT",
+    ];
+    let session = Session::new();
+    let mut options = 0;
+    for (verb, help) in helps() {
+        for line in help.lines() {
+            let Some((names, value)) = line.trim_start().split_once(" <") else {
+                continue;
+            };
+            let Some((value, _)) = value.split_once('>') else {
+                continue;
+            };
+            let Some(option) = names.split(", ").find(|name| name.starts_with("--")) else {
+                continue;
+            };
+            if !NUMBERS.contains(&value) || value == "N" && option == "--version" {
+                continue;
+            }
+            options += 1;
+            for number in ["-1", "-5MB"] {
+                let line = format!("ecache {verb} {option} {number}");
+                let ran = session.shell(&line);
+                let error = ran.stderr.lines().next().unwrap_or_default();
+                assert!(
+                    !ran.stderr.contains("there is no option"),
+                    "{line}: {ran:?}"
+                );
+                assert!(error.contains(&format!("{number:?}")), "{line}: {ran:?}");
+                assert!(error.contains(option), "{line}: {ran:?}");
+            }
+        }
+    }
+    assert!(options > 60, "{options}");
+}
+
+/// Returns the words of each command and its help.
+fn helps() -> Vec<(String, String)> {
+    let session = Session::new();
+    let verbs = [
+        "run",
+        "warm",
+        "why",
+        "ls",
+        "top",
+        "stores",
+        "stores ls",
+        "stores create",
+        "stores set",
+        "stats",
+        "watch",
+        "browse",
+        "diff",
+        "get",
+        "set",
+        "edit",
+        "has",
+        "key",
+        "rm",
+        "clear",
+        "prune",
+        "touch",
+        "limit set",
+        "undo",
+        "log",
+        "import",
+        "export",
+        "copy",
+        "doctor",
+    ];
+    let help = |verb: &str| {
+        let help = session.run(format!("{verb} --help").as_str()).succeeds();
+        (verb.to_owned(), help.text().to_owned())
+    };
+    verbs.into_iter().map(help).collect()
+}
+
+#[test]
+fn an_option_of_another_tool_is_answered_with_the_one_here() {
+    for (line, tip) in [
+        ("ecache ls --since 1h", "did you mean --newer-than?"),
+        ("ecache clear --before 1h", "did you mean --older-than?"),
+        ("ecache set s k v --expire 1h", "did you mean --ttl?"),
+        (
+            "ecache get s k --since 1h",
+            "ecache get -h lists what it takes",
+        ),
+    ] {
+        let (error, told) = refused(line, 2);
+        assert!(error.starts_with("error: there is no option --"), "{error}");
+        assert_eq!(told, format!("  tip: {tip}"), "{line}");
+    }
+}
+
+#[test]
+fn a_value_that_reads_like_an_option_is_answered_with_the_line_to_type() {
+    let (error, tip) = refused("ecache ls --key -5", 2);
+    assert_eq!(error, "error: \"-5\" reads like an option");
+    assert_eq!(tip, "  tip: ecache ls --key=-5");
 }
 
 #[test]
@@ -92,7 +196,10 @@ fn unknown_commands_are_answered_with_what_is_meant() {
     for (typed, meant) in [
         ("delete", "rm removes keys"),
         ("du", "did you mean stats?"),
-        ("search thumbs", "did you mean ls?"),
+        (
+            "search thumbs",
+            "ls STORE --key 'PATTERN*' --glob finds keys, ls --value-contains",
+        ),
         ("rename a b", "did you mean stores rename?"),
         ("list", "did you mean ls?"),
         ("exprot", "did you mean export?"),
@@ -109,6 +216,36 @@ fn unknown_commands_are_answered_with_what_is_meant() {
             "{typed}: {tip}"
         );
     }
+}
+
+#[test]
+fn a_verb_is_answered_by_its_group() {
+    for (line, error, tip) in [
+        (
+            "ecache limit sett",
+            "limit has no verb \"sett\"",
+            "the verbs of limit are set, ls, rm",
+        ),
+        (
+            "ecache limit set --foo",
+            "there is no option --foo",
+            "ecache limit set -h lists what it takes",
+        ),
+        (
+            "ecache stores rename --foo",
+            "there is no option --foo",
+            "ecache stores rename -h lists what it takes",
+        ),
+    ] {
+        let (said, tipped) = refused(line, 2);
+        assert_eq!(said, format!("error: {error}"), "{line}");
+        assert_eq!(tipped, format!("  tip: {tip}"), "{line}");
+    }
+    let (error, _) = refused("ecache limit set", 2);
+    assert!(
+        error.starts_with("error: one of --max-size, --max-entries, "),
+        "{error}"
+    );
 }
 
 #[test]
@@ -143,6 +280,12 @@ fn ecache_alone_tells_where_one_is_on_a_terminal() {
         "{}",
         shown(&empty)
     );
+    let lines: Vec<String> = shown(&session.shell_on_columns(80, "ecache"))
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(lines.len(), 5, "{lines:?}");
+    assert!(lines.iter().all(|line| line.len() <= 80), "{lines:?}");
     assert!(!session.store().exists(), "a look creates nothing");
     session.run("set thumbs a 1").notes("");
     session.run("set other b 22").notes("");
@@ -178,4 +321,22 @@ fn a_tilde_is_the_home_folder_and_missing_folders_are_made() {
     let session = session.with("ECACHE_DB", "~/new/folder/store.db");
     session.run("get s k").prints("v");
     assert!(!session.path("~").exists());
+}
+
+#[test]
+fn the_short_help_of_run_fits_a_screen() {
+    let help = Session::new().run("run -h").succeeds();
+    assert!(help.text().lines().count() <= 40, "{}", help.text());
+    // What it leaves out is in the long one.
+    let long = Session::new().run("run --help").succeeds();
+    for option in [
+        "--dataset",
+        "--user",
+        "--jwt-file",
+        "--min-cost",
+        "--status-fd",
+    ] {
+        assert!(!help.text().contains(&format!(" {option} ")), "{option}");
+        assert!(long.text().contains(&format!(" {option} ")), "{option}");
+    }
 }

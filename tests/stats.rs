@@ -245,7 +245,7 @@ fn metrics_are_openmetrics_with_bounded_labels() {
     );
     let calls = samples(&metrics, "ecache_hits");
     assert_eq!(calls.iter().map(|(_, hits)| hits).sum::<f64>(), 1.0);
-    // What is not counted has no sample.
+    // An uncounted figure has no sample.
     let metrics = session
         .run("stats --format prom --larger-than 0")
         .succeeds();

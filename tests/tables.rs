@@ -102,6 +102,198 @@ fn no_table_is_wider_than_the_terminal() {
     }
 }
 
+/// Returns what a terminal of this width shows of a command, a line each.
+fn shown(session: &Session, line: &str, width: u16) -> Vec<String> {
+    let shown = session.shell_on_columns(width, &format!("ecache {line} --color never"));
+    let text = String::from_utf8(shown.bytes).expect("text");
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn nothing_that_a_terminal_shows_is_wider_than_it() {
+    let session = filled();
+    session.run("set persistent k v --policy persist").notes("");
+    session
+        .run("rm python3 9999999999999999999999999999999999999999999999999999999999999999")
+        .succeeds();
+    for width in (20..=130).step_by(10).chain([79, 81, 200, 250]) {
+        for line in [
+            "ls",
+            "ls python3",
+            "stats",
+            "stats --since 7d",
+            "stores",
+            "log",
+            "config ls",
+            "info",
+            "prune -n",
+            "prune --expired --max-entries 1 -n",
+            "clear --all -n -q",
+            "warm --refresh --all -n -q",
+            "doctor",
+            "",
+        ] {
+            let wide = shown(&session, line, width);
+            let wide = wide.iter().filter(|line| {
+                // Sentences and commands to type are as long as they are; rows have gaps.
+                let is_sentence = ["tip: ", "error: ", "warning: "]
+                    .iter()
+                    .any(|word| line.trim_start().starts_with(word));
+                !is_sentence && line.contains("  ") && line.width() > usize::from(width)
+            });
+            let wide: Vec<&String> = wide.collect();
+            assert!(wide.is_empty(), "{line:?} at {width}: {wide:#?}");
+        }
+    }
+}
+
+#[test]
+fn every_table_shows_keys_that_show_finds_again() {
+    let session = filled();
+    let is_hash = |key: &str| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for width in [80, 120, 200] {
+        for line in [
+            "ls",
+            "prune -n",
+            "prune --max-entries 1 -n",
+            "ls --sort size",
+        ] {
+            let lines = shown(&session, line, width);
+            let header = lines.first().expect("a header");
+            let start = header.find("KEY").expect("a column of keys");
+            let column = |line: &str| {
+                let mut taken = 0;
+                let rest = line.char_indices().find(|(_, c)| {
+                    let before = taken;
+                    taken += c.to_string().width();
+                    before >= start
+                });
+                let rest = rest.map_or("", |(at, _)| &line[at..]);
+                rest.split("  ").next().unwrap_or_default().to_owned()
+            };
+            let is_row = |line: &&String| !line.contains(" entries") && !line.starts_with('(');
+            let keys: Vec<String> = lines[1..]
+                .iter()
+                .filter(is_row)
+                .map(|line| column(line))
+                .collect();
+            assert!(keys.len() > 5, "{line} at {width}: {lines:#?}");
+            for key in keys {
+                // A lone argument is a key only with its mark.
+                let found = if key.strip_suffix('…').is_some_and(is_hash) {
+                    session.run(["show", &key])
+                } else {
+                    session.run(["show", "日本語 and 'quotes'", &key])
+                };
+                let is_ambiguous = found.stderr.contains("has this key in 2 datasets");
+                assert!(
+                    found.code == 0 || is_ambiguous,
+                    "{line} at {width}: {key:?}: {found:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_dry_run_says_which_entries_would_go_and_why() {
+    let session = filled();
+    let lines = shown(&session, "prune --expired --max-entries 8 -n", 120);
+    assert!(lines[0].starts_with("REASON"), "{lines:#?}");
+    let of = |reason: &str| lines.iter().filter(|line| line.starts_with(reason)).count();
+    assert_eq!(of("expired 21s ago"), 7, "{lines:#?}");
+    assert_eq!(of("over --max-entries"), 0, "{lines:#?}");
+    assert_eq!(
+        lines.last().map(String::as_str),
+        Some("would remove 7 entries (70 B)")
+    );
+    let lines = shown(&session, "prune --max-entries 12 -n", 120);
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.starts_with("over --max-entries"))
+            .count(),
+        2,
+        "{lines:#?}"
+    );
+    let lines = shown(&session, "clear --all -n", 80);
+    let stores: Vec<&str> = lines
+        .iter()
+        .take(5)
+        .map(|line| line.split("  ").next().unwrap_or_default())
+        .collect();
+    assert_eq!(
+        lines[0].split_whitespace().collect::<Vec<_>>(),
+        ["STORE", "ENTRIES", "SIZE"]
+    );
+    assert!(stores.contains(&"python3"), "{lines:#?}");
+    // A pipe gets no table with the sentence.
+    assert_eq!(session.run("clear --all -n").text(), "");
+}
+
+#[test]
+fn shares_have_a_percent_sign_and_the_sum_says_of_how_many() {
+    let session = Session::new();
+    for _ in 0..3 {
+        session.run("run -- echo hi").succeeds();
+    }
+    session.run("run -- printf x").succeeds();
+    let lines = shown(&session, "stats", 100);
+    assert!(lines[0].contains("HIT RATE"), "{lines:#?}");
+    let row = |name: &str| {
+        let row = lines.iter().find(|line| line.starts_with(name));
+        row.unwrap_or_else(|| panic!("no {name}: {lines:#?}"))
+            .clone()
+    };
+    assert!(row("echo").contains("66%"), "{lines:#?}");
+    assert!(row("printf").contains(" 0%"), "{lines:#?}");
+    assert!(row("total, 2 stores").contains("50%"), "{lines:#?}");
+    let lines = shown(&session, "stats --since 1d", 100);
+    assert!(lines[0].contains("BY TIME"), "{lines:#?}");
+}
+
+#[test]
+fn a_long_value_ends_after_two_screens_on_a_terminal() {
+    let session = Session::new();
+    let json = format!("[{}]", vec!["\"an item of some length\""; 500].join(", "));
+    session
+        .run_with_input("set s long --type json -q", json.as_bytes())
+        .notes("");
+    // The terminal of a test has 40 lines.
+    let lines = shown(&session, "show s long", 80);
+    assert_eq!(lines.len(), 80, "{lines:#?}");
+    let last = lines.last().expect("a line");
+    assert!(
+        last.contains("more lines (") && last.contains("--all prints them, ecache get s long"),
+        "{last}"
+    );
+    let lines = shown(&session, "show s long --all", 80);
+    assert!(lines.len() > 500 && lines.last().is_some_and(|line| line == "]"));
+    // Another program gets the value as it was stored.
+    session.run("get s long").prints(json.clone() + "\n");
+    let shown = session.shell_on_columns(80, "ecache get s long --color always");
+    let text = String::from_utf8(shown.bytes).expect("text");
+    assert!(
+        text.contains("\x1b[32m\"an item of some length\"\x1b[0m"),
+        "{text:.200}"
+    );
+}
+
+#[test]
+fn a_change_is_a_row_of_a_table_as_it_comes() {
+    let session = filled();
+    let line = "ecache watch --count 1 -v 2> ready & until grep -qs watching ready; do :; done; \
+                ecache set python3 new v -q; wait";
+    let shown = session.shell_on_columns(80, line);
+    let text = String::from_utf8(shown.bytes).expect("text");
+    let header = text.lines().next().unwrap_or_default();
+    for title in ["TIME", "EVENT", "KEY"] {
+        assert!(header.contains(title), "{text}");
+    }
+    assert!(text.contains("  created  "), "{text}");
+    assert!(text.lines().all(|line| line.width() <= 80), "{text}");
+}
+
 #[test]
 fn eighty_columns_show_store_key_age_expiry_and_call() {
     let session = filled();
@@ -216,7 +408,7 @@ fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
     // What removes takes a prefix with its mark alone.
     show("rm python3 99999999").ends(
         1,
-        "warning: there is no key 99999999 in store python3\n  tip: ecache ls python3 lists its keys\n",
+        "warning: there is no key 99999999 in store python3\n  tip: did you mean 999999999999…? A part of a key ends with its mark\n",
     );
     show("rm python3 99999999… -n").notes("would remove 1 entry (4 B)\n");
     show("rm bbbbbbbbbbbb… -n").notes("would remove 1 entry (1 B)\n");

@@ -233,6 +233,104 @@ fn damage_is_told_and_left_alone() {
     );
 }
 
+/// Commands that change an entry, what `why` says of it then, and the reason in JSON.
+const CAUSES: [(&str, &str, &str); 15] = [
+    (":", "miss: there is no key k in store s", "missing"),
+    (
+        "ecache set s k v --ttl 1s; sleep_until 8",
+        "miss: key k in store s is expired\n  written 1h27m ago, expired 1h27m ago",
+        "expired",
+    ),
+    (
+        "ecache set s k v --ttl 1s; sleep_until 8; ecache prune -q",
+        "miss: key k in store s expired 87m ago and was removed by op 1, `ecache prune -q`",
+        "expired",
+    ),
+    (
+        "ecache set s k v; ecache rm s k",
+        "miss: key k in store s was removed 0s ago by op 1, `ecache rm s k`\n  written 0ms ago\n  tip: ecache undo 1 brings 1 entry back",
+        "removed",
+    ),
+    (
+        "ecache set s k v --user ann; ecache clear --user ann",
+        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear --user ann`\n  written 0ms ago\n  tip: ecache undo 1 brings 1 entry back",
+        "cleared",
+    ),
+    (
+        "ecache set s k v; ecache set s l v; ecache clear s",
+        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear s`\n  written 0ms ago\n  tip: ecache undo 1 brings 2 entries back",
+        "cleared",
+    ),
+    (
+        "ecache set s k v; ecache clear s --no-undo",
+        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear s --no-undo`",
+        "cleared",
+    ),
+    (
+        "ecache set s k v; ecache clear s; ecache prune --retired",
+        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear s`",
+        "cleared",
+    ),
+    (
+        "ecache set s k v; sleep_until 8; ecache prune --older-than 1h -q",
+        "miss: key k in store s was pruned 0s ago by op 1, `ecache prune --older-than 1h -q`\n  written 1h27m ago\n  tip: ecache undo 1 brings 1 entry back",
+        "pruned",
+    ),
+    (
+        "ecache set s k v; ecache set s l v; ecache prune --max-entries 1",
+        "miss: key k in store s was pruned 0s ago by op 1, `ecache prune --max-entries 1`",
+        "pruned",
+    ),
+    (
+        "ecache limit set s --max-entries 1; ecache set s k v; ecache set s l v",
+        "miss: key k in store s was evicted 0s ago by the limit for store=s",
+        "evicted",
+    ),
+    (
+        "ecache set s k v --dataset d1; ecache set s k v --dataset d2; echo d2 > live; ecache prune --orphaned --live-datasets live; scope='--dataset d1'",
+        "miss: key k in store s of dataset d1 was removed 0s ago by op 1, `ecache prune --orphaned --live-datasets live`, since its dataset was deleted\n  that key is in store s of dataset d2, written 0ms ago",
+        "orphaned",
+    ),
+    (
+        "ecache set s k v; ecache stores rename s t",
+        "miss: store s was renamed 0s ago by op 1, `ecache stores rename s t`\n  that key is in store t, written 0ms ago",
+        "renamed",
+    ),
+    (
+        "ecache set s l v; echo '{\"store_name\":\"s\",\"key\":\"k\",\"value\":1,\"policy\":\"evict\"}' | ecache import - -q; ecache undo",
+        "miss: key k in store s was removed 0s ago by op 2, `ecache undo`\n  written 0ms ago\n  tip: ecache undo 2 brings 1 entry back",
+        "removed",
+    ),
+    (
+        "ecache set s k v; ecache clear s; ecache undo",
+        "hit: key k in store s\n  written 0ms ago",
+        "hit",
+    ),
+];
+
+#[test]
+fn each_cause_is_named_with_its_operation() {
+    for (done, told, reason) in CAUSES {
+        let session = Session::new();
+        let clock = "sleep_until() { export ECACHE_TEST_NOW=2026-11-23T0$1:00:00.000Z; }";
+        let explain = "ecache why s k $scope; ecache why s k $scope --json";
+        let ran = session.shell(&format!(
+            "{clock}; {{ :; {done}; }} 2> /dev/null; {explain}"
+        ));
+        let (text, json) = ran
+            .text()
+            .trim_end()
+            .rsplit_once('\n')
+            .expect("two answers");
+        assert_eq!((text, &*ran.stderr), (told, ""), "{done}");
+        let json: Value = serde_json::from_str(json).expect("JSON");
+        assert_eq!(json["reason"], reason, "{done}");
+        if told.contains(" by op 1,") {
+            assert_eq!(json["removed_by"]["op"], 1, "{done}");
+        }
+    }
+}
+
 #[test]
 fn nothing_that_is_recorded_acts_on_a_terminal() {
     let session = session();

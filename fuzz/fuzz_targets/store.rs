@@ -1,4 +1,4 @@
-//! Damages a store's file: nothing panics, and what is served or listed is what was written.
+//! Damages a store's file: nothing panics, and entries are served and listed as written.
 
 #![no_main]
 

@@ -1,6 +1,7 @@
 
-# Offers the names that only the store knows, where one of them is expected. Takes the text that Readline
-# replaces, which may be less than a word: it begins after a colon, say, or after the quote that is open.
+# Completes what only the store knows, programs after `--`, and files where a file is meant. Takes the text
+# that Readline replaces, which may be less than a word: it begins after a colon, say, or after the quote
+# that is open.
 _ecache_names() {
     # The words that blanks separate. COMP_WORDS is cut at each character of COMP_WORDBREAKS, too.
     local line="${COMP_LINE:0:COMP_POINT}" words=("") part rest
@@ -12,16 +13,40 @@ _ecache_names() {
         line="${rest:${#part}}"
     done
 
-    local typed="${words[${#words[@]}-1]}" before="${words[${#words[@]}-2]}" option="" of
+    local count="${#words[@]}" verb="" dashes=0 word
+    for word in "${words[@]:1:count-2}"; do
+        [[ "${word}" != -- ]] || dashes=1
+        [[ -n "${verb}" || "${word}" == -* || "${word}" == */* ]] || verb="${word}"
+    done
+    local typed="${words[count-1]}" before="${words[count-2]}" option="" of="" store=()
+    if [[ "${before}" == -- ]]; then
+        mapfile -t COMPREPLY < <(compgen -c -- "${typed}" | sort -u)
+        return 0
+    elif ((dashes)); then
+        return 0
+    fi
     if [[ "${typed}" == --*=* ]]; then
         before="${typed%%=*}"
         option="${before}="
     fi
     case "${before}" in
         --collection | --store | --dataset | --user | --operator | --prompt) of="${before#--}" ;;
+        --key) of="key" ;;
+        --fields) of="field" ;;
+        --file | --modtime | --db | --db-file | --jwt-file | --value-file | --input | --output | -o | \
+            --keys-from | --entries-from | --live-datasets | --status-file) return 0 ;;
+        import | copy | man) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
         get | set | has | show | rm | why | ls | stats | clear | prune | touch | export | watch | doctor) of="store" ;;
-        *) return ;;
+        *)
+            case "${verb}:${words[count-3]}" in
+                get:get | set:set | has:has | show:show | rm:rm | why:why | touch:touch)
+                    of="key" store=("${before}") ;;
+                import:* | copy:*) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
+                *) return 1 ;;
+            esac
+            ;;
     esac
+    [[ -n "${option}" || "${typed}" != -* ]] || return 1
 
     local db=() quote="" name match
     if [[ " ${words[*]}" =~ " --db"[=\ ]([^\ ]+) ]]; then
@@ -40,13 +65,27 @@ _ecache_names() {
             match="${option}${quote}${name}"
         fi
         [[ "${match}" != "${typed}"* ]] || COMPREPLY+=("${match#"${typed%"$1"}"}")
-    done < <(command ecache "${db[@]}" names "${of}" 2>/dev/null)
+    done < <(command ecache "${db[@]}" names "${of}" "${store[@]}" 2>/dev/null)
+    # Nothing else is meant here, not even a file.
+    compopt +o default +o bashdefault 2>/dev/null
+    return 0
 }
 
 _ecache_with_names() {
     COMPREPLY=()
-    _ecache_names "$2"
-    [[ "${#COMPREPLY[@]}" -gt 0 ]] || _ecache "$@"
+    _ecache_names "$2" && return
+    _ecache "$@"
+    # Options are offered where one is begun, and placeholders such as <FILE> never.
+    local kept=() reply
+    for reply in "${COMPREPLY[@]}"; do
+        case "${reply}" in
+            \<* | \[*) ;;
+            -*) [[ "$2" != -* ]] || kept+=("${reply}") ;;
+            *) kept+=("${reply}") ;;
+        esac
+    done
+    COMPREPLY=("${kept[@]}")
+    compopt +o default +o bashdefault 2>/dev/null
 }
 
 complete -F _ecache_with_names -o nosort -o bashdefault -o default ecache 2>/dev/null ||

@@ -1,10 +1,10 @@
 
-# Prints the names that only the store knows.
+# Prints the names that only the store knows, with descriptions.
 function __fish_ecache_names -a of
     set -l line (commandline -opc | string join ' ')
     set -l db (string match -rg -- ' --db[= ](\S+)' $line | string replace -r '^~/' "$HOME/")
     set -q db[1]; and set -p db --db
-    command ecache $db names $of 2>/dev/null
+    command ecache $db names --described $of $argv[2..] 2>/dev/null
 end
 
 # Whether one of these words is before the cursor, or an option whose value follows it after `=`.
@@ -13,7 +13,22 @@ function __fish_ecache_follows
     or contains -- (string replace -r '=.*' '' -- (commandline -ct)) $argv
 end
 
+# Whether the word before the last is one of these: the last one is a store, and a key follows.
+function __fish_ecache_follows_store
+    set -l words (commandline -opc)
+    test (count $words) -ge 3; and contains -- $words[-2] $argv; and not string match -q -- '-*' $words[-1]
+end
+
+# Prints the keys of the store before the cursor.
+function __fish_ecache_keys
+    __fish_ecache_names key (commandline -opc)[-1]
+end
+
 for of in collection store dataset user operator prompt
     complete -c ecache -n "__fish_ecache_follows --$of" -l $of -x -a "(__fish_ecache_names $of)"
 end
+complete -c ecache -n "__fish_ecache_follows --fields" -l fields -x -a "(__fish_ecache_names field)"
 complete -c ecache -n "__fish_ecache_follows get set has show rm why ls stats clear prune touch export watch doctor" -f -a "(__fish_ecache_names store)"
+complete -c ecache -n "__fish_ecache_follows_store get set has show rm why touch" -f -k -a "(__fish_ecache_keys)"
+complete -c ecache -n "__fish_ecache_follows import copy" -F
+complete -c ecache -n "__fish_ecache_follows --" -f -a "(__fish_complete_command)"

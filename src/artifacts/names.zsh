@@ -1,23 +1,34 @@
-# Offers the names that only the store knows, where one of them is expected.
+# Completes what only the store knows, with descriptions, and programs after `--`.
 _ecache_names() {
-    local before=$words[CURRENT-1] of expl
-    local -a db match names
+    local before=$words[CURRENT-1] of expl line
+    local -a db match store names about
     if [[ $PREFIX == --*=* ]]; then
         before=${PREFIX%%=*}
     fi
     case $before in
-        (--collection|--store|--dataset|--user|--operator|--prompt) of=${before#--} ;;
+        (--) _command_names -e; return 0 ;;
+        (--collection|--store|--dataset|--user|--operator|--prompt|--key) of=${before#--} ;;
+        (--fields) of=field ;;
         (get|set|has|show|rm|why|ls|stats|clear|prune|touch|export|watch|doctor) of=store ;;
-        (*) return 1 ;;
+        (*)
+            case $words[CURRENT-2] in
+                (get|set|has|show|rm|why|touch) of=key store=($before) ;;
+                (*) return 1 ;;
+            esac
+            ;;
     esac
+    [[ $PREFIX != -* || $PREFIX == --*=* ]] || return 1
     if [[ " $words" =~ ' --db[= ]([^ ]+)' ]]; then
         db=(--db ${match[1]/#\~\//$HOME/})
     fi
-    names=(${(f)"$(command ecache $db names $of 2>/dev/null)"})
+    for line in ${(f)"$(command ecache $db names --described $of $store 2>/dev/null)"}; do
+        names+=("${line%%$'\t'*}")
+        about+=("${line/$'\t'/  }")
+    done
     if [[ $PREFIX == --*=* ]]; then
         compset -p $(( $#before + 1 ))
     fi
-    _wanted names expl $of compadd -a names
+    _wanted names expl $of compadd -V names -d about -a names
 }
 
 functions[_ecache_without_names]=$functions[_ecache]

@@ -206,6 +206,43 @@ impl List {
         is_there
     }
 
+    /// Moves the cursor to the next row that is meant, behind it or before it.
+    ///
+    /// Returns whether there is one, or `None` where more rows have to be read first: the cursor is
+    /// then at the end of the window. It stays where it is if `are_here`, which says that no row
+    /// outside of the window is meant.
+    pub(super) fn seek(
+        &mut self,
+        part: Part,
+        are_here: bool,
+        is_meant: impl Fn(&Row) -> bool,
+    ) -> Option<bool> {
+        let is_behind = part == Part::After;
+        let found = if is_behind {
+            let behind = self.rows.iter().enumerate().skip(self.cursor + 1);
+            behind.into_iter().find(|(_, row)| is_meant(row))
+        } else {
+            let before = self.rows.iter().enumerate().take(self.cursor);
+            before.rev().find(|(_, row)| is_meant(row))
+        };
+        let is_end = if is_behind { self.ends } else { self.begins };
+        match found {
+            Some((place, _)) => {
+                self.cursor = place;
+                Some(true)
+            }
+            None if is_end || are_here => Some(false),
+            None if is_behind => {
+                self.cursor = self.rows.len().saturating_sub(1);
+                None
+            }
+            None => {
+                self.cursor = 0;
+                None
+            }
+        }
+    }
+
     /// Scrolls so that the cursor is on a screen of that many rows.
     pub(super) fn scroll(&mut self, height: usize) {
         let height = height.max(1);

@@ -1,5 +1,5 @@
 //! The interactive browser: stores and datasets on the left, entries in the middle, the value and
-//! what is known of it on the right or below.
+//! its metadata on the right or below.
 //!
 //! ```text
 //! bytes ─ keys ─┐                    ┌─ view ─ screen ─ what changed
@@ -8,9 +8,10 @@
 //! ```
 //!
 //! `model` is the state, and what each event makes of it; it is pure, and most tests are of it.
-//! `view` draws it into a buffer, `screen` sends the cells that changed, and `run` waits for keys,
-//! signals and answers. The store is read and changed on other threads (`worker`), so that a key
-//! never waits: where rows or counts are not there yet, `…` stands in their place.
+//! `events` are what happens to it and what it asks for, `layout` says where the parts of the
+//! screen are. `view` draws it into a buffer, `screen` sends the cells that changed, and `run`
+//! waits for keys, signals and answers. The store is read and changed on other threads (`worker`),
+//! so that a key never waits: where rows or counts are not there yet, `…` stands in their place.
 //!
 //! The list is a window of some hundred rows (`list`), read by key in transactions that end with
 //! the page ([`Scan::after`](ecache_core::backend::Scan)). A list by time or key comes from an
@@ -21,20 +22,29 @@
 //! of date at once), OFFSET (slower with each page), and this. A removal is an operation of the
 //! log like any other, which `u` and `ecache undo` take back.
 //!
+//! A value is edited by `ecache edit` on the terminal, which is given back meanwhile (`outside`),
+//! and a command is run again by `ecache warm --refresh` without one, so that both do what they
+//! do elsewhere.
+//!
 //! Names and values are escaped before they are drawn: data never acts on the terminal.
 
+mod events;
 mod keys;
+mod layout;
 mod line;
 mod list;
 mod model;
+mod outside;
 mod run;
 mod screen;
+mod signals;
 mod view;
 mod worker;
 
+pub(crate) use events::{Copied, Counts, Figures, Place, Whole};
 pub(crate) use line::words;
 pub(crate) use list::Row;
-pub(crate) use model::{Counts, Model, Place, Whole};
+pub(crate) use model::Model;
 pub(crate) use run::{Desk, Look, run};
 pub(crate) use view::Texts;
 pub(crate) use worker::Source;

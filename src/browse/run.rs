@@ -2,24 +2,27 @@
 
 use std::io::{self, Read};
 use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use ecache_core::filter::Filter;
+use ecache_core::scope::Address;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use signal_hook::consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGWINCH};
-use signal_hook::{flag, low_level};
+use signal_hook::consts::{SIGCONT, SIGHUP, SIGTSTP, SIGWINCH};
+use signal_hook::low_level;
 
+use super::events::{Copied, Event, Request};
 use super::keys::Parser;
-use super::model::{Event, Model, Request};
+use super::list::Row;
+use super::model::Model;
+use super::outside;
 use super::screen::Screen;
+use super::signals::{Signals, drain};
 use super::view::{self, Texts};
 use super::worker::{Source, Workers};
 use crate::error::Exit;
-use crate::inherited::is_ignored;
 use crate::output::stdin;
 
 /// Time after the last key at which the words of the filter are read.
@@ -33,8 +36,14 @@ const AGES: Duration = Duration::from_secs(1);
 
 /// The part of the command that the loop needs on its own thread.
 pub(crate) trait Desk: Texts {
-    /// Reads the words of a filter, or says in a line what is wrong with them.
+    /// Reads the words of a filter, or returns their fault in one line.
     fn filter(&self, words: &str) -> Result<Filter, String>;
+    /// Returns the text to copy, if the entry has one.
+    fn copied(&self, row: &Row, what: Copied) -> Option<String>;
+    /// Returns the command that edits the value of an entry on the terminal.
+    fn edit(&self, address: &Address) -> Result<Command>;
+    /// Returns the command that runs the recorded command of an entry again.
+    fn rerun(&self, address: &Address) -> Result<Command>;
 }
 
 /// The properties of the terminal that decide how the browser looks.
@@ -163,7 +172,7 @@ impl Browser<'_> {
             Ok(length) => length,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            // What Linux says of a terminal that is gone.
+            // Linux reports a closed terminal as an error.
             Err(_) => 0,
         };
         if length == 0 {
@@ -205,6 +214,18 @@ impl Browser<'_> {
         self.measure(screen)
     }
 
+    /// Runs a command on the terminal, and takes that over again behind it.
+    fn outside(&mut self, command: Command, screen: &mut Screen) -> Result<()> {
+        super::screen::restore();
+        let ended = outside::run(command, &self.signals);
+        screen.enter()?;
+        self.measure(screen)?;
+        if let Some(signal) = ended? {
+            self.exit = Some(Exit::Signal(signal as u8));
+        }
+        Ok(())
+    }
+
     fn take(&mut self, event: Event, screen: &mut Screen) -> Result<()> {
         for request in self.model.take(event) {
             self.carry_out(request, screen)?;
@@ -217,48 +238,39 @@ impl Browser<'_> {
             Request::Read(words) => self.typed = Some((words, Instant::now() + AFTER_KEY)),
             Request::Quit => self.exit = Some(Exit::Done),
             Request::Suspend => self.stop(screen)?,
+            Request::Copy(row, what) => {
+                let said = match self.desk.copied(&row, what) {
+                    Some(text) => {
+                        screen.copy(&text)?;
+                        let noun = if what == Copied::Key {
+                            "key"
+                        } else {
+                            "command"
+                        };
+                        format!("copied the {noun}, if this terminal lets programs copy")
+                    }
+                    None => "the command of this entry is not recorded".to_owned(),
+                };
+                self.take(Event::Said(said), screen)?;
+            }
+            Request::Rerun(address) => {
+                let command = self.desk.rerun(&address);
+                let started = command.and_then(|command| Ok(self.workers.run(command)?));
+                if let Err(error) = started {
+                    self.take(Event::Failed(format!("{error:#}")), screen)?;
+                }
+            }
+            Request::Edit(address) => {
+                let command = self.desk.edit(&address);
+                let edited = command.and_then(|command| self.outside(command, screen));
+                let event = match edited {
+                    Ok(()) => Event::Done(String::new(), None),
+                    Err(error) => Event::Failed(format!("{error:#}")),
+                };
+                self.take(event, screen)?;
+            }
             request => self.workers.ask(request),
         }
         Ok(())
-    }
-}
-
-/// Takes all bytes of a stream that wakes the loop.
-fn drain(mut stream: &UnixStream) {
-    let mut bytes = [0; 64];
-    while stream.read(&mut bytes).is_ok_and(|length| length > 0) {}
-}
-
-/// Signals, which wake the loop.
-struct Signals {
-    reader: UnixStream,
-    flags: Vec<(i32, Arc<AtomicBool>)>,
-}
-
-impl Signals {
-    fn new() -> io::Result<Self> {
-        let (reader, writer) = UnixStream::pair()?;
-        reader.set_nonblocking(true)?;
-        let mut flags = Vec::new();
-        for signal in [SIGWINCH, SIGTSTP, SIGCONT, SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
-            // As under `nohup`.
-            if is_ignored(signal) {
-                continue;
-            }
-            let flag = Arc::new(AtomicBool::new(false));
-            flag::register(signal, Arc::clone(&flag))?;
-            low_level::pipe::register(signal, writer.try_clone()?)?;
-            flags.push((signal, flag));
-        }
-        Ok(Self { reader, flags })
-    }
-
-    /// Returns the signals that came.
-    fn seen(&self) -> impl Iterator<Item = i32> + use<> {
-        let came = |(signal, flag): &(i32, Arc<AtomicBool>)| {
-            flag.swap(false, Ordering::SeqCst).then_some(*signal)
-        };
-        let seen: Vec<i32> = self.flags.iter().filter_map(came).collect();
-        seen.into_iter()
     }
 }

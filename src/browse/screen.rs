@@ -9,13 +9,15 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use ratatui_core::buffer::{Buffer, Cell};
 use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Modifier};
 use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetwinsize, tcsetattr};
-use unicode_width::UnicodeWidthStr;
 
 use super::view::Cursor;
+use crate::output::plain::ascii;
 use crate::output::{stdin, stdout};
 
 /// The other screen, no cursor, and pasted text with marks around it.
@@ -108,6 +110,13 @@ impl Screen {
         stdout().write_all(out.as_bytes())
     }
 
+    /// Hands a text to the terminal's clipboard (OSC 52). Not every terminal takes it, and none
+    /// tells.
+    pub(super) fn copy(&self, text: &str) -> io::Result<()> {
+        let text = BASE64.encode(text);
+        stdout().write_all(format!("\x1b]52;c;{text}\x07").as_bytes())
+    }
+
     /// Appends the characters of a cell, and returns where the terminal's cursor is then, if that
     /// is certain: terminals do not agree on the width of each character.
     fn push_symbol(&self, out: &mut String, x: u16, y: u16, symbol: &str) -> Option<(u16, u16)> {
@@ -118,8 +127,7 @@ impl Screen {
         if self.is_unicode {
             out.push_str(symbol);
         } else {
-            let plain = plain(symbol);
-            out.extend(std::iter::repeat_n(plain, symbol.width().max(1)));
+            out.push_str(&ascii(symbol));
         }
         None
     }
@@ -154,21 +162,6 @@ fn push_style(out: &mut String, cell: &Cell) {
         _ => {}
     }
     out.push('m');
-}
-
-/// Returns what stands for a character on a terminal that shows ASCII alone.
-fn plain(symbol: &str) -> char {
-    match symbol.chars().next() {
-        Some('─') => '-',
-        Some('│') => '|',
-        Some('┌' | '┐' | '└' | '┘' | '┬' | '┴') => '+',
-        Some('●') => '*',
-        Some('▌' | '▸') => '>',
-        Some('…') => '~',
-        Some('↑' | '←') => '<',
-        Some('↓' | '→') => '>',
-        _ => '?',
-    }
 }
 
 #[cfg(test)]

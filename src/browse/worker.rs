@@ -5,19 +5,21 @@
 
 use std::io::{self, Write};
 use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::Result;
-use ecache_core::backend::Scan;
+use ecache_core::backend::{OperationRecord, Scan};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection};
 use ecache_core::scope::Address;
 
+use super::events::{Counts, Event, Figures, Request, Whole};
 use super::list::{Part, Row};
-use super::model::{Counts, Event, Request, Whole};
+use crate::units::Ttl;
 
 /// Time between two looks for changes.
 const LOOK_EVERY: Duration = Duration::from_millis(300);
@@ -30,7 +32,13 @@ pub(crate) trait Source: Send + Sync {
     fn whole(&self, address: &Address) -> Result<Whole>;
     /// Removes entries, and returns what to say and the operation that can be undone.
     fn remove(&self, selection: &Selection) -> Result<(String, Option<u64>)>;
-    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<String>;
+    /// Sets the policy of entries, and returns what [`Source::remove`] does.
+    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<(String, Option<u64>)>;
+    /// Sets the lifetime of entries, and returns what [`Source::remove`] does.
+    fn set_lifetime(&self, selection: &Selection, ttl: Ttl) -> Result<(String, Option<u64>)>;
+    /// Returns the operations, the latest first; `None` where none are kept.
+    fn operations(&self) -> Result<Option<Vec<OperationRecord>>>;
+    fn figures(&self, filter: &Filter) -> Result<Figures>;
     fn undo(&self, operation: u64) -> Result<String>;
     /// Returns a number that differs once something changed; `None` where changes do not tell.
     fn token(&self) -> Result<Option<u64>>;
@@ -41,6 +49,7 @@ pub(super) struct Workers {
     rows: Option<Sender<Request>>,
     counts: Option<Sender<Request>>,
     answers: Receiver<Event>,
+    sent: Answers,
     /// Becomes readable with an answer
     pub(super) woken: UnixStream,
     writer: Option<JoinHandle<()>>,
@@ -79,16 +88,18 @@ impl Workers {
         let (rows, asked) = mpsc::channel();
         let (counts, asked_counts) = mpsc::channel();
         let (store, answer) = (Arc::clone(&source), sent.clone());
+        let counted = sent.clone();
         let writer = thread::Builder::new()
             .name("rows".into())
             .spawn(move || read_rows(store.as_ref(), &asked, &answer))?;
         thread::Builder::new()
             .name("counts".into())
-            .spawn(move || count(source.as_ref(), &asked_counts, &sent))?;
+            .spawn(move || count(source.as_ref(), &asked_counts, &counted))?;
         Ok(Self {
             rows: Some(rows),
             counts: Some(counts),
             answers,
+            sent,
             woken,
             writer: Some(writer),
         })
@@ -97,13 +108,34 @@ impl Workers {
     /// Hands a request to its thread.
     pub(super) fn ask(&self, request: Request) {
         let thread = match request {
-            Request::Count(..) | Request::Watch(_) => &self.counts,
+            Request::Count(..) | Request::Watch(_) | Request::Figures(_) => &self.counts,
             _ => &self.rows,
         };
         if let Some(thread) = thread {
             // A thread that is gone has panicked, and the message is on the screen.
             let _ = thread.send(request);
         }
+    }
+
+    /// Runs a command without a terminal, and answers with the last line that it prints to
+    /// standard error. It goes on if the browser ends before it.
+    pub(super) fn run(&self, mut command: Command) -> io::Result<()> {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        command.stderr(Stdio::piped());
+        let child = command.spawn()?;
+        let sent = self.sent.clone();
+        thread::Builder::new().name("run".into()).spawn(move || {
+            match child.wait_with_output() {
+                Ok(output) => {
+                    let said = String::from_utf8_lossy(&output.stderr);
+                    let last = said.lines().rfind(|line| !line.trim().is_empty());
+                    let said = last.map_or_else(|| output.status.to_string(), str::to_owned);
+                    sent.send(Event::Done(said, None));
+                }
+                Err(error) => sent.send(Event::Failed(error.to_string())),
+            }
+        })?;
+        Ok(())
     }
 
     /// Returns the answers so far.
@@ -135,7 +167,14 @@ fn read_rows(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) 
                 }
                 Request::SetPolicy(selection, policy) => {
                     let set = source.set_policy(&selection, policy);
-                    answers.answer(set.map(|said| Event::Done(said, None)));
+                    answers.answer(set.map(|(said, undo)| Event::Done(said, undo)));
+                }
+                Request::SetLifetime(selection, ttl) => {
+                    let set = source.set_lifetime(&selection, ttl);
+                    answers.answer(set.map(|(said, undo)| Event::Done(said, undo)));
+                }
+                Request::Operations => {
+                    answers.answer(source.operations().map(Event::Operations));
                 }
                 Request::Undo(operation) => {
                     let undone = source.undo(operation);
@@ -179,8 +218,17 @@ fn count(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
                 for request in [first].into_iter().chain(asked.try_iter()) {
                     match request {
                         Request::Count(..) => counts = Some(request),
-                        Request::Watch(true) => seen = Some(source.token().ok().flatten()),
+                        Request::Watch(true) => {
+                            seen = Some(source.token().ok().flatten());
+                            // The entries on the screen were read before.
+                            answers.send(Event::Changed);
+                        }
                         Request::Watch(false) => seen = None,
+                        Request::Figures(filter) => {
+                            let figures = source.figures(&filter);
+                            let event = |figures| Event::Figures(Box::new(figures));
+                            answers.answer(figures.map(event));
+                        }
                         _ => {}
                     }
                 }
@@ -191,7 +239,7 @@ fn count(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
             }
             Err(RecvTimeoutError::Timeout) => match source.token() {
                 Ok(token) => {
-                    // Where changes do not tell, everything is read again, less often.
+                    // Without a change token everything is read again, less often.
                     let is_other = token.is_none() || seen != Some(token);
                     if is_other && seen.replace(token).is_some() {
                         answers.send(Event::Changed);

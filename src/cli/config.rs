@@ -45,13 +45,23 @@ fn settings() -> String {
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigVerb {
     /// List settings, with where each comes from
+    #[command(after_help = "\
+Examples:
+  ecache config ls")]
     Ls(FormatArgs),
     /// Print a setting; exit with 1 if it has no value
+    #[command(after_help = "\
+Examples:
+  ecache config get run.ttl")]
     Get {
         /// The setting, as in run.ttl
         key: String,
     },
     /// Change a setting in the file, and keep the rest of the file
+    #[command(after_help = "\
+Examples:
+  ecache config set run.ttl 1d
+  ecache config set 'stores.git*.ttl' 5s")]
     Set {
         /// The setting, as in run.ttl
         key: String,
@@ -59,10 +69,16 @@ pub(crate) enum ConfigVerb {
         value: String,
     },
     /// Remove a setting from the file
+    #[command(after_help = "\
+Examples:
+  ecache config unset run.ttl")]
     Unset {
         /// The setting, as in run.ttl
         key: String,
     },
     /// Print where the file is
+    #[command(after_help = "\
+Examples:
+  ecache config path")]
     Path,
 }

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use ecache_core::value::Kind;
 
 use super::entry::{CallArgs, CommandArgs, EntryArgs, IdentityArgs, ScopeArgs};
-use super::value::{
-    Lifetime, PolicyChange, TtlChange, ValueType, parse_lifetime, parse_ttl_change,
-};
+use super::value::{PolicyChange, TtlChange, parse_ttl_change};
 use super::{FailureArgs, FormatArgs, RevealArgs};
+use crate::units::{Lifetime, parse_lifetime};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -36,7 +36,7 @@ pub(crate) struct GetArgs {
     pub(crate) entry: EntryArgs,
 }
 
-/// How `get` prints a value.
+/// The form in which `get` prints a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ValueFormat {
     /// As it is
@@ -68,8 +68,8 @@ pub(crate) struct SetArgs {
     #[command(flatten)]
     pub(crate) call: CallArgs,
     /// Store the value as this type
-    #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = ValueType::Text)]
-    pub(crate) kind: ValueType,
+    #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = Kind::Text)]
+    pub(crate) kind: Kind,
     /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
     /// that the entry has [default: none, or with --if-value keep]
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change)]
@@ -90,6 +90,11 @@ pub(crate) struct SetArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache has thumbs cat.jpg && echo there
+  ecache has my_labels -j 0.25 --user u-alice
+  ecache has -- curl -s https://example.com")]
 pub(crate) struct HasArgs {
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
@@ -155,7 +160,7 @@ pub(crate) struct WhyArgs {
     pub(crate) scope: ScopeArgs,
 }
 
-/// How `why` prints what it found.
+/// The form in which `why` prints its findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WhyFormat {
     /// Sentences, for people
@@ -166,7 +171,16 @@ pub(crate) enum WhyFormat {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache show thumbs cat.jpg
+  ecache show 5b7f5a53d9c3…
+  ecache show -- curl -s https://example.com
+  ecache show thumbs cat.jpg --json | jq .expires_at")]
 pub(crate) struct ShowArgs {
+    /// Print all of a value, of which a terminal gets two screens otherwise
+    #[arg(long)]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! How one entry is named: by its key, or by the arguments of the call that made it, in its scopes.
+//! The address of one entry: its key, or the arguments of the call that made it, and its scopes.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -8,7 +8,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum}
 use ecache_core::key::parse_arguments;
 use ecache_core::python_json::Json;
 
-use super::value::{Lifetime, parse_lifetime};
+use crate::units::{Lifetime, parse_lifetime};
 
 /// The arguments of a call, in the order in which they were typed.
 #[derive(Clone, Debug, Default)]
@@ -88,9 +88,7 @@ fn indexed<'a>(matches: &'a ArgMatches, id: &str) -> impl Iterator<Item = (usize
 }
 
 fn invalid(flag: &str, text: &str, error: &dyn std::fmt::Display) -> clap::Error {
-    let message = format!(
-        "invalid value {text:?} for '{flag}': {error}; a string is quoted, as in '\"text\"'"
-    );
+    let message = format!("{flag} cannot be {text:?}: {error}; quote a string: '\"text\"'");
     clap::Error::raw(ErrorKind::ValueValidation, message)
 }
 
@@ -115,18 +113,21 @@ pub(crate) struct ScopeArgs {
     pub(crate) jwt_file: Option<PathBuf>,
 }
 
-// What a command's result depends on, beside its arguments, the program and standard input.
+// The inputs of a command beside its arguments, the program and standard input.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Identity")]
+#[command(next_help_heading = "Key")]
 pub(crate) struct SurroundingsArgs {
     /// Tell runs in different folders apart
     #[arg(long, alias = "use-working-dir")]
     pub(crate) cwd: bool,
-    /// Tell runs with different values of this variable apart; may be repeated
+    /// Tell runs with different values of this variable apart
+    ///
+    /// May be repeated.
     #[arg(long, value_name = "NAME", alias = "use-environment")]
     pub(crate) env: Vec<String>,
-    /// Tell runs apart by the content of this file, folder or quoted pattern (`src/**/*.rs`); may
-    /// be repeated
+    /// Tell runs apart by the content of this file or folder
+    ///
+    /// A quoted pattern, as in `src/**/*.rs`, means all files that match. May be repeated.
     #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
     pub(crate) file: Vec<OsString>,
     /// Tell runs apart by the modification time of this file, as bkt does; may be repeated
@@ -138,15 +139,23 @@ pub(crate) struct SurroundingsArgs {
     pub(crate) name: Option<String>,
 }
 
-// What a command's result depends on, beside its arguments and the program.
+// The inputs of a command beside its arguments and the program.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Identity")]
+#[command(next_help_heading = "Key")]
 pub(crate) struct IdentityArgs {
     #[command(flatten)]
     pub(crate) surroundings: SurroundingsArgs,
-    /// Say what standard input means; by default runs are told apart by what the command
-    /// reads of it
-    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    /// Say what standard input means: auto, hash, ignore or none
+    ///
+    /// By default runs are told apart by what the command reads of it.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        default_value_t,
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pub(crate) stdin: StdinChoice,
 }
 

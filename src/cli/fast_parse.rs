@@ -9,12 +9,12 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::ValueEnum;
+use ecache_core::value::Kind;
 
 use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
-use super::value::{ValueType, parse_lifetime, parse_ttl_change};
-use crate::output::{ColorChoice, Times};
-
+use super::value::parse_ttl_change;
 use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
+use crate::units::parse_lifetime;
 
 /// Parses the words after the program's name, if they have a plain form.
 pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
@@ -33,8 +33,8 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
             collection: Vec::new(),
             all_collections: false,
             durable: false,
-            color: ColorChoice::Auto,
-            time: Times::Relative,
+            color: None,
+            time: None,
             quiet,
             verbose: 0,
         },
@@ -80,7 +80,7 @@ fn set(
         },
         value_file: None,
         call: CallArgs::default(),
-        kind: ValueType::Text,
+        kind: Kind::Text,
         ttl: None,
         policy: None,
         if_absent: false,
@@ -94,7 +94,7 @@ fn set(
             "--if-absent" if !args.if_absent => args.if_absent = true,
             "--ttl" => once(&mut args.ttl, parse_ttl_change(&plain(words.next())?).ok()?)?,
             "--type" => {
-                let typed = ValueType::from_str(&plain(words.next())?, false).ok()?;
+                let typed = Kind::from_str(&plain(words.next())?, false).ok()?;
                 once(&mut kind, typed)?;
             }
             flag => {

@@ -1,4 +1,4 @@
-//! How many entries are named: the same conditions on every verb.
+//! The filters that select entries: the same conditions on every verb.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +13,7 @@ use ecache_core::value::Kind;
 use crate::error::Exit;
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
-// Which entries are meant: different conditions must all hold, of a repeated one any.
+// Different conditions must all hold; of a repeated one, any.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {

@@ -27,6 +27,7 @@ One:      get, set, edit, has, key, rm
 Many:     clear        remove what a filter selects
           prune        remove expired, old, unused or excess entries
           touch        change lifetimes
+          limit        bound what entries may take
           undo, log    take back, and what was done
 
 Move:     import, export, copy

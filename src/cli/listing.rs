@@ -19,7 +19,7 @@ Examples:
 pub(crate) struct LsArgs {
     /// Order by this field
     #[arg(long, value_enum, value_name = "FIELD")]
-    pub(crate) sort: Option<SortField>,
+    pub(crate) sort: Option<Sort>,
     /// Reverse the order
     #[arg(long, short)]
     pub(crate) reverse: bool,
@@ -45,38 +45,6 @@ pub(crate) struct LsArgs {
     pub(crate) reveal: RevealArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-}
-
-/// A sort order of `ls`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum SortField {
-    Key,
-    Created,
-    Updated,
-    Expires,
-    Used,
-    Size,
-    Hits,
-    Cost,
-    Saved,
-    Waste,
-}
-
-impl From<SortField> for Sort {
-    fn from(field: SortField) -> Self {
-        match field {
-            SortField::Key => Self::Key,
-            SortField::Created => Self::Created,
-            SortField::Updated => Self::Updated,
-            SortField::Expires => Self::Expires,
-            SortField::Used => Self::Used,
-            SortField::Size => Self::Size,
-            SortField::Hits => Self::Hits,
-            SortField::Cost => Self::Cost,
-            SortField::Saved => Self::Saved,
-            SortField::Waste => Self::Waste,
-        }
-    }
 }
 
 #[derive(Debug, Args)]
@@ -222,7 +190,7 @@ pub(crate) struct WatchArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// How `watch` prints a change.
+/// The form in which `watch` prints a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WatchFormat {
     /// One JSON object a line
@@ -230,6 +198,10 @@ pub(crate) enum WatchFormat {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache info
+  ecache info --json | jq -r .path")]
 pub(crate) struct InfoArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,

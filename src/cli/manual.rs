@@ -3,10 +3,8 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use clap_complete::Shell;
-
-use super::listing::GroupBy;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -43,7 +41,33 @@ pub(crate) struct HelpArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct NamesArgs {
-    /// What to name
+    /// The kind of names to print
     #[arg(value_enum)]
-    pub(crate) of: GroupBy,
+    pub(crate) of: Offered,
+    /// The store whose keys are meant
+    pub(crate) store: Option<String>,
+    /// Print a description after a tab
+    #[arg(long)]
+    pub(crate) described: bool,
+}
+
+/// Names that completion scripts offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Offered {
+    /// Collections
+    Collection,
+    /// Stores
+    Store,
+    /// Datasets
+    Dataset,
+    /// Users
+    User,
+    /// Operators
+    Operator,
+    /// Prompts
+    Prompt,
+    /// Keys of a store, the newest first
+    Key,
+    /// Fields of entries
+    Field,
 }

@@ -15,6 +15,7 @@ pub(crate) mod entry;
 mod fast_parse;
 pub(crate) mod filter;
 mod help;
+mod limit;
 mod listing;
 mod manual;
 mod refusal;
@@ -42,6 +43,7 @@ pub(crate) use diff::*;
 pub(crate) use doctor::*;
 pub(crate) use edit::*;
 pub(crate) use entries::*;
+pub(crate) use limit::*;
 pub(crate) use listing::*;
 pub(crate) use manual::*;
 pub(crate) use removal::*;
@@ -94,7 +96,7 @@ impl Cli {
     pub(crate) fn voice(&self) -> Voice {
         Voice {
             shares_stream: matches!(self.command, Command::Run(_) | Command::Warm(_)),
-            color: self.global.color,
+            color: self.global.color.unwrap_or_default(),
         }
     }
 
@@ -146,32 +148,31 @@ pub(crate) enum Command {
     ///
     /// The editor is $VISUAL, else $EDITOR, else vi. Text is edited as it is, JSON laid out. Type,
     /// lifetime, policy and scopes stay. If the entry was changed meanwhile, nothing is written and
-    /// the exit code is 1. What was typed is never lost: if it cannot be written, or is no JSON, it
-    /// is in a file that the message names.
+    /// the exit code is 1. The edited text is never lost: if it cannot be written, or is not JSON,
+    /// the message names a file that has it.
     Edit(EditArgs),
     /// Exit with 0 if there is a fresh entry, else with 1
     Has(HasArgs),
     /// Run a command, or print what it printed the last time
     ///
-    /// What it printed comes back byte for byte, with its exit code, as long as it is the same
-    /// program with the same arguments, input and scopes; where both streams go to one place, also
-    /// in the order in which it was written. Of many that run the same at once, one does, and the
-    /// others print what it prints as it comes. Whatever is wrong with the cache, the command is
-    /// run.
+    /// The output comes back byte for byte, with the exit code, as long as the program, its
+    /// arguments, input and scopes are the same; if both streams go to one place, in the order in
+    /// which it was written. If several processes run the same command at once, one of them runs
+    /// it, and the others print its output as it comes. If the cache fails, the command is run.
     ///
     /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no
     /// such program, 126 if it cannot be run, and 125 if ecache refuses.
     Run(RunArgs),
     /// Run a command for each line of the input, and keep what each prints
     ///
-    /// What is fresh already is not run; the rest is, several at a time, as `ecache run` with the
-    /// same options would run it with nothing to read, and is a hit for it from then on. Nothing of
-    /// what is printed is shown. The item takes the place of {} wherever it stands, or is the last
+    /// Commands with a fresh result are not run. The others run several at a time, as `ecache run`
+    /// with the same options would run them with nothing to read, and are hits for it from then on.
+    /// Their output is not shown. The item takes the place of {} wherever it stands, or is the last
     /// argument; no shell is involved. With a command, --store, --dataset, --user, --operator and
     /// --prompt say where results are kept and in which scopes commands run.
     ///
     /// With --refresh and no command, commands that were recorded are run again, as they were: THIS
-    /// RUNS WHAT THE STORE SAYS, also what was imported from elsewhere, so see what that is with
+    /// RUNS WHAT THE STORE SAYS, including commands that were imported, so list them with
     /// --dry-run first. Each is run in the folder that it was recorded in if that was a part of it
     /// (--cwd), else in the current one, and kept as long as before unless there is a --ttl;
     /// entries of policy `persist` stay. A command that cannot be run as it was is left out and
@@ -180,7 +181,7 @@ pub(crate) enum Command {
     /// which is the one that `ecache run` looks for.
     ///
     /// Exits with 0 if all is kept now, with 1 if something failed or time was over, with 130 after
-    /// Ctrl-C; whoever runs it again goes on where it stopped. A failure that is kept is a failure
+    /// Ctrl-C; the next run goes on where it stopped. A failure that is kept is a failure
     /// until it expires, unless --no-failures.
     Warm(Box<WarmArgs>),
     /// Print the key of a call, or of a command
@@ -191,21 +192,20 @@ pub(crate) enum Command {
     Key(KeyArgs),
     /// Say why a command or a call is a hit or a miss
     ///
-    /// For a miss: whether its result is expired, damaged or in another store, and what is nearest
-    /// to it among the latest 1000 entries of stores of that name, and how those differ: an
+    /// For a miss, says whether its result is expired, damaged or in another store, finds the
+    /// nearest of the latest 1000 entries of stores of that name, and says how it differs: an
     /// argument, the user, the program, a variable, a file. A result that was removed leaves
     /// nothing to be found. A command is given after --, with the options of `ecache run`. Exits
     /// with 0 if it is a hit, else with 1.
     Why(Box<WhyArgs>),
     /// Print all that is known of an entry
     ///
-    /// What looks like a secret in what was recorded of the call is shown as ***, unless there is
-    /// --reveal; the value is shown as it is.
+    /// Suspected secrets in the recorded call are shown as ***, unless there is --reveal; the value
+    /// is shown as it is.
     Show(ShowArgs),
     /// List entries
     ///
-    /// What looks like a secret in what was recorded of a call is shown as ***, unless there is
-    /// --reveal.
+    /// Suspected secrets in recorded calls are shown as ***, unless there is --reveal.
     Ls(LsArgs),
     /// List the entries that are largest, save the most or waste the most
     ///
@@ -225,14 +225,17 @@ pub(crate) enum Command {
     ///
     /// Stores and datasets are on the left, entries in the middle, and what is known of an entry
     /// below or on the right. `/` filters by the words of `ecache ls`; entries are marked with the
-    /// space bar, cleared with `d`, brought back with `u` and pinned with `p`; `w` follows other
-    /// processes; `?` lists all keys. Needs a terminal of 24 columns and 8 lines or more.
+    /// space bar and found again with `n`, cleared with `d`, pinned with `p` and given another
+    /// lifetime with `t`; `u` takes that back, and `U` any operation. `e` edits a value, `r` runs a
+    /// command again, `y` and `Y` copy a key and a command, where the terminal lets programs copy
+    /// (OSC 52). `i` shows figures, `w` follows other processes, `?` lists all keys. Needs a
+    /// terminal of 24 columns and 8 lines or more.
     Browse(BrowseArgs),
     /// Print what becomes of entries, and calls, as they happen
     ///
     /// A line for each entry that is created, updated, removed or evicted, by any process, until
     /// Ctrl-C. The store is looked at every so often: several changes of an entry between two looks
-    /// are one. An entry that expires is removed when somebody removes it.
+    /// are one. An expired entry is shown as removed once a command removes it.
     ///
     /// And a line for each call of this host: hit, stale, collapsed (it followed another call),
     /// miss, refresh, bypass or error, with the number of calls and the milliseconds saved. Cached
@@ -268,7 +271,7 @@ pub(crate) enum Command {
     /// List what was done to the store
     ///
     /// Latest first: each removal, by whom and with which command, and until when it can be undone.
-    /// What looks like a secret in a command is masked before it is recorded.
+    /// Suspected secrets in a command are masked before it is recorded.
     Log(LogArgs),
     /// Remove expired, old, unused or excess entries
     ///
@@ -283,6 +286,17 @@ pub(crate) enum Command {
     /// Without --expired, expired entries stay as they are. Since --policy is the new policy,
     /// --if-policy selects by the present one.
     Touch(TouchArgs),
+    /// Bound the size or the number of entries
+    ///
+    /// A write that exceeds a limit evicts entries of its scope, in the same transaction, until it
+    /// holds: of a random sample those that save least for their size, by their hits, their cost
+    /// and how long they have not been used; expired and removed ones first. Entries of policy
+    /// `persist` stay, and so do those of a narrower limit that is not exceeded. Where nothing may
+    /// be evicted, `run` and functions do not keep a result, and `set` and `import` are refused.
+    ///
+    /// Limits are kept in the store: every program that writes to it obeys. Setting or removing one
+    /// is an operation, which `undo` takes back. Databases keep none; there, see `ecache prune`.
+    Limit(LimitArgs),
     /// Write entries as JSON lines, for `ecache import`
     ///
     /// Entries are written as they are: also what looks like a secret in their arguments, which
@@ -322,7 +336,7 @@ pub(crate) enum Command {
     /// --collection. With conditions on entries, shared-stores and old-versions are not checked.
     /// Exits with 1 if it finds anything.
     ///
-    /// damaged: the entry is not what was written. structure: pages or indexes of the file are
+    /// damaged: the entry differs from the one written. structure: pages or indexes of the file are
     /// damaged. unreadable: FiftyOne's decorator raises on the value at every hit. orphaned: the
     /// dataset was deleted. expired: expired, and still there. endless-prompts, endless-users: made
     /// in a prompt or for a user, without expiry. shared-stores: several functions use one store.
@@ -335,7 +349,7 @@ pub(crate) enum Command {
     ///
     /// An option wins over a variable, that over the file of settings, that over the default. The
     /// settings of `run` are those of all stores, or of those whose names match a pattern:
-    /// run.ttl, and stores.git*.ttl. What is part of a key has no setting.
+    /// run.ttl, and stores.git*.ttl. Options that are part of a key have no setting.
     Config(ConfigArgs),
     /// Print a shell's completion script
     ///
@@ -347,6 +361,9 @@ pub(crate) enum Command {
     /// Print the help of a command, or of all
     Help(HelpArgs),
     /// Print the version
+    #[command(after_help = "\
+Examples:
+  ecache version")]
     Version,
     /// Print the names that completion scripts offer, and nothing where there is any trouble
     #[command(hide = true)]

@@ -1,10 +1,10 @@
-//! Words the parser's errors as all others: what is wrong, and one tip that says what to type. What
-//! was typed is repeated escaped.
+//! Words the parser's errors as all others: the fault, and one tip that says what to type. Typed
+//! text is escaped.
 
 use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Command, CommandFactory};
+use clap::{Command, CommandFactory, Parser as _};
 
 use super::{Cli, suggest};
 use crate::output::escape::{message, shell};
@@ -21,14 +21,64 @@ pub(crate) fn reworded(error: clap::Error, words: &[OsString]) -> clap::Error {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return error;
     }
-    let (text, tip) = words_of(&error, words);
+    let (text, tip) = negative(&error, words).unwrap_or_else(|| words_of(&error, words));
     let (text, tip, type_me) = (message(&text), message(&tip), style::TYPE_ME);
     // clap puts its own `error:` in front.
     let text = format!("{text}\n{type_me}  tip:{type_me:#} {tip}\n");
     clap::Error::raw(error.kind(), text)
 }
 
-/// Returns what is wrong, and what to type.
+/// Returns the error and the tip for a negative number, which clap takes for an option.
+fn negative(error: &clap::Error, words: &[OsString]) -> Option<(String, String)> {
+    let is_number = |word: &&OsString| {
+        let word = word.as_encoded_bytes();
+        word.len() > 1 && word[0] == b'-' && (word[1].is_ascii_digit() || word[1] == b'.')
+    };
+    let own = words.iter().take_while(|word| *word != "--");
+    let place = own.clone().position(|word| is_number(&word))?;
+    if !matches!(
+        error.kind(),
+        ErrorKind::UnknownArgument | ErrorKind::InvalidValue | ErrorKind::MissingRequiredArgument
+    ) {
+        return None;
+    }
+    // The value of the option before it, or a word of its own.
+    let mut joined = words[..place].to_vec();
+    let before = joined
+        .last_mut()
+        .filter(|word| word.as_encoded_bytes().starts_with(b"-"));
+    let line = match before {
+        Some(option) => {
+            option.push("=");
+            option.push(&words[place]);
+            joined.extend_from_slice(&words[place + 1..]);
+            joined
+        }
+        None => {
+            joined.extend_from_slice(&words[place + 1..]);
+            joined.push("--".into());
+            joined.push(words[place].clone());
+            joined
+        }
+    };
+    let program = OsString::from("ecache");
+    match Cli::try_parse_from([&program].into_iter().chain(&line)) {
+        Ok(_) => {
+            let line = line
+                .iter()
+                .map(|word| shell(&word.to_string_lossy()).into_owned());
+            let line: Vec<String> = line.collect();
+            Some((
+                format!("{:?} reads like an option", words[place].to_string_lossy()),
+                format!("ecache {}", line.join(" ")),
+            ))
+        }
+        Err(error) if error.kind() == ErrorKind::UnknownArgument => None,
+        Err(error) => Some(words_of(&error, words)),
+    }
+}
+
+/// Returns the error, and what to type instead.
 fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
@@ -48,9 +98,10 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
     match error.kind() {
         ErrorKind::InvalidSubcommand => {
             let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let cli = Cli::command();
+            let cli = commands();
             let parent = parent(&cli, words);
-            let known: Vec<&str> = parent.get_subcommands().map(Command::get_name).collect();
+            let known = parent.get_subcommands().map(Command::get_name);
+            let known: Vec<&str> = known.filter(|name| *name != "help").collect();
             if parent.get_name() == cli.get_name() {
                 let tip = suggest::instead_of(&typed, &known);
                 let tip = tip.unwrap_or_else(|| "ecache help lists them all".to_owned());
@@ -66,15 +117,25 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
         {
             ("the command goes after --".to_owned(), line)
         }
+        ErrorKind::UnknownArgument if matches!(&*argument, "-n" | "--dry-run") => {
+            let line = command_line(words);
+            (
+                format!("{argument} is a dry run, and {line} changes nothing"),
+                format!("leave out {argument}"),
+            )
+        }
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
             let near = text(ContextKind::SuggestedArg);
+            let cli = commands();
+            let other = suggest::option_instead_of(&argument, parent(&cli, words));
+            let near = other.map(str::to_owned).or(near);
             let tip = near.map_or_else(help, |near| format!("did you mean {near}?"));
             (format!("there is no option {argument}"), tip)
         }
         ErrorKind::UnknownArgument => (format!("unexpected argument {argument:?}"), help()),
         ErrorKind::MissingRequiredArgument => {
             let missing = list(ContextKind::InvalidArg).join(" ");
-            (format!("{missing} is missing"), help())
+            (format!("{} is missing", alternatives(&missing)), help())
         }
         ErrorKind::InvalidValue if value.is_empty() => {
             (format!("{option} needs a value: {argument}"), help())
@@ -89,8 +150,9 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             };
             (format!("{option} cannot be {value:?}"), tip)
         }
-        ErrorKind::ValueValidation => {
-            let why = std::error::Error::source(error).map(ToString::to_string);
+        ErrorKind::ValueValidation if !argument.is_empty() => {
+            let why =
+                std::error::Error::source(error).map(|why| in_words(&why.to_string(), &value));
             let text = match why {
                 Some(why) if why.contains(&format!("{value:?}")) => format!("{option}: {why}"),
                 Some(why) => format!("{option} cannot be {value:?}: {why}"),
@@ -132,6 +194,41 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
     }
 }
 
+/// Returns the error in a number; the standard library speaks of digits and types.
+fn in_words(why: &str, value: &str) -> String {
+    match why {
+        "invalid digit found in string" if value.starts_with('-') => "it must not be negative",
+        "invalid digit found in string" => "it is no whole number",
+        "number too large to fit in target type" => "it is too large",
+        "number too small to fit in target type" => "it is too small",
+        "number would be zero for non-zero type" => "it must be at least 1",
+        "cannot parse integer from empty string" => "it is empty",
+        why => why,
+    }
+    .to_owned()
+}
+
+/// Returns `<--max-size <SIZE>|--max-entries <N>>`, as clap calls a group of options, in words.
+fn alternatives(missing: &str) -> String {
+    let group = missing
+        .strip_prefix('<')
+        .and_then(|group| group.strip_suffix('>'));
+    let Some(group) = group.filter(|group| group.starts_with("--")) else {
+        return missing.to_owned();
+    };
+    let options = group
+        .split('|')
+        .filter_map(|option| option.split(' ').next());
+    format!("one of {}", options.collect::<Vec<_>>().join(", "))
+}
+
+/// Returns all commands, with the verbs of each, which clap makes when they are needed.
+fn commands() -> Command {
+    let mut cli = Cli::command();
+    cli.build();
+    cli
+}
+
 /// Returns the command or the group of verbs that the first words name.
 fn parent<'a>(cli: &'a Command, words: &[OsString]) -> &'a Command {
     let words = words.iter().filter_map(|word| word.to_str());
@@ -142,7 +239,7 @@ fn parent<'a>(cli: &'a Command, words: &[OsString]) -> &'a Command {
 
 /// Returns the words that name the command, as in `ecache stores rename`.
 fn command_line(words: &[OsString]) -> String {
-    let cli = Cli::command();
+    let cli = commands();
     let mut command = &cli;
     let mut line = "ecache".to_owned();
     for word in words.iter().map_while(|word| word.to_str()) {
@@ -167,7 +264,7 @@ fn after_dashes(unexpected: Option<&str>, kind: ErrorKind, words: &[OsString]) -
     let verb = words
         .iter()
         .position(|word| RUNNERS.iter().any(|runner| word == runner))?;
-    let cli = Cli::command();
+    let cli = commands();
     let mut command = cli.find_subcommand(words[verb].to_str()?)?.clone();
     command.build();
     let takes_value = |word: &OsStr| {

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use clap::builder::Resettable;
 use clap::{Arg, Args};
+use ecache_core::filter::{Order, Per};
 
 use super::entry::{CallArgs, CommandArgs, IdentityArgs, ScopeArgs};
-use super::filter::{self, FilterArgs};
+use super::filter::{self, FilterArgs, StoreNames};
 use super::value::{PolicyChange, TtlChange, parse_ttl_change};
 use super::{FormatArgs, SummaryArgs};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
@@ -86,6 +87,8 @@ pub(crate) struct ClearArgs {
 Examples:
   ecache prune
   ecache prune --unused-for 30d --max-size 1GiB --dry-run
+  ecache prune --max-size 1GiB --order use --keep-cost-above 10s
+  ecache prune --keep-last 3 --per function --dry-run
   ecache prune --older-than 7d --user u-alice --kind command
   ecache prune --expired --vacuum",
 mut_arg("policy", filter::evict_by_default),
@@ -97,12 +100,25 @@ pub(crate) struct PruneArgs {
     #[arg(long, value_name = "DURATION", value_parser = parse_duration,
           conflicts_with_all = ["fresh", "expiring_within"])]
     pub(crate) keep_stale: Option<u64>,
-    /// Remove the least recently used until all values fit in this size
+    /// Remove entries until all values fit in this size, those of least worth first
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_size: Option<u64>,
-    /// Remove the least recently used until there are only this many
+    /// Remove entries until there are only this many, those of least worth first
     #[arg(long, value_name = "COUNT")]
     pub(crate) max_entries: Option<u64>,
+    /// Let --max-size and --max-entries remove in this order [default: worth]
+    #[arg(long, value_enum)]
+    pub(crate) order: Option<Order>,
+    /// Keep results that took longer than this to compute, until they expire
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    pub(crate) keep_cost_above: Option<u64>,
+    /// Keep this many entries, the last written ones that have not expired; without another limit,
+    /// remove all others
+    #[arg(long, value_name = "COUNT", value_parser = parse_positive)]
+    pub(crate) keep_last: Option<u64>,
+    /// Keep that many of each store, dataset, user, operator or function
+    #[arg(long, value_enum, requires = "keep_last")]
+    pub(crate) per: Option<Per>,
     /// Remove entries whose dataset was deleted, and the metadata of such stores
     #[arg(long)]
     pub(crate) orphaned: bool,
@@ -112,10 +128,10 @@ pub(crate) struct PruneArgs {
     /// Remove FiftyOne's jobs that are running, too
     #[arg(long)]
     pub(crate) jobs: bool,
-    /// Delete what is kept for `ecache undo` now, whatever its age
+    /// Delete the entries kept for `ecache undo` now, whatever their age
     #[arg(long)]
     pub(crate) retired: bool,
-    /// Overwrite it, too, so that no byte of it is left in the store's files
+    /// Overwrite them, too, so that no byte of them is left in the store's files
     #[arg(long, requires = "retired")]
     pub(crate) shred: bool,
     /// Give the freed space back to the file system
@@ -131,6 +147,15 @@ pub(crate) struct PruneArgs {
     pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+}
+
+/// Reads a count that is not 0.
+fn parse_positive(text: &str) -> Result<u64, String> {
+    let count = text.parse().map_err(|error| format!("{error}"))?;
+    if count == 0 {
+        return Err("it must be at least 1".into());
+    }
+    Ok(count)
 }
 
 /// Shows a condition that is a reason to go by itself among the other limits.
@@ -161,13 +186,16 @@ Examples:
   ecache log
   ecache log --since 2h --format jsonl")]
 pub(crate) struct LogArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreNames,
     /// Only operations since a time, or a duration ago
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub(crate) since: Option<Moment>,
     /// Print at most this many
-    #[arg(long, value_name = "COUNT")]
+    #[arg(long, short = 'L', value_name = "COUNT")]
     pub(crate) limit: Option<u64>,
-    /// Show who did it, on which host and to which entries, and cut nothing
+    /// Show who did it, on which host and to which entries, and cut nothing; -v shows it on lines
+    /// of its own
     #[arg(long)]
     pub(crate) wide: bool,
     #[command(flatten)]

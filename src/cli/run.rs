@@ -3,70 +3,101 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
+use ecache_core::command::OnBusy;
 
 use super::entry::{IdentityArgs, ScopeArgs};
-use super::value::{Lifetime, Ttl, parse_lifetime, parse_ttl};
-use crate::units::{parse_duration, parse_size};
+use crate::units::{Lifetime, Ttl, parse_duration, parse_lifetime, parse_size, parse_ttl};
 
 #[derive(Debug, Default, Args)]
+#[command(mut_args(only_in_long_help))]
 #[command(after_help = "\
+Without --ttl a result is kept for ever. Files, folder and variables count only
+if you name them. --help has the rest: scopes, --status-file, --strict ...
+
 Examples:
   ecache run --ttl 10m -- curl -s https://example.com
   ecache run --file Cargo.lock --cwd -- cargo metadata --format-version 1
-  sort big.txt | ecache run --env LC_ALL -- uniq -c
-  ecache run --ttl 1d --no-failures --status-file status.json -- ./slow-report")]
+  sort big.txt | ecache run --env LC_ALL -- uniq -c")]
+#[command(next_help_heading = "Serve")]
 pub(crate) struct RunArgs {
     /// The program, and its arguments
-    #[arg(value_name = "COMMAND", last = true, required = true, value_hint = clap::ValueHint::CommandWithArguments)]
+    #[arg(value_name = "COMMAND", help_heading = None::<&str>, last = true, required = true, value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
-    /// Keep it in this store [default: the program's name]
-    #[arg(long, value_name = "NAME")]
+    /// Keep it in this store [default: the program]
+    #[arg(long, value_name = "NAME", help_heading = "Keep")]
     pub(crate) store: Option<String>,
     /// Keep it apart from other versions: in the store NAME#vN
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Keep")]
     pub(crate) version: Option<String>,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
     /// Run it again if its result is older than this
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) max_age: Option<u64>,
-    /// Print a result whose time is over no longer ago than this, and run it again in the
-    /// background
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// Serve expired results this long, and refresh behind
+    #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) stale: Option<u64>,
-    /// Print an old result instead, if there is one, where the command fails
-    #[arg(long)]
+    /// Serve an old result where the command fails
+    #[arg(long, help_heading = "Serve")]
     pub(crate) stale_if_error: bool,
     /// Run it again, and keep the new result
-    #[arg(long, conflicts_with = "no_exec", alias = "force")]
+    #[arg(
+        long,
+        help_heading = "Serve",
+        conflicts_with = "no_exec",
+        alias = "force"
+    )]
     pub(crate) refresh: bool,
     /// Run it again in the background, keep the new result, and print nothing, as bkt does
-    #[arg(long, conflicts_with_all = ["no_exec", "refresh", "stale"], hide_short_help = true)]
+    #[arg(long, help_heading = "Serve", conflicts_with_all = ["no_exec", "refresh", "stale"], hide_short_help = true)]
     pub(crate) warm: bool,
-    /// Run nothing: print what is there, or exit with 1
-    #[arg(long)]
+    /// Run nothing: print the result, or exit with 1
+    #[arg(long, help_heading = "Serve")]
     pub(crate) no_exec: bool,
     /// Say how the cache is used [default: on, or as $ECACHE says]
-    #[arg(long, value_enum, value_name = "MODE")]
+    #[arg(
+        long,
+        help_heading = "Serve",
+        value_enum,
+        value_name = "MODE",
+        hide_short_help = true
+    )]
     pub(crate) cache: Option<CacheMode>,
     /// Wait this long for another process that runs the same and prints nothing, then run it
     /// without the cache [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration, hide_short_help = true)]
     pub(crate) wait_timeout: Option<u64>,
-    /// Say what is done while another process runs the same [default: wait]
-    #[arg(long, value_name = "WHAT", value_enum)]
-    pub(crate) on_busy: Option<BusyChoice>,
-    /// Exit with 125 on any trouble with the cache, instead of running the command without it
-    #[arg(long)]
+    /// While another runs it: wait, run, stale or fail
+    #[arg(
+        long,
+        help_heading = "Serve",
+        value_name = "WHAT",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub(crate) on_busy: Option<OnBusy>,
+    /// Exit with 125 on any trouble with the cache
+    ///
+    /// Without it, the command is run without the cache.
+    #[arg(long, help_heading = "Tell")]
     pub(crate) strict: bool,
-    /// Write what came of it to this file, as a line of JSON; - is standard output, after the
-    /// command's
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    /// Write what came of it to a file, as JSON
+    ///
+    /// `-` is standard output, after the command's.
+    #[arg(long, value_name = "FILE", help_heading = "Tell", value_hint = clap::ValueHint::FilePath)]
     pub(crate) status_file: Option<PathBuf>,
-    /// Write it to this open file descriptor: outcome, key and times, and hit, fwd, collapsed,
-    /// stored and ttl as in the header Cache-Status (RFC 9211)
-    #[arg(long, value_name = "N", conflicts_with = "status_file")]
+    /// Write it to this open file descriptor
+    ///
+    /// Outcome, key and times, and hit, fwd, collapsed, stored and ttl as in the header
+    /// Cache-Status (RFC 9211).
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = clap::value_parser!(i32).range(0..),
+        help_heading = "Tell",
+        conflicts_with = "status_file"
+    )]
     pub(crate) status_fd: Option<i32>,
     /// Run in the background, for a process that did not want to wait
     #[arg(long, hide = true)]
@@ -86,59 +117,80 @@ pub(crate) struct RunArgs {
     pub(crate) scope: ScopeArgs,
 }
 
-// What is kept of a command that was run, and for how long.
+/// Hides rare options in the short help: scopes are FiftyOne's, and the command is in the line of
+/// the usage.
+fn only_in_long_help(argument: Arg) -> Arg {
+    let is_rare = matches!(
+        argument.get_id().as_str(),
+        "command"
+            | "dataset"
+            | "user"
+            | "operator"
+            | "prompt"
+            | "jwt_file"
+            | "min_cost"
+            | "status_fd"
+            | "status_file"
+            | "strict"
+    );
+    if is_rare {
+        argument.hide_short_help(true)
+    } else {
+        argument
+    }
+}
+
+// The parts of a run that are kept, and their lifetimes.
 #[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Keep")]
 pub(crate) struct KeepArgs {
-    /// Keep a result for this long, as in 90s, 10m or 1d12h, until the next `boot`, for the
-    /// terminal's `session`; `none` for ever
-    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, alias = "time-to-live")]
+    /// 90s, 10m, 1d12h, boot, session or none
+    ///
+    /// `boot` is until the next start of the machine, `session` as long as the terminal's session;
+    /// `none` is for ever.
+    #[arg(long, value_name = "TIME", value_parser = parse_lifetime, alias = "time-to-live")]
     pub(crate) ttl: Option<Lifetime>,
+    /// Set if the lifetime is none that was typed, but that of the configuration
+    #[arg(skip)]
+    pub(crate) is_default_ttl: bool,
     #[command(flatten)]
     pub(crate) failures: FailureArgs,
+    /// Keep nothing that took less time, as in 50ms
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(crate) min_cost: Option<u64>,
     /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of
     /// them
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_record_args: bool,
-    /// Do not keep a result that is larger than this [default: 100MiB]
+    /// Keep nothing larger [default: 100MiB]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_output: Option<u64>,
 }
 
-// Which failures are kept and printed again.
+// The failures that are kept and printed again.
 #[derive(Clone, Copy, Debug, Default, Args)]
+#[command(next_help_heading = "Keep")]
 pub(crate) struct FailureArgs {
-    /// Keep a failure for this long, instead of as long as a success, and print no older one
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl, conflicts_with = "no_failures")]
+    /// Keep failures this long
+    ///
+    /// Instead of as long as a success. No older one is printed.
+    #[arg(long, value_name = "TIME", value_parser = parse_ttl, conflicts_with = "no_failures")]
     pub(crate) failure_ttl: Option<Ttl>,
-    /// Do not keep failures, and print none that was kept
+    /// Keep no failures, and print none that was kept
     #[arg(long, alias = "discard-failures")]
     pub(crate) no_failures: bool,
 }
 
-/// Action of `run` while another process runs the same command.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum BusyChoice {
-    /// Print what it prints, as it comes
-    #[default]
-    Wait,
-    /// Run it too, and keep nothing
-    Run,
-    /// Print an old result, if there is one, else wait
-    Stale,
-    /// Exit with 125
-    Fail,
-}
-
-/// How `run` uses the cache.
+/// The mode in which `run` uses the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum CacheMode {
-    /// Print what is there, run what is not
+    /// Print a stored result, or run the command
     #[default]
     On,
-    /// Run it always, as if there were no cache
+    /// Always run it, as if there were no cache
     Off,
-    /// Print what is there, keep nothing new
+    /// Print a stored result; keep nothing new
     Readonly,
-    /// Run it always, and keep the result
+    /// Always run it, and keep the result
     Refresh,
 }

@@ -4,37 +4,51 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
 
-use crate::output::{ColorChoice, Format, Times};
+use crate::output::{ColorChoice, Format, Secrets, Times};
 
 // Options of every command, listed after its own.
 #[derive(Clone, Debug, Args)]
 #[command(next_display_order = 900)]
 pub(crate) struct Global {
-    /// Use the store in this file, in the database mongodb://HOST/NAME, or in FiftyOne's own:
-    /// fiftyone (a file of that name is ./fiftyone)
+    /// Use this store: a file, mongodb://HOST/NAME, or fiftyone
+    ///
+    /// The name fiftyone is FiftyOne's own database; a file of that name is ./fiftyone.
     #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     pub(crate) db: Option<PathBuf>,
     /// Use the store whose location is in this file, as a URL with a password has to be
-    #[arg(long, global = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, global = true, hide_short_help = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) db_file: Option<PathBuf>,
     /// Work in this collection; may be repeated where there is a filter
-    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) collection: Vec<String>,
     /// Work in all collections, where there is a filter
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) all_collections: bool,
     /// Read no settings from config.toml
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) no_config: bool,
     /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) durable: bool,
-    /// Print colours
-    #[arg(long, global = true, value_enum, value_name = "WHEN", default_value_t)]
-    pub(crate) color: ColorChoice,
-    /// Show times in tables by their distance, in local time, in UTC or as RFC 3339
-    #[arg(long, global = true, value_enum, value_name = "HOW", default_value_t)]
-    pub(crate) time: Times,
+    /// Print colours [default: auto]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_enum,
+        value_name = "WHEN"
+    )]
+    pub(crate) color: Option<ColorChoice>,
+    /// Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default:
+    /// relative]
+    #[arg(
+        long,
+        global = true,
+        hide_short_help = true,
+        value_enum,
+        value_name = "HOW"
+    )]
+    pub(crate) time: Option<Times>,
     /// Say nothing on success
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
@@ -86,7 +100,7 @@ impl SummaryArgs {
     }
 }
 
-/// How the summary of a change is printed.
+/// The form in which the summary of a change is printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum SummaryFormat {
     /// A sentence on standard error
@@ -95,10 +109,20 @@ pub(crate) enum SummaryFormat {
     Json,
 }
 
-// Whether what looks like a secret is shown.
+// Shows or masks suspected secrets.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct RevealArgs {
-    /// Show what looks like a secret in what was recorded, which is *** otherwise
+    /// Show suspected secrets in recorded calls, which are *** otherwise
     #[arg(long)]
     pub(crate) reveal: bool,
+}
+
+impl From<RevealArgs> for Secrets {
+    fn from(args: RevealArgs) -> Self {
+        if args.reveal {
+            Self::Revealed
+        } else {
+            Self::Masked
+        }
+    }
 }

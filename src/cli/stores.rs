@@ -1,6 +1,6 @@
 //! The arguments of `ecache stores` and its verbs.
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand};
 use ecache_core::entry::Policy;
 
 use super::FormatArgs;
@@ -22,6 +22,10 @@ pub(crate) struct StoresArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stores
+  ecache stores ls --dataset 6b03de1228195dbc2df5c505 --json")]
 pub(crate) struct StoresListArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
@@ -72,6 +76,9 @@ pub(crate) struct LinkArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stores show thumbs")]
 pub(crate) struct StoresShowArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
@@ -91,11 +98,14 @@ pub(crate) struct StoresCreateArgs {
     #[arg(long, value_name = "JSON")]
     pub(crate) metadata: Option<String>,
     /// Say whether clearing the cache removes the metadata; entries have policies of their own
-    #[arg(long, value_enum, default_value_t = StorePolicy::Persist)]
-    pub(crate) policy: StorePolicy,
+    #[arg(long, value_enum, default_value_t = Policy::Persist)]
+    pub(crate) policy: Policy,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stores set thumbs --metadata '{\"owner\": \"ann\"}'")]
 pub(crate) struct StoresSetArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
@@ -104,10 +114,14 @@ pub(crate) struct StoresSetArgs {
     pub(crate) metadata: Option<String>,
     /// Say whether clearing the cache removes the metadata; entries have policies of their own
     #[arg(long, value_enum)]
-    pub(crate) policy: Option<StorePolicy>,
+    pub(crate) policy: Option<Policy>,
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stores rm thumbs --dry-run
+  ecache stores rm thumbs")]
 pub(crate) struct StoresRmArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
@@ -117,6 +131,10 @@ pub(crate) struct StoresRmArgs {
 }
 
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache stores rename thumbs thumbnails
+  ecache stores rename thumbs previews --merge")]
 pub(crate) struct StoresRenameArgs {
     /// The store's name
     #[arg(value_name = "OLD")]
@@ -137,27 +155,12 @@ pub(crate) struct StoresRenameArgs {
     /// Move the store to this collection
     #[arg(long, value_name = "NAME")]
     pub(crate) to_collection: Option<String>,
+    /// Keep nothing for undo, so that `ecache undo` cannot take the renaming back
+    #[arg(long)]
+    pub(crate) no_undo: bool,
     /// Say what would be renamed, and rename nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
-}
-
-/// The policy of a store's own document.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum StorePolicy {
-    /// Clearing the whole store removes it
-    Evict,
-    /// It stays until it is removed by name
-    Persist,
-}
-
-impl From<StorePolicy> for Policy {
-    fn from(policy: StorePolicy) -> Self {
-        match policy {
-            StorePolicy::Evict => Self::Evict,
-            StorePolicy::Persist => Self::Persist,
-        }
-    }
 }

@@ -1,6 +1,8 @@
 //! The commands that a word means which is none: what other tools call them, and misspelt ones.
 //!
-//! A suggestion is at most as destructive as what was typed: `search` is never `clear`.
+//! A suggestion is at most as destructive as the typed word: `search` is never `clear`.
+
+use clap::{Arg, Command};
 
 /// Words of other tools, and what to do instead.
 const OTHER_WORDS: &[(&[&str], &str)] = &[
@@ -28,11 +30,10 @@ const OTHER_WORDS: &[(&[&str], &str)] = &[
         &["du", "size", "usage", "count", "df"],
         "did you mean stats?",
     ),
+    (&["list", "entries", "keys", "dir"], "did you mean ls?"),
     (
-        &[
-            "list", "search", "find", "grep", "query", "entries", "keys", "dir",
-        ],
-        "did you mean ls?",
+        &["search", "find", "grep", "query"],
+        "ls STORE --key 'PATTERN*' --glob finds keys, ls --value-contains TEXT values",
     ),
     (&["rename", "mv", "move"], "did you mean stores rename?"),
     (
@@ -99,6 +100,32 @@ const DESTRUCTIVE: [&str; 3] = ["rm", "clear", "prune"];
 /// Similarity from which a command is suggested, and that from which one is that removes something.
 const SIMILAR: (f64, f64) = (0.6, 0.75);
 
+/// Options of other tools, and what they are called here.
+const OTHER_OPTIONS: &[(&str, &str)] = &[
+    ("--since", "--newer-than"),
+    ("--after", "--newer-than"),
+    ("--before", "--older-than"),
+    ("--until", "--older-than"),
+    ("--min-size", "--larger-than"),
+    ("--bigger-than", "--larger-than"),
+    ("--max-results", "--limit"),
+    ("--grep", "--value-contains"),
+    ("--contains", "--value-contains"),
+    ("--pattern", "--glob"),
+    ("--expires", "--ttl"),
+    ("--lifetime", "--ttl"),
+    ("--expire", "--ttl"),
+];
+
+/// Returns what an option of other tools is called among those that a command has.
+pub(super) fn option_instead_of(typed: &str, command: &Command) -> Option<&'static str> {
+    let (_, instead) = OTHER_OPTIONS.iter().find(|(other, _)| *other == typed)?;
+    let mut known = command.get_arguments().filter_map(Arg::get_long);
+    known
+        .any(|known| instead.strip_prefix("--") == Some(known))
+        .then_some(*instead)
+}
+
 /// Returns what to type in the place of an unknown command.
 pub(super) fn instead_of(typed: &str, known: &[&str]) -> Option<String> {
     let typed = typed.to_lowercase();
@@ -158,7 +185,10 @@ mod tests {
                 "rm removes keys, clear removes what a filter selects; both have -n",
             ),
             ("du", "did you mean stats?"),
-            ("Search", "did you mean ls?"),
+            (
+                "Search",
+                "ls STORE --key 'PATTERN*' --glob finds keys, ls --value-contains TEXT values",
+            ),
             ("rename", "did you mean stores rename?"),
             ("claer", "did you mean clear?"),
             ("exprot", "did you mean export?"),

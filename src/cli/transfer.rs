@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use ecache_core::backend::OnConflict;
 
 use super::SummaryArgs;
@@ -35,8 +35,8 @@ pub(crate) struct ImportArgs {
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: PathBuf,
     /// Do this with an entry that is there already
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = ConflictChoice::Replace)]
-    pub(crate) on_conflict: ConflictChoice,
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Replace)]
+    pub(crate) on_conflict: OnConflict,
     /// Import this many entries at a time, instead of all or nothing
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: Option<u32>,
@@ -62,18 +62,18 @@ Examples:
     mut_arg("stores", filter::stores_by_option)
 )]
 pub(crate) struct CopyArgs {
-    /// Where the entries are
+    /// The source of the entries
     #[arg(value_name = "FROM", value_hint = clap::ValueHint::FilePath)]
     pub(crate) from: PathBuf,
-    /// Where they go
+    /// Their destination
     #[arg(value_name = "TO", value_hint = clap::ValueHint::FilePath)]
     pub(crate) to: PathBuf,
     /// Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) remap_dataset: Vec<String>,
     /// Do this with an entry that is there already
-    #[arg(long, value_enum, value_name = "WHAT", default_value_t = ConflictChoice::Newer)]
-    pub(crate) on_conflict: ConflictChoice,
+    #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Newer)]
+    pub(crate) on_conflict: OnConflict,
     /// Keep no replaced entries, so that `ecache undo` cannot take the copy back
     #[arg(long)]
     pub(crate) no_undo: bool,
@@ -84,28 +84,4 @@ pub(crate) struct CopyArgs {
     pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-}
-
-/// Action of `import` and `copy` when the target already has an entry with the same key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ConflictChoice {
-    /// Replace it
-    Replace,
-    /// Keep it
-    Keep,
-    /// Keep the one that was written later
-    Newer,
-    /// Stop there
-    Fail,
-}
-
-impl From<ConflictChoice> for OnConflict {
-    fn from(choice: ConflictChoice) -> Self {
-        match choice {
-            ConflictChoice::Replace => Self::Replace,
-            ConflictChoice::Keep => Self::Keep,
-            ConflictChoice::Newer => Self::Newer,
-            ConflictChoice::Fail => Self::Fail,
-        }
-    }
 }

@@ -39,8 +39,8 @@ pub(crate) struct WarmArgs {
     /// Items are lines of JSON: {name} is a field of an object, {} the whole item
     #[arg(long)]
     pub(crate) jsonl: bool,
-    /// Run also what is fresh; without a command: run again what a filter selects of what is
-    /// recorded
+    /// Run fresh commands, too; without a command: run again the recorded ones that a filter
+    /// selects
     #[arg(long)]
     pub(crate) refresh: bool,
     /// With --refresh and no command: run again all that is recorded, where there is no filter
@@ -106,11 +106,11 @@ impl WarmArgs {
 /// The order in which `warm --refresh` runs commands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum WarmOrder {
-    /// What expires first
+    /// Those that expire first
     #[default]
     Expiry,
-    /// What takes longest
+    /// Those that take longest
     Cost,
-    /// What was hit most often
+    /// Those that were hit most often
     Hits,
 }

@@ -6,11 +6,10 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{
-    Run, amount_with, keep_unless, open, remove_documents, remove_logged, remove_with,
-};
+use super::shared::deletion::{Run, amount_with, keep_unless, open, remove_logged};
+use super::shared::dry_run::list_stores;
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
-use super::shared::jobs::{note_running, remove_unused_documents, without_running};
+use super::shared::jobs::{note_running, spare_running};
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -24,34 +23,24 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
-    let meant = Selection::from(filter.clone());
-    let selection = if args.jobs {
-        meant.clone()
+    let taken = if args.jobs {
+        filter.clone()
     } else {
-        without_running(context, &meant)?
+        spare_running(context, &filter)?
     };
-    let keep = keep_unless(args.no_undo);
-    let documents = || {
-        if args.jobs {
-            remove_documents(backend.as_ref(), &filter, run)
-        } else {
-            remove_unused_documents(context, backend.as_ref(), &filter, run, now)
-        }
-    };
-    let removed = if backend.keeps_operations() {
-        let run = (run, keep);
-        remove_logged(
-            context,
-            backend.as_ref(),
-            &selection,
-            Some(&filter),
-            Cause::Cleared,
-            run,
-            now,
-        )?
-    } else {
-        remove_with(context, backend.as_ref(), &selection, run, now, documents)?
-    };
+    let selection = Selection::from(taken.clone());
+    if run == Run::Dry {
+        list_stores(context, backend.as_ref(), &selection, now)?;
+    }
+    let removed = remove_logged(
+        context,
+        backend.as_ref(),
+        &selection,
+        Some(&taken),
+        Cause::Cleared,
+        (run, keep_unless(args.no_undo)),
+        now,
+    )?;
     // FiftyOne's own entries of a user cannot be selected; the note prevents a wrong conclusion.
     if removed == (Usage::default(), 0) && names_what_fiftyone_hides(&filter) {
         context.absent(
@@ -60,6 +49,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         );
     }
     if !args.jobs {
+        let meant = Selection::from(filter.clone());
         note_running(context, backend.as_ref(), &meant, Usage::default(), now)?;
     }
     if filter.policy == Some(Policy::Evict) {
@@ -67,7 +57,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
             policy: Some(Policy::Persist),
             ..filter
         };
-        let documents = backend.count_documents(&persistent)?;
+        let documents = backend.count_documents(&persistent, now)?;
         let staying = backend.usage(&persistent.into(), now)?;
         context.summary.set_persist_left(staying.entries);
         if (staying, documents) != (Usage::default(), 0) {

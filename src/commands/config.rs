@@ -11,7 +11,7 @@ use crate::cli::{ConfigArgs, ConfigVerb, FormatArgs};
 use crate::config::{Config, KEYS, check_key, with_setting};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
-use crate::output::{Cell, Column, escape, stdout};
+use crate::output::{Column, escape, stdout};
 
 pub(crate) fn run(context: &Context, args: ConfigArgs) -> Result<Exit> {
     match args.verb {
@@ -38,7 +38,6 @@ fn file(context: &Context) -> Result<&Path> {
 }
 
 fn list(context: &Context, format: FormatArgs) -> Result<Exit> {
-    let in_file = context.config()?.all();
     let columns = [
         Column::whole("setting"),
         Column::text("value"),
@@ -46,29 +45,13 @@ fn list(context: &Context, format: FormatArgs) -> Result<Exit> {
         Column::text("about"),
     ];
     let mut rows = context.rows(context.format(format), &columns)?;
-    for setting in KEYS {
-        let found = in_file.iter().find(|(key, _)| key == setting.key);
-        let (value, from) = match found {
-            Some((_, value)) => (value.as_str(), "file"),
-            None => (setting.default, "default"),
-        };
-        let value = Some(value).filter(|value| !value.is_empty());
+    for setting in context.settings_in_force()? {
         rows.row(&[
-            setting.key.into(),
-            value.into(),
-            from.into(),
+            setting.key.as_str().into(),
+            setting.value.as_deref().into(),
+            setting.origin.into(),
             setting.about.into(),
         ])?;
-    }
-    for (key, value) in &in_file {
-        if KEYS.iter().all(|setting| setting.key != key) {
-            rows.row(&[
-                key.as_str().into(),
-                value.as_str().into(),
-                "file".into(),
-                Cell::Null,
-            ])?;
-        }
     }
     rows.finish()?;
     Ok(Exit::Done)

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Cause, ImportLog, Record};
+use ecache_core::backend::{Backend, Cause, ImportLog, OnConflict, Record};
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{DatasetPattern, Filter, Usage};
@@ -16,7 +16,7 @@ use ecache_core::interchange::Reader;
 use ecache_core::location::{self, Access};
 use ecache_core::remap::Remap;
 use ecache_core::scope::Address;
-use ecache_core::transfer::{Found, Importer, Records};
+use ecache_core::transfer::{FoundRecord, Importer, Records};
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{amount, keep_unless};
@@ -24,14 +24,14 @@ use super::shared::filter::{Unless, filter_among, note_unknown_names};
 use super::shared::filter_words;
 use super::shared::left_out::{LeftOut, Omissions};
 use super::shared::operation::{tell_undo, this};
-use super::shared::resolve::{check_name, dataset_id};
+use super::shared::resolve::check_name;
 use super::shared::sieve::Sieve;
 use super::shared::transfer::{
     is_database, lines, note_beyond_undo, open_records, pour, report, to_file, to_stdout,
 };
-use crate::cli::{ConflictChoice, CopyArgs};
+use crate::cli::CopyArgs;
 use crate::context::Context;
-use crate::datasets::Datasets;
+use crate::datasets::{Datasets, dataset_id};
 use crate::error::{Exit, usage, usage_tip};
 use crate::signals;
 
@@ -149,7 +149,7 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
                     }
                 })
                 .filter_map(|read| sieve.sift(read))
-                .map(|record| record.map(Found::Record));
+                .map(|record| record.map(FoundRecord::Record));
             let exit = copy.pour(None, records)?;
             sieve.check()?;
             Ok(exit.max_trouble(sieve.finish()))
@@ -180,15 +180,15 @@ impl Copy<'_> {
     fn pour(
         &self,
         total: Option<u64>,
-        found: impl Iterator<Item = Result<Found, Error>>,
+        found: impl Iterator<Item = Result<FoundRecord, Error>>,
     ) -> Result<Exit> {
         let to = &self.to;
         let is_clone = !self.remap.is_empty();
         let remapped = found.filter_map(|found| match found {
-            Ok(Found::Record(record)) if is_clone && self.left_out.is_job(&record) => None,
-            Ok(Found::Record(mut record)) => {
+            Ok(FoundRecord::Record(record)) if is_clone && self.left_out.is_job(&record) => None,
+            Ok(FoundRecord::Record(mut record)) => {
                 self.remap.apply(&mut record);
-                Some(Ok(Found::Record(record)))
+                Some(Ok(FoundRecord::Record(record)))
             }
             other => Some(other),
         });
@@ -203,12 +203,12 @@ impl Copy<'_> {
     fn to_lines(
         &self,
         total: Option<u64>,
-        found: impl Iterator<Item = Result<Found, Error>>,
+        found: impl Iterator<Item = Result<FoundRecord, Error>>,
     ) -> Result<Exit> {
         let to = &self.to;
         // Lines are not looked up, so nothing that is there can stay.
         if fs::metadata(to).is_ok_and(|there| there.is_file())
-            && self.args.on_conflict != ConflictChoice::Replace
+            && self.args.on_conflict != OnConflict::Replace
         {
             return Err(usage_tip(
                 format!("{} is there already", to.display()),
@@ -217,7 +217,7 @@ impl Copy<'_> {
         }
         let mut usage = Usage::default();
         let counted = found.inspect(|found| {
-            if let Ok(Found::Record(Record::Entry(entry, _))) = found {
+            if let Ok(FoundRecord::Record(Record::Entry(entry, _))) = found {
                 usage += Usage {
                     entries: 1,
                     bytes: entry.size,
@@ -248,7 +248,7 @@ impl Copy<'_> {
     fn to_store(
         &self,
         total: Option<u64>,
-        found: impl Iterator<Item = Result<Found, Error>>,
+        found: impl Iterator<Item = Result<FoundRecord, Error>>,
     ) -> Result<Exit> {
         let backend = self.target()?;
         let foreign = Omissions::of_foreign(self.context);
@@ -257,7 +257,7 @@ impl Copy<'_> {
             refused.add(address, error);
             Ok(())
         };
-        let on_conflict = self.args.on_conflict.into();
+        let on_conflict = self.args.on_conflict;
         let mut on_beyond = || note_beyond_undo(self.context);
         let now = self.context.now();
         let log = ImportLog {

@@ -66,7 +66,7 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
         context,
         sides: [from.as_ref(), to.as_ref()],
         now,
-        found: Found::default(),
+        found: Counts::default(),
     };
     signals::finish_batches()?;
     for store in diff.stores(&filter)? {
@@ -78,7 +78,7 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
 
 /// The numbers of entries that were compared.
 #[derive(Default)]
-struct Found {
+struct Counts {
     added: u64,
     removed: u64,
     changed: u64,
@@ -91,7 +91,7 @@ struct Diff<'a> {
     /// FROM and TO
     sides: [&'a dyn Backend; 2],
     now: Timestamp,
-    found: Found,
+    found: Counts,
 }
 
 /// An entry of one side, with its value as far as it has one.
@@ -190,10 +190,10 @@ impl Diff<'_> {
         Ok(())
     }
 
-    /// Returns the names of what differs between two entries of one address.
+    /// Returns the names of the fields in which two entries of one address differ.
     ///
-    /// When an entry was written, hit or will expire, and what it cost, differ from machine to
-    /// machine and are not compared.
+    /// The times of writing, hits and expiry, and the cost, differ from machine to machine and are
+    /// not compared.
     fn differences(&self, one: &Sided, other: &Sided) -> Result<Vec<&'static str>> {
         let (from, to) = (&one.0, &other.0);
         let mut differs = Vec::new();
@@ -241,7 +241,7 @@ impl Diff<'_> {
 
     /// Says how much differs, and returns the exit code.
     fn finish(self) -> Exit {
-        let Found {
+        let Counts {
             added,
             removed,
             changed,

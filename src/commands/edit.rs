@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{
-    Backend, Condition, Content, Keep, Lookup, Put, PutOptions, read_value,
+    Backend, Condition, Content, Expiry, Keep, Lookup, Put, PutOptions, read_value,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
@@ -241,6 +241,7 @@ fn write(
     let options = PutOptions {
         condition: Condition::IfValue(value),
         keep: Keep::LIFETIME,
+        expiry: Expiry::Named,
     };
     let content = backend.stage(&mut &edited.value.bytes[..], now);
     let put = content.and_then(|content: Content| backend.put(&entry, &content, &options, now));

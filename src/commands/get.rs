@@ -7,24 +7,25 @@ use ecache_core::backend::{Backend, Content, ContentReader, Lookup, read_value};
 use ecache_core::command::{ReplayError, replay};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
+use ecache_core::python_json::Json;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Event, Outcome};
 use ecache_core::value::Kind;
 
 use super::get_many;
+use super::shared::calls::hit;
 use super::shared::fields;
 use super::shared::listed::{Line, entries};
 use super::shared::resolve::{Request, store_address};
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{escape, stdout};
+use crate::output::{escape, pretty, stdout};
 
 pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     if let Some(file) = &args.keys_from {
         let store = args.entry.store()?;
         let store = store_address(context, store, &args.entry.scope)?;
-        return get_many::run(context, file, Line::Key(store));
+        return get_many::run(context, file, Line::Key(store.into()));
     }
     if let Some(file) = &args.entries_from {
         return get_many::run(context, file, entries(context));
@@ -39,14 +40,14 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     let (backend, lookup) = context.look_up_once(&request.address, now)?;
     match lookup {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => {
-            let printed = print(backend.as_ref(), &entry, content, format);
+            let printed = print(context, backend.as_ref(), &entry, content, format);
             // A reader that went away does not make it less of a hit, a damaged value does.
             if !printed.as_ref().is_err_and(anyhow::Error::is::<Error>) {
                 context.count(&[hit(&entry, now)]);
             }
             printed?;
             tell_of_namesakes(context, backend.as_ref(), &entry, now)?;
-            // The process ends, and the kernel closes what is open in less time than SQLite does.
+            // The process ends, and the kernel closes files in less time than SQLite does.
             std::mem::forget(backend);
             Ok(Exit::Done)
         }
@@ -110,6 +111,7 @@ fn tell_of_namesakes(
 
 /// Prints a value on standard output.
 fn print(
+    context: &Context,
     backend: &dyn Backend,
     entry: &Entry,
     content: Content,
@@ -119,14 +121,22 @@ fn print(
     let mut stdout = BufWriter::new(stdout());
     if format == ValueFormat::Json && entry.kind != Kind::Json {
         let value = read_value(backend, entry.kind, content)?;
-        stdout.write_all(fields::json(&value).as_bytes())?;
+        stdout.write_all(fields::json(value.kind, &value.bytes).as_bytes())?;
         return Ok(stdout.write_all(b"\n")?);
     }
     if is_terminal {
         // A cached value must not act on the terminal.
         let mut bytes = Vec::new();
         copy(backend, entry.kind, content, &mut bytes)?;
-        stdout.write_all(escape::for_terminal(&bytes).as_bytes())?;
+        if entry.kind == Kind::Json
+            && let Ok(json) = Json::parse(&bytes)
+        {
+            let (width, color) = (context.terminal.width.unwrap_or(80), context.terminal.color);
+            bytes = pretty(&json, width, color).into_bytes();
+            stdout.write_all(&bytes)?;
+        } else {
+            stdout.write_all(escape::for_terminal(&bytes).as_bytes())?;
+        }
         if !bytes.ends_with(b"\n") {
             stdout.write_all(b"\n")?;
         }
@@ -176,9 +186,4 @@ fn unread(error: io::Error) -> anyhow::Error {
         Ok(error) => error.into(),
         Err(error) => error.into(),
     }
-}
-
-/// Returns a hit that saves computing the entry's value.
-pub(super) fn hit(entry: &Entry, now: Timestamp) -> Event {
-    Event::of_entry(Outcome::Hit, now, entry, entry.cost_ms.unwrap_or(0))
 }

@@ -1,16 +1,17 @@
 //! `ecache get --keys-from` and `--entries-from`: the values of many entries, as JSON lines.
 
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Lookup, read_value};
+use ecache_core::backend::{Backend, LookedUp, Lookup, read_value};
 use ecache_core::error::Error;
 use ecache_core::scope::{Address, Scopes};
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{Event, Outcome};
-use ecache_core::value::write_stored;
 
-use super::get::hit;
+use super::shared::calls::hit;
 use super::shared::fields;
 use super::shared::listed::{Line, Listed};
 use crate::context::Context;
@@ -18,7 +19,7 @@ use crate::error::Exit;
 use crate::output::{Cell, Column, Format};
 
 /// Keys that are read before they are looked up.
-const BATCH: usize = 4096;
+const BATCH: usize = 16_000;
 
 /// The columns; those before the key name the store, where lines do.
 const COLUMNS: [Column; 6] = [
@@ -52,14 +53,27 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
         let mut events = Vec::with_capacity(addresses.len());
         let mut rest = addresses.as_slice();
         while !rest.is_empty() {
-            let lookups = backend.lookup_many(rest, now)?;
-            let (done, later) = rest.split_at(lookups.len());
-            for (address, lookup) in done.iter().zip(lookups) {
-                let event = match &lookup {
-                    Lookup::Hit(entry, _) => hit(entry, now),
-                    _ => miss(address, now),
+            let mut answers = Answers::new(rest.len());
+            let done = backend.visit_many(rest, now, &mut |index, found| {
+                answers.put(index, found);
+            })?;
+            let (done, later) = rest.split_at(done);
+            let Answers { values, found } = answers;
+            for (address, answer) in done.iter().zip(found) {
+                let (event, value, is_hit) = match answer {
+                    Answer::Hit(hit) => {
+                        let value = &values[hit.value.clone()];
+                        (hit.event(address, now), Cell::Json(value.into()), true)
+                    }
+                    Answer::Other(lookup) => {
+                        let event = match &lookup {
+                            Lookup::Hit(entry, _) => hit(entry, now),
+                            _ => miss(address, now),
+                        };
+                        let (value, is_hit) = value(context, backend.as_ref(), address, lookup)?;
+                        (event, value, is_hit)
+                    }
                 };
-                let (value, is_hit) = value(context, backend.as_ref(), address, lookup)?;
                 let store = &address.store;
                 let cells = [
                     Cell::from(&*store.collection),
@@ -81,6 +95,70 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
     }
     rows.finish()?;
     Ok(exit)
+}
+
+/// The answers for a batch of keys, in their order.
+struct Answers {
+    /// Values as JSON, one behind the other
+    values: String,
+    found: Vec<Answer>,
+}
+
+enum Answer {
+    Hit(Hit),
+    Other(Lookup),
+}
+
+/// The parts of a hit that are printed and counted.
+struct Hit {
+    /// The place of its value
+    value: Range<usize>,
+    user: Option<Arc<str>>,
+    operator: Option<Arc<str>>,
+    written_at: Timestamp,
+    cost_ms: Option<u64>,
+}
+
+impl Hit {
+    fn event(self, address: &Address, now: Timestamp) -> Event {
+        let store = address.store.clone();
+        Event {
+            user: self.user,
+            operator: self.operator,
+            saved_ms: self.cost_ms.unwrap_or(0),
+            key: Some(address.key.clone()),
+            written_at: Some(self.written_at),
+            ..Event::new(Outcome::Hit, now, store, &Scopes::default())
+        }
+    }
+}
+
+impl Answers {
+    fn new(count: usize) -> Self {
+        let missing = || Answer::Other(Lookup::Missing);
+        Self {
+            values: String::new(),
+            found: std::iter::repeat_with(missing).take(count).collect(),
+        }
+    }
+
+    /// Keeps what was found, while it is borrowed.
+    fn put(&mut self, index: usize, found: LookedUp<'_>) {
+        self.found[index] = match found {
+            LookedUp::Hit(entry, value) => {
+                let start = self.values.len();
+                self.values.push_str(&fields::json(entry.kind, value));
+                Answer::Hit(Hit {
+                    value: start..self.values.len(),
+                    user: entry.user_id.cloned(),
+                    operator: entry.operator_uri.cloned(),
+                    written_at: entry.written_at(),
+                    cost_ms: entry.cost_ms,
+                })
+            }
+            LookedUp::Other(lookup) => Answer::Other(lookup),
+        };
+    }
 }
 
 fn miss(address: &Address, now: Timestamp) -> Event {
@@ -117,9 +195,7 @@ fn value(
     };
     let is_hit = value.is_some();
     let value = value.map_or(Cell::Null, |value| {
-        let mut json = Vec::new();
-        write_stored(value.kind, &value.bytes, &mut json);
-        Cell::Json(fields::text(json).into())
+        Cell::Json(fields::into_json(value).into())
     });
     Ok((value, is_hit))
 }

@@ -65,7 +65,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let refused = Omissions::new(context, "which the store cannot keep");
     let imported = backend.import_logged(
         &mut read_ahead(records).filter_map(|read| sieve.sift(read)),
-        args.on_conflict.into(),
+        args.on_conflict,
         commit,
         &mut log,
         &mut |address, error| {

@@ -1,24 +1,22 @@
-//! `ecache log`: lists what was done to a store.
+//! `ecache log`: lists the operations of a store.
+
+use std::io::Write as _;
 
 use anyhow::Result;
-use ecache_core::backend::{Did, Operation, OperationRecord, UndoState};
+use ecache_core::backend::{Backend, Did, Operation, OperationRecord, UndoState};
 use ecache_core::time::Timestamp;
 
-use super::shared::operation::rounded;
+use super::shared::operation::{COLUMNS, cells};
 use crate::cli::LogArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format};
+use crate::output::escape::for_line;
+use crate::output::paint::style::MUTED;
+use crate::output::paint::styled;
+use crate::output::{Cell, Column, Format, Writer, stdout, wrapped};
 
-/// The columns for people.
-const SHORT: [Column; 6] = [
-    Column::number("op"),
-    Column::age("at"),
-    Column::number("entries"),
-    Column::number("size"),
-    Column::whole("undo"),
-    Column::free("command"),
-];
+/// Width of the space before what `--verbose` adds.
+const INDENT: usize = 4;
 
 /// The columns of `--wide`.
 const WIDE: [Column; 9] = [
@@ -56,7 +54,7 @@ const EXACT: [Column; 16] = [
 pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
-    if !backend.keeps_operations() {
+    if !backend.logs_operations() {
         context.note("this store has no log of operations");
         return Ok(Exit::Done);
     }
@@ -64,69 +62,119 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
         .since
         .map(|moment| Timestamp::from_millis(moment.resolve(now.as_millis())));
     let operations = backend.operations()?;
-    let operations = operations
-        .iter()
-        .filter(|operation| since.is_none_or(|since| operation.at >= since))
-        .take(usize::try_from(args.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX));
-    let format = context.format(args.format);
-    let is_table = format == Format::Table;
-    let columns: &[Column] = match (is_table, args.wide) {
-        (false, _) => &EXACT,
-        (true, true) => &WIDE,
-        (true, false) => &SHORT,
-    };
-    let mut rows = if args.wide {
-        context.wide_rows(format, columns)?
-    } else {
-        context.rows(format, columns)?
-    };
-    let mut is_empty = true;
-    for operation in operations {
-        is_empty = false;
-        if is_table {
-            rows.row(&for_people(operation, now, args.wide))?;
-        } else {
-            rows.row(&exact(operation))?;
+    let limit = usize::try_from(args.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
+    let mut meant = Vec::new();
+    for operation in &operations {
+        let is_in_time = since.is_none_or(|since| operation.at >= since);
+        if meant.len() < limit
+            && is_in_time
+            && is_of_store(backend.as_ref(), operation, &args.store)?
+        {
+            meant.push(operation);
         }
     }
-    rows.finish()?;
+    let format = context.format(args.format);
+    let is_table = format == Format::Table;
+    let is_empty = meant.is_empty();
+    if is_table && context.verbose && !args.wide {
+        print_details(context, &meant, now)?;
+    } else {
+        let columns: &[Column] = match (is_table, args.wide) {
+            (false, _) => &EXACT,
+            (true, true) => &WIDE,
+            (true, false) => &COLUMNS,
+        };
+        let mut rows = if args.wide {
+            context.wide_rows(format, columns)?
+        } else {
+            context.rows(format, columns)?
+        };
+        for operation in meant {
+            match (is_table, args.wide) {
+                (false, _) => rows.row(&exact(operation))?,
+                (true, true) => rows.row(&wide(operation, now))?,
+                (true, false) => rows.row(&cells(operation, now))?,
+            }
+        }
+        rows.finish()?;
+    }
     if is_empty && context.terminal.stdout_is_terminal {
-        context.note("nothing was removed or changed yet");
+        context.note(if operations.is_empty() {
+            "nothing was removed or changed yet"
+        } else {
+            "no operation matches"
+        });
     }
     Ok(Exit::Done)
 }
 
-fn for_people(operation: &OperationRecord, now: Timestamp, is_wide: bool) -> Vec<Cell<'_>> {
-    let undo = match operation.undo {
-        UndoState::Until(time) => Cell::from(format!("{} left", rounded(now, time))),
-        UndoState::Undone(by) => Cell::from(format!("by op {by}")),
-        UndoState::Impossible => Cell::Null,
-    };
+/// Reports whether an operation changed one of these stores, or none is named.
+fn is_of_store(
+    backend: &dyn Backend,
+    operation: &OperationRecord,
+    names: &[String],
+) -> Result<bool> {
+    if names.is_empty() {
+        return Ok(true);
+    }
+    let stores = backend.operation_stores(operation.id)?;
+    let is_changed = |name: &String| stores.iter().any(|store| *store.store_name == **name);
+    if !stores.is_empty() {
+        return Ok(names.iter().any(is_changed));
+    }
+    // Where no stores are recorded, the command line alone tells them.
+    let command = &operation.operation.command;
+    let is_named = |name: &String| command.split([' ', '\'', '"']).any(|word| word == name);
+    Ok(names.iter().any(is_named))
+}
+
+/// Prints each operation with a line of its own for who did it, and to which entries.
+fn print_details(context: &Context, operations: &[&OperationRecord], now: Timestamp) -> Result<()> {
+    let mut table = Vec::new();
+    let mut rows = Writer::new(Format::Table, &COLUMNS, &mut table, &context.terminal)?;
+    for operation in operations {
+        rows.row(&cells(operation, now))?;
+    }
+    rows.finish()?;
+    let table = String::from_utf8_lossy(&table);
+    let mut lines = table.lines();
+    let mut out = stdout();
+    if let Some(header) = lines.next() {
+        writeln!(out, "{header}")?;
+    }
+    let width = context.terminal.width.unwrap_or(usize::MAX);
+    let width = width.saturating_sub(INDENT).max(INDENT);
+    for (line, operation) in lines.zip(operations) {
+        writeln!(out, "{line}")?;
+        let Operation {
+            user, host, filter, ..
+        } = &operation.operation;
+        let by = format!("by {user} on {host}");
+        let details = match filter.as_str() {
+            "" => by,
+            filter => format!("{by}: {filter}"),
+        };
+        let details = if context.terminal.stdout_is_terminal {
+            for_line(&details).into_owned()
+        } else {
+            details
+        };
+        for line in wrapped(&details, width) {
+            let line = styled(&line, MUTED, context.terminal.color);
+            writeln!(out, "{:INDENT$}{line}", "")?;
+        }
+    }
+    Ok(out.flush()?)
+}
+
+fn wide(operation: &OperationRecord, now: Timestamp) -> Vec<Cell<'_>> {
     let Operation {
-        user,
-        host,
-        command,
-        filter,
-        ..
+        user, host, filter, ..
     } = &operation.operation;
-    let text = |text: &'_ String| Cell::from(text.clone());
-    let mut cells = vec![
-        Cell::Count(operation.id),
-        Cell::Time(operation.at.as_millis()),
-    ];
-    if is_wide {
-        cells.extend([text(user), text(host)]);
-    }
-    cells.extend([
-        Cell::Count(operation.usage.entries),
-        Cell::Size(operation.usage.bytes),
-        undo,
-    ]);
-    if is_wide {
-        cells.push(text(filter));
-    }
-    cells.push(text(command));
-    cells
+    let [op, at, entries, size, undo, command] = cells(operation, now);
+    let (user, host) = (Cell::from(user.as_str()), Cell::from(host.as_str()));
+    let filter = Cell::from(filter.as_str());
+    vec![op, at, user, host, entries, size, undo, filter, command]
 }
 
 fn exact(operation: &OperationRecord) -> [Cell<'_>; 16] {

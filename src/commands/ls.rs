@@ -1,12 +1,15 @@
 //! `ecache ls`: lists entries.
 
 use std::io::Read as _;
+use std::ops::ControlFlow;
 
 use anyhow::Result;
+use clap::ValueEnum as _;
 use ecache_core::backend::{
-    Backend, Content, ContentReader, Direction, Row, START_SIZE, Scan, Sort, Values, read_value,
+    Backend, Content, ContentReader, Direction, Row, START_SIZE, Scan, Sort, Values, Visitor,
+    read_value,
 };
-use ecache_core::entry::Entry;
+use ecache_core::entry::{Entry, EntryRef};
 use ecache_core::filter::{Filter, Freshness, Pattern, Usage};
 use ecache_core::time::Timestamp;
 
@@ -18,8 +21,9 @@ use super::shared::listing::{Entries, Listing, Shown, scopes};
 use super::shared::value_text::ValueText;
 use crate::cli::LsArgs;
 use crate::context::Context;
+use crate::datasets::Datasets;
 use crate::error::{Exit, usage_tip};
-use crate::output::{Cell, Column, Format, Left, Mood, Secrets, human};
+use crate::output::{Cell, Column, Format, Left, Mood, Secrets, Writer, human};
 
 /// Maximum number of rows on a terminal, unless another is asked for.
 const ROWS: u64 = 100;
@@ -27,7 +31,7 @@ const ROWS: u64 = 100;
 /// Number of rows from which a table decides what it shows.
 const PAGE: usize = 1000;
 
-pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
+pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     if let Some(count) = &args.dry_run {
         let count = count.as_deref().unwrap_or("10");
         return Err(usage_tip(
@@ -38,6 +42,13 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
     let text = args.value_contains.as_deref().map(ValueText::new);
     let now = context.now();
     let format = context.format(args.format);
+    if args.fields.is_empty()
+        && format == Format::Table
+        && let Some(fields) = context.setting_of_terminal("ls.fields")
+    {
+        let names = fields.split(',').filter(|name| !name.is_empty());
+        args.fields = names.map(str::to_owned).collect();
+    }
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     context.fold_usage();
     let backend = context.reader()?;
@@ -67,6 +78,96 @@ pub(crate) fn run(context: &Context, args: LsArgs) -> Result<Exit> {
         (1.., _) => Exit::Damaged,
         (0, count) => args.filter.exit(count == 0),
     })
+}
+
+/// Prints fields of entries as they are read.
+struct Printer<'a> {
+    list: &'a List<'a>,
+    fields: &'a [Field],
+    datasets: &'a Datasets,
+    secrets: Secrets,
+    rows: Writer<'a>,
+    /// The memory for the cells of a row, between rows
+    cells: Vec<Cell<'static>>,
+    seen: Seen,
+    /// The failure that ends the list
+    failed: Option<anyhow::Error>,
+}
+
+impl Printer<'_> {
+    fn print(&mut self, entry: &EntryRef<'_>, value: Option<&str>) -> Result<()> {
+        let (datasets, secrets, now) = (self.datasets, self.secrets, self.list.now);
+        let mut cells = emptied(std::mem::take(&mut self.cells));
+        let fields = self.fields.iter();
+        cells.extend(fields.map(|field| field.cell(*entry, value, datasets, secrets, now)));
+        let mood = if entry.is_expired(self.list.now) {
+            Mood::Muted
+        } else {
+            Mood::Plain
+        };
+        self.rows.row_as(mood, &cells)?;
+        self.cells = emptied(cells);
+        self.seen.count += 1;
+        Ok(())
+    }
+
+    fn print_row(&mut self, row: Row) -> Result<()> {
+        let Some((entry, content)) = self.list.entry(row, &mut self.seen)? else {
+            return Ok(());
+        };
+        let content = content.filter(|_| self.fields.contains(&Field::Value));
+        let value = match content {
+            Some(content) => Some(read_value(self.list.backend, entry.kind, content)?),
+            None => None,
+        };
+        let value = value.as_ref();
+        let value = value.map(|value| fields::json(value.kind, &value.bytes));
+        self.print(&EntryRef::from(&entry), value.as_deref())
+    }
+
+    fn go_on(&mut self, done: Result<()>) -> ControlFlow<()> {
+        match done {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                ControlFlow::Break(())
+            }
+        }
+    }
+}
+
+impl Visitor for Printer<'_> {
+    fn entry(&mut self, entry: &EntryRef<'_>, value: Option<&[u8]>) {
+        self.rows.hold(true);
+        let value = value.map(|value| fields::json(entry.kind, value));
+        let printed = self.print(entry, value.as_deref());
+        // Reported at the end of the page.
+        let _ = self.go_on(printed);
+    }
+
+    fn row(&mut self, row: Row) -> ControlFlow<()> {
+        self.rows.hold(false);
+        let printed = self.print_row(row);
+        self.go_on(printed)
+    }
+
+    fn end_page(&mut self) -> ControlFlow<()> {
+        if self.failed.is_some() {
+            return ControlFlow::Break(());
+        }
+        let flushed = self.rows.flush().map_err(Into::into);
+        self.go_on(flushed)
+    }
+}
+
+/// Empties a list of cells, for the cells of another row in the same memory.
+fn emptied<'a>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'a>> {
+    cells.clear();
+    // Collecting into a type of the same layout keeps the allocation.
+    cells
+        .into_iter()
+        .map(|_| unreachable!("it is empty"))
+        .collect()
 }
 
 /// The numbers of rows that were read.
@@ -101,7 +202,11 @@ impl List<'_> {
     fn limit(&self, format: Format) -> Option<u64> {
         match self.args.limit {
             Some(0) => None,
-            None if self.is_for_terminal() && format == Format::Table => Some(ROWS),
+            None if self.is_for_terminal() && format == Format::Table => {
+                let configured = self.context.setting_of_terminal("ls.limit");
+                let limit = configured.and_then(|limit| limit.parse().ok());
+                limit.map_or(Some(ROWS), |limit| Some(limit).filter(|limit| *limit > 0))
+            }
             limit => limit,
         }
     }
@@ -110,11 +215,16 @@ impl List<'_> {
     fn scan(&self, values: Values, format: Format) -> Scan {
         let is_table = format == Format::Table && self.is_for_terminal();
         let sort = match self.args.sort {
-            Some(sort) => Sort::from(sort),
-            None if is_table => Sort::Updated,
+            Some(sort) => sort,
+            None if is_table => {
+                let configured = self.context.setting_of_terminal("ls.sort");
+                let sort = configured.and_then(|word| Sort::from_str(&word, false).ok());
+                sort.unwrap_or(Sort::Updated)
+            }
             None => Sort::Stored,
         };
-        let is_descending = is_table && !matches!(sort, Sort::Key | Sort::Expires | Sort::Stored);
+        let is_descending =
+            is_table && !matches!(sort, Sort::Key | Sort::Expires | Sort::Worth | Sort::Stored);
         Scan {
             filter: self.filter.clone(),
             sort,
@@ -133,8 +243,8 @@ impl List<'_> {
         }
     }
 
-    /// Returns the entry of a row, or `None` for a damaged one, which is warned about.
-    /// So is one whose value does not contain the text that is wanted.
+    /// Returns the entry of a row; `None` for a damaged one, with a warning, and for one whose
+    /// value lacks the text that is searched for.
     fn entry(&self, row: Row, seen: &mut Seen) -> Result<Option<(Entry, Option<Content>)>> {
         let (is_foreign, entry, content) = match row {
             Row::Entry(entry, content) => (false, *entry, content),
@@ -196,34 +306,31 @@ impl List<'_> {
         let secrets = Secrets::from(self.args.reveal);
         let columns = fields.iter().map(|field| field.column().asked());
         let columns: Vec<Column> = columns.collect();
-        let mut rows = self.rows(format, &columns)?;
-        let mut seen = Seen::default();
-        for row in self.backend.scan(&self.scan(values, format), self.now)? {
-            if self.is_full(format, seen.count) {
-                break;
-            }
-            let Some((entry, content)) = self.entry(row?, &mut seen)? else {
-                continue;
-            };
-            let content = content.filter(|_| values == Values::Include);
-            let value = match content {
-                Some(content) => {
-                    let value = read_value(self.backend, entry.kind, content)?;
-                    Some(fields::json(&value))
+        let mut printer = Printer {
+            list: self,
+            fields: &fields,
+            datasets: &datasets,
+            secrets,
+            rows: self.rows(format, &columns)?,
+            cells: Vec::new(),
+            seen: Seen::default(),
+            failed: None,
+        };
+        let scan = self.scan(values, format);
+        if self.text.is_some() {
+            for row in self.backend.scan(&scan, self.now)? {
+                if self.is_full(format, printer.seen.count) || printer.row(row?).is_break() {
+                    break;
                 }
-                None => None,
-            };
-            let cells: Vec<Cell<'_>> = fields
-                .iter()
-                .map(|field| field.cell(&entry, value.as_deref(), &datasets, secrets))
-                .collect();
-            let mood = if entry.is_expired(self.now) {
-                Mood::Muted
-            } else {
-                Mood::Plain
-            };
-            rows.row_as(mood, &cells)?;
-            seen.count += 1;
+            }
+        } else {
+            self.backend.visit(&scan, self.now, &mut printer)?;
+        }
+        let Printer {
+            rows, seen, failed, ..
+        } = printer;
+        if let Some(failed) = failed {
+            return Err(failed);
         }
         rows.finish()?;
         if format == Format::Table {
@@ -240,7 +347,7 @@ impl List<'_> {
         let mut seen = Seen::default();
         let scan = self.scan(Values::Start, Format::Table);
         let mut scanned = self.backend.scan(&scan, self.now)?;
-        // What the first page holds decides about the columns.
+        // The columns are chosen by the first page.
         let mut page = Vec::new();
         while page.len() < PAGE
             && !self.is_full(Format::Table, page.len() as u64)
@@ -286,11 +393,7 @@ impl List<'_> {
         Ok(seen)
     }
 
-    fn rows<'b>(
-        &self,
-        format: Format,
-        columns: &'b [Column],
-    ) -> std::io::Result<crate::output::Writer<'b>> {
+    fn rows<'b>(&self, format: Format, columns: &'b [Column]) -> std::io::Result<Writer<'b>> {
         if self.args.wide {
             self.context.wide_rows(format, columns)
         } else {
@@ -307,6 +410,9 @@ impl List<'_> {
         shown.extend(scopes);
         if self.args.wide {
             shown.extend([Field::Kind, Field::Policy].map(Shown::Field));
+        }
+        if self.args.sort == Some(Sort::Worth) {
+            shown.push(Shown::Field(Field::Worth));
         }
         shown.extend([
             Shown::Field(Field::Hits),

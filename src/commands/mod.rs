@@ -15,6 +15,7 @@ mod has;
 mod import;
 mod info;
 mod key;
+mod limit;
 mod log;
 mod ls;
 mod man;
@@ -43,6 +44,12 @@ use crate::error::Exit;
 
 /// Runs a command.
 pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
+    let ended = run_one(context, command);
+    context.tip_now();
+    ended
+}
+
+fn run_one(context: &Context, command: Command) -> Result<Exit> {
     match command {
         Command::Get(args) => get::run(context, args),
         Command::Set(args) => set::run(context, args),
@@ -66,6 +73,7 @@ pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
         Command::Undo(args) => undo::run(context, args),
         Command::Log(args) => log::run(context, args),
         Command::Touch(args) => touch::run(context, args),
+        Command::Limit(args) => limit::run(context, args),
         Command::Export(args) => export::run(context, args),
         Command::Import(args) => import::run(context, args),
         Command::Copy(args) => copy::run(context, args),

@@ -1,21 +1,18 @@
 //! `ecache prune`: removes expired, unused and orphaned entries, and those beyond a quota.
 
-use std::time::Duration;
-
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{Backend, Cause, Dimension, DropKept, KeepForUndo};
 use ecache_core::entry::Policy;
-use ecache_core::filter::{Capacity, Filter, Freshness, Selection, Usage};
+use ecache_core::filter::{Capacity, Filter, Freshness, Latest, Selection, Spared, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{
-    Run, Step, amount, keep_unless, open, remove_documents, remove_in_steps, remove_with,
-};
+use super::shared::deletion::{Run, Step, amount, keep_unless, open, remove_in_steps};
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
-use super::shared::jobs::{note_running, remove_unused_documents, without_running};
+use super::shared::going::{DryRun, Reason, Reasons};
+use super::shared::jobs::{note_running, spare_running, without_running};
 use super::shared::live_datasets::Live;
-use super::shared::operation::Kept;
+use super::shared::operation::KeptForUndo;
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::context::Context;
@@ -33,64 +30,65 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let orphans = orphans(context, &args, backend.as_ref(), &scope)?;
     let expired = expired(&args, &scope);
     let meant = selection(&args, scope, [&orphans, &expired], now);
-    meant.any_of.iter().try_for_each(check_possible)?;
+    meant.filters().try_for_each(check_possible)?;
     let selection = if args.jobs {
         meant.clone()
     } else {
         without_running(context, &meant)?
     };
-    // Seen from `then`, an entry that expired later is still fresh. The other limits are points in
-    // time already.
-    let stale = Duration::from_millis(args.keep_stale.unwrap_or(0));
-    let then = now.saturating_sub(stale);
-    let documents = || match &orphans {
-        Some(orphans) => {
-            let whatever_policy = Filter {
-                policy: None,
-                ..orphans.clone()
-            };
-            if args.jobs {
-                remove_documents(backend.as_ref(), &whatever_policy, run)
-            } else {
-                remove_unused_documents(context, backend.as_ref(), &whatever_policy, run, then)
-            }
-        }
-        None => Ok(0),
+    let documents = orphans.as_ref().map(|orphans| Filter {
+        policy: None,
+        ..orphans.clone()
+    });
+    let documents = match &documents {
+        Some(of_orphans) if !args.jobs => Some(spare_running(context, of_orphans)?),
+        _ => documents,
     };
     let (removed, documents) = if args.retired && selection == Selection::default() {
         (Usage::default(), 0)
-    } else if backend.keeps_operations() && run == Run::Wet {
+    } else if run == Run::Dry {
+        let usage = backend.usage(&selection, now)?;
+        let count = match &documents {
+            Some(documents) => backend.count_documents(documents, now)?,
+            None => 0,
+        };
+        let dry_run = DryRun {
+            context,
+            backend: backend.as_ref(),
+            selection: &selection,
+            reasons: &reasons(&args, orphans.is_some(), expired.is_some()),
+            now,
+        };
+        dry_run.report(usage, count)?;
+        (usage, count)
+    } else {
         let [dead, alive, excess] = steps(&args, &selection);
-        let whatever_policy = orphans.as_ref().map(|orphans| Filter {
-            policy: None,
-            ..orphans.clone()
-        });
         let step = |selection, documents, keep, cause| Step {
             selection,
             documents,
             keep,
             cause,
         };
-        let documents = whatever_policy.as_ref();
         let keep = keep_unless(args.no_undo);
         let steps = [
-            step(&dead, documents, KeepForUndo::No, Cause::Orphaned),
+            step(&dead, documents.as_ref(), KeepForUndo::No, Cause::Orphaned),
             step(&alive, None, keep, Cause::Pruned),
             step(&excess, None, KeepForUndo::No, Cause::Pruned),
         ];
-        let steps = steps
-            .into_iter()
-            .filter(|step| *step.selection != Selection::default() || step.documents.is_some());
-        remove_in_steps(context, backend.as_ref(), &Vec::from_iter(steps), then)?
-    } else {
-        remove_with(context, backend.as_ref(), &selection, run, then, documents)?
+        let steps = steps.into_iter().filter(|step| {
+            let selection = step.selection;
+            selection.filters().next().is_some()
+                || selection.beyond.is_some()
+                || step.documents.is_some()
+        });
+        remove_in_steps(context, backend.as_ref(), &Vec::from_iter(steps), now)?
     };
     if !args.jobs {
         let going = match run {
             Run::Dry => removed,
             Run::Wet => Usage::default(),
         };
-        note_running(context, backend.as_ref(), &meant, going, then)?;
+        note_running(context, backend.as_ref(), &meant, going, now)?;
     }
     let stay = [
         (expired, "expired but persist,", "--policy any"),
@@ -100,7 +98,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
             "ecache clear --dataset ID --policy any",
         ),
     ];
-    note_persistent(context, backend.as_ref(), stay, run, then)?;
+    note_persistent(context, backend.as_ref(), stay, run, now)?;
     if args.retired {
         drop_kept(context, backend.as_ref(), run, args.shred)?;
     }
@@ -111,7 +109,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         }
         note_limits(context, backend.as_ref(), &selection, run, now)?;
     }
-    note_elsewhere(context, backend.as_ref(), &selection, then)?;
+    note_elsewhere(context, backend.as_ref(), &selection, now)?;
     if args.vacuum && run == Run::Wet {
         let before = backend.describe()?;
         backend.compact(now)?;
@@ -126,9 +124,9 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     Ok(args.filter.exit((removed.entries, documents) == (0, 0)))
 }
 
-/// Deletes what is kept for undo, and says what it was.
+/// Deletes the entries kept for undo, and reports their number.
 fn drop_kept(context: &Context, backend: &dyn Backend, run: Run, shred: bool) -> Result<()> {
-    let kept = Kept::new(&backend.operations()?);
+    let kept = KeptForUndo::new(&backend.operations()?);
     let what = amount(kept.usage);
     if run == Run::Dry {
         context.note(&format!("would delete {what} kept for undo"));
@@ -175,7 +173,7 @@ fn note_persistent(
     backend: &dyn Backend,
     filters: [(Option<Filter>, &str, &str); 2],
     run: Run,
-    then: Timestamp,
+    now: Timestamp,
 ) -> Result<()> {
     for (filter, trouble, remedy) in filters {
         let Some(filter) = filter.filter(|filter| filter.policy == Some(Policy::Evict)) else {
@@ -185,7 +183,7 @@ fn note_persistent(
             policy: Some(Policy::Persist),
             ..filter
         };
-        let left = backend.usage(&persistent.into(), then)?;
+        let left = backend.usage(&persistent.into(), now)?;
         if left != Usage::default() {
             let stays = run.stays(&amount(left), left.entries, trouble);
             let them = human::plural(left.entries, "it", "them");
@@ -223,16 +221,28 @@ fn scope(context: &Context, args: &PruneArgs, now: Timestamp) -> Result<Filter> 
     };
     let scope = filter(context, &narrowing, Unless::AnyPolicy, now)?;
     let keeps_persistent = matches!(args.filter.policy, None | Some(PolicyChoice::Evict));
-    if args.has_capacity() && !keeps_persistent {
+    if (args.has_capacity() || args.keep_last.is_some()) && !keeps_persistent {
         return Err(usage_tip(
-            "--max-size and --max-entries remove entries of policy evict alone",
+            "--max-size, --max-entries and --keep-last remove entries of policy evict alone",
             "leave out --policy",
+        ));
+    }
+    if args.order.is_some() && !args.has_capacity() {
+        return Err(usage_tip(
+            "--order is the order in which --max-size and --max-entries remove entries",
+            "add one of them",
+        ));
+    }
+    if args.keep_cost_above.is_some() && !args.has_alive() {
+        return Err(usage_tip(
+            "--keep-cost-above keeps entries that another limit would remove, and there is none",
+            "add --max-size, --max-entries, --older-than, --unused-for or --keep-last",
         ));
     }
     if args.is_of_expired() && scope.is_fresh_only() {
         return Err(usage_tip(
             "prune removes expired entries, and the filter selects none of them",
-            "add --older-than, --unused-for, --max-size or --max-entries",
+            "add --older-than, --unused-for, --max-size, --max-entries or --keep-last",
         ));
     }
     Ok(scope)
@@ -243,14 +253,29 @@ impl PruneArgs {
         self.max_size.is_some() || self.max_entries.is_some()
     }
 
+    fn has_age(&self) -> bool {
+        self.filter.older_than.is_some() || self.filter.unused_for.is_some()
+    }
+
+    /// Reports whether entries are removed that may be of use.
+    fn has_alive(&self) -> bool {
+        self.has_capacity() || self.has_age() || self.keep_last.is_some()
+    }
+
     /// Reports whether entries are removed because they are expired.
     fn is_of_expired(&self) -> bool {
-        let has_limit = self.has_capacity()
-            || self.orphaned
-            || self.retired
-            || self.filter.older_than.is_some()
-            || self.filter.unused_for.is_some();
+        let has_limit = self.has_alive() || self.orphaned || self.retired;
         self.filter.expired || !has_limit
+    }
+
+    /// Reports whether all entries but the last ones are removed.
+    fn is_of_earlier(&self) -> bool {
+        let has_limit = self.has_capacity()
+            || self.has_age()
+            || self.filter.expired
+            || self.orphaned
+            || self.retired;
+        self.keep_last.is_some() && !has_limit
     }
 }
 
@@ -268,27 +293,60 @@ fn evictable(args: &PruneArgs, scope: &Filter) -> Filter {
 fn expired(args: &PruneArgs, scope: &Filter) -> Option<Filter> {
     args.is_of_expired().then(|| Filter {
         freshness: Some(Freshness::Expired),
+        expired_for_ms: args.keep_stale.unwrap_or(0),
         ..evictable(args, scope)
     })
 }
 
-/// Cuts a selection in three: dead entries, which go for good; old or unused ones, which can be
-/// brought back; and those beyond the capacity, whose space is wanted.
+/// Returns the reason of each filter of [`selection`], in its order, and of entries beyond the
+/// capacity.
+fn reasons(args: &PruneArgs, has_orphans: bool, has_expired: bool) -> Reasons {
+    let all = [
+        (has_orphans, Reason::Orphaned),
+        (has_expired, Reason::Expired),
+        (args.filter.older_than.is_some(), Reason::Old),
+        (args.filter.unused_for.is_some(), Reason::Unused),
+        (args.is_of_earlier(), Reason::Earlier),
+    ];
+    let given = all.into_iter().filter(|(is_given, _)| *is_given);
+    Reasons {
+        of_filters: given.map(|(_, reason)| reason).collect(),
+        excess: match (args.max_size, args.max_entries) {
+            (Some(_), None) => "over --max-size",
+            (None, _) => "over --max-entries",
+            (Some(_), Some(_)) => "over a limit",
+        },
+    }
+}
+
+/// Cuts a selection in three: dead entries, which go for good; old, unused or earlier ones, which
+/// can be brought back; and those beyond the capacity, whose space is wanted.
 fn steps(args: &PruneArgs, selection: &Selection) -> [Selection; 3] {
-    // They come last.
-    let of_age = [args.filter.older_than, args.filter.unused_for];
-    let of_age = of_age.iter().flatten().count();
     let mut dead = selection.any_of.clone();
-    let alive = dead.split_off(dead.len() - of_age);
-    let of = |any_of| Selection {
-        any_of,
-        beyond: None,
+    // They come last, unless some are spared.
+    let alive = if selection.unless_spared.is_empty() {
+        let of_age = [args.filter.older_than, args.filter.unused_for];
+        dead.split_off(dead.len() - of_age.iter().flatten().count())
+    } else {
+        Vec::new()
     };
-    let excess = Selection {
-        any_of: Vec::new(),
-        beyond: selection.beyond.clone(),
-    };
-    [of(dead), of(alive), excess]
+    [
+        Selection {
+            any_of: dead,
+            ..Selection::default()
+        },
+        Selection {
+            any_of: alive,
+            unless_spared: selection.unless_spared.clone(),
+            spared: selection.spared.clone(),
+            ..Selection::default()
+        },
+        Selection {
+            beyond: selection.beyond.clone(),
+            spared: selection.spared.clone(),
+            ..Selection::default()
+        },
+    ]
 }
 
 /// Returns the entries to remove: each limit by itself is a reason.
@@ -300,22 +358,46 @@ fn selection(
 ) -> Selection {
     let time = |moment: Moment| Some(Timestamp::from_millis(moment.resolve(now.as_millis())));
     let mut any_of: Vec<Filter> = dead.into_iter().flatten().cloned().collect();
+    let mut alive = Vec::new();
     if let Some(moment) = args.filter.older_than {
-        any_of.push(Filter {
+        alive.push(Filter {
             written_before: time(moment),
             ..evictable(args, &scope)
         });
     }
     if let Some(moment) = args.filter.unused_for {
-        any_of.push(Filter {
+        alive.push(Filter {
             unused_since: time(moment),
             ..evictable(args, &scope)
         });
     }
-    let beyond = args.has_capacity().then_some(Capacity {
+    if args.is_of_earlier() {
+        alive.push(evictable(args, &scope));
+    }
+    let spared = Spared {
+        cost_above: args.keep_cost_above,
+        latest: args.keep_last.map(|count| Latest {
+            scope: scope.clone(),
+            count,
+            per: args.per,
+        }),
+    };
+    let mut unless_spared = Vec::new();
+    if spared == Spared::default() {
+        any_of.append(&mut alive);
+    } else {
+        unless_spared = alive;
+    }
+    let beyond = args.has_capacity().then(|| Capacity {
         scope,
         max_size: args.max_size,
         max_entries: args.max_entries,
+        order: args.order.unwrap_or_default(),
     });
-    Selection { any_of, beyond }
+    Selection {
+        any_of,
+        unless_spared,
+        beyond,
+        spared,
+    }
 }

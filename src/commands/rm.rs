@@ -74,7 +74,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
     };
     let selection = Selection {
         any_of: keys.into_iter().map(of_store).collect(),
-        beyond: None,
+        ..Selection::default()
     };
     let run = (run, keep_unless(args.no_undo));
     remove_logged(
@@ -115,7 +115,7 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
     };
     if let Some(file) = &args.keys_from {
         let store = store_address(context, store, &args.scope)?;
-        return listed(file, Line::Key(store));
+        return listed(file, Line::Key(store.into()));
     }
     let mut named: Vec<Option<String>> = args.keys.drain(..).map(Some).collect();
     if named.is_empty() && (args.call.0.is_some() || is_marked(store)) {
@@ -130,7 +130,7 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
             ),
         ));
     }
-    // What was pasted from a table is looked up.
+    // A shortened key that was pasted from a table is looked up.
     let backend = context.reader()?;
     let request = |key| {
         let entry = EntryArgs {

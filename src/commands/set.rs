@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Condition, Keep, Lookup, Put, PutOptions};
+use ecache_core::backend::{Backend, Condition, Expiry, Keep, Lookup, Put, PutOptions};
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::value::{CheckedReader, Kind, Value};
 
@@ -16,11 +16,15 @@ use crate::error::{Exit, usage, usage_tip};
 use crate::output::stdin;
 
 pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
-    let kind = Kind::from(args.kind);
+    let kind = args.kind;
     let change = LifetimeChange::new(args.ttl, args.policy)?;
     let options = PutOptions {
         condition: condition(&args, kind)?,
         keep: change.keep(args.if_value.is_some()),
+        expiry: match args.ttl {
+            Some(_) => Expiry::Named,
+            None => Expiry::Default,
+        },
     };
     let (named, value) = positionals(&mut args)?;
     let source = source(&args, value)?;
@@ -40,7 +44,7 @@ pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     entry.args = request.args;
     match backend.put(&entry, &content, &options, now)? {
         Put::Created | Put::Replaced => {
-            note_lifetime(context, backend.as_ref(), entry, options.keep)?;
+            note_lifetime(context, backend.as_ref(), entry, &options)?;
             Ok(Exit::Done)
         }
         Put::Refused => {
@@ -57,13 +61,19 @@ pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
 }
 
 /// Says on a terminal how long the entry lasts.
-fn note_lifetime(context: &Context, backend: &dyn Backend, entry: Entry, keep: Keep) -> Result<()> {
+fn note_lifetime(
+    context: &Context,
+    backend: &dyn Backend,
+    entry: Entry,
+    options: &PutOptions,
+) -> Result<()> {
     if context.quiet || !context.terminal.stderr_is_terminal {
         return Ok(());
     }
-    let entry = match keep == Keep::default() {
+    let is_named = options.keep == Keep::default() && options.expiry == Expiry::Named;
+    let entry = match is_named {
         true => entry,
-        // Only the store knows the kept policy and expiry.
+        // Only the store knows what it kept, and the lifetime that a limit gave.
         false => match backend.lookup_unread(&entry.address, context.now())? {
             Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) | Lookup::Stale(entry) => *entry,
             Lookup::Damaged(_) | Lookup::Missing => return Ok(()),

@@ -4,8 +4,10 @@ use std::io::Write;
 
 use anyhow::Result;
 use ecache_core::backend::{Lookup, Row, Scan, Values, read_value};
+use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
+use ecache_core::value::{Kind, Value};
 
 use super::shared::command_args::meant_entries;
 use super::shared::entry_view;
@@ -15,7 +17,8 @@ use super::shared::resolve::{Request, note_missing};
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format, Secrets, stdout};
+use crate::output::escape::shell;
+use crate::output::{Format, Secrets, stdout};
 
 pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     context.fold_usage();
@@ -69,35 +72,54 @@ pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
     let whole = whole.transpose()?;
     if format == Format::Table {
         let text = entry_view::text(context, &entry, whole.as_ref(), secrets, now);
-        stdout().write_all(text.as_bytes())?;
+        let height = context.terminal.height.filter(|_| !args.all);
+        let (shown, rest) = entry_view::screens(&text, height);
+        stdout().write_all(shown.as_bytes())?;
+        if let Some(rest) = rest {
+            let all = get_line(&entry);
+            context.footer(&format!("{rest}: --all prints them, {all} the value"));
+        } else if entry.kind == Kind::Bytes && is_cut(whole.as_ref()) {
+            context.tip(&format!("{} > FILE writes all of it", get_line(&entry)));
+        }
         note_foreign(context, foreign.as_deref());
         return Ok(Exit::Done);
     }
-    let value = whole.as_ref().map(fields::json);
+    let value = whole.as_ref();
+    let value = value.map(|value| fields::json(value.kind, &value.bytes));
     let datasets = context.datasets()?;
-    let all = Field::ALL.into_iter();
-    let fields: Vec<Field> = all.filter(|field| field.is_known(&datasets)).collect();
-    let cell = |field: Field| field.cell(&entry, value.as_deref(), &datasets, secrets);
-    // One object to a program, one line a field to a person.
+    let fields = Field::ALL
+        .into_iter()
+        .filter(|field| field.is_known(&datasets))
+        .map(|field| {
+            let cell = field.cell(&entry, value.as_deref(), &datasets, secrets, now);
+            (field.column(), cell)
+        });
+    context.record(format, fields.collect())?;
     if matches!(format, Format::Json | Format::Jsonl) {
-        let columns: Vec<Column> = fields.iter().map(|field| field.column()).collect();
-        let cells: Vec<Cell<'_>> = fields.into_iter().map(cell).collect();
-        let mut rows = context.rows(format, &columns)?;
-        rows.row(&cells)?;
-        rows.finish()?;
         return Ok(Exit::Done);
     }
-    let columns = [Column::whole("field"), Column::text("value")];
-    let mut rows = context.rows(format, &columns)?;
-    for field in fields {
-        rows.row(&[Cell::from(field.name()), cell(field)])?;
-    }
-    rows.finish()?;
     note_foreign(context, foreign.as_deref());
     if !entry.is_fresh(now) {
         context.note("the entry is not fresh: readers do not get it");
     }
     Ok(Exit::Done)
+}
+
+/// Reports whether the bytes of a value are shown in part.
+fn is_cut(value: Option<&Value>) -> bool {
+    value.is_some_and(|value| {
+        value.bytes.len() > entry_view::DUMPED && str::from_utf8(&value.bytes).is_err()
+    })
+}
+
+/// Returns the command that prints the value of an entry.
+fn get_line(entry: &Entry) -> String {
+    let store = shell(&entry.address.store.store_name);
+    let mut line = format!("ecache get {store} {}", shell(entry.address.key.as_str()));
+    if let Some(dataset) = &entry.address.store.dataset_id {
+        line.push_str(&format!(" --dataset {}", shell(dataset)));
+    }
+    line
 }
 
 /// Says of another program's entry why it is left alone.

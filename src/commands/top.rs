@@ -13,7 +13,7 @@ use super::shared::listing::{Entries, Listing, Shown, scopes};
 use crate::cli::{Measure, TopArgs};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format, Secrets, human};
+use crate::output::{Cell, Column, Format, Secrets, chart, human};
 
 /// The milliseconds of a day, by which waste is divided.
 const DAY: i128 = 86_400_000;
@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context, args: TopArgs) -> Result<Exit> {
 }
 
 /// An entry, and the start of its value where that was asked for.
-type Found = (Entry, Option<Content>);
+type Listed = (Entry, Option<Content>);
 
 struct Top<'a> {
     context: &'a Context,
@@ -66,7 +66,7 @@ struct Top<'a> {
 
 impl Top<'_> {
     /// Returns the entries with the most of the measure, and whether one was damaged.
-    fn entries(&self, with_starts: bool) -> Result<(Vec<Found>, bool)> {
+    fn entries(&self, with_starts: bool) -> Result<(Vec<Listed>, bool)> {
         let (sort, direction) = match self.args.by {
             Measure::Size => (Sort::Size, Direction::Descending),
             Measure::Saved => (Sort::Saved, Direction::Descending),
@@ -118,7 +118,7 @@ impl Top<'_> {
     }
 
     /// Prints the fields that programs get.
-    fn fields(&self, format: Format, entries: &[Found]) -> Result<()> {
+    fn fields(&self, format: Format, entries: &[Listed]) -> Result<()> {
         const FIELDS: [Field; 11] = [
             Field::StoreName,
             Field::Key,
@@ -138,7 +138,7 @@ impl Top<'_> {
         let mut rows = self.context.rows(format, &columns)?;
         for (entry, _) in entries {
             let secrets = Secrets::from(self.args.reveal);
-            let cells = FIELDS.map(|field| field.cell(entry, None, &datasets, secrets));
+            let cells = FIELDS.map(|field| field.cell(entry, None, &datasets, secrets, self.now));
             let mut cells = Vec::from(cells);
             cells.push(Cell::Count(self.byte_days(entry)));
             rows.row(&cells)?;
@@ -151,7 +151,7 @@ impl Top<'_> {
     }
 
     /// Prints a table for people: the measure, its share, and the entry.
-    fn table(&self, entries: &[Found]) -> Result<()> {
+    fn table(&self, entries: &[Listed]) -> Result<()> {
         let datasets = self.context.datasets()?;
         let by = self.args.by;
         let mut shown: Vec<Shown> = match by {
@@ -202,7 +202,7 @@ impl Top<'_> {
                     }
                     Measure::Age => Cell::Time(entry.written_at().as_millis()),
                 },
-                Cell::from(human::bar(part, most)),
+                Cell::from(chart::bar(part, most, self.context.terminal.is_unicode)),
             ];
             if let Some(whole) = whole {
                 cells.push(Cell::from(human::share(part, whole)));

@@ -8,11 +8,11 @@ use ecache_core::filter::Usage;
 use super::shared::deletion::{
     Run, Verb, amount as amount_of, amount_with, entries, open, run_batches,
 };
-use super::shared::operation::{named, this, until};
+use super::shared::operation::{copy_command, named, this, until};
+use super::shared::undone::{settings, told};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::human;
 
 const RESTORE: Verb<'_> = Verb {
     doing: "restoring",
@@ -25,6 +25,9 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let now = context.now();
+    if !backend.keeps_for_undo() {
+        return refuse(context, backend.as_ref(), args.operation);
+    }
     if run == Run::Dry {
         return forecast(context, backend.as_ref(), args.operation);
     }
@@ -38,26 +41,30 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-fn report(context: &Context, undone: &Undone) {
-    let of = undone.undone.usage.entries;
-    let usage = undone.usage;
-    let amount = if usage.entries < of {
-        let size = human::size(usage.bytes);
-        format!("{} of {} ({size})", usage.entries, entries(of))
-    } else {
-        amount_with(usage, undone.documents)
-    };
-    let word = match undone.did {
-        Did::Restored | Did::Imported => format!("restored {amount}"),
-        Did::Removed if undone.replaced == Usage::default() => format!("removed again {amount}"),
-        Did::Removed => {
-            let back = amount_of(undone.replaced);
-            format!("removed again {amount} and restored {back}")
+/// Says that a store keeps nothing for undo, and how to have a copy instead.
+fn refuse(context: &Context, backend: &dyn Backend, which: Option<u64>) -> Result<Exit> {
+    let operations = backend.operations()?;
+    let mut meant = operations
+        .iter()
+        .filter(|one| which.is_none_or(|which| one.id == which));
+    let message = match (meant.next(), which) {
+        (Some(operation), _) => {
+            let operation = named(operation, context.now());
+            format!("{operation}, cannot be taken back: FiftyOne sees each removal at once")
         }
-        Did::Touched => format!("changed back {amount}"),
-        Did::Renamed => format!("renamed back a store with {amount}"),
-        Did::Set => format!("changed back {}", settings(undone.settings)),
+        (None, Some(id)) => format!("operation {id} is not in the log"),
+        (None, None) => "there is nothing to undo: no operation is logged".into(),
     };
+    let copy = copy_command(context)?;
+    context.absent(
+        &message,
+        Some(&format!("{copy} keeps a copy, before a removal")),
+    );
+    Ok(Exit::No)
+}
+
+fn report(context: &Context, undone: &Undone) {
+    let word = told(undone);
     let operation = named(&undone.undone, context.now());
     context.note(&format!("{word}: {operation}"));
     if undone.newer > 0 {
@@ -89,14 +96,6 @@ fn report(context: &Context, undone: &Undone) {
             "{} did not come back, since their checksums do not match",
             entries(undone.damaged)
         ));
-    }
-}
-
-/// `2 settings`
-fn settings(count: u64) -> String {
-    match count {
-        1 => "1 setting".to_owned(),
-        count => format!("{count} settings"),
     }
 }
 

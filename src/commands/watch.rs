@@ -16,6 +16,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::Filter;
 use ecache_core::location::{self, Access};
 use ecache_core::scope::Address;
+use ecache_core::time::Timestamp;
 use ecache_core::usage::{Event, Follower, Outcome};
 use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -27,14 +28,15 @@ use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::{Exit, usage_tip};
-use crate::output::{Cell, Column, Format, Secrets, stdout};
+use crate::output::{Cell, Column, Format, Secrets, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     let format = match (args.format, args.json, args.null) {
         (Some(WatchFormat::Jsonl), ..) | (_, true, _) => Format::Jsonl,
         (_, _, true) => Format::Nul,
-        _ => Format::Plain,
+        _ => Format::default_for(&context.terminal),
     };
+    let is_table = format == Format::Table;
     let interval = Duration::from_millis(args.interval);
     check_lasting(&args.filter)?;
     let filter = filter(context, &args.filter, Unless::AnyPolicy, context.now())?;
@@ -57,9 +59,18 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     if context.may_mix_collections() {
         fields::add_collection(&mut fields);
     }
-    let mut columns = vec![Column::whole("change"), Column::whole("seen_at")];
+    let mut columns = if is_table {
+        vec![
+            Column::whole("seen_at").titled("TIME"),
+            Column::whole("change").titled("EVENT"),
+        ]
+    } else {
+        vec![Column::whole("change"), Column::whole("seen_at")]
+    };
     columns.extend(fields.iter().map(|field| field.column()));
     columns.extend([Column::number("calls"), Column::number("saved_ms")]);
+    let mut rows = context.rows(format, &columns)?;
+    rows.stream();
     let mut left = args.count;
     let mut is_failing = false;
     loop {
@@ -76,14 +87,12 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
             }
         };
         is_failing = false;
-        // Read after the changes: what was evicted is in the log before it is gone.
+        // Read after the changes: an eviction is logged before the entry is gone.
         let events = calls.new_ones(context);
         let most = left.unwrap_or(usize::MAX);
         let changes = &changes[..changes.len().min(most)];
         let events = &events[..events.len().min(most - changes.len())];
         left = left.map(|left| left - changes.len() - events.len());
-        // One writer per poll: a writer flushes its rows when it is finished.
-        let mut rows = context.rows(format, &columns)?;
         for change in changes {
             let word = match change {
                 Change::Created(_) => "created",
@@ -92,18 +101,35 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
                 Change::Deleted(_) => "removed",
             };
             let mut cells = vec![Cell::from(word), Cell::Time(context.now().as_millis())];
-            cells.extend(entry_cells(change, &fields, &datasets, args.reveal.into()));
+            cells.extend(entry_cells(
+                change,
+                &fields,
+                &datasets,
+                args.reveal.into(),
+                context.now(),
+            ));
             cells.extend([Cell::Null, Cell::Null]);
-            rows.row(&cells)?;
+            rows.row(&arranged(cells, is_table))?;
         }
         for event in events {
-            rows.row(&call_cells(event, &fields, &datasets))?;
+            rows.row(&arranged(call_cells(event, &fields, &datasets), is_table))?;
         }
-        rows.finish()?;
+        rows.flush()?;
         if left == Some(0) {
             return Ok(Exit::Done);
         }
     }
+}
+
+/// Puts the time of day first, as a person reads it in a table.
+fn arranged(mut cells: Vec<Cell<'_>>, is_table: bool) -> Vec<Cell<'_>> {
+    if is_table {
+        if let Cell::Time(at) = cells[1] {
+            cells[1] = Cell::from(human::clock(at));
+        }
+        cells.swap(0, 1);
+    }
+    cells
 }
 
 /// Refuses conditions on times, which come to be true without any change.
@@ -205,10 +231,11 @@ fn entry_cells<'a>(
     fields: &[Field],
     datasets: &'a Datasets,
     secrets: Secrets,
+    now: Timestamp,
 ) -> Vec<Cell<'a>> {
     let cell = |field: &Field| match change {
         Change::Created(entry) | Change::Updated(entry) => {
-            field.cell(entry, None, datasets, secrets)
+            field.cell(&**entry, None, datasets, secrets, now)
         }
         Change::Deleted(address) => match field {
             Field::StoreName => Cell::from(&*address.store.store_name),

@@ -31,11 +31,19 @@ pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result
         table.remove(name);
         return Ok(document.to_string());
     };
-    let is_bool = find(&full).is_some_and(|setting| matches!(setting.kind, Kind::Bool));
-    let value = match value.parse::<bool>() {
-        Ok(flag) if is_bool => Value::from(flag),
-        _ => Value::from(value),
-    };
+    let value = match find(&full).map(|setting| setting.kind) {
+        Some(Kind::Bool) => value.parse::<bool>().map(Value::from).ok(),
+        Some(Kind::Count) => value.parse::<i64>().map(Value::from).ok(),
+        Some(Kind::List) => {
+            let items = value
+                .split(',')
+                .map(str::trim)
+                .filter(|item| !item.is_empty());
+            Some(Value::from(toml_edit::Array::from_iter(items)))
+        }
+        _ => None,
+    }
+    .unwrap_or_else(|| Value::from(value));
     check_value(&full, &value)?;
     table.insert(name, Item::Value(value));
     Ok(document.to_string())

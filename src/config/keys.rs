@@ -3,9 +3,8 @@
 use anyhow::Result;
 use toml_edit::Value;
 
-use crate::cli::value::{parse_lifetime, parse_ttl};
 use crate::error::usage_tip;
-use crate::units::{parse_duration, parse_size};
+use crate::units::{parse_duration, parse_lifetime, parse_rate, parse_size, parse_ttl};
 
 /// A setting: its name, the check of its value, its default, and its meaning.
 pub(crate) struct Setting {
@@ -27,6 +26,10 @@ pub(super) enum Kind {
     Parsed(fn(&str) -> Result<(), String>),
     /// One of these words
     Word(&'static [&'static str]),
+    /// A number that is not negative
+    Count,
+    /// Several texts
+    List,
 }
 
 fn parsed<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<(), String> {
@@ -39,6 +42,7 @@ const TTL: Kind = Kind::Parsed(|text| parsed(parse_ttl(text)));
 
 const DURATION: Kind = Kind::Parsed(|text| parsed(parse_duration(text)));
 
+const RATE: Kind = Kind::Parsed(|text| parsed(parse_rate(text)));
 const SIZE: Kind = Kind::Parsed(|text| parsed(parse_size(text)));
 
 const fn setting(
@@ -72,6 +76,51 @@ pub(crate) const KEYS: &[Setting] = &[
         "",
         "file with the location of the store",
     ),
+    setting(
+        "collection",
+        Kind::Text,
+        "execution_store",
+        "collection to work in, as --collection takes it",
+    ),
+    setting(
+        "color",
+        Kind::Word(&["auto", "always", "never"]),
+        "auto",
+        "colours on a terminal",
+    ),
+    setting(
+        "time",
+        Kind::Word(&["relative", "local", "utc", "iso"]),
+        "relative",
+        "how tables on a terminal show times",
+    ),
+    setting(
+        "format",
+        Kind::Word(&["table", "json", "jsonl", "csv", "tsv"]),
+        "table",
+        "format on a terminal",
+    ),
+    setting("hints", Kind::Bool, "true", "tips after a success"),
+    setting(
+        "ls.limit",
+        Kind::Count,
+        "100",
+        "most rows that ls prints on a terminal; 0 for all",
+    ),
+    setting(
+        "ls.sort",
+        Kind::Word(&[
+            "key", "created", "updated", "expires", "used", "size", "hits", "cost",
+        ]),
+        "updated",
+        "order of ls on a terminal",
+    ),
+    setting(
+        "ls.fields",
+        Kind::List,
+        "",
+        "fields that ls prints on a terminal, instead of those that fit",
+    ),
     setting("run.ttl", LIFETIME, "none", "keep a result this long"),
     setting("run.failure_ttl", TTL, "", "keep a failure this long"),
     setting("run.no_failures", Kind::Bool, "false", "keep no failures"),
@@ -88,6 +137,12 @@ pub(crate) const KEYS: &[Setting] = &[
         "print an expired result where the command fails",
     ),
     setting("run.max_age", DURATION, "", "run again what is older"),
+    setting(
+        "run.min_cost",
+        DURATION,
+        "",
+        "keep nothing that took less time",
+    ),
     setting("run.max_output", SIZE, "100MiB", "keep nothing larger"),
     setting(
         "run.wait_timeout",
@@ -107,16 +162,34 @@ pub(crate) const KEYS: &[Setting] = &[
         "true",
         "record the arguments of commands",
     ),
+    setting(
+        "warm.jobs",
+        Kind::Count,
+        "",
+        "commands that warm runs at a time; none for the number of processors",
+    ),
+    setting(
+        "warm.rate",
+        RATE,
+        "",
+        "commands that warm starts in a time, as in 5/s",
+    ),
+    setting(
+        "warm.max_time",
+        DURATION,
+        "",
+        "warm starts nothing after this long",
+    ),
 ];
 
-/// What is wrong with a key or a value, and what to type.
+/// An error in a key or a value, and the tip to mend it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) message: String,
     pub(super) tip: String,
 }
 
-/// Where all settings and their values are.
+/// The tip that leads to all settings and their values.
 const LIST: &str = "ecache config ls lists the settings and their values";
 
 impl Fault {
@@ -160,7 +233,7 @@ pub(super) fn find(key: &str) -> Option<&'static Setting> {
     KEYS.iter().find(|setting| setting.key == name)
 }
 
-/// Returns the setting of that name, or what is wrong with the name.
+/// Returns the setting of that name, or the error in the name.
 fn named(key: &str) -> Result<&'static Setting, Fault> {
     find(key).ok_or_else(|| {
         let near = nearest(key).map(|near| format!("did you mean {near}?"));
@@ -202,6 +275,18 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
             .ok_or_else(|| Fault::of_value(format!("{key} is true or false"))),
         Kind::Parsed(parse) => {
             parse(text()?).map_err(|error| Fault::of_value(format!("{key}: {error}")))
+        }
+        Kind::Count => match value.as_integer() {
+            Some(0..) => Ok(()),
+            _ => Err(Fault::of_value(format!("{key} has to be a number"))),
+        },
+        Kind::List => {
+            let are_texts = |list: &toml_edit::Array| list.iter().all(Value::is_str);
+            value
+                .as_array()
+                .filter(|list| are_texts(list))
+                .map(drop)
+                .ok_or_else(|| Fault::of_value(format!("{key} has to be a list of texts")))
         }
         Kind::Word(words) => match text()? {
             word if words.contains(&word) => Ok(()),

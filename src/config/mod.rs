@@ -38,6 +38,8 @@ use crate::variables::CONFIG;
 #[derive(Default)]
 pub(crate) struct Config {
     document: Table,
+    /// The patterns of `[stores]`, the most exact one first
+    stores: Vec<(Glob, Table)>,
 }
 
 impl Config {
@@ -81,9 +83,9 @@ impl Config {
         check(document.as_table(), "", &mut |item, fault| {
             at(item.map(|span| span.start), fault)
         })?;
-        Ok(Self {
-            document: document.into_mut().as_table().clone(),
-        })
+        let document = document.into_mut().as_table().clone();
+        let stores = patterns(&document);
+        Ok(Self { document, stores })
     }
 
     /// Returns the value of a setting in the file, as it would be typed.
@@ -98,19 +100,8 @@ impl Config {
     /// Returns a setting of `run` for a store: that of the most exact pattern that matches its
     /// name, or that of all stores.
     pub(crate) fn run(&self, store: &str, name: &str) -> Option<String> {
-        let stores = self.document.get("stores").and_then(Item::as_table_like);
-        let of_store =
-            stores
-                .into_iter()
-                .flat_map(TableLike::iter)
-                .filter_map(|(pattern, item)| {
-                    let is_meant = Glob::new(pattern).is_ok_and(|glob| glob.matches(store));
-                    let value = item.get(name)?.as_value()?;
-                    // Letters that a pattern fixes; a whole name fixes its end, too.
-                    let wild = pattern.matches(['*', '?']).count();
-                    is_meant.then(|| ((pattern.len() - wild, wild == 0), typed(value)))
-                });
-        let (_, value) = of_store.max_by_key(|(exactness, _)| *exactness).unzip();
+        let mut meant = self.stores.iter().filter(|(glob, _)| glob.matches(store));
+        let value = meant.find_map(|(_, settings)| Some(typed(settings.get(name)?.as_value()?)));
         value.or_else(|| self.text(&format!("{RUN}.{name}")))
     }
 
@@ -129,6 +120,26 @@ impl Config {
         list(&self.document, "", &mut all);
         all
     }
+}
+
+/// Returns the patterns of `[stores]` and their settings, the most exact one first: that which
+/// fixes most letters, and of two the one without wildcards.
+fn patterns(document: &Table) -> Vec<(Glob, Table)> {
+    let stores = document.get("stores").and_then(Item::as_table_like);
+    let pairs = stores.into_iter().flat_map(TableLike::iter);
+    let mut patterns: Vec<((usize, bool), Glob, Table)> = pairs
+        .filter_map(|(pattern, item)| {
+            let settings = item.clone().into_table().ok()?;
+            let wild = pattern.matches(['*', '?']).count();
+            let exactness = (pattern.len() - wild, wild == 0);
+            Some((exactness, Glob::new(pattern).ok()?, settings))
+        })
+        .collect();
+    patterns.sort_by_key(|(exactness, ..)| std::cmp::Reverse(*exactness));
+    let patterns = patterns.into_iter();
+    patterns
+        .map(|(_, glob, settings)| (glob, settings))
+        .collect()
 }
 
 fn list(table: &dyn TableLike, prefix: &str, all: &mut Vec<(String, String)>) {
@@ -150,11 +161,13 @@ fn join(prefix: &str, name: &str) -> String {
     }
 }
 
-/// Returns a value as it would be typed.
+/// Returns a value as it would be typed: a list with commas.
 fn typed(value: &Value) -> String {
-    value
-        .as_str()
-        .map_or_else(|| value.to_string().trim().to_owned(), ToOwned::to_owned)
+    match value {
+        Value::String(text) => text.value().clone(),
+        Value::Array(list) => Vec::from_iter(list.iter().map(typed)).join(","),
+        other => other.to_string().trim().to_owned(),
+    }
 }
 
 type Span = Option<std::ops::Range<usize>>;
@@ -231,6 +244,16 @@ mod tests {
     }
 
     #[test]
+    fn a_change_writes_the_type_of_the_setting() {
+        let changed = with_setting("", "ls.limit", Some("20")).expect("a setting");
+        assert_eq!(changed, "[ls]\nlimit = 20\n");
+        let changed = with_setting("", "ls.fields", Some("key, size")).expect("a setting");
+        assert_eq!(changed, "[ls]\nfields = [\"key\", \"size\"]\n");
+        assert!(with_setting("", "ls.limit", Some("many")).is_err());
+        assert!(with_setting("", "hints", Some("perhaps")).is_err());
+    }
+
+    #[test]
     fn a_fault_is_told_with_its_line_and_what_was_meant() {
         let cases = [
             (
@@ -293,6 +316,7 @@ mod tests {
         for setting in KEYS.iter().filter(|setting| !setting.default.is_empty()) {
             let value = match setting.kind {
                 Kind::Bool => Value::from(setting.default == "true"),
+                Kind::Count => Value::from(setting.default.parse::<i64>().expect("a number")),
                 _ => Value::from(setting.default),
             };
             assert_eq!(check_value(setting.key, &value), Ok(()), "{}", setting.key);

@@ -7,7 +7,7 @@ use crate::variables::{CONFIG, variable};
 /// Value of `ECACHE_CONFIG` for no file at all.
 pub(super) const NONE: &str = "none";
 
-/// Where the settings are.
+/// The location of the settings.
 pub(crate) enum Place {
     /// In this file, which was named
     Named(PathBuf),

@@ -11,7 +11,7 @@ use crate::error::{contradiction, hindered, usage_tip};
 use crate::fiftyone;
 use crate::variables::{self, variable};
 
-/// Where a setting came from.
+/// The source of a setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Origin {
     Flag,
@@ -63,7 +63,7 @@ impl Context {
             .map_or(location, |found| found.url.clone()))
     }
 
-    fn named_location(&self) -> Result<(PathBuf, Origin)> {
+    pub(super) fn named_location(&self) -> Result<(PathBuf, Origin)> {
         match (&self.db, &self.db_file) {
             (Some(_), Some(_)) => Err(contradiction("--db", "--db-file")),
             (None, Some(file)) => Ok((location_in(&at_home(file))?, Origin::File)),

@@ -1,17 +1,21 @@
 //! The context of a command: its store, clock and output. Built once.
 
+mod in_force;
 mod location;
 mod print;
 mod store;
 
-pub(crate) use self::location::Origin;
+pub(crate) use self::in_force::InForce;
 
-use std::cell::{LazyCell, OnceCell};
+use std::cell::{LazyCell, OnceCell, RefCell};
 use std::collections::BTreeMap;
+use std::io::IsTerminal as _;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 use ecache_core::backend::{Backend, Dataset};
 use ecache_core::location::Access;
 use ecache_core::scope::DEFAULT_COLLECTION;
@@ -22,7 +26,7 @@ use crate::config::{Config, Place};
 use crate::datasets::Datasets;
 use crate::error::{contradiction, usage_tip};
 use crate::fiftyone::Database;
-use crate::output::{Summary, Terminal, Voice};
+use crate::output::{ColorChoice, Summary, Terminal, Times, Voice};
 use crate::variables;
 
 /// The collections to work in.
@@ -30,10 +34,35 @@ use crate::variables;
 pub(crate) enum Collections {
     /// None were named: FiftyOne's own, or all where a command says so
     Default,
+    /// The one that the settings name
+    Configured(String),
     /// Those that were named
     Named(Vec<String>),
     /// All of the store
     All,
+}
+
+/// The user's settings, and where they are.
+struct Settings {
+    place: Place,
+    config: OnceCell<Config>,
+}
+
+impl Settings {
+    /// Returns the settings. They are read once.
+    fn config(&self) -> Result<&Config> {
+        if self.config.get().is_none() {
+            // Nothing else sets it.
+            let _ = self.config.set(Config::read(&self.place)?);
+        }
+        Ok(self.config.get().expect("it was set above"))
+    }
+}
+
+/// The options about the terminal.
+struct Typed {
+    color: Option<ColorChoice>,
+    time: Option<Times>,
 }
 
 /// The context of a command.
@@ -44,16 +73,18 @@ pub(crate) struct Context {
     pub(crate) terminal: LazyCell<Terminal, Box<dyn FnOnce() -> Terminal>>,
     /// The report of a change, where it is asked for as JSON
     pub(crate) summary: Summary,
-    /// How messages begin
+    /// The beginning of messages
     pub(crate) voice: Voice,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
     /// Mode in which the store is opened for writing
     pub(crate) access: Access,
+    /// The tip for the end of the command
+    last_tip: RefCell<Option<String>>,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,
-    settings: Place,
-    config: OnceCell<Config>,
+    typed: Typed,
+    settings: Rc<Settings>,
     /// The store, if it is in a database; the connection is kept
     remote: OnceCell<Arc<dyn Backend>>,
     /// FiftyOne's database, once it was looked for and found
@@ -67,6 +98,11 @@ impl Context {
         let clock = clock()?;
         let now = clock.now().as_millis();
         let (color, times) = (global.color, global.time);
+        let settings = Rc::new(Settings {
+            place: Place::from_environment(global.no_config),
+            config: OnceCell::new(),
+        });
+        let of_terminal = Rc::clone(&settings);
         Ok(Self {
             collections: match (global.collection.is_empty(), global.all_collections) {
                 (false, true) => {
@@ -74,9 +110,15 @@ impl Context {
                 }
                 (false, false) => Collections::Named(global.collection),
                 (true, true) => Collections::All,
-                (true, false) => Collections::Default,
+                (true, false) => configured_collection(&settings),
             },
             terminal: LazyCell::new(Box::new(move || {
+                // Scripts do not depend on the settings of a user.
+                let is_terminal = std::io::stdout().is_terminal();
+                let word = |key| of_terminal.config().ok()?.text(key).filter(|_| is_terminal);
+                let color = color.or_else(|| ColorChoice::from_str(&word("color")?, false).ok());
+                let times = times.or_else(|| Times::from_str(&word("time")?, false).ok());
+                let (color, times) = (color.unwrap_or_default(), times.unwrap_or_default());
                 Terminal::from_environment(color, times, now)
             })),
             summary: Summary::default(),
@@ -88,10 +130,11 @@ impl Context {
             } else {
                 Access::Write
             },
+            last_tip: RefCell::default(),
             db: global.db,
             db_file: global.db_file,
-            settings: Place::from_environment(global.no_config),
-            config: OnceCell::new(),
+            typed: Typed { color, time: times },
+            settings,
             remote: OnceCell::new(),
             fiftyone: OnceCell::new(),
             clock,
@@ -105,6 +148,7 @@ impl Context {
     pub(crate) fn collection(&self) -> Result<&str> {
         match &self.collections {
             Collections::Default => Ok(DEFAULT_COLLECTION),
+            Collections::Configured(name) => Ok(name),
             Collections::Named(names) => match names.as_slice() {
                 [name] => Ok(name),
                 _ => Err(usage_tip(
@@ -122,7 +166,7 @@ impl Context {
     /// Reports whether entries of several collections may be listed together.
     pub(crate) fn may_mix_collections(&self) -> bool {
         match &self.collections {
-            Collections::Default => false,
+            Collections::Default | Collections::Configured(_) => false,
             Collections::Named(names) => names.len() > 1,
             Collections::All => true,
         }
@@ -149,18 +193,22 @@ impl Context {
         Arc::clone(&self.clock)
     }
 
-    /// Returns the user's settings. They are read once.
+    /// Returns the user's settings.
     pub(crate) fn config(&self) -> Result<&Config> {
-        if self.config.get().is_none() {
-            // Nothing else sets it.
-            let _ = self.config.set(Config::read(&self.settings)?);
-        }
-        Ok(self.config.get().expect("it was set above"))
+        self.settings.config()
+    }
+
+    /// Returns the value of a setting that acts on a terminal alone.
+    pub(crate) fn setting_of_terminal(&self, key: &str) -> Option<String> {
+        let config = self.config().ok()?;
+        config
+            .text(key)
+            .filter(|_| self.terminal.stdout_is_terminal)
     }
 
     /// Returns the place of the user's settings.
     pub(crate) fn settings(&self) -> &Place {
-        &self.settings
+        &self.settings.place
     }
 
     /// Returns the datasets of the database that the store is in; none for a file.
@@ -181,6 +229,15 @@ impl Context {
         };
         Ok(Datasets::new(known, named))
     }
+}
+
+/// Returns the collection that the settings name. A fault in them is reported where the store's
+/// location is asked for.
+fn configured_collection(settings: &Settings) -> Collections {
+    let config = settings.config().ok();
+    let name = config.and_then(|config| config.text("collection"));
+    name.filter(|name| name != DEFAULT_COLLECTION)
+        .map_or(Collections::Default, Collections::Configured)
 }
 
 /// Returns the system's clock, or for tests one that stands still.

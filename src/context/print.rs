@@ -3,17 +3,20 @@
 use std::io;
 
 use anyhow::Result;
+use clap::ValueEnum as _;
 
 use super::Context;
 use crate::cli::FormatArgs;
 use crate::output::{
-    Column, Format, Progress, Terminal, Writer, paint, say, say_in, shown, stdout,
+    Cell, Column, Format, Progress, Terminal, Writer, paint, say, say_in, shown, stdout,
 };
 
 impl Context {
     /// Returns the requested format, or else the one that suits standard output.
     pub(crate) fn format(&self, args: FormatArgs) -> Format {
+        let configured = || Format::from_str(&self.setting_of_terminal("format")?, false).ok();
         args.chosen()
+            .or_else(configured)
             .unwrap_or_else(|| Format::default_for(&self.terminal))
     }
 
@@ -31,18 +34,30 @@ impl Context {
         Writer::new(format, columns, stdout(), &self.terminal.widened())
     }
 
+    /// Prints one record: an object to a program, a line for each field to a person.
+    pub(crate) fn record(&self, format: Format, fields: Vec<(Column, Cell<'_>)>) -> io::Result<()> {
+        if matches!(format, Format::Json | Format::Jsonl) {
+            let (columns, cells): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+            let mut rows = self.rows(format, &columns)?;
+            rows.row(&cells)?;
+            return rows.finish();
+        }
+        let columns = [Column::whole("field"), Column::text("value")];
+        let mut rows = self.rows(format, &columns)?;
+        for (column, cell) in fields {
+            rows.row(&[Cell::from(column.name()), cell])?;
+        }
+        rows.finish()
+    }
+
     /// Prints the summary of a change as one JSON object, if it was asked for.
     pub(crate) fn finish_summary(&self, dry_run: bool) -> Result<()> {
         let Some(fields) = self.summary.fields(dry_run) else {
             return Ok(());
         };
-        let (columns, cells): (Vec<_>, Vec<_>) = fields
-            .into_iter()
-            .map(|(name, cell)| (Column::text(name), cell))
-            .unzip();
-        let mut rows = self.rows(Format::Jsonl, &columns)?;
-        rows.row(&cells)?;
-        Ok(rows.finish()?)
+        let fields = fields.into_iter();
+        let fields = fields.map(|(name, cell)| (Column::text(name), cell));
+        Ok(self.record(Format::Jsonl, fields.collect())?)
     }
 
     /// Starts a counter on standard error.
@@ -91,9 +106,25 @@ impl Context {
         }
     }
 
+    /// Says what to do next, on a terminal, once the command has said all else.
+    pub(crate) fn tip_at_end(&self, tip: String) {
+        self.last_tip.replace(Some(tip));
+    }
+
+    /// Prints the tip that was kept for the end of the command.
+    pub(crate) fn tip_now(&self) {
+        if let Some(tip) = self.last_tip.take() {
+            self.tip(&tip);
+        }
+    }
+
     /// Says what to do next, on a terminal.
     pub(crate) fn tip(&self, tip: &str) {
-        if !self.quiet && self.terminal.stderr_is_terminal {
+        if self.quiet || !self.terminal.stderr_is_terminal {
+            return;
+        }
+        let config = self.config().ok();
+        if config.and_then(|config| config.text("hints")).as_deref() != Some("false") {
             self.voice.tip(tip);
         }
     }

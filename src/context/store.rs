@@ -6,15 +6,15 @@ use std::sync::Arc;
 use anyhow::Result;
 use ecache_core::backend::sqlite::BUSY_TIMEOUT;
 use ecache_core::backend::{Backend, Lookup};
-use ecache_core::error::Error;
+use ecache_core::error::{Error, Result as CoreResult};
 use ecache_core::location::{self, Access};
 use ecache_core::scope::Address;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Event, Log};
+use ecache_core::usage::{Appended, Event, Log};
 
 use super::Context;
-use crate::down;
+use crate::unreachable;
 
 impl Context {
     /// Returns the store if it is in a database. Connects once.
@@ -27,7 +27,7 @@ impl Context {
         }
         let remote = location::open(path.as_os_str(), self.access)?;
         if let Some(beside) = self.beside(path) {
-            down::forget(&beside);
+            unreachable::forget(&beside);
         }
         Ok(Some(self.remote.get_or_init(|| remote).clone()))
     }
@@ -120,20 +120,40 @@ impl Context {
             let is_hit = events.iter().any(|event| event.outcome.is_use());
             // A store that does not exist gets no log either.
             if !is_hit && !self.has_store()? {
-                return Ok(0);
+                return Ok(Appended::default());
             }
             Ok(log.append(events)?)
         });
         match appended {
-            Ok(size) if size > statistics::FOLD_NOW_ABOVE => self.fold_usage(),
+            Ok(appended)
+                if appended.is_due(statistics::FOLD_NOW_ABOVE) && !self.is_server_away() =>
+            {
+                self.fold_with(|backend, log, now| {
+                    statistics::fold_some(backend, log, events.len(), now)
+                });
+            }
             Ok(_) => {}
             Err(error) => self.detail(&format!("the call was not counted: {error:#}")),
         }
     }
 
+    /// Reports whether the server of the store was unreachable a moment ago. A call that did
+    /// without it must not wait for it to be counted.
+    fn is_server_away(&self) -> bool {
+        let beside = self
+            .location()
+            .ok()
+            .and_then(|(path, _)| self.beside(&path));
+        beside.is_some_and(|beside| unreachable::remembered(&beside, self.now()).is_some())
+    }
+
     /// Moves what the usage log counted into the store, for commands that show or select by use.
     /// Best effort: what cannot be moved now is still in the log.
     pub(crate) fn fold_usage(&self) {
+        self.fold_with(statistics::fold);
+    }
+
+    fn fold_with(&self, fold_log: impl Fn(&dyn Backend, &Log, Timestamp) -> CoreResult<()>) {
         let fold = || -> Result<()> {
             let log = self.usage_log()?;
             if log.size() == 0 || !self.has_store()? {
@@ -143,7 +163,7 @@ impl Context {
             if statistics::is_folded(self.reader()?.as_ref(), &log)? {
                 return Ok(());
             }
-            Ok(statistics::fold(self.writer()?.as_ref(), &log, self.now())?)
+            Ok(fold_log(self.writer()?.as_ref(), &log, self.now())?)
         };
         if let Err(error) = fold() {
             self.detail(&format!("the latest hits are not counted in: {error:#}"));

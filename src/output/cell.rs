@@ -23,6 +23,13 @@ pub(crate) enum Cell<'a> {
     Time(i64),
     /// A duration in milliseconds; tables show it in units of time
     Duration(u64),
+    /// A share in percent, rounded down, of a part in the part and the rest
+    Percent {
+        /// The part
+        part: u64,
+        /// All but the part
+        rest: u64,
+    },
     /// Valid JSON, with Python's extensions; JSON formats embed it as it is
     Json(Cow<'a, str>),
 }
@@ -31,7 +38,7 @@ impl Cell<'_> {
     /// Appends the cell as programs read it: numbers in full, times to the millisecond, nothing for
     /// null.
     ///
-    /// `push_text` appends what is text, in the way that the format needs.
+    /// `push_text` appends texts in the way that the format needs.
     pub(super) fn push_exact(&self, out: &mut String, push_text: impl FnOnce(&mut String, &str)) {
         match self {
             Cell::Null => {}
@@ -41,9 +48,18 @@ impl Cell<'_> {
             Cell::Count(number) | Cell::Size(number) | Cell::Duration(number) => {
                 out.push_str(itoa::Buffer::new().format(*number));
             }
+            Cell::Percent { part, rest } => {
+                out.push_str(itoa::Buffer::new().format(percent(*part, *rest)));
+            }
             Cell::Time(ms) => human::push_time(out, *ms, Precision::Milliseconds),
         }
     }
+}
+
+/// Returns the share of a part in percent, rounded down: 100 is all.
+pub(super) fn percent(part: u64, rest: u64) -> u64 {
+    let all = u128::from(part) + u128::from(rest);
+    (u128::from(part) * 100).checked_div(all).unwrap_or(0) as u64
 }
 
 impl<'a> From<&'a str> for Cell<'a> {

@@ -7,6 +7,8 @@ pub(crate) struct Column {
     pub(super) title: Option<&'static str>,
     pub(super) content: Content,
     pub(super) presence: Presence,
+    /// Its rank in a table that ranks its own columns
+    rank: Option<u8>,
 }
 
 /// The content of a column.
@@ -27,9 +29,9 @@ pub(super) enum Content {
 /// The conditions under which a column is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// Where it fits, and says something
+    /// If it fits, and says something
     Core,
-    /// Where the free text has enough room beside it
+    /// If the free text has enough room beside it
     Optional,
     /// In any case as long as it fits, also where it says nothing: it was asked for
     Asked,
@@ -97,6 +99,7 @@ impl Column {
             title: None,
             content,
             presence: Presence::Core,
+            rank: None,
         }
     }
 
@@ -134,6 +137,14 @@ impl Column {
     pub(crate) const fn titled(self, title: &'static str) -> Self {
         Self {
             title: Some(title),
+            ..self
+        }
+    }
+
+    /// Gives the column its rank in this table, behind the leading one, instead of its usual place.
+    pub(crate) const fn ranked(self, rank: u8) -> Self {
+        Self {
+            rank: Some(LEADING.saturating_add(rank)),
             ..self
         }
     }
@@ -203,10 +214,15 @@ impl Column {
                 is_scope: true,
                 ..ranked("STORE", 3)
             },
+            // The columns that tell the rows of a list apart.
+            "seen_at" => ranked("TIME", 0),
+            "change" => ranked("", 1),
+            "reason" | "state" => ranked("", 1),
             "expires_at" => ranked("EXPIRES", 4),
             "updated_at" => ranked("UPDATED", 5),
             "cost_ms" => ranked("COST", 6),
             "size" => ranked("SIZE", 7),
+            "worth" => ranked("WORTH", 7),
             "dataset_id" | "dataset_name" => optional("DATASET", 8, Cut::Id),
             "user_id" => optional("USER", 9, Cut::Id),
             "operator_uri" => optional("OPERATOR", 10, Cut::Start),
@@ -231,6 +247,8 @@ impl Column {
                 ..ranked("TOKEN", usual.rank)
             },
             "hit_percent" => ranked("HIT RATE", usual.rank),
+            "time_percent" => ranked("BY TIME", usual.rank),
+            "bytes" => ranked("SIZE", usual.rank),
             _ if self.content == Content::Text => Look {
                 floor: 8,
                 comfort: 32,
@@ -250,6 +268,10 @@ impl Column {
         if let Some(title) = self.title {
             look.title = title;
         }
+        if let Some(rank) = self.rank {
+            look.rank = rank;
+            look.is_optional = false;
+        }
         match self.presence {
             Presence::Core => {}
             Presence::Optional => look.is_optional = true,
@@ -260,6 +282,19 @@ impl Column {
             }
         }
         look
+    }
+}
+
+impl Column {
+    /// Returns the width that is kept for the cells of a column before they are known.
+    pub(super) fn usual_width(self, look: &Look, line_width: Option<usize>) -> usize {
+        match (self.content, self.name) {
+            (Content::Free, _) => line_width.unwrap_or(usize::MAX / 2),
+            (_, "size" | "seen_at") => 8,
+            (_, "cost_ms" | "change") => 7,
+            (Content::Number, _) => 6,
+            _ => look.floor.min(24),
+        }
     }
 }
 

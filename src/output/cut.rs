@@ -1,13 +1,14 @@
 //! Shortens text for a table, so that it can still be told from its neighbours and pasted into the
 //! next command.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub(crate) use super::column::Cut;
 
-/// Stands for what was cut.
+/// Stands for the part that was cut.
 pub(crate) const MARK: char = '…';
 
 /// Number of digits of a hash that are shown.
@@ -74,6 +75,91 @@ pub(crate) fn short_ids(text: &str) -> String {
     short
 }
 
+/// Breaks a sentence into lines of at most a width, at its spaces. A longer word is broken.
+pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for mut word in text.split(' ') {
+        while word.width() > width && width > 1 {
+            let part = head(word, width);
+            word = &word[part.len()..];
+            match lines.last_mut().filter(|line| line.is_empty()) {
+                Some(line) => part.clone_into(line),
+                None => lines.push(part.to_owned()),
+            }
+            lines.push(String::new());
+        }
+        append(&mut lines, word, width);
+    }
+    lines
+}
+
+/// Breaks lines at the width of the terminal; continuation lines are indented.
+pub(crate) fn folded(text: &str, width: Option<usize>) -> String {
+    let mut folded = String::new();
+    for line in text.lines() {
+        let indent = line.len() - line.trim_start().len();
+        let room = width
+            .unwrap_or(usize::MAX)
+            .saturating_sub(indent + 2)
+            .max(20);
+        for (index, part) in wrapped(line.trim_start(), room).iter().enumerate() {
+            let indent = if index == 0 { indent } else { indent + 2 };
+            folded.push_str(&" ".repeat(indent));
+            folded.push_str(part);
+            folded.push('\n');
+        }
+    }
+    folded
+}
+
+/// Appends a word to the last line, or to a new one if that has no room for it.
+fn append(lines: &mut Vec<String>, word: &str, room: usize) {
+    match lines.last_mut() {
+        Some(line) if line.is_empty() => line.push_str(word),
+        Some(line) if line.width() + 1 + word.width() <= room => {
+            line.push(' ');
+            line.push_str(word);
+        }
+        _ => lines.push(word.to_owned()),
+    }
+}
+
+/// Breaks a sentence behind a word at its spaces, so that a terminal of a width does not break it
+/// within a word; further lines begin below it if the word is a label.
+///
+/// A command to type is not broken: pasted, its first line would be run without the rest. The
+/// terminal breaks it, and joins it again when it is copied.
+pub(super) fn broken<'a>(word: &str, sentence: &'a str, width: usize) -> Cow<'a, str> {
+    /// Stands for a space that stays: messages have no control characters.
+    const GLUE: char = '\u{1f}';
+    let first = word.width();
+    if width <= 2 * first || first + sentence.width() <= width {
+        return Cow::Borrowed(sentence);
+    }
+    let mut glued = String::with_capacity(sentence.len());
+    let mut is_command = false;
+    for (index, part) in sentence.split(' ').enumerate() {
+        if index > 0 {
+            glued.push(if is_command { GLUE } else { ' ' });
+        }
+        is_command |= part == "ecache";
+        is_command &= !part.ends_with([';', ',', ')', ':']);
+        glued.push_str(part);
+    }
+    let indent = if word.is_empty() { "" } else { "    " };
+    let mut lines: Vec<String> = vec![String::new()];
+    for part in glued.split(' ') {
+        let room = width
+            - if lines.len() == 1 {
+                first
+            } else {
+                indent.len()
+            };
+        append(&mut lines, part, room);
+    }
+    Cow::Owned(lines.join(&format!("\n{indent}")).replace(GLUE, " "))
+}
+
 fn is_hex(text: &str, length: usize) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
     text.len() == length && text.bytes().all(is_digit)
@@ -90,7 +176,7 @@ pub(crate) fn column(cells: &mut [String], width: usize, cut: Cut) {
         let short = shorten(cell, width, cut);
         *cell = short;
     }
-    // Where the members of each group differ from each other.
+    // The positions at which the members of each group differ.
     let mut differences: Vec<Vec<usize>> = vec![Vec::new(); cells.len()];
     for _ in 0..ROUNDS {
         let mut groups: HashMap<&str, Vec<usize>> = HashMap::new();
@@ -242,6 +328,36 @@ mod tests {
 
     fn cut(text: &str, width: usize, cut: Cut) -> String {
         shorten(text, width, cut)
+    }
+
+    #[test]
+    fn a_sentence_is_broken_at_its_spaces() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("a overlong b", 4), ["a", "over", "long", "b"]);
+        assert_eq!(wrapped("", 4), [""]);
+    }
+
+    #[test]
+    fn sentences_are_broken_at_spaces_but_commands_are_not() {
+        let sentence = "removed 6 entries; ecache undo 7 --db x brings them back, if it is soon";
+        assert_eq!(
+            broken("", sentence, 40),
+            "removed 6 entries;\necache undo 7 --db x brings them back,\nif it is soon"
+        );
+        assert_eq!(
+            broken("note: ", "one two three four", 16),
+            "one two\n    three four"
+        );
+        for width in 0..100 {
+            let shown = broken("tip: ", sentence, width);
+            let words = |text: &str| {
+                text.split_whitespace()
+                    .map(str::to_owned)
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(words(&shown), words(sentence));
+        }
+        assert_eq!(broken("", sentence, 80), sentence);
     }
 
     #[test]

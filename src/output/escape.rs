@@ -67,7 +67,7 @@ pub(crate) fn for_line(text: &str) -> Cow<'_, str> {
     Cow::Owned(line)
 }
 
-/// Escapes a message that may repeat what was typed, and masks passwords in URLs.
+/// Escapes a message that may repeat typed text, and masks passwords in URLs.
 pub(crate) fn message(text: &str) -> String {
     for_line(&mask_urls(text)).into_owned()
 }

@@ -132,7 +132,7 @@ pub(super) fn push_text(out: &mut String, text: &str) {
 
 fn push_string(out: &mut String, text: &str, audience: Audience) {
     out.push('"');
-    if escape::is_printable_ascii(text) && !has_quotes(text) {
+    if is_plain(text) {
         out.push_str(text);
     } else {
         for c in text.chars() {
@@ -150,11 +150,12 @@ fn push_string(out: &mut String, text: &str, audience: Audience) {
     out.push('"');
 }
 
-/// Reports whether `text` has a quote or a backslash, in vector instructions as
-/// [`escape::is_printable_ascii`].
-fn has_quotes(text: &str) -> bool {
-    let quotes = |byte| matches!(byte, b'"' | b'\\');
-    text.bytes().fold(false, |found, byte| found | quotes(byte))
+/// Reports whether `text` spells itself in JSON: printable ASCII without a quote or a backslash. In
+/// vector instructions as [`escape::is_printable_ascii`].
+fn is_plain(text: &str) -> bool {
+    let is_plain = |byte| (b' '..0x7f).contains(&byte) & (byte != b'"') & (byte != b'\\');
+    text.bytes()
+        .fold(true, |plain, byte| plain & is_plain(byte))
 }
 
 /// Embeds JSON text, on one line.

@@ -2,7 +2,7 @@
 //!
 //! Core columns come first, at their smallest useful width; while they do not fit, the one of the
 //! highest rank goes. They grow to a comfortable width, then optional columns are added as long as
-//! the free text at the end keeps room, and what is left goes to the columns that can be cut.
+//! the free text at the end keeps room, and the rest goes to the columns that can be cut.
 
 /// The space between two columns.
 pub(super) const GAP: usize = 2;
@@ -85,7 +85,7 @@ impl Plan {
                 self.widths[index] = None;
             }
         }
-        // What the key leaves is the free text's, also if that is less than is useful.
+        // The free text takes the room that the key leaves, however little it is.
         if let Some((index, width)) = free.and_then(|index| Some((index, self.widths[index]?))) {
             let too_much = self.total().saturating_sub(self.line);
             let left = width.saturating_sub(too_much);

@@ -6,15 +6,19 @@
 //! the sink's own error.
 
 mod cell;
+pub(crate) mod chart;
 mod column;
 pub(crate) mod cut;
 mod delimited;
+mod digits;
 pub(crate) mod escape;
 pub(crate) mod human;
 mod json;
 mod layout;
 mod openmetrics;
+mod page;
 pub(crate) mod paint;
+pub(crate) mod plain;
 mod pretty_json;
 mod progress;
 mod secrets;
@@ -26,14 +30,18 @@ mod terminal;
 mod tests;
 mod voice;
 
-use std::io::{self, BufWriter, Write};
+use std::cell::Cell as Flag;
+use std::io::{self, Write};
+use std::rc::Rc;
 
 use anstyle::Style;
 use clap::ValueEnum;
 
 pub(crate) use cell::Cell;
 pub(crate) use column::Column;
+pub(crate) use cut::wrapped;
 pub(crate) use delimited::unescape;
+pub(crate) use digits::three_digits;
 pub(crate) use json::JsonToTerminal;
 pub(crate) use openmetrics::OpenMetrics;
 pub(crate) use pretty_json::pretty;
@@ -47,9 +55,10 @@ pub(crate) use voice::{Voice, shown};
 
 use delimited::{Csv, Header, Tabs};
 use json::{Framing, Json};
+use page::PageBuffer;
 use table::Table;
 
-/// How rows are written.
+/// The format of rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
     /// Aligned columns with a header, for people
@@ -87,6 +96,8 @@ pub(crate) enum Mood {
     Plain,
     /// Something of no more use, such as an expired entry
     Muted,
+    /// The sum of the rows above
+    Total,
 }
 
 impl Mood {
@@ -94,6 +105,7 @@ impl Mood {
         match self {
             Self::Plain => Style::new(),
             Self::Muted => paint::style::MUTED,
+            Self::Total => paint::style::NAME,
         }
     }
 }
@@ -126,6 +138,8 @@ trait Rows {
         self.flush()?;
         Ok(Left::default())
     }
+    /// Says that rows come one by one, and each is to be seen at once.
+    fn stream(&mut self) {}
     /// Says that more rows are selected than are printed.
     fn is_partial(&mut self) {}
     /// Names columns that a filter made the same in all rows.
@@ -142,7 +156,10 @@ trait Rows {
 /// }
 /// rows.finish()?;
 /// ```
-pub(crate) struct Writer<'a>(Box<dyn Rows + 'a>);
+pub(crate) struct Writer<'a> {
+    rows: Box<dyn Rows + 'a>,
+    is_held: Rc<Flag<bool>>,
+}
 
 impl<'a> Writer<'a> {
     /// Starts the output on `sink`, which this buffers.
@@ -155,7 +172,8 @@ impl<'a> Writer<'a> {
         sink: impl Write + 'a,
         terminal: &Terminal,
     ) -> io::Result<Self> {
-        let sink = BufWriter::with_capacity(64 * 1024, sink);
+        let is_held = Rc::new(Flag::new(false));
+        let sink = PageBuffer::new(sink, is_held.clone());
         let audience = if terminal.stdout_is_terminal {
             Audience::Terminal
         } else {
@@ -170,33 +188,44 @@ impl<'a> Writer<'a> {
             Format::Plain => Box::new(Tabs::new(sink, Header::Hidden, columns, audience)?),
             Format::Nul => Box::new(Tabs::ended_by_nul(sink, audience)),
         };
-        Ok(Self(rows))
+        Ok(Self { rows, is_held })
     }
 
     /// Writes one row, with a cell for each column.
     pub(crate) fn row(&mut self, cells: &[Cell]) -> io::Result<()> {
-        self.0.row(Mood::Plain, cells)
+        self.rows.row(Mood::Plain, cells)
     }
 
     /// Writes one row of a meaning.
     pub(crate) fn row_as(&mut self, mood: Mood, cells: &[Cell]) -> io::Result<()> {
-        self.0.row(mood, cells)
+        self.rows.row(mood, cells)
     }
 
     /// Says that more rows are selected than are printed, so that a table must not conclude from
     /// its rows that a column says nothing.
     pub(crate) fn mark_partial(&mut self) {
-        self.0.is_partial();
+        self.rows.is_partial();
+    }
+
+    /// Says that rows come one by one: each flush prints those that are there, in a table as well.
+    pub(crate) fn stream(&mut self) {
+        self.rows.stream();
     }
 
     /// Names columns that a filter made the same in all rows, so that a table leaves them out.
     pub(crate) fn settle(&mut self, names: &[&'static str]) {
-        self.0.settle(names);
+        self.rows.settle(names);
+    }
+
+    /// Holds the rows that follow in memory until the next flush, while the sink must not make this
+    /// process wait; or no longer.
+    pub(crate) fn hold(&mut self, is_held: bool) {
+        self.is_held.set(is_held);
     }
 
     /// Flushes the rows written so far, for readers that wait for each.
     pub(crate) fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.rows.flush()
     }
 
     /// Writes the remaining rows. Without this the output is incomplete.
@@ -206,6 +235,6 @@ impl<'a> Writer<'a> {
 
     /// Writes the remaining rows, and returns what a table left out.
     pub(crate) fn finish_table(mut self) -> io::Result<Left> {
-        self.0.finish()
+        self.rows.finish()
     }
 }

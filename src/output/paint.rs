@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::cut::MARK;
 
-/// The styles of what has a meaning; only colours that are readable on dark and light.
+/// The styles of meaningful parts, in colours that are readable on dark and light.
 pub(crate) mod style {
     use anstyle::{AnsiColor, Style};
 

@@ -7,20 +7,25 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::Terminal;
+use super::plain::is_unicode;
 
 /// Work that is done sooner than this shows nothing.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Where the number of things is known.
+/// The template for work whose size is known.
 const COUNTED: &str = "{msg} {bar:30} {human_pos}/{human_len} {rate} {eta}";
 
 fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template)
-        .expect("the templates are valid")
-        .with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
-            // Drawing reports a failed write.
-            let _ = out.write_str(&rate(state.per_sec()));
-        })
+    let style = ProgressStyle::with_template(template).expect("the templates are valid");
+    let style = if is_unicode() {
+        style
+    } else {
+        style.progress_chars("#- ")
+    };
+    style.with_key("rate", |state: &ProgressState, out: &mut dyn Write| {
+        // Drawing reports a failed write.
+        let _ = out.write_str(&rate(state.per_sec()));
+    })
 }
 
 /// Formats a rate per second, or per minute below one per second, with tenths below ten.
@@ -68,6 +73,12 @@ impl Progress {
         }
     }
 
+    /// Learns that `done` things are done.
+    pub(crate) fn set_done(&mut self, done: u64) {
+        let before = self.bar.position();
+        self.advance(done.saturating_sub(before));
+    }
+
     /// Counts `count` more things as done.
     pub(crate) fn advance(&mut self, count: u64) {
         if self.appears_at.is_some_and(|at| Instant::now() >= at) {
@@ -77,7 +88,7 @@ impl Progress {
         self.bar.inc(count);
     }
 
-    /// Removes the bar, so that what is printed next starts on a clean line.
+    /// Removes the bar, so that further output starts on a clean line.
     pub(crate) fn finish(self) {
         self.bar.finish_and_clear();
     }

@@ -1,6 +1,7 @@
 //! The standard streams of all commands: unbuffered, with complete writes on non-blocking
 //! descriptors, and an error for a stream that was closed.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -8,8 +9,9 @@ use anstyle::Style;
 use ecache_core::streams::Patient;
 use rustix::io::Errno;
 
-use super::escape;
 use super::paint::styled;
+use super::plain::{is_unicode, marks};
+use super::{cut, escape};
 use crate::inherited;
 
 /// A standard stream of this process.
@@ -38,13 +40,41 @@ pub(crate) fn stderr() -> Standard {
 ///
 /// Best effort: a failure could not be reported anywhere.
 pub(crate) fn say(line: &str) {
-    let _ = stderr().write_all(format!("{}\n", escape::message(line)).as_bytes());
+    let line = escape::message(line);
+    let _ = stderr().write_all(format!("{}\n", spoken("", &line)).as_bytes());
 }
 
 /// Writes an escaped line to standard error in a style, where colours are wanted.
 pub(crate) fn say_in(style: Style, line: &str, color: bool) {
-    let line = styled(&escape::message(line), style, color);
-    let _ = stderr().write_all(format!("{line}\n").as_bytes());
+    // Lines of a drawing are not prose.
+    let line = escape::message(line);
+    let line = if speaks_ascii() {
+        marks(&line)
+    } else {
+        line.into()
+    };
+    let _ = stderr().write_all(format!("{}\n", styled(&line, style, color)).as_bytes());
+}
+
+/// Reports whether standard error is a terminal that shows ASCII alone.
+fn speaks_ascii() -> bool {
+    !is_unicode() && stderr().is_terminal()
+}
+
+/// Returns a sentence as standard error gets it behind a word: on a terminal broken at its spaces,
+/// and with ASCII marks where the terminal has no others.
+pub(super) fn spoken<'a>(word: &str, sentence: &'a str) -> Cow<'a, str> {
+    if !stderr().is_terminal() {
+        return Cow::Borrowed(sentence);
+    }
+    let size = terminal_size::terminal_size_of(stderr());
+    let width = size.map_or(0, |(width, _)| usize::from(width.0));
+    let broken = cut::broken(word, sentence, width);
+    if speaks_ascii() {
+        Cow::Owned(marks(&broken).into_owned())
+    } else {
+        broken
+    }
 }
 
 impl Standard {

@@ -23,6 +23,8 @@ struct Facts {
     persist_left: Option<u64>,
     undo_until: Option<Timestamp>,
     imported: Option<Imported>,
+    /// For a dry run: the cost of the entries to remove, and some of them as a JSON array
+    going: Option<(u64, String)>,
 }
 
 impl Summary {
@@ -31,6 +33,11 @@ impl Summary {
         if is_json {
             self.operation.set(Some(operation));
         }
+    }
+
+    /// Reports whether the facts were asked for as JSON.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.operation.get().is_some()
     }
 
     /// Takes the affected entries and documents of stores. Returns whether a sentence reports them
@@ -55,6 +62,11 @@ impl Summary {
     /// Sets the number of entries of policy `persist` that stay.
     pub(crate) fn set_persist_left(&self, entries: u64) {
         self.facts.borrow_mut().persist_left = Some(entries);
+    }
+
+    /// Takes the entries that a dry run would remove, as a JSON array, and the cost of all.
+    pub(crate) fn set_going(&self, cost_ms: u64, entries: String) {
+        self.facts.borrow_mut().going = Some((cost_ms, entries));
     }
 
     /// Sets the time until which the operation can be undone.
@@ -89,6 +101,12 @@ impl Summary {
                 ("created", Cell::Count(imported.created)),
                 ("replaced", Cell::Count(imported.replaced)),
                 ("kept", Cell::Count(imported.kept)),
+            ]);
+        }
+        if let Some((cost_ms, entries)) = &facts.going {
+            fields.extend([
+                ("cost_ms", Cell::Duration(*cost_ms)),
+                ("going", Cell::Json(entries.clone().into())),
             ]);
         }
         Some(fields)

@@ -3,12 +3,14 @@
 //! Rows are laid out in pages, so that memory stays flat and the first page comes at once. The
 //! first page decides which columns there are and how wide; a wider cell of a later page is cut.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::mem;
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, ColumnConstraint, Row, Width, presets};
 
+use super::cell::percent;
 use super::column::{Column, Content, Cut, Look, Presence, Tone, title};
 use super::cut::{self, MARK};
 use super::layout::{self, Demand, GAP};
@@ -38,6 +40,8 @@ pub(super) struct Table<'a, W> {
     left: Left,
     /// All free texts of the first page are values
     are_values: bool,
+    /// Rows come one by one, so that the first ones do not tell the widths
+    is_stream: bool,
 }
 
 impl<'a, W: Write> Table<'a, W> {
@@ -58,6 +62,7 @@ impl<'a, W: Write> Table<'a, W> {
             settled: Vec::new(),
             left: Left::default(),
             are_values: false,
+            is_stream: false,
         }
     }
 
@@ -74,13 +79,15 @@ impl<'a, W: Write> Table<'a, W> {
 
     /// Reports whether a column of the first page says something. A column that is the same in all
     /// rows is noted for the footer.
-    fn says_something(&mut self, index: usize, is_whole: bool) -> bool {
+    fn says_something(&mut self, index: usize, is_last: bool) -> bool {
         let column = self.columns[index];
         let is_settled = self.settled.contains(&column.name);
         let is_asked = matches!(column.presence, Presence::Asked | Presence::Leading);
-        if is_asked || !(is_whole || is_settled) {
+        if is_asked || !(is_last || is_settled) || self.is_stream {
             return true;
         }
+        // Rows that are selected and not printed may differ.
+        let is_whole = is_settled || !self.is_partial;
         let rows = &self.page;
         let cells = || rows.iter().map(|(_, cells)| cells[index].as_str());
         let nothing = if column.name == "expires_at" {
@@ -95,8 +102,13 @@ impl<'a, W: Write> Table<'a, W> {
             if index == 0 {
                 return true;
             }
-            self.left.empty.push(column.name);
+            if is_whole {
+                self.left.empty.push(column.name);
+            }
             return false;
+        }
+        if !is_whole {
+            return true;
         }
         let Some(first) = cells().next() else {
             return true;
@@ -122,18 +134,23 @@ impl<'a, W: Write> Table<'a, W> {
     }
 
     /// Decides from the first page which columns there are, and how wide.
-    fn decide(&mut self, is_whole: bool) -> Vec<Option<usize>> {
+    fn decide(&mut self, is_last: bool) -> Vec<Option<usize>> {
         let count = self.columns.len();
         let shown: Vec<bool> = (0..count)
-            .map(|index| self.says_something(index, is_whole))
+            .map(|index| self.says_something(index, is_last))
             .collect();
         let demand = |index: usize| {
             let look = &self.looks[index];
             let title = cut::width(&self.title(index));
             let cells = self.page.iter().map(|(_, cells)| cut::width(&cells[index]));
+            let content = if self.is_stream {
+                self.columns[index].usual_width(look, self.line_width)
+            } else {
+                cells.max().unwrap_or(0)
+            };
             Demand {
                 rank: look.rank,
-                content: cells.max().unwrap_or(0).max(title),
+                content: content.max(title),
                 title,
                 floor: look.floor,
                 comfort: look.comfort,
@@ -169,8 +186,7 @@ impl<'a, W: Write> Table<'a, W> {
         let is_first = self.widths.is_none();
         self.are_values |= is_first && self.shows_values_alone();
         if is_first {
-            let is_whole = is_last && !self.is_partial;
-            self.widths = Some(self.decide(is_whole));
+            self.widths = Some(self.decide(is_last));
         } else if self.line_width.is_none() {
             self.widen();
         }
@@ -271,7 +287,7 @@ impl<'a, W: Write> Table<'a, W> {
         spans: &[Span],
     ) -> io::Result<()> {
         if !self.terminal.color {
-            return writeln!(self.sink, "{line}");
+            return self.print_line(line);
         }
         let all = [Span {
             start: 0,
@@ -279,7 +295,11 @@ impl<'a, W: Write> Table<'a, W> {
             style: whole(0),
         }];
         let spans = if spans.is_empty() { &all } else { spans };
-        writeln!(self.sink, "{}", paint(line, spans))
+        self.print_line(&paint(line, spans))
+    }
+
+    fn print_line(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.sink, "{}", self.terminal.text(line))
     }
 
     /// Spells a cell for people.
@@ -295,8 +315,13 @@ impl<'a, W: Write> Table<'a, W> {
                 cut::id(text, self.looks[index].cut, self.line_width)
             }
             Cell::Size(bytes) => human::size(*bytes),
+            Cell::Duration(0) if column.name != "cost_ms" => NOTHING.to_owned(),
             Cell::Duration(ms) => human::duration(*ms),
             Cell::Time(ms) => self.terminal.time(*ms, column.content == Content::Age),
+            Cell::Percent { part, rest } => match percent(*part, *rest) {
+                0 if *part > 0 => "<1%".to_owned(),
+                whole => format!("{whole}%"),
+            },
             Cell::Count(0) => NOTHING.to_owned(),
             Cell::Count(number) => human::count(*number),
             Cell::Bool(_) | Cell::Integer(_) => {
@@ -333,7 +358,14 @@ impl<W: Write> Rows for Table<'_, W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+        if !self.is_stream {
+            return Ok(());
+        }
+        self.print_page(false)
+    }
+
+    fn stream(&mut self) {
+        self.is_stream = true;
     }
 
     fn finish(&mut self) -> io::Result<Left> {
@@ -381,7 +413,7 @@ fn one_line(cells: impl Iterator<Item = String>) -> Row {
 }
 
 /// Returns a text that is not too long, or its two ends.
-fn limited(text: &str) -> std::borrow::Cow<'_, str> {
+fn limited(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return text.into();
     }

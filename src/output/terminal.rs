@@ -1,13 +1,15 @@
 //! Properties of the terminal, read once and passed on, so that tests need no pty.
 
+use std::borrow::Cow;
 use std::io::{IsTerminal, stderr, stdout};
 
 use anstream::AutoStream;
 use clap::ValueEnum;
 
 use super::human;
+use super::plain::{is_unicode, marks};
 
-/// Whether output has colours.
+/// The use of colours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ColorChoice {
     // On a terminal, unless NO_COLOR, CLICOLOR=0 or TERM=dumb says otherwise
@@ -35,7 +37,7 @@ impl ColorChoice {
     }
 }
 
-/// How tables show times.
+/// The form of times in tables.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Times {
     // By their distance from now, as in `3m`
@@ -58,13 +60,17 @@ pub(crate) struct Terminal {
     pub(crate) stderr_is_terminal: bool,
     /// Columns of the terminal, or what COLUMNS says; `None` off a terminal without that.
     pub(crate) width: Option<usize>,
+    /// Lines of the terminal; `None` off a terminal.
+    pub(crate) height: Option<usize>,
     /// Standard output may carry colour.
     pub(crate) color: bool,
     /// Standard error may carry colour.
     pub(crate) stderr_color: bool,
     /// The terminal cannot move its cursor (`TERM=dumb`).
     pub(crate) dumb: bool,
-    /// How tables show times.
+    /// The terminal shows more than ASCII, by the locale.
+    pub(crate) is_unicode: bool,
+    /// The form of times in tables.
     pub(crate) times: Times,
     /// The time of the command in milliseconds since the epoch.
     pub(crate) now: i64,
@@ -78,8 +84,10 @@ impl Terminal {
         const CLASSIC_WIDTH: usize = 80;
         let stdout_is_terminal = stdout().is_terminal();
         // A terminal that does not know its size, such as a serial line, says 0.
-        let size = terminal_size::terminal_size().map(|(width, _)| usize::from(width.0));
-        let size = size.filter(|width| *width > 0 && stdout_is_terminal);
+        let size = terminal_size::terminal_size().filter(|_| stdout_is_terminal);
+        let height = size.map(|(_, height)| usize::from(height.0));
+        let size = size.map(|(width, _)| usize::from(width.0));
+        let size = size.filter(|width| *width > 0);
         let columns = || std::env::var("COLUMNS").ok()?.parse().ok();
         let columns = || columns().filter(|width| *width > 0);
         let classic = || stdout_is_terminal.then_some(CLASSIC_WIDTH);
@@ -88,9 +96,11 @@ impl Terminal {
             stdout_is_terminal,
             stderr_is_terminal: stderr().is_terminal(),
             width,
+            height: height.filter(|height| *height > 0),
             color: color.decide(AutoStream::choice(&stdout())),
             stderr_color: color.of_stderr(),
             dumb: std::env::var_os("TERM").is_some_and(|term| term == "dumb"),
+            is_unicode: is_unicode(),
             times,
             now,
             wide: false,
@@ -116,6 +126,15 @@ impl Terminal {
         self.width.filter(|_| !self.wide)
     }
 
+    /// Returns text of ours as standard output shows it: with ASCII marks where it has no others.
+    pub(crate) fn text<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if self.is_unicode || !self.stdout_is_terminal {
+            Cow::Borrowed(text)
+        } else {
+            marks(text)
+        }
+    }
+
     /// Formats a time for people. Ages stand under a title that says so.
     pub(crate) fn time(&self, ms: i64, is_age: bool) -> String {
         match self.times {
@@ -139,9 +158,11 @@ impl Terminal {
         stdout_is_terminal: false,
         stderr_is_terminal: false,
         width: None,
+        height: None,
         color: false,
         stderr_color: false,
         dumb: false,
+        is_unicode: true,
         times: Times::Relative,
         now: 1_795_415_630_000,
         wide: false,

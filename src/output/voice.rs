@@ -1,5 +1,5 @@
-//! How messages begin: `error:`, `warning:` and `tip:`, or `ecache:` where another command writes
-//! to the same stream.
+//! The beginning of messages: `error:`, `warning:` and `tip:`, or `ecache:` where another command
+//! writes to the same stream.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -9,7 +9,7 @@ use anstyle::Style;
 use super::cut::short_ids;
 use super::escape;
 use super::paint::{style, styled};
-use super::standard::stderr;
+use super::standard::{spoken, stderr};
 use super::terminal::ColorChoice;
 
 /// The words and colours in which this process speaks on standard error.
@@ -51,8 +51,9 @@ impl Voice {
 
     /// Writes an escaped line, best effort: a failure could not be reported anywhere.
     fn write(self, word: &str, style: Style, message: &str) {
-        let word = styled(&format!("{word}:"), style, self.color.of_stderr());
-        let line = format!("{word} {}\n", escape::message(&shown(message)));
+        let label = styled(&format!("{word}:"), style, self.color.of_stderr());
+        let message = escape::message(&shown(message));
+        let line = format!("{label} {}\n", spoken(&format!("{word}: "), &message));
         let _ = stderr().write_all(line.as_bytes());
     }
 }

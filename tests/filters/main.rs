@@ -212,8 +212,8 @@ fn prune_takes_more_than_limits() {
     dry("").notes("would remove 1 entry (3 B)\n");
     dry("--kind text").notes("would remove 0 entries (0 B)\n");
     dry("--older-than 1h --user bob").notes("would remove 0 entries (0 B)\n");
-    dry("--older-than 1m --user bob").notes("would remove 1 entry (4 B)\n");
-    // What is to persist goes if it is asked for.
+    dry("--older-than 1m --user bob").notes("would remove 1 entry (4 B): 3ms at stake\n");
+    // An entry of policy `persist` goes if it is asked for.
     dry("--older-than 1h --store s").notes("would remove 2 entries (4 B)\n");
     dry("--older-than 1h --store s --policy any").notes("would remove 3 entries (16 B)\n");
     dry("--older-than 1h --store s --policy persist").notes("would remove 1 entry (12 B)\n");
@@ -357,8 +357,7 @@ fn a_backup_of_all_collections_keeps_their_names() {
 #[test]
 fn a_dataset_that_nothing_is_known_of_is_said() {
     let session = filled();
-    let note =
-        "warning: no entry is linked to dataset street\n  tip: a file knows datasets by their ids";
+    let note = "warning: no entry is linked to dataset street\n  tip: no dataset has a name here";
     for verb in [
         "ls",
         "stats",

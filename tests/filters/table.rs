@@ -400,8 +400,11 @@ pub(crate) fn every_verb_selects(session: &Session) {
                 Tells::Lines => ran.text().lines().count() as u64 == usage.entries,
                 Tells::Sum => sum(ran.text()) == usage.entries,
                 Tells::Usage => {
-                    let told = format!(" {amount}{} B)\n", usage.bytes);
-                    ran.stderr.starts_with("would ") && ran.stderr.contains(&told)
+                    let stake: u64 = meant.iter().filter_map(|entry| entry.cost_ms).sum();
+                    let told = format!(" {amount}{} B)", usage.bytes);
+                    let ends = [format!("{told}\n"), format!("{told}: {stake}ms at stake\n")];
+                    ran.stderr.starts_with("would ")
+                        && ends.iter().any(|end| ran.stderr.contains(end))
                 }
                 Tells::Count => ran.stderr.starts_with("would ") && ran.stderr.contains(&amount),
             };

@@ -190,6 +190,11 @@ def test_clear_cache_removes_what_may_be_evicted(alone):
     assert alone.list_stores() == ["t"] and alone.list_keys("t") == ["kept"]
 
 
+def test_clear_cache_of_nothing_is_no_error(alone):
+    alone.clear_cache()
+    assert alone.count_stores() == 0 and alone.count_keys("s") == 0
+
+
 def test_clear_cache_may_mean_one_store(alone, linked):
     for service in (alone, linked):
         for name in ("s", "t"):
@@ -286,6 +291,16 @@ def test_a_lifetime_that_is_added_means_that_it_may_be_evicted(alone):
     assert alone.update_ttl("s", "k", 200)
     found = alone.get_key("s", "k")
     assert found.expires_at is not None and found.policy == KeyPolicy.EVICT
+
+
+@pytest.mark.skipif(on_fiftyone, reason="its repository in memory alone changes a policy")
+def test_a_policy_is_changed(alone):
+    alone.set_key("s", "k", 1)
+    alone._repo.update_policy("s", "k", "evict")
+    assert alone.get_key("s", "k").policy == KeyPolicy.EVICT
+    assert alone.get_key("s", "k").expires_at is None
+    alone.clear_cache("s")
+    assert not alone.has_key("s", "k")
 
 
 def test_a_lifetime_of_nothing_is_not_changed(alone):
@@ -443,6 +458,19 @@ def test_a_job_is_claimed_again_once_its_lease_is_over(jobs, monkeypatch):
     second = jobs.claim("j")["fencing_token"]
     assert second == first + 1
     assert jobs.heartbeat("j", first) is None and jobs.heartbeat("j", second) is not None
+
+
+def test_a_job_fails_by_its_lease_alone(jobs, monkeypatch):
+    now = datetime.datetime.now(datetime.timezone.utc)
+    monkeypatch.setattr(transient_jobs, "_now", lambda: now)
+    jobs.create(job_id="j", owner="u", scope={}, payload={})
+    assert jobs.fail_expired("j", "nobody works") is None
+    token = jobs.claim("j")["fencing_token"]
+    assert jobs.fail_expired("j", "it is worked on") is None
+    now += datetime.timedelta(seconds=11)
+    failed = jobs.fail_expired("j", "the worker is gone")
+    assert (failed["state"], failed["error"]) == ("failed", "the worker is gone")
+    assert jobs.complete("j", token) is None and jobs.claim("j") is None
 
 
 def test_another_coordinator_s_cancel_is_seen(jobs, dataset):

@@ -62,7 +62,7 @@ SINGLE = [
     datetime.datetime(2026, 3, 4, 5, 6, 7), datetime.datetime(9999, 12, 31, 23, 59, 59),
     Decimal128("1.50"), Decimal128("1E+3"), Decimal128("-0"), Decimal128("NaN"), Decimal128("-Infinity"),
     Decimal128.from_bid(b"\xff" * 16), Decimal128.from_bid(b"\1" + b"\0" * 14 + b"\xfc"),
-    *(Binary(b"\0\1\2", subtype) for subtype in (0, 1, 2, 3, 5, 6, 8, 128, 254)), Binary(b"", 0), Binary(b"", 2),
+    *(Binary(b"\0\1\2", subtype) for subtype in (0, 1, 2, 3, 5, 6, 8, 9, 128, 254)), Binary(b"", 0), Binary(b"", 2),
     Binary.from_uuid(uuid.UUID(int=7), UuidRepresentation.STANDARD),
     Binary.from_uuid(uuid.UUID(int=7), UuidRepresentation.PYTHON_LEGACY),
     Regex("^a", "ix"), Regex("", 0), Code("f"), Code("f", {}), Code("f", {"$oid": OID, "x": ObjectId(OID)}),

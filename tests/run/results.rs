@@ -205,6 +205,27 @@ fn the_status_has_the_words_of_rfc_9211() {
 }
 
 #[test]
+fn the_status_says_that_a_limit_keeps_a_result_out() {
+    let session = Session::new();
+    let stored = |what: &str| {
+        let line = format!("ecache run --status-fd 3 -- sh -c 'true {what}' 3> status; cat status");
+        let ran = session.shell(&line).succeeds();
+        let status: serde_json::Value = serde_json::from_str(ran.text()).expect("JSON");
+        ["outcome", "fwd", "stored"].map(|word| status[word].to_string())
+    };
+    let missed = |stored: &str| ["\"miss\"", "\"miss\"", stored].map(str::to_owned);
+    assert_eq!(stored("1"), missed("true"));
+    // Entries of policy `persist` fill the store.
+    session.run("touch --all --policy persist").succeeds();
+    session.run("limit set --max-entries 1").succeeds();
+    for _ in 0..2 {
+        assert_eq!(stored("2"), missed("false"));
+    }
+    session.run("limit set --max-entries 2").succeeds();
+    assert_eq!(stored("2"), missed("true"));
+}
+
+#[test]
 fn a_script_is_told_on_a_descriptor() {
     let session = Session::new();
     let outcome = |options: &str| {

@@ -28,7 +28,7 @@ fn a_stale_result_is_there_at_once_and_a_new_one_soon() {
     });
     memoized(&session, "--ttl 5s --stale 1h", LINE).prints("2\n");
     assert_eq!(runs(&session), 2);
-    // What is older than that is run again, and waited for.
+    // An older result is run again, and waited for.
     session.set_clock("2026-11-23T08:33:01.000Z");
     memoized(&session, "--ttl 5s --stale 1h", LINE).prints("3\n");
     // Too old for this reader, likewise.
@@ -71,6 +71,28 @@ fn what_may_yet_be_printed_can_be_left_by_prune() {
     session.set_clock("2026-11-23T07:32:57.000Z");
     session.run("prune --keep-stale 1h -q").succeeds();
     memoized(&session, "--no-exec --stale 2h", LINE).ends(1, "");
+}
+
+#[test]
+fn what_prune_leaves_for_longer_changes_neither_other_ages_nor_the_time_of_the_operation() {
+    let session = Session::new();
+    session.run("set s old v").succeeds();
+    session.set_clock("2026-11-23T07:32:57.000Z");
+    session.run("set s new v").succeeds();
+    let prune = "prune --older-than 30m --expired --keep-stale 9h";
+    session
+        .run(format!("{prune} -n").as_str())
+        .notes("would remove 1 entry (1 B)\n");
+    session.run(prune).notes("removed 1 entry (1 B)\n");
+    session.run("ls --fields key").prints("new\n");
+    let logged = session.run("log --since 1m --json").succeeds();
+    assert!(
+        logged.text().contains(r#""at":"2026-11-23T07:32:57"#),
+        "{}",
+        logged.text()
+    );
+    session.run("undo -q").succeeds();
+    session.run("ls --fields key").prints("old\nnew\n");
 }
 
 #[test]

@@ -33,6 +33,21 @@ const COLUMNS: u16 = 100;
 /// The command under test.
 const ECACHE: &str = env!("CARGO_BIN_EXE_ecache");
 
+/// Environment variable with the folder of another build of the command to test, such as one for
+/// another processor.
+const OTHER_BUILD: &str = "ECACHE_TEST_PROGRAMS";
+
+/// Returns the folder of the command under test.
+fn programs() -> PathBuf {
+    match std::env::var_os(OTHER_BUILD) {
+        Some(folder) => folder.into(),
+        None => {
+            let folder = Path::new(ECACHE).parent();
+            folder.expect("a program is in a folder").to_owned()
+        }
+    }
+}
+
 /// A user's home folder, environment and clock.
 pub struct Session {
     home: TempDir,
@@ -47,14 +62,21 @@ impl Session {
     pub fn new() -> Self {
         Self {
             home: tempfile::tempdir().expect("a temporary folder"),
-            programs: Path::new(ECACHE)
-                .parent()
-                .expect("a program is in a folder")
-                .to_owned(),
+            programs: programs(),
             user: None,
             now: RefCell::new(NOW.to_owned()),
             variables: Vec::new(),
         }
+    }
+
+    /// Creates a session that uses the build of the tests, also if another one is under test.
+    pub fn of_this_build() -> Self {
+        let mut session = Self::new();
+        let folder = Path::new(ECACHE).parent();
+        folder
+            .expect("a program is in a folder")
+            .clone_into(&mut session.programs);
+        session
     }
 
     /// Creates a session of a user who is not root, so that permissions apply.
@@ -69,7 +91,10 @@ impl Session {
             std::fs::create_dir(&programs).expect("a folder");
             // Copied by another process: a child that a parallel test forks meanwhile would inherit
             // the file open for writing, and then it could not be run.
-            let copy = Command::new("cp").arg(ECACHE).arg(&programs).status();
+            let copy = Command::new("cp")
+                .arg(session.programs.join("ecache"))
+                .arg(&programs)
+                .status();
             assert!(copy.expect("cp starts").success());
             session.programs = programs;
         }

@@ -14,7 +14,7 @@ use unicode_width::UnicodeWidthChar;
 
 use super::{Session, code, pty};
 
-/// Time after which what is waited for has not come.
+/// Time after which a wait fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Columns and lines.
@@ -173,7 +173,7 @@ impl Screen {
             self.type_keys(keys);
         }
         let status = self.child.wait().expect("the command ends");
-        // What is still on its way.
+        // Output that is still on its way.
         let length = || self.sent.lock().expect("no thread panicked").len();
         let mut before = usize::MAX;
         while before != length() {
@@ -202,14 +202,20 @@ impl Drop for Screen {
 }
 
 /// Draws bytes on a grid. Knows the sequences that the browser sends, and fails at any other:
-/// nothing else may act on a terminal.
+/// nothing else may act on a terminal. Lines end on the main screen alone, where other commands
+/// print, and typed lines are echoed.
 fn shown(bytes: &[u8], (columns, lines): Size) -> String {
     let text = String::from_utf8_lossy(bytes);
     let (columns, lines) = (usize::from(columns), usize::from(lines));
     let mut grid = vec![vec![' '; columns]; lines];
     let (mut x, mut y) = (0, 0);
+    let mut is_main = true;
     let mut chars = text.chars();
     while let Some(c) = chars.next() {
+        if is_main && c == '\n' {
+            (x, y) = (0, y + 1);
+            continue;
+        }
         if c != '\x1b' {
             assert!(!c.is_control(), "{c:?} acts on the terminal");
             if y < lines && x < columns {
@@ -224,9 +230,15 @@ fn shown(bytes: &[u8], (columns, lines): Size) -> String {
             x += width;
             continue;
         }
-        let Some('[') = chars.next() else {
-            break;
-        };
+        match chars.next() {
+            Some('[') => {}
+            // A text for the clipboard shows nothing.
+            Some(']') => {
+                chars.by_ref().take_while(|c| *c != '\x07').for_each(drop);
+                continue;
+            }
+            _ => break,
+        }
         let mut parameters = String::new();
         let last = loop {
             match chars.next() {
@@ -240,10 +252,13 @@ fn shown(bytes: &[u8], (columns, lines): Size) -> String {
                 let number = |text: &str| text.parse::<usize>().expect("a number") - 1;
                 (x, y) = (number(column), number(line));
             }
-            (Some('J'), "2") | (Some('h'), "?1049") => {
+            (Some('J'), "2") => grid = vec![vec![' '; columns]; lines],
+            (Some(screen @ ('h' | 'l')), "?1049") => {
+                is_main = screen == 'l';
                 grid = vec![vec![' '; columns]; lines];
+                (x, y) = (0, 0);
             }
-            (Some('m'), _) | (Some('h' | 'l'), "?25" | "?2004" | "?1049") => {}
+            (Some('m'), _) | (Some('h' | 'l'), "?25" | "?2004") => {}
             // The rest is on its way.
             (None, _) => break,
             other => panic!("{other:?} acts on the terminal"),

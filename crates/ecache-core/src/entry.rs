@@ -5,9 +5,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::eviction::{Candidate, UNKNOWN_COST, footprint};
+use crate::key::{Key, is_hash};
 use crate::python_json::Json;
-use crate::scope::{Address, Scopes, check_names};
+use crate::scope::{Address, FieldError, Scopes, StoreAddress, check_names};
 use crate::time::Timestamp;
 use crate::value::Kind;
 
@@ -17,6 +18,7 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
 
 /// Decides whether `clear` and `prune` may remove an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Policy {
     /// Kept until it is removed by name, or cleared with this policy named
     Persist,
@@ -68,9 +70,9 @@ pub struct Entry {
     pub kind: Kind,
     /// The value's length in bytes
     pub size: u64,
-    /// When it was first written
+    /// The time of its first write
     pub created_at: Timestamp,
-    /// When it was last written; FiftyOne leaves this out in places
+    /// The time of its last write; FiftyOne leaves this out in places
     pub updated_at: Option<Timestamp>,
     /// The time from which on it is expired
     pub expires_at: Option<Timestamp>,
@@ -89,6 +91,148 @@ pub struct Entry {
     pub args: Option<String>,
     /// The time that computing it took, in milliseconds; at most [`MAX_COUNT`]
     pub cost_ms: Option<u64>,
+}
+
+/// An entry whose texts are borrowed, as a backend lends it while it reads a row.
+///
+/// Building an [`Entry`] allocates its key and its arguments and counts a reference to each name,
+/// which takes longer than formatting the fields.
+#[derive(Clone, Copy, Debug)]
+pub struct EntryRef<'a> {
+    /// Its store
+    pub store: &'a Arc<StoreAddress>,
+    /// Its key
+    pub key: &'a str,
+    /// [`Entry::policy`]
+    pub policy: Policy,
+    /// [`Entry::kind`]
+    pub kind: Kind,
+    /// [`Entry::size`]
+    pub size: u64,
+    /// [`Entry::created_at`]
+    pub created_at: Timestamp,
+    /// [`Entry::updated_at`]
+    pub updated_at: Option<Timestamp>,
+    /// [`Entry::expires_at`]
+    pub expires_at: Option<Timestamp>,
+    /// [`Entry::last_used_at`]
+    pub last_used_at: Option<Timestamp>,
+    /// [`Entry::hits`]
+    pub hits: u64,
+    /// [`Entry::saved_ms`]
+    pub saved_ms: u64,
+    /// [`Scopes::user_id`]
+    pub user_id: Option<&'a Arc<str>>,
+    /// [`Scopes::operator_uri`]
+    pub operator_uri: Option<&'a Arc<str>>,
+    /// [`Scopes::prompt_id`]
+    pub prompt_id: Option<&'a Arc<str>>,
+    /// [`Scopes::jwt_sha256`]
+    pub jwt_sha256: Option<&'a [u8; 32]>,
+    /// [`Entry::function`]
+    pub function: Option<&'a Arc<str>>,
+    /// [`Entry::args`]
+    pub args: Option<&'a str>,
+    /// [`Entry::cost_ms`]
+    pub cost_ms: Option<u64>,
+}
+
+impl<'a> From<&'a Entry> for EntryRef<'a> {
+    fn from(entry: &'a Entry) -> Self {
+        Self {
+            store: &entry.address.store,
+            key: entry.address.key.as_str(),
+            policy: entry.policy,
+            kind: entry.kind,
+            size: entry.size,
+            created_at: entry.created_at,
+            updated_at: entry.updated_at,
+            expires_at: entry.expires_at,
+            last_used_at: entry.last_used_at,
+            hits: entry.hits,
+            saved_ms: entry.saved_ms,
+            user_id: entry.scopes.user_id.as_ref(),
+            operator_uri: entry.scopes.operator_uri.as_ref(),
+            prompt_id: entry.scopes.prompt_id.as_ref(),
+            jwt_sha256: entry.scopes.jwt_sha256.as_ref(),
+            function: entry.function.as_ref(),
+            args: entry.args.as_deref(),
+            cost_ms: entry.cost_ms,
+        }
+    }
+}
+
+impl EntryRef<'_> {
+    /// Returns the address, for a caller that keeps it.
+    pub fn address(&self) -> Address {
+        let key = Key::new(self.key).expect("it is the key of an entry");
+        let store = self.store.clone();
+        Address { store, key }
+    }
+
+    /// Returns the entry, for a caller that keeps it.
+    pub fn to_entry(&self) -> Entry {
+        Entry {
+            address: self.address(),
+            policy: self.policy,
+            kind: self.kind,
+            size: self.size,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+            expires_at: self.expires_at,
+            last_used_at: self.last_used_at,
+            hits: self.hits,
+            saved_ms: self.saved_ms,
+            scopes: Scopes {
+                user_id: self.user_id.cloned(),
+                operator_uri: self.operator_uri.cloned(),
+                prompt_id: self.prompt_id.cloned(),
+                jwt_sha256: self.jwt_sha256.copied(),
+            },
+            function: self.function.cloned(),
+            args: self.args.map(str::to_owned),
+            cost_ms: self.cost_ms,
+        }
+    }
+
+    /// [`Entry::written_at`].
+    pub fn written_at(&self) -> Timestamp {
+        self.updated_at.unwrap_or(self.created_at)
+    }
+
+    /// [`Entry::used_at`].
+    pub fn used_at(&self) -> Timestamp {
+        self.last_used_at
+            .map_or(self.written_at(), |used| used.max(self.written_at()))
+    }
+
+    /// [`Entry::is_expired`].
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|expires| expires <= now)
+    }
+
+    /// [`Entry::is_fresh`].
+    pub fn is_fresh(&self, now: Timestamp) -> bool {
+        is_fresh(self.written_at(), self.expires_at, now)
+    }
+
+    /// [`Entry::worth`].
+    pub fn worth(&self, now: Timestamp) -> f64 {
+        let key = if is_hash(self.key) {
+            32
+        } else {
+            self.key.len()
+        };
+        let args = self.args.map_or(0, str::len);
+        let candidate = Candidate {
+            bytes: footprint(self.size, (2 * key + args) as u64),
+            cost_ms: self.cost_ms,
+            hits: self.hits,
+            idle_ms: idle_ms(self.used_at(), now),
+            is_dead: self.is_expired(now),
+        };
+        candidate.worth(UNKNOWN_COST)
+    }
 }
 
 impl Entry {
@@ -117,8 +261,8 @@ impl Entry {
     /// [`check_name`](crate::scope::check_name).
     ///
     /// # Errors
-    /// [`Error::Name`] for the first one that is empty or too long.
-    pub fn check(&self) -> Result<(), Error> {
+    /// For the first one that is empty or too long.
+    pub fn check(&self) -> Result<(), FieldError> {
         self.address.store.check()?;
         check_names([
             ("user_id", self.scopes.user_id.as_ref()),
@@ -128,7 +272,7 @@ impl Entry {
         ])
     }
 
-    /// When its value was written.
+    /// Returns the time at which its value was written.
     pub fn written_at(&self) -> Timestamp {
         self.updated_at.unwrap_or(self.created_at)
     }
@@ -153,10 +297,9 @@ impl Entry {
         self.is_written_before(time, now) && last_used.is_none_or(|used| used < time)
     }
 
-    /// When it was last of use: at its last hit, or else when it was written.
+    /// Returns the time of its last use: its last hit, or else its last write.
     pub fn used_at(&self) -> Timestamp {
-        self.last_used_at
-            .map_or(self.written_at(), |used| used.max(self.written_at()))
+        EntryRef::from(self).used_at()
     }
 
     /// Returns its size in bytes times the milliseconds since it was last of use: what it takes up
@@ -165,9 +308,16 @@ impl Entry {
         waste(self.size, self.used_at(), now)
     }
 
+    /// Returns the time that keeping the entry is expected to save, in milliseconds for each byte
+    /// that it takes, as [`eviction`](crate::eviction) defines it. A cost that is not recorded is
+    /// taken for one second.
+    pub fn worth(&self, now: Timestamp) -> f64 {
+        EntryRef::from(self).worth(now)
+    }
+
     /// Reports whether the entry has expired, which it has at `expires_at` itself.
     pub fn is_expired(&self, now: Timestamp) -> bool {
-        self.expires_at.is_some_and(|expires| expires <= now)
+        EntryRef::from(self).is_expired(now)
     }
 
     /// Reports whether the entry may be served.
@@ -195,6 +345,11 @@ impl Entry {
 pub(crate) fn waste(size: u64, used_at: Timestamp, now: Timestamp) -> i128 {
     let idle = i128::from(now.as_millis()) - i128::from(used_at.as_millis());
     i128::from(size) * idle.max(0)
+}
+
+/// Returns the milliseconds since an entry was last of use.
+pub(crate) fn idle_ms(used_at: Timestamp, now: Timestamp) -> u64 {
+    u64::try_from(now.since(used_at).as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Computes [`Entry::is_fresh`] from the fields it depends on.

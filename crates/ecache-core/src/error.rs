@@ -3,10 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::entry::Entry;
 use crate::filter::Usage;
-use crate::limits::Limit;
-use crate::scope::{Address, NameError, StoreAddress};
+use crate::scope::{Address, FieldError, StoreAddress};
+use crate::system_limits::SystemLimit;
 use crate::time::Timestamp;
 
 /// The result of an operation on a store.
@@ -19,7 +18,7 @@ pub struct SqliteError(pub(crate) rusqlite::Error);
 
 /// An error of an operation on a store.
 ///
-/// Messages say what was attempted and on what; a program adds what to try next.
+/// A message names the attempt and its object; a program adds a tip.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -83,13 +82,24 @@ pub enum Error {
         /// The file
         path: PathBuf,
     },
+    /// A limit of the store does not let an entry in.
+    #[error("the limit for {scope} {why}")]
+    OverLimit {
+        /// The scope of the limit, as in `store=thumbs`
+        scope: String,
+        /// The reason, as in `is reached: nothing in it may be evicted`
+        why: &'static str,
+    },
+    /// A database keeps no limits, since its other writers would not obey them.
+    #[error("a database keeps no limits, which other programs that write to it would not obey")]
+    NoLimits,
     /// A resource limit of this process prevents the operation.
     #[error("cannot use the store {}: {limit}", path.display())]
     Limit {
         /// Path of the file
         path: PathBuf,
         /// The limit
-        limit: Limit,
+        limit: SystemLimit,
     },
     /// The file is damaged.
     #[error("the store {} is damaged: {detail}", path.display())]
@@ -161,13 +171,8 @@ pub enum Error {
     #[error("{0}")]
     Unrepresentable(String),
     /// A name of an entry or a store is empty or too long.
-    #[error("{field}: {error}")]
-    Name {
-        /// The thing that it names, as FiftyOne calls it
-        field: &'static str,
-        /// The reason why the name is refused
-        error: NameError,
-    },
+    #[error(transparent)]
+    Name(#[from] FieldError),
     /// An entry cannot have the key of a store's own document.
     #[error("the key \"__store__\" is the store's own document, and no entry's")]
     ReservedKey,
@@ -182,7 +187,7 @@ pub enum Error {
     Conflict {
         /// The entry
         address: Box<Address>,
-        /// When the one that is there was written
+        /// The time at which the existing one was written
         written_at: Timestamp,
     },
     /// A store cannot be renamed to a name that another store has.
@@ -274,9 +279,9 @@ pub enum Error {
 
 impl Error {
     /// Returns the error for an entry of another program.
-    pub(crate) fn foreign(entry: Entry, reason: String) -> Self {
+    pub(crate) fn foreign(address: Address, reason: String) -> Self {
         Self::ForeignValue {
-            address: Box::new(entry.address),
+            address: Box::new(address),
             reason,
         }
     }
@@ -284,7 +289,7 @@ impl Error {
     /// Converts a system error for the store at a path: into an exceeded limit, the [`Error`] it
     /// wraps, or an I/O error.
     pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {
-        match (Limit::of(&error), error.downcast()) {
+        match (SystemLimit::of(&error), error.downcast()) {
             (Some(limit), _) => Self::Limit {
                 path: path.to_owned(),
                 limit,
@@ -319,7 +324,7 @@ impl Error {
                 | Self::TooLarge { .. }
                 | Self::Unrepresentable(_)
                 | Self::Dataset { .. }
-                | Self::Name { .. }
+                | Self::Name(_)
                 | Self::ReservedKey
         )
     }

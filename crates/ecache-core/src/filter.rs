@@ -3,6 +3,12 @@
 //! [`Filter::matches`] is the definition. A backend turns a filter into a query of its own, and a
 //! test holds the two against each other on random stores.
 
+mod selection;
+
+pub use selection::{Capacity, Judge, Latest, Order, Per, Selection, Spared};
+
+use std::time::Duration;
+
 use crate::entry::{Entry, Policy};
 use crate::glob::{Glob, GlobError};
 use crate::key::Key;
@@ -125,6 +131,8 @@ pub struct Filter {
     pub policy: Option<Policy>,
     /// Fresh, expired or without expiry
     pub freshness: Option<Freshness>,
+    /// Milliseconds since the expiry that [`Freshness::Expired`] asks for
+    pub expired_for_ms: u64,
     /// Written before that time, or at an unknown time: one in the future, from a clock that was
     /// wrong
     pub written_before: Option<Timestamp>,
@@ -163,6 +171,7 @@ impl Default for Filter {
             kinds: Vec::new(),
             policy: None,
             freshness: None,
+            expired_for_ms: 0,
             written_before: None,
             written_after: None,
             unused_since: None,
@@ -195,6 +204,11 @@ impl Filter {
             ..Self::default()
         };
         *self != whole
+    }
+
+    /// Returns the time at which entries have expired that [`Freshness::Expired`] means at `now`.
+    pub fn expired_by(&self, now: Timestamp) -> Timestamp {
+        now.saturating_sub(Duration::from_millis(self.expired_for_ms))
     }
 
     /// Reports whether the filter can match nothing but records of jobs.
@@ -268,8 +282,8 @@ impl Filter {
         self.matches_store(store) && named(&self.users, user) && named(&self.operators, operator)
     }
 
-    /// Reports whether the filter names nothing but what is logged of a call: that of a group, and
-    /// keys.
+    /// Reports whether the filter names only fields that the log of calls has: those of a group,
+    /// and keys.
     pub fn means_calls(&self) -> bool {
         let of_any_key = Self {
             keys: Vec::new(),
@@ -296,6 +310,16 @@ impl Filter {
         *self == self.place()
     }
 
+    /// Reports whether the filter can match stores' own documents at all.
+    pub(crate) fn means_documents(&self) -> bool {
+        let whole_stores = Self {
+            policy: self.policy,
+            jobs: self.jobs.filter(|jobs| *jobs == Jobs::NotRunning),
+            ..self.place()
+        };
+        *self == whole_stores
+    }
+
     /// Reports whether the filter can match entries of a collection at all.
     pub fn matches_collection(&self, collection: &str) -> bool {
         any_of(&self.collections, |pattern| pattern.matches(collection))
@@ -313,13 +337,11 @@ impl Filter {
     /// Reports whether the filter matches a store's own document of that policy.
     ///
     /// A document belongs to the whole store, so only a filter that names nothing but stores,
-    /// datasets and a policy matches any. The policy of a damaged document is unknown.
+    /// datasets and a policy matches any. [`Jobs::NotRunning`] is no condition on the document, but
+    /// on the entries beside it, which a backend looks at. The policy of a damaged document is
+    /// unknown.
     pub fn matches_document(&self, store: &StoreAddress, policy: Option<Policy>) -> bool {
-        let whole_stores = Self {
-            policy: self.policy,
-            ..self.place()
-        };
-        *self == whole_stores
+        self.means_documents()
             && self.matches_store(store)
             && self.policy.is_none_or(|meant| policy == Some(meant))
     }
@@ -327,6 +349,17 @@ impl Filter {
     /// Reports whether the filter matches `entry` at `now`. Every backend's query is tested against
     /// this definition.
     pub fn matches(&self, entry: &Entry, now: Timestamp) -> bool {
+        !self.means_only_jobs() && self.matches_if_job(entry, now)
+    }
+
+    /// Reports whether the filter matches an entry that `listing` listed: a condition on jobs that
+    /// both filters have is met.
+    pub fn matches_listed(&self, entry: &Entry, listing: &Self, now: Timestamp) -> bool {
+        (self.jobs == listing.jobs || !self.means_only_jobs()) && self.matches_if_job(entry, now)
+    }
+
+    /// Reports whether the filter matches an entry that meets its condition on jobs.
+    fn matches_if_job(&self, entry: &Entry, now: Timestamp) -> bool {
         let named = |patterns: &[Pattern], name: Option<&str>| {
             any_of(patterns, |pattern| {
                 name.is_some_and(|name| pattern.matches(name))
@@ -338,12 +371,11 @@ impl Filter {
             && named(&self.users, scopes.user_id.as_deref())
             && named(&self.operators, scopes.operator_uri.as_deref())
             && named(&self.prompts, scopes.prompt_id.as_deref())
-            && !self.means_only_jobs()
             && any_of(&self.kinds, |kind| entry.kind == *kind)
             && self.policy.is_none_or(|policy| entry.policy == policy)
             && self.freshness.is_none_or(|freshness| match freshness {
                 Freshness::Fresh => entry.is_fresh(now),
-                Freshness::Expired => entry.is_expired(now),
+                Freshness::Expired => entry.is_expired(self.expired_by(now)),
                 Freshness::Endless => entry.expires_at.is_none(),
             })
             && self
@@ -404,55 +436,5 @@ impl std::ops::AddAssign for Usage {
         self.entries += other.entries;
         // The sizes that a damaged file claims may add up to anything.
         self.bytes = self.bytes.saturating_add(other.bytes);
-    }
-}
-
-/// Limits of the entries in `scope`; the least recently used ones are removed first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Capacity {
-    /// The entries that count towards the limits; only those of policy `evict` are removed
-    pub scope: Filter,
-    /// Maximum number of bytes in values
-    pub max_size: Option<u64>,
-    /// Maximum number of entries
-    pub max_entries: Option<u64>,
-}
-
-impl Capacity {
-    /// Reports whether entries of that number and size are within the limits.
-    pub fn fits(&self, usage: Usage) -> bool {
-        self.max_entries.is_none_or(|most| usage.entries <= most)
-            && self.max_size.is_none_or(|most| usage.bytes <= most)
-    }
-}
-
-/// The entries that one removal takes: those that a filter matches, then those beyond a capacity.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Selection {
-    /// Filters; an entry is taken if at least one matches
-    pub any_of: Vec<Filter>,
-    /// The capacity of the remaining entries; the least recently used ones beyond it are taken
-    pub beyond: Option<Capacity>,
-}
-
-impl Selection {
-    /// Returns the selection with other filters: those that `change` makes of its own.
-    pub fn map(&self, change: impl Fn(&Filter) -> Filter) -> Self {
-        Self {
-            any_of: self.any_of.iter().map(&change).collect(),
-            beyond: self.beyond.as_ref().map(|capacity| Capacity {
-                scope: change(&capacity.scope),
-                ..capacity.clone()
-            }),
-        }
-    }
-}
-
-impl From<Filter> for Selection {
-    fn from(filter: Filter) -> Self {
-        Self {
-            any_of: vec![filter],
-            beyond: None,
-        }
     }
 }

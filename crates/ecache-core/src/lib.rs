@@ -170,8 +170,6 @@ pub mod filter;
 pub mod glob;
 pub mod interchange;
 pub mod key;
-#[doc(hidden)]
-pub mod limits;
 pub mod location;
 mod mongo_types;
 mod panics;
@@ -188,6 +186,8 @@ pub mod statistics;
 pub mod stored;
 #[doc(hidden)]
 pub mod streams;
+#[doc(hidden)]
+pub mod system_limits;
 pub mod time;
 pub mod transfer;
 #[doc(hidden)]
@@ -201,7 +201,7 @@ pub mod watch;
 #[doc(hidden)]
 pub use execution_cache::macro_support as __macro;
 pub use execution_cache::{
-    Cache, CacheContext, Codec, CodecError, Counters, Datasets, ExecutionContext, Status, Trouble,
+    Cache, CacheContext, Codec, CodecError, Counters, Datasets, ExecutionContext, Reaction, Status,
     default_context, set_default,
 };
 
@@ -402,8 +402,8 @@ pub use execution_cache::{
 /// in a binary form. A result that changes when it is read back from the store, as with
 /// `#[serde(skip)]`, is kept in neither tier, and a warning gives the reason. To check this,
 /// results up to 16 KiB are read back whenever they are stored, larger ones the first sixteen times
-/// and then one in 32. Skipped fields are detected if the type implements `==`, or else if they
-/// leave a visible gap in a struct.
+/// and then one in 32. Skipped fields are detected if the type implements `==` or `Debug`, or else
+/// if they leave a visible gap in a struct.
 ///
 /// Results leave memory when they expire, when `max_size` or `max_bytes` is reached, and with their
 /// [`Cache`]. Once a minute, when it stores a result, a function removes up to 32 of its expired
@@ -427,8 +427,14 @@ pub use execution_cache::{
 /// Two arguments of one type are the same if `Serialize` writes the same for both. If yours drops a
 /// difference that the result depends on, such as a field of `#[serde(skip)]` or the variant of an
 /// `untagged` enum, name it with a `key_fn`. Where the type implements `Deserialize` and `==`, such
-/// a call is not cached, and a warning says so; of other types, neither is a struct that leaves a
-/// visible gap.
+/// a call is not cached, and a warning says so. Otherwise its derived `Debug` shows skipped fields
+/// and variants that are renamed alike, and no call is cached with a value that serde writes as
+/// another type and whose `Debug` form names a variant or several fields (`untagged`, `tag`,
+/// `flatten`, `into`). Without `Debug` as well, no call is cached with an enum, a list of structs,
+/// a type that is written as another one, or a struct that has room for a field which serde does
+/// not write. A generic function needs these traits among its bounds. Only your own code can still
+/// hide a difference: a `Serialize` by hand, `serialize_with`, or the condition of
+/// `skip_serializing_if`.
 ///
 /// The key covers only the arguments and the scopes. For other inputs, use a `ttl`, a `version` or
 /// `verify_every`. Copies of a result are made by its `Clone`; callers share any state that `Clone`

@@ -168,7 +168,7 @@ fn credentials(url: &str) -> Option<Range<usize>> {
     let rest = &url[start..];
     let (before, options) = rest.split_once('?').unwrap_or((rest, ""));
     let is_option = |text: &str| text.contains('=');
-    // What is no host, and was not escaped, is theirs as well.
+    // Unescaped text before the last `@` belongs to the password, too.
     let end = match (before.rfind('@'), options.split_once('@')) {
         (Some(end), _) => end,
         (None, Some((text, _))) if !is_option(text) => rest.rfind('@')?,

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::error::Error;
 use crate::key::Key;
 
 /// FiftyOne's collection, and ours unless another is named.
@@ -26,6 +25,16 @@ pub struct NameError {
     pub length: usize,
 }
 
+/// A name of an entry or a store that is empty or too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {error}")]
+pub struct FieldError {
+    /// The thing that it names, as FiftyOne calls it
+    pub field: &'static str,
+    /// The reason why the name is refused
+    pub error: NameError,
+}
+
 /// Returns `name` if it can be one: any text of 1 to [`MAX_NAME_LENGTH`] bytes.
 ///
 /// # Errors
@@ -40,10 +49,10 @@ pub fn check_name(name: &str) -> Result<&str, NameError> {
 /// Refuses the first of some fields that is not a name.
 pub(crate) fn check_names<const N: usize>(
     fields: [(&'static str, Option<&Arc<str>>); N],
-) -> Result<(), Error> {
+) -> Result<(), FieldError> {
     for (field, name) in fields {
         if let Some(name) = name {
-            check_name(name).map_err(|error| Error::Name { field, error })?;
+            check_name(name).map_err(|error| FieldError { field, error })?;
         }
     }
     Ok(())
@@ -81,8 +90,8 @@ impl StoreAddress {
     /// Refuses a store whose names a backend does not keep; see [`check_name`].
     ///
     /// # Errors
-    /// [`Error::Name`] for the first one that is too long, or empty and not the store's.
-    pub fn check(&self) -> Result<(), Error> {
+    /// For the first one that is too long, or empty and not the store's.
+    pub fn check(&self) -> Result<(), FieldError> {
         check_names([
             ("collection", Some(&self.collection)),
             // FiftyOne has stores without a name.

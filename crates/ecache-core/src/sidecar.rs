@@ -46,9 +46,10 @@ pub enum Purpose {
 }
 
 impl Sidecar {
-    /// Returns the sidecar's path beside a store.
+    /// Returns the sidecar's path beside a store, beside the file itself if the store is named by a
+    /// symbolic link.
     pub fn path(self, store: &Path) -> PathBuf {
-        let mut path = store.as_os_str().to_owned();
+        let mut path = file_of(store).into_os_string();
         path.push(match self {
             Self::Locks => "-locks",
             Self::Flights => "-flights",
@@ -67,6 +68,14 @@ impl Sidecar {
     pub fn open(self, store: &Path, purpose: Purpose) -> io::Result<File> {
         open(&self.path(store), purpose)
     }
+}
+
+/// Returns the file that a store's path leads to: sidecars that are beside a link and beside the
+/// file would be two, and SQLite's own files are beside the file.
+pub(crate) fn file_of(store: &Path) -> PathBuf {
+    let is_link = fs::read_link(store).is_ok();
+    let file = is_link.then(|| fs::canonicalize(store).ok()).flatten();
+    file.unwrap_or_else(|| store.into())
 }
 
 /// Opens a sidecar, or a file in a sidecar folder, without blocking.

@@ -17,13 +17,17 @@ use crate::error::{Error, Result};
 use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
 use crate::time::Timestamp;
-use crate::usage::{Batch, Gap, Log, OpenLog, Position, Recorded, Tally};
+use crate::usage::{Batch, Gap, Log, LogId, LogRange, OpenLog, Recorded, Tally};
 
 /// Size of the log, in bytes, above which a writer folds it.
 pub const FOLD_ABOVE: u64 = 64 << 10;
 
-/// Size of the log, in bytes, above which a hit folds it.
-pub const FOLD_NOW_ABOVE: u64 = 1 << 20;
+/// Size of the log, in bytes, above which a hit folds it: a hundred thousand hits, which take as
+/// long to be folded as to be looked up.
+pub const FOLD_NOW_ABOVE: u64 = 16 << 20;
+
+/// Number of bytes of the log that a call folds at most, besides twice its own: 40 ms.
+const SOME: usize = 1 << 20;
 
 /// Size of a file of the log, in bytes, above which it is removed once it is folded.
 const REMOVE_ABOVE: u64 = 256 << 10;
@@ -40,11 +44,49 @@ const AT_ONCE: usize = 16 << 20;
 /// Those of [`ObserveBackend::add_usage`](crate::backend::ObserveBackend::add_usage), and of
 /// reading the log. Nothing is lost or doubled.
 pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
+    fold_most(backend, log, usize::MAX, now)
+}
+
+/// Adds a part of what the log counted, so that a call which has appended this many events is not
+/// delayed by those of others, and the log gets shorter all the same.
+///
+/// # Errors
+/// Those of [`fold`].
+pub fn fold_some(backend: &dyn Backend, log: &Log, appended: usize, now: Timestamp) -> Result<()> {
+    let most = SOME.saturating_add(appended.saturating_mul(2 * Log::MOST_PER_EVENT));
+    fold_most(backend, log, most, now)
+}
+
+fn fold_most(backend: &dyn Backend, log: &Log, most: usize, now: Timestamp) -> Result<()> {
     for open in log.open().map_err(unreadable)? {
-        fold_file(backend, &open, now)?;
-        if open.size().map_err(unreadable)? > REMOVE_ABOVE {
-            open.remove(|open| fold_file(backend, open, now).map(|()| true))?;
+        let is_done = fold_file(backend, &open, most, now)?;
+        if is_done && open.size().map_err(unreadable)? > REMOVE_ABOVE {
+            open.remove(|open| {
+                let is_done = fold_file(backend, open, usize::MAX, now)?;
+                // Otherwise the file would be missed.
+                let batch = Batch {
+                    closed: vec![open.id()],
+                    ..Batch::default()
+                };
+                Ok::<_, Error>(is_done && backend.add_usage(&batch, None, now)?)
+            })?;
         }
+    }
+    let mut missing = missing(backend, log)?;
+    if backend.has_many_hosts() {
+        missing.retain(|one| one.folded_until.is_none());
+    }
+    if !missing.is_empty() {
+        let batch = Batch {
+            gaps: missing.iter().filter_map(|one| one.gap(now)).collect(),
+            forgotten: missing.iter().map(|one| one.log).collect(),
+            ..Batch::default()
+        };
+        backend.add_usage(&batch, None, now)?;
+    }
+    if backend.has_many_hosts() {
+        // Another host may still add what it has counted.
+        return Ok(());
     }
     let gone = gone(log, backend.tallies()?);
     if !gone.is_empty() {
@@ -56,6 +98,49 @@ pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
         backend.add_usage(&batch, None, now)?;
     }
     Ok(())
+}
+
+/// A file of the log that is gone, or that another host has.
+struct Missing {
+    log: LogId,
+    /// Time until which all of it was folded; `None` if all of it was when it was removed
+    folded_until: Option<Timestamp>,
+}
+
+impl Missing {
+    /// Returns the time of the calls that may have been in it and not in the store.
+    fn gap(&self, now: Timestamp) -> Option<Gap> {
+        self.folded_until.map(|folded| Gap {
+            from: folded.min(now),
+            until: folded.max(now),
+        })
+    }
+}
+
+/// Returns the files that the store has a part of and that are not on this host.
+fn missing(backend: &dyn Backend, log: &Log) -> Result<Vec<Missing>> {
+    let known: BTreeSet<LogId> = ids(backend.folded_logs()?.into_iter().map(|(log, _)| log));
+    if known.is_empty() {
+        return Ok(Vec::new());
+    }
+    let there = ids(log.open().map_err(unreadable)?.iter().map(OpenLog::id));
+    // Asked for again: a file that another process has just removed is closed by now.
+    let logs = backend.folded_logs()?.into_iter();
+    Ok(logs
+        .filter(|(log, _)| known.contains(log) && !there.contains(log))
+        .map(|(log, folded_until)| Missing { log, folded_until })
+        .collect())
+}
+
+fn ids(logs: impl Iterator<Item = LogId>) -> BTreeSet<LogId> {
+    logs.collect()
+}
+
+/// Returns those of some tallies that were not renewed in time.
+fn overdue(mut tallies: Vec<Tally>, now: Timestamp) -> Vec<Tally> {
+    let renewed = now.saturating_sub(2 * TALLIED_FOR);
+    tallies.retain(|tally| tally.since < renewed);
+    tallies
 }
 
 /// Returns those of some tallies whose process is gone: it holds no lock.
@@ -91,18 +176,23 @@ pub fn is_folded(backend: &dyn Backend, log: &Log) -> Result<bool> {
     Ok(true)
 }
 
-/// Adds the records of one file.
-fn fold_file(backend: &dyn Backend, open: &OpenLog, now: Timestamp) -> Result<()> {
+/// Adds about this many bytes of records of one file, and reports whether that is all of them.
+fn fold_file(
+    backend: &dyn Backend,
+    open: &OpenLog,
+    mut most: usize,
+    now: Timestamp,
+) -> Result<bool> {
     // Adding a gap that is known changes nothing.
     let mut gap = open.gap();
     loop {
         let from = backend.folded(open.id())?;
-        let (mut batch, to) = unfolded(open, from, now)?;
+        let (mut batch, to) = unfolded(open, from, most.min(AT_ONCE), now)?;
         batch.gaps.extend(gap);
         if batch.is_empty() && to == from {
-            return Ok(());
+            return Ok(true);
         }
-        let position = Position {
+        let position = LogRange {
             log: open.id(),
             from,
             to,
@@ -110,15 +200,20 @@ fn fold_file(backend: &dyn Backend, open: &OpenLog, now: Timestamp) -> Result<()
         // Otherwise another process has just folded them.
         if backend.add_usage(&batch, Some(position), now)? {
             gap = None;
+            most = most.saturating_sub(usize::try_from(to.abs_diff(from)).unwrap_or(usize::MAX));
+            if most < SOME {
+                return Ok(open.size().map_err(unreadable)? <= to);
+            }
         }
     }
 }
 
-/// Sums the records behind an offset; also returns the offset behind them.
-fn unfolded(open: &OpenLog, from: u64, now: Timestamp) -> Result<(Batch, u64)> {
+/// Sums the records behind an offset, in at most so many bytes; also returns the offset behind
+/// them.
+fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(Batch, u64)> {
     let size = open.size().map_err(unreadable)?;
     if from > size {
-        // A crash of the machine cut off what was folded already, and perhaps more.
+        // A crash of the machine cut off folded records, and perhaps more.
         let batch = Batch {
             gaps: vec![Gap {
                 from: now,
@@ -128,7 +223,7 @@ fn unfolded(open: &OpenLog, from: u64, now: Timestamp) -> Result<(Batch, u64)> {
         };
         return Ok((batch, size));
     }
-    let bytes = open.read(from, AT_ONCE).map_err(unreadable)?;
+    let bytes = open.read(from, most).map_err(unreadable)?;
     let (batch, read) = Batch::read(&bytes);
     Ok((batch, open.after(from, read)))
 }
@@ -155,7 +250,7 @@ pub fn read(
     for (open, offset) in open.iter().zip(&mut usage.folded) {
         usage.gaps.extend(open.gap());
         loop {
-            let (batch, to) = unfolded(open, *offset, now)?;
+            let (batch, to) = unfolded(open, *offset, AT_ONCE, now)?;
             usage.periods.extend(batch.periods);
             usage.gaps.extend(batch.gaps);
             tallies.retain(|tally| !batch.ended.contains(tally));
@@ -167,7 +262,16 @@ pub fn read(
         }
     }
     if let Some(log) = log {
-        let gone = gone(log, tallies.into_iter().collect());
+        let missing = missing(backend, log)?;
+        usage
+            .gaps
+            .extend(missing.iter().filter_map(|one| one.gap(now)));
+        let tallies = tallies.into_iter().collect();
+        let gone = if backend.has_many_hosts() {
+            overdue(tallies, now)
+        } else {
+            gone(log, tallies)
+        };
         usage.gaps.extend(gone.iter().map(gap_of));
     }
     let begin = from.as_millis();
@@ -187,6 +291,9 @@ mod tests {
     use super::*;
     use crate::backend::ObserveBackend;
     use crate::backend::sqlite::{Access, SqliteBackend};
+    use crate::scope::{Scopes, StoreAddress};
+    use crate::usage::{Event, Outcome};
+    use std::sync::Arc;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
 
@@ -195,6 +302,60 @@ mod tests {
         read(backend, Some(log), long_ago, NOW)
             .expect("counts")
             .gaps
+    }
+
+    fn a_store() -> (tempfile::TempDir, SqliteBackend, Log) {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        let backend = SqliteBackend::open(&path, Access::Write).expect("a store");
+        (folder, backend, Log::beside(&path))
+    }
+
+    fn events(count: usize) -> Vec<Event> {
+        let store = Arc::new(StoreAddress::new("s"));
+        vec![Event::new(Outcome::Miss, NOW, store, &Scopes::default()); count]
+    }
+
+    #[test]
+    fn a_log_that_was_deleted_is_missed() {
+        let (_folder, backend, log) = a_store();
+        let later = NOW.saturating_add(Duration::from_secs(9));
+        log.append(&events(2)).expect("appended");
+        fold(&backend, &log, NOW).expect("folded");
+        assert_eq!(gaps(&backend, &log), []);
+        log.append(&events(1)).expect("appended");
+        std::fs::remove_file(Sidecar::Usage.path(log.place())).expect("a file");
+        let missed = [Gap {
+            from: NOW,
+            until: later,
+        }];
+        let gaps_later = || {
+            let long_ago = Timestamp::from_millis(0);
+            read(&backend, Some(&log), long_ago, later)
+                .expect("counts")
+                .gaps
+        };
+        assert_eq!(gaps_later(), missed, "before anything is folded");
+        log.append(&events(1)).expect("appended");
+        for _ in 0..2 {
+            fold(&backend, &log, later).expect("folded");
+            assert_eq!(gaps_later(), missed, "once");
+        }
+        let logs = backend.folded_logs().expect("logs");
+        assert_eq!(logs.len(), 1, "the deleted one is forgotten: {logs:?}");
+    }
+
+    #[test]
+    fn a_log_that_was_removed_since_all_is_folded_is_not_missed() {
+        let (_folder, backend, log) = a_store();
+        let many = usize::try_from(REMOVE_ABOVE / 32).expect("a number");
+        for _ in 0..3 {
+            log.append(&events(many)).expect("appended");
+            fold(&backend, &log, NOW).expect("folded");
+            assert!(!Sidecar::Usage.path(log.place()).exists(), "it is removed");
+            assert_eq!(gaps(&backend, &log), []);
+        }
+        assert_eq!(backend.folded_logs().expect("logs"), [], "and forgotten");
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub const CHUNK_SIZE: usize = 1 << 20;
 
 /// The content of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Kind {
     /// JSON text, as Python's `json` accepts it
     Json,
@@ -31,6 +32,7 @@ pub enum Kind {
     /// Bytes; Python's `bytes` to FiftyOne
     Bytes,
     /// The output of a command and its exit code
+    #[cfg_attr(feature = "clap", clap(skip))]
     Command,
 }
 

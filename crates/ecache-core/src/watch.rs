@@ -13,7 +13,7 @@
 //!
 //! A poll cannot see whether an overwrite within the millisecond in which a scan read the entry
 //! came before or after that. Git meets the same question with its index and file times, and
-//! answers it the same way: what is that young counts as changed. So when the generation of its
+//! answers it the same way: an entry that young counts as changed. So when the generation of its
 //! store says that something was replaced or removed, an entry that was written while the last scan
 //! ran is reported as updated: once too often rather than once too rarely. What escapes is an
 //! overwrite with the same time stamp, length, kind and lifetime that reaches the store after a
@@ -182,7 +182,7 @@ impl Watch {
         let stores = self.seen.iter().flat_map(Snapshot::stores);
         let generations = self.generations(stores.cloned())?;
         let started = self.clock.now();
-        let mut found = Found::default();
+        let mut found = Polled::default();
         if !self.find(&self.names, started, &generations, &mut found, goes_on)? {
             return Ok(Vec::new());
         }
@@ -207,7 +207,7 @@ impl Watch {
         }
         let generations = self.generations(keys.keys().cloned())?;
         let now = self.clock.now();
-        let mut found = Found::default();
+        let mut found = Polled::default();
         for (store, keys) in keys {
             let those = Filter {
                 keys,
@@ -241,7 +241,7 @@ impl Watch {
         filter: &Filter,
         now: Timestamp,
         generations: &BTreeMap<Arc<StoreAddress>, u64>,
-        found: &mut Found,
+        found: &mut Polled,
         goes_on: &dyn Fn() -> bool,
     ) -> Result<bool> {
         for row in self.backend.scan(&Scan::new(filter.clone()), now)? {
@@ -300,12 +300,12 @@ impl Watch {
 
 /// The entries that a poll found, and their changes.
 #[derive(Default)]
-struct Found {
+struct Polled {
     marks: BTreeMap<Address, Mark>,
     changes: Vec<Change>,
 }
 
-impl Found {
+impl Polled {
     /// Returns all changes since `before`: deletions first.
     fn changes<'a>(
         &mut self,
@@ -359,7 +359,7 @@ struct Snapshot {
     token: Option<u64>,
     /// The generations of the stores that were there before, read before the scan as well
     generations: BTreeMap<Arc<StoreAddress>, u64>,
-    /// When the scan ran
+    /// The time during which the scan ran
     scanned: RangeInclusive<Timestamp>,
     marks: BTreeMap<Address, Mark>,
 }
@@ -385,7 +385,7 @@ impl Snapshot {
         }
         let store = &entry.address.store;
         let is_young = self.scanned.contains(&before.look.written_at);
-        // Of a store that was new then, the generation before that scan is not known.
+        // The generation before that scan is unknown for a store that was new then.
         let is_as_it_was = || {
             let now = generations.get(store);
             now.is_some() && now == self.generations.get(store)

@@ -1,4 +1,4 @@
-//! What is known of an entry that is gone: the operation that keeps it, or its tombstone.
+//! Records of an entry that is gone: the operation that keeps it, or its tombstone.
 
 mod common;
 
@@ -10,7 +10,7 @@ use ecache_core::backend::{
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
-use ecache_core::filter::{Capacity, Filter, Freshness, Pattern, Selection};
+use ecache_core::filter::{Capacity, Filter, Freshness, Order, Pattern, Selection};
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 
@@ -107,12 +107,13 @@ fn every_removal_leaves_a_cause() {
     };
     remove_for_good(&backend, is_expired, Cause::Orphaned);
     let excess = Selection {
-        any_of: Vec::new(),
         beyond: Some(Capacity {
             scope: key("excess"),
             max_size: None,
             max_entries: Some(0),
+            order: Order::Use,
         }),
+        ..Selection::default()
     };
     remove_for_good(&backend, excess, Cause::Pruned);
     remove_for_good(&backend, key("erased"), Cause::Removed);
@@ -196,7 +197,7 @@ fn settings_change_as_operations_and_change_back() {
     let undone = undo(None).expect("an undo");
     assert_eq!((undone.did, undone.settings), (Did::Set, 2));
     assert_eq!(settings(), [is("a", "1"), is("b", "2")]);
-    // Undoing an undo, and what was changed since stays.
+    // Undoing an undo; entries changed since stay.
     assert_eq!(change(&[("b", Some("4"))]), Some(4));
     assert_eq!(undo(Some(3)).expect("an undo").settings, 1);
     assert_eq!(settings(), [is("b", "4")]);

@@ -46,6 +46,8 @@ enum Step {
     Import(Vec<(Entry, u8)>, Option<StoreAddress>, OnConflict, usize),
     Rename(StoreAddress, StoreAddress, OnExistingStore),
     Set(&'static str, Option<u8>),
+    /// Takes the latest of the others back
+    Undo,
 }
 
 fn later(ms: i64) -> Timestamp {
@@ -135,6 +137,7 @@ fn step() -> impl Strategy<Value = Step> {
         }),
         1 => (select(vec!["x", "y"]), proptest::option::of(any::<u8>()))
             .prop_map(|(name, value)| Step::Set(name, value)),
+        2 => Just(Step::Undo),
     ]
 }
 
@@ -256,8 +259,14 @@ fn make(backend: &SqliteBackend, step: &Step, at: i64) {
             import(backend, records, (*on_conflict, *size), at);
         }
         Step::Rename(from, to, on_existing) => {
-            let renamed =
-                backend.rename_logged(from, to, *on_existing, &operation, now, &mut no_progress);
+            let renamed = backend.rename_logged(
+                (from, to),
+                *on_existing,
+                KeepForUndo::Yes,
+                &operation,
+                now,
+                &mut no_progress,
+            );
             match renamed {
                 Ok(_) | Err(Error::StoreExists { .. } | Error::Conflict { .. }) => {}
                 Err(error) => panic!("{error}"),
@@ -269,6 +278,7 @@ fn make(backend: &SqliteBackend, step: &Step, at: i64) {
                 .change_settings(&[(*name, value.as_deref())], &operation, now)
                 .expect("a change");
         }
+        Step::Undo => drop(undo(backend, None, at)),
     }
 }
 
@@ -385,6 +395,30 @@ fn what_was_changed_since_stays() {
         (Did::Renamed, 0, 1)
     );
     assert_eq!(contents(&backend).entries.len(), 2);
+}
+
+#[test]
+fn a_renaming_that_keeps_nothing_for_undo_is_logged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    one(&backend, "k");
+    let (from, to) = (StoreAddress::new("s"), StoreAddress::new("t"));
+    let renamed = backend.rename_logged(
+        (&from, &to),
+        OnExistingStore::Fail,
+        KeepForUndo::No,
+        &operation(),
+        later(1),
+        &mut no_progress,
+    );
+    let renamed = renamed.expect("renamed");
+    assert_eq!((renamed.usage.entries, renamed.until), (1, None));
+    let last = &backend.operations().expect("a log")[0];
+    let told = (Some(last.id), last.did, last.usage.entries, last.undo);
+    let expected = (renamed.operation, Did::Renamed, 1, UndoState::Impossible);
+    assert_eq!(told, expected);
+    // The import before it is the latest that can be undone; what moved away since stays.
+    assert_eq!(contents(&backend).entries.len(), 1);
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod common;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +19,12 @@ use ecache_core::backend::{
     Commit, Lookup, MaintainBackend, OnConflict, ReadBackend, Record, StoreMetadata, StoreRecord,
     WriteBackend, fail_at_refused, no_progress,
 };
-use ecache_core::entry::{Entry, Policy};
+use ecache_core::entry::{Entry, EntryRef, Policy};
 use ecache_core::error::Error;
 use ecache_core::filter::Filter;
 use ecache_core::key::Key;
 use ecache_core::scope::{Address, StoreAddress};
-use ecache_core::transfer::{Found, Records};
+use ecache_core::transfer::{FoundRecord, RecordVisitor, Records, visit};
 use ecache_core::value::Kind;
 use rusqlite::Connection;
 
@@ -190,15 +191,44 @@ fn what_is_advised_for_a_damaged_store_works() {
     );
 }
 
+/// Returns all records, which are the same when they are not borrowed.
+fn visited(backend: &SqliteBackend, what: &str) -> Vec<FoundRecord> {
+    #[derive(Default)]
+    struct Collector(Vec<FoundRecord>);
+
+    impl RecordVisitor for Collector {
+        fn entry(&mut self, entry: &EntryRef<'_>, value: &[u8]) {
+            let record = Record::Entry(Box::new(entry.to_entry()), value.to_vec());
+            self.0.push(FoundRecord::Record(record));
+        }
+
+        fn found(&mut self, found: FoundRecord) -> ControlFlow<()> {
+            self.0.push(found);
+            ControlFlow::Continue(())
+        }
+
+        fn end_page(&mut self) -> ControlFlow<()> {
+            ControlFlow::Continue(())
+        }
+    }
+
+    let mut collector = Collector::default();
+    let visited = visit(backend, &Filter::default(), NOW, &mut collector);
+    visited.unwrap_or_else(|error| panic!("{what}: {error}"));
+    let owned = Records::new(backend, &Filter::default(), NOW).expect(what);
+    let owned: Vec<FoundRecord> = owned.collect::<Result<_, _>>().expect(what);
+    assert_eq!(collector.0, owned, "{what}");
+    owned
+}
+
 /// Exports the readable entries. Each is right, every one a look-up finds is among them, and
 /// missing ones are counted.
 fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str) -> usize {
     let backend = SqliteBackend::open(path, Access::Read).expect(what);
-    let records = Records::in_any_order(&backend, &Filter::default(), NOW).expect(what);
     let (mut found, mut lost) = (BTreeSet::new(), 0);
-    for record in records {
-        match record.unwrap_or_else(|error| panic!("{what}: {error}")) {
-            Found::Record(Record::Entry(entry, value)) => {
+    for record in visited(&backend, what) {
+        match record {
+            FoundRecord::Record(Record::Entry(entry, value)) => {
                 let (written, bytes) = &entries[&entry.address];
                 assert_eq!(value, *bytes, "{what}");
                 // Hits are history, and are lost with their table.
@@ -210,11 +240,13 @@ fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str
                 assert_eq!(entry, *written, "{what}");
                 assert!(found.insert(entry.address), "{what}: it comes once");
             }
-            Found::Record(Record::Store(store)) => {
+            FoundRecord::Record(Record::Store(store)) => {
                 assert_eq!(&*store.address.store_name, "beta", "{what}");
             }
-            Found::Damaged(_) => lost += 1,
-            Found::Foreign(..) | Found::TooLarge(..) => panic!("{what}: nothing is large"),
+            FoundRecord::Damaged(_) => lost += 1,
+            FoundRecord::Foreign(..) | FoundRecord::TooLarge(..) => {
+                panic!("{what}: nothing is large")
+            }
         }
     }
     for address in entries.keys() {
@@ -236,14 +268,18 @@ fn clear(path: &Path, what: &str) -> bool {
     let backend = SqliteBackend::open(path, Access::Write).expect(what);
     match backend.remove(&Filter::default().into(), NOW, &mut no_progress) {
         Ok(_) => {
-            let left = Records::in_any_order(&backend, &Filter::default(), NOW).expect(what);
-            let is_entry = |found: &Result<Found, Error>| match found {
-                Ok(Found::Record(Record::Store(_))) => false,
+            let is_entry = |found: &FoundRecord| match found {
+                FoundRecord::Record(Record::Store(_)) => false,
                 // A store's own document is not cleared.
-                Ok(Found::Damaged(address)) => *address != address.store.document(),
+                FoundRecord::Damaged(address) => *address != address.store.document(),
                 _ => true,
             };
-            assert_eq!(left.filter(is_entry).count(), 0, "{what}");
+            let left = visited(&backend, what);
+            assert_eq!(
+                left.iter().filter(|found| is_entry(found)).count(),
+                0,
+                "{what}"
+            );
             put(&backend, "new", b"value").expect(what);
             drop(backend);
             let found = get(&write(path), "new").expect(what);

@@ -111,7 +111,7 @@ fn another_applications_file_is_refused() {
                 .pragma_update_and_check(None, "journal_mode", mode, |_| Ok(()))
                 .expect("a mode");
             theirs.execute_batch(mark).expect("a mark");
-            // In WAL mode, what was written is in the log as long as a connection is open.
+            // In WAL mode, writes are in the log as long as a connection is open.
             is_refused(&path, foreign);
             drop(theirs);
             is_refused(&path, foreign);
@@ -269,7 +269,7 @@ fn a_store_that_is_not_there_is_missing_to_a_reader() {
     put(&write(&path), "k", b"value").expect("an entry");
 }
 
-/// How the log beside a file is left.
+/// The state in which the log beside a file is left.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Log {
     None,

@@ -148,7 +148,7 @@ fn beyond_a_hundred_thousand_rows_calls_are_summed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let backend = SqliteBackend::open(&path, Access::Write).expect("a store");
-    // Rows of other groups: what is in them does not matter here.
+    // Rows of other groups, whose contents do not matter here.
     let connection = rusqlite::Connection::open(&path).expect("a connection");
     let rows = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
                 INSERT INTO history(kind, at, id, body) SELECT 3, ?2, i, x'00' FROM n";

@@ -97,7 +97,7 @@ impl Expansion<'_> {
                 #[allow(unused_imports)]
                 #probes
                 #[allow(unused_imports)]
-                use #krate::__macro::Unchecked as _;
+                use #krate::__macro::{Unchecked as _, Unshown as _};
                 #krate::__macro::Called::new(#cache(), #context, &[#(&#arguments),*], #way)
             }
         }
@@ -110,7 +110,16 @@ impl Expansion<'_> {
         let list = Ident::new("list", Span::mixed_site());
         let of_self = match &self.options.self_key {
             Some(SelfKey::Of(key)) => {
-                Some(quote!(#krate::__macro::pushed(|#list| #list.push(&(#key)))))
+                let key = match &**key {
+                    syn::Expr::Reference(_) => quote!(#key),
+                    syn::Expr::Path(path) if path.path.is_ident("self") => quote!(#key),
+                    key => quote!(&(#key)),
+                };
+                Some(quote!(#krate::__macro::pushed(|#list| {
+                    #[allow(unused_imports)]
+                    use #krate::__macro::{Argument as _, Unchecked as _, Unshown as _};
+                    #krate::__macro::argument(#key).checked().shown().push_to(#list)
+                })))
             }
             _ => None,
         };

@@ -12,6 +12,7 @@ use syn::{Error, ItemFn, Result, Signature, Type};
 use crate::function::{Function, Parameter};
 use crate::options::{CacheErr, CacheOf, Options, SelfKey};
 use crate::place::Place;
+use crate::types;
 
 /// Expands the attribute into the items that replace its function.
 pub(crate) fn expand(
@@ -71,6 +72,26 @@ fn refuse(function: &Function, options: &Options, place: Place) -> Result<()> {
     if let (Some(spawn), None) = (&options.spawn, &function.item.sig.asyncness) {
         let message = "`spawn` is for an `async fn`: others are refreshed by a thread";
         return Err(Error::new_spanned(spawn, message));
+    }
+    refuse_static_output(function, options)
+}
+
+/// Rejects a result that serde writes but cannot read, so that the error says what to return.
+fn refuse_static_output(function: &Function, options: &Options) -> Result<()> {
+    let output = function.output();
+    let kept = match &output {
+        Type::Path(path) if types::last_word(&output).as_deref() == Some("Result") => {
+            types::first_argument(&path.path).unwrap_or(&output)
+        }
+        output => output,
+    };
+    if !options.has_codec
+        && let Some(lasting) = types::find(kept, |ty| matches!(ty, Type::Reference(_)))
+    {
+        let message = "a result is read from the store into memory of its own: return an owned value, such as \
+                       `String` or `Cow<'static, str>` for `&'static str`, or name what reads it: \
+                       `serialize = …` and `deserialize = …`";
+        return Err(Error::new_spanned(lasting, message));
     }
     Ok(())
 }
@@ -195,7 +216,7 @@ impl<'a> Expansion<'a> {
         let (codec, outcome) = (self.codec(), self.outcome());
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
-            use #krate::__macro::{FitWithoutEq as _, Unfit as _};
+            use #krate::__macro::{FitWithDebug as _, FitWithoutEq as _, Unfit as _};
             #krate::__macro::checked::<_, _, #output>(#codec, #outcome).way()
         }}
     }

@@ -76,6 +76,22 @@ pub(crate) fn last_word(ty: &Type) -> Option<String> {
     }
 }
 
+/// Reports whether a type is spelled like one of the language whose values hide nothing. If a type
+/// of the program has that name, what it hides cannot be seen, and its calls are not cached.
+pub(crate) fn is_plain(ty: &Type) -> bool {
+    const PLAIN: [&str; 17] = [
+        "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "String",
+        "u8", "u16", "u32", "u64", "usize",
+    ];
+    match ty {
+        Type::Reference(reference) => is_plain(&reference.elem),
+        Type::Path(path) if path.path.get_ident().is_some() => {
+            last_word(ty).is_some_and(|word| PLAIN.contains(&&*word))
+        }
+        _ => false,
+    }
+}
+
 /// Returns the first type in a path's last `<T, …>`.
 pub(crate) fn first_argument(path: &Path) -> Option<&Type> {
     arguments(path.segments.last()?).find_map(|argument| match argument {

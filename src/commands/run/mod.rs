@@ -26,13 +26,13 @@ use super::shared::outputs::outputs;
 use super::shared::stdin::{Unkeyed, is_stream};
 use super::shared::{background, configured};
 use crate::cli::entry::StdinChoice;
-use crate::cli::value::Lifetime;
-use crate::cli::{BusyChoice, CacheMode, RunArgs};
+use crate::cli::{CacheMode, RunArgs};
 use crate::context::Context;
 use crate::error::{Exit, Hindered, Usage, classify, not_run, unreachable, usage_tip};
 use crate::output::{human, stderr, stdout};
+use crate::units::Lifetime;
 use crate::variables::name_in_environment;
-use crate::{down, signals};
+use crate::{signals, unreachable};
 
 pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
     memoized(context, args).map_err(not_run)
@@ -119,10 +119,11 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             if is_damage && damage_told.replace(true) {
                 return Ok(());
             }
-            count(context, Counted::Error, call);
+            // Counting does not try a server again that is known to be unreachable.
             if let Some(beside) = &beside {
-                down::remember(beside, &error, context.now());
+                unreachable::remember(beside, &error, context.now());
             }
+            count(context, Counted::Error, call);
             context.detail(&if is_damage {
                 format!("ecache: miss: {error}")
             } else {
@@ -197,7 +198,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     let is_off = matches!(cache_mode(args.cache), Ok(CacheMode::Off));
     let is_asked = args.strict || args.warm || is_off;
     let is_down = match beside() {
-        Some(beside) if !is_asked => down::remembered(&beside, context.now()),
+        Some(beside) if !is_asked => unreachable::remembered(&beside, context.now()),
         _ => None,
     };
     if let Some(ago) = is_down {
@@ -209,7 +210,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
         match invocation(context, args) {
             Err(error) if error.is::<Hindered>() && !args.warm => {
                 if let (Some(beside), Some(cause)) = (beside(), unreachable(&error)) {
-                    down::remember(&beside, cause, context.now());
+                    unreachable::remember(&beside, cause, context.now());
                 }
                 do_without("the cache", context, args, error)?;
             }
@@ -327,12 +328,10 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
         } else {
             OnFailure::Pass
         },
-        on_busy: match args.on_busy.unwrap_or_default() {
-            _ if args.background => OnBusy::Fail,
-            BusyChoice::Wait => OnBusy::Wait,
-            BusyChoice::Run => OnBusy::Run,
-            BusyChoice::Stale => OnBusy::Stale,
-            BusyChoice::Fail => OnBusy::Fail,
+        on_busy: if args.background {
+            OnBusy::Fail
+        } else {
+            args.on_busy.unwrap_or_default()
         },
         patience: wait_timeout(args.wait_timeout),
         silent_patience: if prints_to_a_pipe() {

@@ -1,11 +1,11 @@
-//! What `run` says of its outcome: a sentence with `-v`, an object with `--status-fd`.
+//! The report of `run` on its outcome: a sentence with `-v`, an object with `--status-fd`.
 
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Outcome, Report, Unusable};
+use ecache_core::command::{Report, RunOutcome, Unusable};
 use ecache_core::key::Key;
 use ecache_core::streams::Patient;
 use serde::Serialize;
@@ -15,21 +15,21 @@ use crate::output::{JsonToTerminal, human};
 /// Returns the sentence for `-v`. A run without the cache has said why already.
 pub(super) fn sentence(report: &Report, unusable: Option<Unusable>) -> Option<String> {
     let mut parts = match report.outcome {
-        Outcome::Hit => vec!["hit".into(), format!("{} old", age(report.age))],
-        Outcome::Stale => vec!["stale hit".into(), format!("{} old", age(report.age))],
-        Outcome::Followed => vec!["followed the same run of another process".into()],
-        Outcome::Miss => match why(unusable) {
+        RunOutcome::Hit => vec!["hit".into(), format!("{} old", age(report.age))],
+        RunOutcome::Stale => vec!["stale hit".into(), format!("{} old", age(report.age))],
+        RunOutcome::Followed => vec!["followed the same run of another process".into()],
+        RunOutcome::Miss => match why(unusable) {
             Some(why) => vec![format!("miss: {why}")],
             None => vec!["miss".into()],
         },
-        Outcome::Refreshed => vec!["refreshed".into()],
-        Outcome::Bypass => return None,
+        RunOutcome::Refreshed => vec!["refreshed".into()],
+        RunOutcome::Bypass => return None,
     };
     match (report.outcome, report.cost) {
-        (Outcome::Hit | Outcome::Stale, Some(cost)) => {
+        (RunOutcome::Hit | RunOutcome::Stale, Some(cost)) => {
             parts.push(format!("saved {}", duration(cost)));
         }
-        (Outcome::Miss | Outcome::Refreshed, Some(cost)) => {
+        (RunOutcome::Miss | RunOutcome::Refreshed, Some(cost)) => {
             parts.push(format!("took {}", duration(cost)));
         }
         _ => {}
@@ -70,11 +70,11 @@ pub(super) struct Status<'a> {
     key: Option<&'a str>,
     store_name: &'a str,
     hit: bool,
-    /// Why the command was run; `None` for a hit
+    /// The reason for running the command; `None` for a hit
     fwd: Option<&'static str>,
-    /// Whether the run was another process's
+    /// `true` if another process ran the command
     collapsed: bool,
-    /// Whether the result was stored
+    /// `true` if the result was stored
     stored: bool,
     /// Seconds until the result is stale, negative since when it is
     ttl: Option<i64>,
@@ -97,12 +97,12 @@ impl<'a> Status<'a> {
             Some(Unusable::Failure | Unusable::Damaged) | None => "miss",
         };
         let (outcome, fwd) = match report.outcome {
-            Outcome::Hit => ("hit", None),
-            Outcome::Stale => ("stale", None),
-            Outcome::Followed => ("collapsed", Some(missed)),
-            Outcome::Miss => ("miss", Some(missed)),
-            Outcome::Refreshed => ("refreshed", Some("request")),
-            Outcome::Bypass => ("bypass", Some("bypass")),
+            RunOutcome::Hit => ("hit", None),
+            RunOutcome::Stale => ("stale", None),
+            RunOutcome::Followed => ("collapsed", Some(missed)),
+            RunOutcome::Miss => ("miss", Some(missed)),
+            RunOutcome::Refreshed => ("refreshed", Some("request")),
+            RunOutcome::Bypass => ("bypass", Some("bypass")),
         };
         let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
         let is_overdue = report.overdue > Duration::ZERO;
@@ -112,7 +112,7 @@ impl<'a> Status<'a> {
             store_name,
             hit: fwd.is_none(),
             fwd,
-            collapsed: report.outcome == Outcome::Followed,
+            collapsed: report.outcome == RunOutcome::Followed,
             stored: fwd.is_some() && report.size.is_some(),
             ttl: if is_overdue {
                 // A part of a second counts as one: the result is stale.

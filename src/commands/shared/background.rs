@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
 use ecache_core::command::{Call, Input, InputKey, Outputs};
+use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::command_args::Invocation;
 use crate::cli::RunArgs;
@@ -32,16 +33,19 @@ pub(in crate::commands) fn status(args: &RunArgs) -> Result<Option<File>> {
 }
 
 fn descriptor(number: i32) -> Result<File> {
-    // Standard input is the command's. SAFETY: this changes a flag of a descriptor, if there is
-    // one.
-    if number < 1 || unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } == -1 {
-        return Err(usage_tip(
+    let closed = || {
+        usage_tip(
             format!("file descriptor {number} is not open"),
             format!("open it in the shell: {number}> status.json"),
-        ));
+        )
+    };
+    // Standard input is the command's.
+    if number < 1 {
+        return Err(closed());
     }
-    // SAFETY: it is open, as was just seen, and nothing here closes it.
+    // SAFETY: nothing here closes it, and it is used only if the first call finds it open.
     let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    fcntl_setfd(borrowed, FdFlags::CLOEXEC).map_err(|_| closed())?;
     let status = borrowed.try_clone_to_owned();
     Ok(status
         .context("cannot use the descriptor for the status")?
@@ -86,9 +90,8 @@ pub(in crate::commands) fn assume(input: &str, invocation: &mut Invocation) {
 
 /// Detaches this process from the terminal, so that its signals and its end do not reach it.
 pub(in crate::commands) fn leave_terminal() {
-    // SAFETY: this touches no memory. It fails for the leader of a process group, which a child
-    // process is not.
-    unsafe { libc::setsid() };
+    // It fails for the leader of a process group, which a child process is not.
+    let _ = rustix::process::setsid();
 }
 
 /// Closes inherited descriptors other than the standard streams: one may be a pipe whose reader

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension, Row, Scan, Sort};
-use ecache_core::filter::{Filter, Pattern, Selection};
+use ecache_core::filter::{Filter, Judge, Pattern, Selection};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
@@ -95,27 +95,28 @@ fn count(
     selection: &Selection,
     now: Timestamp,
 ) -> Result<u64> {
-    let there = selection.any_of.iter().map(|filter| Filter {
-        collections: vec![Pattern::exact(collection)],
-        ..filter.clone()
-    });
-    let there: Vec<Filter> = there.collect();
+    let there = Selection {
+        beyond: None,
+        ..selection.map(|filter| Filter {
+            collections: vec![Pattern::exact(collection)],
+            ..filter.clone()
+        })
+    };
+    let judge = Judge::new(&there, now);
     let mut count = 0;
-    for (index, filter) in there.iter().enumerate() {
+    for (place, filter) in judge.filters().iter().enumerate() {
         let scan = Scan {
             sort: Sort::Any,
             limit: Some(COUNTED + 1),
-            ..Scan::new(filter.clone())
+            ..Scan::new((*filter).clone())
         };
         for row in backend.scan(&scan, now)? {
             let is_counted = match row? {
-                Row::Entry(entry, _) => there[..index].iter().any(|f| f.matches(&entry, now)),
-                Row::Foreign(foreign) => there[..index]
-                    .iter()
-                    .any(|f| f.matches(&foreign.entry, now)),
-                Row::Damaged(_) => index > 0,
+                Row::Entry(entry, _) => judge.is_first(place, &entry),
+                Row::Foreign(foreign) => judge.is_first(place, &foreign.entry),
+                Row::Damaged(_) => place == 0,
             };
-            count += u64::from(!is_counted);
+            count += u64::from(is_counted);
         }
         if count > COUNTED {
             break;

@@ -15,9 +15,9 @@ use super::resolve::{Request, check_written, scopes, store_address, token};
 use super::stdin::{ASKING, IDLE, Unkeyed, read};
 use crate::cli::entry::{CommandArgs, IdentityArgs, ScopeArgs, StdinChoice};
 use crate::cli::filter::{FilterArgs, StoreNames};
-use crate::cli::value::Lifetime;
 use crate::context::Context;
 use crate::error::{usage, usage_tip};
+use crate::units::Lifetime;
 
 /// A command line and its options.
 pub(in crate::commands) struct CommandLine<'a> {

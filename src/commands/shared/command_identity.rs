@@ -10,8 +10,8 @@ use anyhow::{Context as _, Result, anyhow};
 use ecache_core::command::{Identity, Program, file_metadata, hash_files};
 
 use crate::cli::entry::SurroundingsArgs;
-use crate::cli::value::Lifetime;
 use crate::error::hindered;
+use crate::units::Lifetime;
 use crate::variables::{self, variable};
 
 /// Returns the further parts of the key: the boot or session, the scope, and the modification times
@@ -61,6 +61,7 @@ fn boot() -> Result<String> {
 /// Returns an id of the session of this terminal or cron job: the boot, and the PID and start time
 /// of the session leader, usually a shell.
 fn session() -> Result<String> {
+    // Not `rustix`, whose process ids cannot be the 0 of a leader outside this container.
     // SAFETY: this only asks, and does not fail for the calling process.
     let leader = unsafe { libc::getsid(0) };
     // A leader that has ended, or is outside this container, is identified by its PID alone.

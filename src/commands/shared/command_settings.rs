@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use ecache_core::backend::Expiry;
 use ecache_core::command::{Arguments, Failures, Settings};
 
-use crate::cli::value::{Lifetime, parse_lifetime};
 use crate::cli::{CacheMode, FailureArgs, KeepArgs};
 use crate::error::{hindered, usage};
+use crate::units::{Lifetime, parse_lifetime};
 use crate::variables::{self, variable};
 
 /// Returns the lifetime of results from the option, or else from bkt's variable.
@@ -55,6 +56,12 @@ pub(in crate::commands) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> 
             Some(Lifetime::Ttl(ttl)) => ttl.duration(),
             Some(Lifetime::Boot | Lifetime::Session) | None => None,
         },
+        expiry: if keep.is_default_ttl || lifetime.is_none() {
+            Expiry::Default
+        } else {
+            Expiry::Named
+        },
+        min_cost: Duration::from_millis(keep.min_cost.unwrap_or(0)),
         failures: failures(keep.failures),
         arguments: if keep.no_record_args {
             Arguments::Forget

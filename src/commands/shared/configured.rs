@@ -6,12 +6,12 @@ use std::str::FromStr;
 
 use anyhow::{Result, anyhow};
 use clap::ValueEnum;
+use ecache_core::command::OnBusy;
 
-use crate::cli::value::{parse_lifetime, parse_ttl};
-use crate::cli::{BusyChoice, KeepArgs, RunArgs, WarmArgs};
+use crate::cli::{KeepArgs, RunArgs, WarmArgs};
 use crate::config::Config;
 use crate::context::Context;
-use crate::units::{parse_duration, parse_size};
+use crate::units::{parse_duration, parse_lifetime, parse_rate, parse_size, parse_ttl};
 use crate::variables::{BKT_TTL, variable};
 
 /// Fills the options of `run` that are neither on the command line nor in a variable.
@@ -24,7 +24,7 @@ pub(in crate::commands) fn fill_run(context: &Context, args: &mut RunArgs) -> Re
     settings.fill(&mut args.max_age, "max_age", parse_duration)?;
     settings.fill(&mut args.wait_timeout, "wait_timeout", parse_duration)?;
     settings.fill(&mut args.on_busy, "on_busy", |word| {
-        BusyChoice::from_str(word, false)
+        OnBusy::from_str(word, false)
     })?;
     args.stale_if_error |= settings.flag("stale_if_error") == Some(true);
     settings.fill_keep(&mut args.keep)
@@ -41,6 +41,19 @@ pub(in crate::commands) fn fill_warm(context: &Context, args: &mut WarmArgs) -> 
         store: store(named, &args.command),
     };
     settings.fill(&mut args.wait_timeout, "wait_timeout", parse_duration)?;
+    let warm = |name: &str| {
+        let text = settings.config.text(&format!("warm.{name}"));
+        text.filter(|text| !text.is_empty() && text != "0")
+    };
+    if let Some(jobs) = warm("jobs").filter(|_| args.jobs.is_none()) {
+        args.jobs = jobs.parse().ok();
+    }
+    if let Some(rate) = warm("rate").filter(|_| args.rate.is_none()) {
+        args.rate = parse_rate(&rate).ok();
+    }
+    if let Some(time) = warm("max_time").filter(|_| args.max_time.is_none()) {
+        args.max_time = parse_duration(&time).ok();
+    }
     settings.fill_keep(&mut args.keep)
 }
 
@@ -86,6 +99,7 @@ impl OfStore<'_> {
 
     fn fill_keep(&self, keep: &mut KeepArgs) -> Result<()> {
         if variable(BKT_TTL).is_none() {
+            keep.is_default_ttl = keep.ttl.is_none();
             self.fill(&mut keep.ttl, "ttl", parse_lifetime)?;
         }
         let failures = &mut keep.failures;
@@ -96,6 +110,7 @@ impl OfStore<'_> {
             }
         }
         keep.no_record_args |= self.flag("record_args") == Some(false);
+        self.fill(&mut keep.min_cost, "min_cost", parse_duration)?;
         self.fill(&mut keep.max_output, "max_output", parse_size)
     }
 }

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use ecache_core::backend::{
     self, Backend, Cause, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Removal, Removed, Touch,
 };
@@ -81,7 +81,13 @@ impl Verb<'_> {
 
     /// Reports the affected entries, and the number of affected documents of stores; `word` is
     /// `done` or `would`.
-    fn report(&self, context: &Context, word: &str, usage: Usage, documents: u64) {
+    pub(in crate::commands) fn report(
+        &self,
+        context: &Context,
+        word: &str,
+        usage: Usage,
+        documents: u64,
+    ) {
         if context.summary.takes(usage, documents) {
             return;
         }
@@ -119,13 +125,11 @@ pub(in crate::commands) fn remove_logged(
     if run == Run::Dry {
         let usage = backend.usage(selection, now)?;
         let documents = match documents {
-            Some(filter) => backend.count_documents(filter)?,
+            Some(filter) => backend.count_documents(filter, now)?,
             None => 0,
         };
         verb.report(context, verb.would, usage, documents);
-        if keep == KeepForUndo::Yes && is_beyond_undo(selection, usage) {
-            context.note("they are more than an undo can bring back, and would go for good");
-        }
+        forecast_undo(context, backend, selection, usage, keep);
         return Ok((usage, documents));
     }
     let step = Step {
@@ -135,6 +139,24 @@ pub(in crate::commands) fn remove_logged(
         cause,
     };
     remove_in_steps(context, backend, &[step], now)
+}
+
+/// Says of a dry run that its removal could not be taken back.
+fn forecast_undo(
+    context: &Context,
+    backend: &dyn Backend,
+    selection: &Selection,
+    usage: Usage,
+    keep: KeepForUndo,
+) {
+    if keep == KeepForUndo::No || usage == Usage::default() {
+        return;
+    }
+    if !backend.keeps_for_undo() {
+        operation::tell_final(context, "would go for good");
+    } else if is_beyond_undo(selection, usage) {
+        context.note("they are more than an undo can bring back, and would go for good");
+    }
 }
 
 /// A removal that is one operation.
@@ -167,13 +189,18 @@ pub(in crate::commands) fn remove_in_steps(
         documents += removed.documents;
         until = until.max(removed.until);
         let is_kept = removed.until.is_some() || removed.usage == Usage::default();
-        if step.keep == KeepForUndo::Yes && !is_kept {
+        if step.keep == KeepForUndo::Yes && !is_kept && backend.keeps_for_undo() {
             context.detail("nothing of it is kept for undo");
         }
     }
     verb.report(context, verb.done, usage, documents);
     if let Some(until) = until {
         operation::tell_undo(context, until, now);
+    } else if usage != Usage::default()
+        && !backend.keeps_for_undo()
+        && steps.iter().any(|step| step.keep == KeepForUndo::Yes)
+    {
+        operation::tell_final(context, "are gone for good");
     }
     Ok((usage, documents))
 }
@@ -222,7 +249,7 @@ pub(in crate::commands) fn touch_logged(
     if run == Run::Dry {
         let usage = backend.usage(selection, now)?;
         verb.report(context, verb.would, usage, 0);
-        let is_kept = backend.keeps_operations() && keep == KeepForUndo::Yes;
+        let is_kept = backend.keeps_for_undo() && keep == KeepForUndo::Yes;
         if is_kept && usage.entries > MAX_UNDO_ENTRIES {
             context.note("they are more than an undo can change back");
         }
@@ -264,41 +291,6 @@ fn is_beyond_undo(selection: &Selection, usage: Usage) -> bool {
     };
     let is_of_stores = selection.beyond.is_none() && selection.any_of.iter().all(is_whole);
     !is_of_stores && (usage.entries > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES)
-}
-
-/// Removes the own documents of the stores that `filter` means, or counts them in a dry run.
-pub(in crate::commands) fn remove_documents(
-    backend: &dyn Backend,
-    filter: &Filter,
-    run: Run,
-) -> Result<u64> {
-    Ok(match run {
-        Run::Dry => backend.count_documents(filter)?,
-        Run::Wet => backend.remove_documents(filter)?,
-    })
-}
-
-/// Removes the selected entries, and after them stores' own documents, whose number `documents`
-/// returns, or counts them in a dry run, and reports it.
-pub(in crate::commands) fn remove_with(
-    context: &Context,
-    backend: &dyn Backend,
-    selection: &Selection,
-    run: Run,
-    now: Timestamp,
-    documents: impl FnOnce() -> Result<u64>,
-) -> Result<(Usage, u64)> {
-    let verb = Verb::REMOVE;
-    let (word, usage) = match run {
-        Run::Dry => (verb.would, backend.usage(selection, now)?),
-        Run::Wet => {
-            let remove = |progress: backend::Progress<'_>| backend.remove(selection, now, progress);
-            (verb.done, run_batches(context, verb, remove)?)
-        }
-    };
-    let documents = documents().with_context(|| format!("{word} {}", amount(usage)))?;
-    verb.report(context, word, usage, documents);
-    Ok((usage, documents))
 }
 
 /// Changes entries batch by batch, and stops at a signal. Reports only a change that left damaged

@@ -14,7 +14,7 @@ use crate::output::escape::{for_line, for_terminal};
 use crate::output::{Secrets, human, paint, pretty};
 
 /// Number of bytes of a binary value that are shown.
-const DUMPED: usize = 48;
+pub(in crate::commands) const DUMPED: usize = 48;
 
 /// Width of the names of facts.
 const LABEL: usize = 11;
@@ -35,7 +35,7 @@ pub(in crate::commands) fn text(
     text
 }
 
-/// Formats what is known of an entry, a line for each fact.
+/// Formats the metadata of an entry, a line for each fact.
 pub(in crate::commands) fn facts(entry: &Entry, secrets: Secrets, now: Timestamp) -> String {
     let mut text = String::new();
     let mut fact = |name: &str, fact: &str| {
@@ -129,6 +129,27 @@ pub(in crate::commands) fn value(value: &Value, width: usize, color: bool) -> St
     text.push('\n');
     push_value(&mut text, value.kind, &value.bytes, width, color);
     text
+}
+
+/// Returns as much of a text as two screens hold, and how much more there is.
+pub(in crate::commands) fn screens(text: &str, height: Option<usize>) -> (&str, Option<String>) {
+    let Some(most) = height.map(|height| 2 * height) else {
+        return (text, None);
+    };
+    let lines = text.lines().count();
+    if lines <= most {
+        return (text, None);
+    }
+    // The line that says so takes the place of the last.
+    let shown: usize = text
+        .split_inclusive('\n')
+        .take(most - 1)
+        .map(str::len)
+        .sum();
+    let (shown, rest) = text.split_at(shown);
+    let more = human::counted((lines + 1 - most) as u64, "more line", "more lines");
+    let size = human::size(rest.len() as u64);
+    (shown, Some(format!("{more} ({size})")))
 }
 
 /// Appends what a command printed to a stream.

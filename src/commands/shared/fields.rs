@@ -1,13 +1,17 @@
 //! The fields of an entry: their names, and their values as cells.
 
-use ecache_core::entry::Entry;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use ecache_core::entry::EntryRef;
 use ecache_core::key::hex;
+use ecache_core::time::Timestamp;
 use ecache_core::typed_name::type_of;
-use ecache_core::value::{Value, write_stored};
+use ecache_core::value::{Kind, Value, write_stored};
 
 use crate::datasets::Datasets;
 use crate::error::usage_tip;
-use crate::output::{Cell, Column, Secrets};
+use crate::output::{Cell, Column, Secrets, three_digits};
 
 /// A field of an entry, in the order in which they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +38,13 @@ pub(in crate::commands) enum Field {
     Function,
     Args,
     CostMs,
+    Worth,
     Value,
 }
 
 impl Field {
     /// All fields, the value last.
-    pub(in crate::commands) const ALL: [Self; 23] = [
+    pub(in crate::commands) const ALL: [Self; 24] = [
         Self::StoreName,
         Self::Key,
         Self::KeyType,
@@ -62,6 +67,7 @@ impl Field {
         Self::Function,
         Self::Args,
         Self::CostMs,
+        Self::Worth,
         Self::Value,
     ];
 
@@ -102,6 +108,7 @@ impl Field {
             Self::Function => "function",
             Self::Args => "args",
             Self::CostMs => "cost_ms",
+            Self::Worth => "worth",
             Self::Value => "value",
         }
     }
@@ -112,39 +119,41 @@ impl Field {
             Self::CreatedAt | Self::UpdatedAt | Self::ExpiresAt | Self::LastUsedAt => {
                 Column::whole(self.name())
             }
-            Self::Hits | Self::SavedMs | Self::Size | Self::CostMs => Column::number(self.name()),
+            Self::Hits | Self::SavedMs | Self::Size | Self::CostMs | Self::Worth => {
+                Column::number(self.name())
+            }
             _ => Column::text(self.name()),
         }
     }
 
     /// Reports whether the field can have a value: only a database knows the names of datasets.
     pub(in crate::commands) fn is_known(self, datasets: &Datasets) -> bool {
-        self != Self::DatasetName || datasets.are_known()
+        self != Self::DatasetName || datasets.have_names()
     }
 
     /// Returns the field of an entry as a cell. `value` is the entry's value as JSON, if it was
     /// read. Secrets are masked in the recorded call, not in the value.
     pub(in crate::commands) fn cell<'a>(
         self,
-        entry: &'a Entry,
+        entry: impl Into<EntryRef<'a>>,
         value: Option<&'a str>,
         datasets: &'a Datasets,
         secrets: Secrets,
+        now: Timestamp,
     ) -> Cell<'a> {
-        let text =
-            |text: Option<&'a str>| text.map_or(Cell::Null, |text| Cell::Text(secrets.text(text)));
-        let time = |time: Option<ecache_core::time::Timestamp>| {
-            time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()))
+        let entry = entry.into();
+        let text = |text: Option<&'a Arc<str>>| {
+            text.map_or(Cell::Null, |text| Cell::Text(secrets.name(text)))
         };
+        let time =
+            |time: Option<Timestamp>| time.map_or(Cell::Null, |time| Cell::Time(time.as_millis()));
         match self {
-            Self::StoreName => Cell::from(&*entry.address.store.store_name),
-            Self::Key => Cell::from(entry.address.key.as_str()),
-            Self::KeyType => Cell::from(type_of(entry.address.key.as_str())),
-            Self::DatasetId => Cell::from(entry.address.store.dataset_id.as_deref()),
-            Self::DatasetName => {
-                Cell::from(datasets.name(entry.address.store.dataset_id.as_deref()))
-            }
-            Self::Collection => Cell::from(&*entry.address.store.collection),
+            Self::StoreName => Cell::from(&*entry.store.store_name),
+            Self::Key => Cell::from(entry.key),
+            Self::KeyType => Cell::from(type_of(entry.key)),
+            Self::DatasetId => Cell::from(entry.store.dataset_id.as_deref()),
+            Self::DatasetName => Cell::from(datasets.name(entry.store.dataset_id.as_deref())),
+            Self::Collection => Cell::from(&*entry.store.collection),
             Self::Policy => Cell::from(entry.policy.as_str()),
             Self::CreatedAt => Cell::Time(entry.created_at.as_millis()),
             Self::UpdatedAt => time(entry.updated_at),
@@ -154,19 +163,25 @@ impl Field {
             Self::SavedMs => Cell::Duration(entry.saved_ms),
             Self::Size => Cell::Size(entry.size),
             Self::Kind => Cell::from(entry.kind.as_str()),
-            Self::UserId => text(entry.scopes.user_id.as_deref()),
-            Self::OperatorUri => text(entry.scopes.operator_uri.as_deref()),
-            Self::PromptId => text(entry.scopes.prompt_id.as_deref()),
-            Self::JwtSha256 => Cell::from(entry.scopes.jwt_sha256.map(|hash| hex(&hash))),
-            Self::Function => text(entry.function.as_deref()),
+            Self::UserId => text(entry.user_id),
+            Self::OperatorUri => text(entry.operator_uri),
+            Self::PromptId => text(entry.prompt_id),
+            Self::JwtSha256 => Cell::from(entry.jwt_sha256.map(|hash| hex(hash))),
+            Self::Function => text(entry.function),
             Self::Args => {
-                let args = entry.args.as_deref();
-                args.map_or(Cell::Null, |args| Cell::Json(secrets.arguments(args)))
+                let args = entry.args.map(|args| Cell::Json(secrets.arguments(args)));
+                args.unwrap_or(Cell::Null)
             }
             Self::CostMs => entry.cost_ms.map_or(Cell::Null, Cell::Duration),
+            Self::Worth => Cell::Json(worth(&entry, now)),
             Self::Value => value.map_or(Cell::Null, |json| Cell::Json(json.into())),
         }
     }
+}
+
+/// Returns the worth of an entry for each KiB, with three digits.
+fn worth(entry: &EntryRef<'_>, now: Timestamp) -> Cow<'static, str> {
+    three_digits(entry.worth(now) * 1024.0)
 }
 
 /// Returns the fields of `--fields`; those of [`Field::USUAL`] if there are none.
@@ -202,11 +217,28 @@ pub(in crate::commands) fn parse(
     Ok(fields)
 }
 
-/// Formats a value as JSON on one line: FiftyOne's stored form.
-pub(in crate::commands) fn json(value: &Value) -> String {
+/// Formats a value as JSON on one line: FiftyOne's stored form. Most values have it already.
+pub(in crate::commands) fn json(kind: Kind, value: &[u8]) -> Cow<'_, str> {
+    if is_line_of_json(kind, value) {
+        let text = str::from_utf8(value).map(Cow::Borrowed);
+        return text.unwrap_or_else(|_| String::from_utf8_lossy(value));
+    }
     let mut json = Vec::new();
-    write_stored(value.kind, &value.bytes, &mut json);
-    text(json)
+    write_stored(kind, value, &mut json);
+    text(json).into()
+}
+
+/// Formats a value that is not needed any more.
+pub(in crate::commands) fn into_json(value: Value) -> String {
+    if is_line_of_json(value.kind, &value.bytes) {
+        return text(value.bytes);
+    }
+    json(value.kind, &value.bytes).into_owned()
+}
+
+/// Reports whether a value is stored as it is printed.
+fn is_line_of_json(kind: Kind, value: &[u8]) -> bool {
+    kind == Kind::Json && memchr::memchr2(b'\n', b'\r', value).is_none()
 }
 
 /// Bytes that mostly are text, which is checked in a fraction of the time that repairing takes.

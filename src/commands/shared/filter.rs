@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use std::collections::BTreeSet;
+
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension};
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
@@ -10,11 +12,11 @@ use ecache_core::glob::GlobError;
 use ecache_core::location;
 use ecache_core::time::Timestamp;
 
-use super::resolve::{check_name, dataset_id};
+use super::resolve::check_name;
 use super::{near_names, pasted};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
-use crate::datasets::Datasets;
+use crate::datasets::{Datasets, dataset_id};
 use crate::error::{contradiction, usage_tip};
 use crate::units::Moment;
 
@@ -108,6 +110,7 @@ pub(in crate::commands) fn filter_among(
             (.., true) => Some(Freshness::Endless),
             _ => None,
         },
+        expired_for_ms: 0,
         written_before: moment(args.older_than),
         written_after: moment(args.newer_than),
         unused_since: moment(args.unused_for),
@@ -140,6 +143,7 @@ fn jobs(args: &FilterArgs) -> Result<Option<Jobs>> {
 /// Returns the collections that were named, or those that the verb means unless some are.
 pub(in crate::commands) fn collections(context: &Context, unless: Unless) -> Result<Vec<Pattern>> {
     match &context.collections {
+        Collections::Configured(name) => Ok(vec![Pattern::exact(name)]),
         Collections::Default if !unless.is_everywhere() => Ok(Filter::default().collections),
         Collections::Default | Collections::All => Ok(Vec::new()),
         Collections::Named(names) => {
@@ -239,7 +243,7 @@ fn warn_of_unknown_stores(
         Pattern::Exact(name) => Some(name.to_string()),
         Pattern::Glob(_) => None,
     };
-    let named: Vec<String> = filter.stores.iter().filter_map(exact).collect();
+    let named: BTreeSet<String> = filter.stores.iter().filter_map(exact).collect();
     if named.is_empty() {
         return Ok(true);
     }
@@ -255,9 +259,9 @@ fn warn_of_unknown_stores(
     Ok(are_known)
 }
 
-/// Says so where a dataset was named that nothing is known of.
+/// Notes datasets of the filter that are unknown.
 ///
-/// Where datasets have names, a name that none has is an error; an id may be that of a deleted one.
+/// If datasets have names, an unknown name is an error; an id may be that of a deleted dataset.
 fn note_unknown_datasets(
     context: &Context,
     backend: &dyn Backend,
@@ -283,7 +287,7 @@ fn note_unknown_datasets(
     } else if crate::datasets::is_id(first) {
         None
     } else {
-        Some("a file knows datasets by their ids: name some in [datasets] of config.toml")
+        Some("no dataset has a name here: use its id, or name it in [datasets] of config.toml")
     };
     for id in ids {
         context.absent(&format!("no entry is linked to dataset {id}"), names);

@@ -1,6 +1,6 @@
 //! A selection in the words of the options, without secrets, for the log of operations.
 
-use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern, Selection};
+use ecache_core::filter::{DatasetPattern, Filter, Freshness, Order, Pattern, Selection};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::secrets::mask;
 use ecache_core::time::Timestamp;
@@ -12,20 +12,34 @@ const MOST: usize = 5;
 
 /// Describes the entries that a selection means, as in `--store thumbs --user ann`.
 pub(in crate::commands) fn words(selection: &Selection) -> String {
-    let mut parts: Vec<String> = selection.any_of.iter().map(of_filter).collect();
+    let mut parts: Vec<String> = selection.filters().map(of_filter).collect();
     if let Some(capacity) = &selection.beyond {
         let mut words = vec![of_filter(&capacity.scope)];
         words.extend(capacity.max_size.map(|size| format!("--max-size {size}")));
         let entries = capacity.max_entries;
         words.extend(entries.map(|count| format!("--max-entries {count}")));
+        if capacity.order != Order::default() {
+            words.push(format!("--order {}", capacity.order.as_str()));
+        }
         words.retain(|word| !word.is_empty());
         parts.push(words.join(" "));
     }
     parts.retain(|part| !part.is_empty());
-    if parts.is_empty() {
-        return "--all".into();
+    let mut words = if parts.is_empty() {
+        "--all".to_owned()
+    } else {
+        parts.join(", or ")
+    };
+    if let Some(cost) = selection.spared.cost_above {
+        words.push_str(&format!(" --keep-cost-above {cost}ms"));
     }
-    parts.join(", or ")
+    if let Some(latest) = &selection.spared.latest {
+        words.push_str(&format!(" --keep-last {}", latest.count));
+        if let Some(per) = latest.per {
+            words.push_str(&format!(" --per {}", per.as_str()));
+        }
+    }
+    words
 }
 
 fn of_filter(filter: &Filter) -> String {
@@ -70,6 +84,9 @@ fn of_filter(filter: &Filter) -> String {
         Freshness::Expired => "--expired".to_owned(),
         Freshness::Endless => "--no-expiry".to_owned(),
     }));
+    if filter.expired_for_ms > 0 {
+        words.push(format!("--keep-stale {}ms", filter.expired_for_ms));
+    }
     let time = |option: &str, time: Option<Timestamp>| time.map(|time| format!("{option} {time}"));
     words.extend(time("--older-than", filter.written_before));
     words.extend(time("--newer-than", filter.written_after));

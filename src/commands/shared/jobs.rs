@@ -1,7 +1,5 @@
 //! Records of FiftyOne's transient jobs, which workers own while they run.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 use ecache_core::backend::{Backend, Row, Scan};
 use ecache_core::filter::{Filter, Jobs, Selection, Usage};
@@ -9,7 +7,7 @@ use ecache_core::location;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 
-use super::deletion::{Run, amount, remove_documents};
+use super::deletion::amount;
 use crate::context::Context;
 use crate::output::human;
 
@@ -26,14 +24,24 @@ pub(in crate::commands) fn without_running(
     selection: &Selection,
 ) -> Result<Selection> {
     let may_run = may_run(context)?;
-    Ok(selection.map(|filter| Filter {
+    Ok(selection.map(|filter| spared(may_run, filter)))
+}
+
+/// Returns the part of a filter that a removal takes. Of stores' own documents, those of stores
+/// with running jobs stay.
+pub(in crate::commands) fn spare_running(context: &Context, filter: &Filter) -> Result<Filter> {
+    Ok(spared(may_run(context)?, filter))
+}
+
+fn spared(may_run: bool, filter: &Filter) -> Filter {
+    Filter {
         jobs: match filter.jobs {
             Some(Jobs::Only) => Some(Jobs::Idle),
             None if may_run => Some(Jobs::NotRunning),
             jobs => jobs,
         },
         ..filter.clone()
-    }))
+    }
 }
 
 /// Returns the running jobs of a filter.
@@ -42,29 +50,6 @@ fn running(filter: &Filter) -> Filter {
         jobs: Some(Jobs::Running),
         ..filter.clone()
     }
-}
-
-/// Removes the own documents of the stores that `filter` means, or counts them in a dry run.
-/// Those of stores with running jobs stay, since the stores are in use.
-pub(in crate::commands) fn remove_unused_documents(
-    context: &Context,
-    backend: &dyn Backend,
-    filter: &Filter,
-    run: Run,
-    now: Timestamp,
-) -> Result<u64> {
-    let (jobs, _) = find_running(context, backend, filter, now)?;
-    if jobs.is_empty() {
-        return remove_documents(backend, filter, run);
-    }
-    let in_use: BTreeSet<_> = jobs.into_iter().map(|job| job.store).collect();
-    let mut count = 0;
-    for store in backend.stores()?.into_iter().map(|record| record.address) {
-        if filter.matches_store(&store) && !in_use.contains(&store) {
-            count += remove_documents(backend, &filter.within(&store), run)?;
-        }
-    }
-    Ok(count)
 }
 
 /// Tells how many running jobs a removal of `selection` has left in place.
@@ -80,7 +65,7 @@ pub(in crate::commands) fn note_running(
     if !may_run(context)? {
         return Ok(());
     }
-    let mut jobs: Vec<Filter> = selection.any_of.iter().map(running).collect();
+    let mut jobs: Vec<Filter> = selection.filters().map(running).collect();
     if let Some(capacity) = &selection.beyond {
         let there = backend.usage(&capacity.scope.clone().into(), now)?;
         let left = Usage {
@@ -93,7 +78,7 @@ pub(in crate::commands) fn note_running(
     }
     let jobs = Selection {
         any_of: jobs,
-        beyond: None,
+        ..Selection::default()
     };
     let left = backend.usage(&jobs, now)?;
     if left != Usage::default() {

@@ -6,9 +6,10 @@ use ecache_core::entry::Policy;
 use ecache_core::time::Timestamp;
 
 use super::resolve::expiry;
-use crate::cli::value::{PolicyChange, Ttl, TtlChange};
+use crate::cli::value::{PolicyChange, TtlChange};
 use crate::error::usage_tip;
 use crate::output::human::{self, Precision};
+use crate::units::Ttl;
 
 /// A change of lifetime and policy that does not contradict itself.
 #[derive(Clone, Copy, Debug)]

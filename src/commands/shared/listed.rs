@@ -2,8 +2,9 @@
 //! `ls --format jsonl` prints it.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{BufRead, BufReader};
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
 use ecache_core::scope::{Address, StoreAddress};
@@ -17,14 +18,18 @@ use crate::output::{stdin, unescape};
 /// The entry that a line names.
 pub(in crate::commands) enum Line {
     /// A key in this store, written as `ls` writes it to a pipe
-    Key(StoreAddress),
+    Key(Arc<StoreAddress>),
     /// An entry, as a JSON object; one that names no collection is in this one
     Entry(String),
 }
 
 /// The entries that are listed.
 pub(in crate::commands) struct Listed {
-    lines: Box<dyn Iterator<Item = (u64, io::Result<String>)>>,
+    input: Box<dyn BufRead>,
+    /// Number of lines read
+    number: u64,
+    /// The memory for a line
+    text: String,
     line: Line,
 }
 
@@ -38,7 +43,9 @@ impl Listed {
             Box::new(BufReader::new(File::open(file).with_context(attempt)?))
         };
         Ok(Self {
-            lines: Box::new((1..).zip(input.lines())),
+            input,
+            number: 0,
+            text: String::new(),
             line,
         })
     }
@@ -54,17 +61,33 @@ impl Iterator for Listed {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (number, line) = self.lines.next()?;
-            let line = match line.context("cannot read keys") {
-                Ok(line) if line.is_empty() => continue,
-                Ok(line) => line,
+            self.number += 1;
+            self.text.clear();
+            match self
+                .input
+                .read_line(&mut self.text)
+                .context("cannot read keys")
+            {
+                Ok(0) => return None,
+                Ok(_) => {}
                 Err(error) => return Some(Err(error)),
+            }
+            // As `BufRead::lines` ends them.
+            let line = match self.text.strip_suffix('\n') {
+                Some(line) => line.strip_suffix('\r').unwrap_or(line),
+                None => &self.text,
             };
+            if line.is_empty() {
+                continue;
+            }
             let address = match &self.line {
-                Line::Key(store) => parse_key(&unescape(&line)).map(|key| store.entry(key)),
-                Line::Entry(collection) => entry(&line, collection),
+                Line::Key(store) => parse_key(&unescape(line)).map(|key| Address {
+                    store: store.clone(),
+                    key,
+                }),
+                Line::Entry(collection) => entry(line, collection),
             };
-            return Some(address.with_context(|| format!("line {number}")));
+            return Some(address.with_context(|| format!("line {}", self.number)));
         }
     }
 }

@@ -101,7 +101,7 @@ impl<'a> Listing<'a> {
             {
                 Cell::from("persist")
             }
-            Shown::Field(field) => field.cell(entry, None, self.datasets, self.secrets),
+            Shown::Field(field) => field.cell(entry, None, self.datasets, self.secrets, self.now),
             Shown::Age => Cell::Time(entry.written_at().as_millis()),
             Shown::Unused => Cell::Time(entry.used_at().as_millis()),
             Shown::Saved => match entry.saved_ms {
@@ -125,7 +125,7 @@ impl<'a> Listing<'a> {
 
 /// Returns the columns that say whose an entry is.
 pub(in crate::commands) fn scopes(datasets: &Datasets) -> Vec<Shown> {
-    let dataset = if datasets.are_known() {
+    let dataset = if datasets.have_names() {
         vec![Field::DatasetName, Field::DatasetId]
     } else {
         vec![Field::DatasetId]

@@ -1,4 +1,4 @@
-//! Which datasets exist: from a list, or from FiftyOne's own database.
+//! The existing datasets: from a list, or from FiftyOne's own database.
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
@@ -131,7 +131,7 @@ fn parse(text: &str) -> Result<HashSet<Arc<str>>> {
     if live.is_empty() {
         return Err(usage("there is no dataset in it"));
     }
-    // Of FiftyOne's ids, one that is none is a name, or was cut off.
+    // Among ids, another text is a name, or an id that was cut off.
     if live.iter().any(|id| is_id(id))
         && let Some(other) = live.iter().find(|id| !is_id(id))
     {

@@ -16,7 +16,7 @@ pub(in crate::commands) fn no_store(name: &str, known: &[Arc<str>]) -> (String, 
     )
 }
 
-/// Returns a tip that names what is nearest to a name that was typed.
+/// Returns a tip that suggests the nearest existing name.
 pub(in crate::commands) fn did_you_mean(name: &str, known: &[Arc<str>]) -> Option<String> {
     let near = near(name, known);
     (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))

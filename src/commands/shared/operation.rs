@@ -1,18 +1,48 @@
 //! Operations: who does what, and how one is told.
 
+use anyhow::Result;
 use chrono::{DateTime, Local};
 use ecache_core::backend::{Cause, Did, Operation, OperationRecord, UndoState};
 use ecache_core::filter::Usage;
+use ecache_core::location;
 use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
 use ecache_core::time::Timestamp;
 
 use super::call_text::shell_line;
 use crate::context::Context;
+use crate::output::escape::shell;
+use crate::output::{Cell, Column};
 use crate::variables::variable;
 
 /// Maximum length of a command line in the log, in characters.
 const MOST: usize = 1000;
+
+/// The columns of operations for people.
+pub(in crate::commands) const COLUMNS: [Column; 6] = [
+    Column::number("op"),
+    Column::age("at"),
+    Column::number("entries"),
+    Column::number("size"),
+    Column::whole("undo"),
+    Column::free("command"),
+];
+
+/// Returns the cells of an operation for people.
+pub(in crate::commands) fn cells(operation: &OperationRecord, now: Timestamp) -> [Cell<'_>; 6] {
+    [
+        Cell::Count(operation.id),
+        Cell::Time(operation.at.as_millis()),
+        Cell::Count(operation.usage.entries),
+        Cell::Size(operation.usage.bytes),
+        match operation.undo {
+            UndoState::Until(time) => Cell::from(format!("{} left", rounded(now, time))),
+            UndoState::Undone(by) => Cell::from(format!("by op {by}")),
+            UndoState::Impossible => Cell::Null,
+        },
+        Cell::from(operation.operation.command.as_str()),
+    ]
+}
 
 /// Describes the running command for the log of operations, without secrets. `filter` says which
 /// entries it selects.
@@ -58,13 +88,13 @@ fn host_name() -> String {
 
 /// The entries that are kept for undo.
 #[derive(Default)]
-pub(in crate::commands) struct Kept {
+pub(in crate::commands) struct KeptForUndo {
     pub(in crate::commands) usage: Usage,
     /// Time until which the latest of them are kept
     pub(in crate::commands) until: Option<Timestamp>,
 }
 
-impl Kept {
+impl KeptForUndo {
     /// Adds up what the removals among some operations keep.
     pub(in crate::commands) fn new(operations: &[OperationRecord]) -> Self {
         let mut kept = Self::default();
@@ -117,10 +147,26 @@ pub(in crate::commands) fn until(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Says on a terminal how to take a removal back.
+/// Says on a terminal that a removal cannot be taken back, and how to be able to.
+pub(in crate::commands) fn tell_final(context: &Context, how: &str) {
+    if let Ok(copy) = copy_command(context) {
+        context.tip(&format!(
+            "they {how} here; {copy} keeps a copy, before a removal"
+        ));
+    }
+}
+
+/// Returns the command that copies the entries of a database to a file.
+pub(in crate::commands) fn copy_command(context: &Context) -> Result<String> {
+    let (path, _) = context.location()?;
+    let from = location::shown(path.as_os_str());
+    Ok(format!("ecache copy {} backup.db", shell(&from)))
+}
+
+/// Says on a terminal how to take a removal back, below all else that there is to say.
 pub(in crate::commands) fn tell_undo(context: &Context, until_time: Timestamp, now: Timestamp) {
     context.summary.set_undo_until(until_time);
-    context.tip(&format!(
+    context.tip_at_end(format!(
         "ecache undo takes this back, until {}",
         until(until_time, now)
     ));

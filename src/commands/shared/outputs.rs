@@ -1,7 +1,9 @@
 //! Detects whether standard output and standard error are the same destination.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use ecache_core::command::Outputs;
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, tell};

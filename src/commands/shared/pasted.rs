@@ -1,4 +1,4 @@
-//! Keys and names as tables print them: cut, with a mark for what was cut, or with escapes.
+//! Keys and names pasted from tables: cut, with a mark for the missing part, or with escapes.
 //!
 //! `5b7f5a53d9c3…` stands for the one key that begins so, `…f5c505` for the one dataset that ends
 //! so. Without the mark a key is always whole, so that an absent key in a script never stands for
@@ -13,17 +13,21 @@ use ecache_core::filter::{DatasetPattern, Filter, Pattern};
 use ecache_core::scope::{Address, STORE_KEY};
 use ecache_core::time::Timestamp;
 
-use super::resolve::dataset_id;
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::filter::{FilterArgs, escape};
 use crate::context::Context;
+use crate::datasets::dataset_id;
 use crate::error::{usage, usage_tip};
 use crate::output::cut::{MARK, short_id, short_key};
 use crate::output::escape::for_line;
+use crate::output::plain::is_unicode;
 
 /// Number of digits from which the beginning of a key is taken for it without a mark, where
 /// nothing is changed.
 const DIGITS: usize = 8;
+
+/// Number of digits beside which `~` is a mark: as many as tables show of an id.
+const LAST_DIGITS: usize = 6;
 
 /// Number of entries from which an ambiguous key is not searched further.
 const MOST: usize = 20;
@@ -40,6 +44,24 @@ pub(in crate::commands) enum Accept {
     Digits,
 }
 
+/// Returns a typed name with the mark of a table in the place of what stands for it: three dots,
+/// and beside digits the mark of a terminal that shows ASCII alone.
+fn marked(text: &str, is_unicode: bool) -> String {
+    let are_digits = |text: &&str| {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        !is_unicode && text.len() >= LAST_DIGITS && text.bytes().all(is_digit)
+    };
+    let plain = || text.strip_suffix('~').filter(are_digits);
+    if let Some(start) = text.strip_suffix("...").or_else(plain) {
+        return format!("{start}{MARK}");
+    }
+    let plain = || text.strip_prefix('~').filter(are_digits);
+    match text.strip_prefix("...").or_else(plain) {
+        Some(end) => format!("{MARK}{end}"),
+        None => text.to_owned(),
+    }
+}
+
 /// A name of which a part is known.
 #[derive(Debug, PartialEq, Eq)]
 struct Pasted {
@@ -50,11 +72,7 @@ struct Pasted {
 impl Pasted {
     /// Reads a typed name; `None` if it can only be meant as it is.
     fn read(text: &str, accept: Accept) -> Option<Self> {
-        let text = match (text.strip_suffix("..."), text.strip_prefix("...")) {
-            (Some(start), _) => format!("{start}{MARK}"),
-            (None, Some(end)) => format!("{MARK}{end}"),
-            (None, None) => text.to_owned(),
-        };
+        let text = marked(text, is_unicode());
         let mut parts: Vec<String> = text.split(MARK).map(str::to_owned).collect();
         if parts.iter().all(String::is_empty) {
             return None;
@@ -101,7 +119,7 @@ impl Pasted {
     }
 }
 
-/// Reports whether a text carries the mark of what was cut.
+/// Reports whether a text carries the mark of a cut.
 pub(in crate::commands) fn is_marked(text: &str) -> bool {
     Pasted::read(text, Accept::Marked).is_some() && !text.contains('\\')
 }
@@ -248,7 +266,7 @@ fn find(
     }
 }
 
-/// Replaces what was pasted in the names of an entry by what it stands for.
+/// Replaces pasted names of an entry by the full ones.
 ///
 /// A key without a mark is left as it is. A lone argument with a mark is a key of any store.
 ///
@@ -346,6 +364,25 @@ pub(in crate::commands) fn elsewhere(
     Ok((!found.is_empty()).then(|| in_datasets(&found)))
 }
 
+/// Returns a key of a store that begins with these digits, as one pastes it, where they were typed
+/// without the mark that a part of a key needs.
+pub(in crate::commands) fn without_mark(
+    backend: &dyn Backend,
+    address: &Address,
+    now: Timestamp,
+) -> Result<Option<String>> {
+    let begins = Pasted::read(address.key.as_str(), Accept::Digits);
+    if begins.is_none() {
+        return Ok(None);
+    }
+    let within = Filter::store(&address.store);
+    let found = find(backend, &within, address.key.as_str(), Accept::Digits, now)?;
+    let [key] = found.as_slice() else {
+        return Ok(None);
+    };
+    Ok(Some(short_key(key.key.as_str())))
+}
+
 /// `my_labels has this key in 2 datasets`, and `add --dataset …f5c505 or --dataset …f5c682`
 fn in_datasets(found: &[Address]) -> (String, String) {
     let store = &found[0].store.store_name;
@@ -434,6 +471,20 @@ mod tests {
         assert_eq!(digits("5b7f5a53"), Some(true));
         assert_eq!(digits("5b7f5a5"), None);
         assert_eq!(digits("cat.jpg"), None);
+    }
+
+    #[test]
+    fn beside_digits_a_terminal_without_unicode_has_its_own_mark() {
+        for (typed, read) in [
+            ("5b7f5a53d9c3~", "5b7f5a53d9c3…"),
+            ("~8696f3", "…8696f3"),
+            ("cat.jpg~", "cat.jpg~"),
+            ("abc~", "abc~"),
+            ("~", "~"),
+        ] {
+            assert_eq!(marked(typed, false), read);
+            assert_eq!(marked(typed, true), typed);
+        }
     }
 
     #[test]

@@ -10,16 +10,15 @@ use ecache_core::key::{CallScopes, Key, preimage};
 use ecache_core::python_json::Json;
 use ecache_core::scope::{self, Address, STORE_KEY, Scopes, StoreAddress};
 use ecache_core::time::Timestamp;
-use ecache_core::typed_name;
 use ecache_core::usage::{Event, Outcome};
 
 use super::{near_names, pasted};
 use crate::cli::entry::{EntryArgs, ScopeArgs};
-use crate::cli::value::Ttl;
 use crate::context::Context;
-use crate::datasets::{Datasets, is_id};
+use crate::datasets::dataset_id;
 use crate::error::{hindered, usage, usage_tip};
 use crate::output::escape::shell;
+use crate::units::Ttl;
 
 /// A requested entry, and the metadata to record with it.
 #[derive(Debug)]
@@ -122,8 +121,11 @@ pub(in crate::commands) fn note_missing(
         if let Some((message, tip)) = pasted::elsewhere(backend, address, context.now())? {
             (message, Some(tip))
         } else if stores.iter().any(|name| name == store) {
-            let list = format!("ecache ls {} lists its keys", shell(store));
-            (format!("there is no {address}"), Some(list))
+            let tip = match pasted::without_mark(backend, address, context.now())? {
+                Some(key) => format!("did you mean {key}? A part of a key ends with its mark"),
+                None => format!("ecache ls {} lists its keys", shell(store)),
+            };
+            (format!("there is no {address}"), Some(tip))
         } else {
             near_names::no_store(store, &stores)
         };
@@ -131,7 +133,7 @@ pub(in crate::commands) fn note_missing(
     Ok(())
 }
 
-/// How an entry is named.
+/// The words that name an entry.
 #[derive(Debug)]
 pub(in crate::commands) enum Named {
     Key(String),
@@ -177,18 +179,6 @@ pub(in crate::commands) fn check_written(what: &str, name: &str) -> Result<()> {
         )),
         _ => Ok(()),
     }
-}
-
-/// Returns the id of a dataset that was named by its id or its name.
-pub(in crate::commands) fn dataset_id(
-    named: &str,
-    datasets: &dyn Fn() -> Result<Datasets>,
-) -> Result<Arc<str>> {
-    // One of another type has no name.
-    if is_id(named) || named.starts_with(typed_name::PREFIX) {
-        return Ok(named.into());
-    }
-    datasets()?.id(named)
 }
 
 pub(in crate::commands) fn check_name<'a>(what: &str, name: &'a str) -> Result<&'a str> {

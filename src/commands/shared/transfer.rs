@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result};
 use ecache_core::backend::{Imported, Record};
 use ecache_core::error::Error;
 use ecache_core::filter::Usage;
-use ecache_core::transfer::{Found, write_record};
+use ecache_core::transfer::{FoundRecord, write_record};
 
 use super::deletion::entries;
 use super::left_out::Omissions;
@@ -22,12 +22,12 @@ use crate::signals;
 /// Passes the records to `take`, with progress, until the end or until the user interrupts it.
 ///
 /// Damaged and oversized records are reported and left out, and change the exit code. The caller
-/// says how many were `foreign` once it has said what was done.
+/// reports the number of `foreign` ones after its own report.
 pub(in crate::commands) fn pour(
     context: &Context,
     verb: &'static str,
     total: Option<u64>,
-    found: impl Iterator<Item = Result<Found, Error>>,
+    found: impl Iterator<Item = Result<FoundRecord, Error>>,
     foreign: &Omissions<'_>,
     mut take: impl FnMut(Record) -> Result<()>,
 ) -> Result<Exit> {
@@ -35,34 +35,15 @@ pub(in crate::commands) fn pour(
     let mut exit = Exit::Done;
     let mut done = 0;
     for found in found {
-        if signals::interrupted().is_some() {
-            let done = Usage {
-                entries: done,
-                bytes: 0,
-            };
-            return Err(Error::Interrupted { done }.into());
-        }
+        check_interrupted(done)?;
         match found? {
-            Found::Record(record) => {
+            FoundRecord::Record(record) => {
                 let is_entry = matches!(record, Record::Entry(..));
                 take(record)?;
                 done += u64::from(is_entry);
                 bar.advance(u64::from(is_entry));
             }
-            Found::Damaged(address) => {
-                context.warn(&format!("{address} is damaged and was left out"));
-                exit = Exit::Damaged;
-            }
-            Found::Foreign(address, reason) => {
-                foreign.add(address, reason);
-            }
-            Found::TooLarge(address, size) => {
-                context.warn(&format!(
-                    "{address} was left out: its value of {} is too large",
-                    human::size(size)
-                ));
-                exit = exit.max_trouble(Exit::Failed);
-            }
+            other => exit = exit.max_trouble(leave_out(context, other, foreign)),
         }
     }
     bar.finish();
@@ -76,6 +57,42 @@ pub(in crate::commands) fn lines(out: &mut dyn Write) -> impl FnMut(Record) -> R
         line.clear();
         write_record(&record, &mut line)?;
         Ok(out.write_all(&line)?)
+    }
+}
+
+/// Fails once the user has interrupted the work, of which this many entries are done.
+pub(in crate::commands) fn check_interrupted(entries: u64) -> Result<(), Error> {
+    match signals::interrupted() {
+        Some(_) => Err(Error::Interrupted {
+            done: Usage { entries, bytes: 0 },
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Reports an entry that is left out, and returns its exit code.
+pub(in crate::commands) fn leave_out(
+    context: &Context,
+    found: FoundRecord,
+    foreign: &Omissions<'_>,
+) -> Exit {
+    match found {
+        FoundRecord::Record(_) => Exit::Done,
+        FoundRecord::Damaged(address) => {
+            context.warn(&format!("{address} is damaged and was left out"));
+            Exit::Damaged
+        }
+        FoundRecord::Foreign(address, reason) => {
+            foreign.add(address, reason);
+            Exit::Done
+        }
+        FoundRecord::TooLarge(address, size) => {
+            context.warn(&format!(
+                "{address} was left out: its value of {} is too large",
+                human::size(size)
+            ));
+            Exit::Failed
+        }
     }
 }
 
@@ -210,11 +227,14 @@ pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Impor
     let mut message = format!(
         "{verb} {} ({} new, {} replaced",
         entries(imported.created + imported.replaced),
-        imported.created,
-        imported.replaced
+        human::count(imported.created),
+        human::count(imported.replaced)
     );
     if imported.kept > 0 {
-        message.push_str(&format!(", {} kept as they were", imported.kept));
+        message.push_str(&format!(
+            ", {} kept as they were",
+            human::count(imported.kept)
+        ));
     }
     message.push(')');
     if imported.stores > 0 {

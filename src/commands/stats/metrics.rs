@@ -19,7 +19,7 @@ const MOST_LABELS: usize = 100;
 const OTHER: &str = "(other)";
 
 /// The metrics: name, figure, number of them in a unit, explanation.
-const METRICS: [(&str, &str, u32, &str); 14] = [
+const METRICS: [(&str, &str, u32, &str); 15] = [
     ("ecache_entries", "entries", 1, "Entries"),
     ("ecache_size_bytes", "bytes", 1, "Size of the entries"),
     ("ecache_expired_entries", "expired", 1, "Expired entries"),
@@ -68,6 +68,12 @@ const METRICS: [(&str, &str, u32, &str); 14] = [
         "Entries removed because of a limit",
     ),
     (
+        "ecache_lost_seconds",
+        "lost_ms",
+        1000,
+        "Computing time of results that a limit had evicted",
+    ),
+    (
         "ecache_saved_seconds",
         "saved_ms",
         1000,
@@ -111,7 +117,7 @@ pub(super) fn print(
             let value = match cell(figure, stats, is_counted) {
                 Cell::Count(count) | Cell::Size(count) => count.to_string(),
                 Cell::Duration(ms) => (ms as f64 / f64::from(in_unit)).to_string(),
-                // What is not counted apart is unknown, and not zero.
+                // A figure that is not counted for each group is unknown, not zero.
                 _ => continue,
             };
             let labels: Vec<_> = by.iter().map(|by| label(*by)).zip(texts.clone()).collect();

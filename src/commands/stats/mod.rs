@@ -3,24 +3,28 @@
 //! Calls are counted by store, dataset, user and operator, and outlive the entries. Every other
 //! condition or grouping is known of the present entries alone, which have hits and no misses.
 
+mod grouping;
 mod metrics;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Group as Entries, Row, Scan, Values};
+use ecache_core::backend::{Backend, Group as Entries, Scan, Spread, Values};
 use ecache_core::filter::Filter;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{Counts, Gap, Group, KEPT};
 
+use grouping::Grouping;
+
 use super::shared::collections::{self, Counted, note_elsewhere};
 use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::spread;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::{Collections, Context};
 use crate::error::{Exit, usage_tip};
-use crate::output::{Cell, Column, Format, Secrets, human};
+use crate::output::{Cell, Column, Format, Mood, Secrets, chart, human};
 
 /// The name of a group: one part for each grouping.
 type Name = Vec<Option<Arc<str>>>;
@@ -47,7 +51,14 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     context.fold_usage();
     let backend = context.reader()?;
     let mut groups: BTreeMap<Name, Stats> = BTreeMap::new();
-    group_entries(backend.as_ref(), &filter, &by, now, &mut groups)?;
+    let mut spread = Spread::default();
+    group_entries(
+        backend.as_ref(),
+        &filter,
+        &by,
+        now,
+        (&mut groups, &mut spread),
+    )?;
     let (mut has_other, mut gaps) = (false, Vec::new());
     let anywhere = Filter {
         collections: Vec::new(),
@@ -116,6 +127,17 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         metrics::print(&args, &by, &groups, is_counted)?;
     } else {
         print(context, &args, &by, &groups, is_counted)?;
+        if is_table(context, &args) && !groups.is_empty() {
+            match since {
+                Some(_) if groups.values().any(|stats| stats.counts.saved_ms > 0) => {
+                    context.footer("by time: saved / (saved + spent on misses)");
+                }
+                Some(_) => {}
+                None => spread::lines(&spread, &context.terminal)
+                    .iter()
+                    .for_each(|line| context.footer(line)),
+            }
+        }
     }
     if groups.is_empty() && context.terminal.stdout_is_terminal {
         context.note(if since.is_some() {
@@ -136,6 +158,12 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     }
     Ok(args.filter.exit(groups.is_empty()))
+}
+
+/// Reports whether the groups are printed for people.
+fn is_table(context: &Context, args: &StatsArgs) -> bool {
+    let format = args.format.of_rows();
+    format.unwrap_or_else(|| Format::default_for(&context.terminal)) == Format::Table
 }
 
 /// Removes groupings that were named twice.
@@ -160,13 +188,13 @@ fn group_entries(
     filter: &Filter,
     by: &[GroupBy],
     now: Timestamp,
-    groups: &mut BTreeMap<Name, Stats>,
+    (groups, spread): (&mut BTreeMap<Name, Stats>, &mut Spread),
 ) -> Result<()> {
     // A single one is grouped where the entries are.
     if let [by] = by
         && let Some(dimension) = by.dimension()
     {
-        for group in backend.groups(filter, dimension, now)? {
+        for group in backend.groups_with_spread(filter, dimension, now, spread)? {
             let stats = groups.entry(vec![group.name.clone()]).or_default();
             stats.entries.merge(group);
         }
@@ -176,18 +204,25 @@ fn group_entries(
         values: Values::Omit,
         ..Scan::new(filter.clone())
     };
-    for row in backend.scan(&scan, now)? {
-        let Row::Entry(entry, _) = row? else {
-            continue;
-        };
-        let name = by.iter().map(|by| match by.dimension() {
-            Some(dimension) => dimension.name(&entry.address.store, &entry.scopes),
-            None => entry.function.clone(),
-        });
-        let stats = groups.entry(name.collect()).or_default();
-        stats.entries.merge(Entries::of(&entry, now));
-    }
+    let mut grouping = Grouping::new(by, now, groups, spread);
+    backend.visit(&scan, now, &mut grouping)?;
+    grouping.end_group();
     Ok(())
+}
+
+/// Says how many groups there are, as in `20 stores`.
+fn number_of(by: &[GroupBy], count: u64) -> String {
+    let [one, many] = match by {
+        [GroupBy::Collection] => ["collection", "collections"],
+        [GroupBy::Store] => ["store", "stores"],
+        [GroupBy::Dataset] => ["dataset", "datasets"],
+        [GroupBy::User] => ["user", "users"],
+        [GroupBy::Operator] => ["operator", "operators"],
+        [GroupBy::Prompt] => ["prompt", "prompts"],
+        [GroupBy::Function] => ["function", "functions"],
+        _ => ["group", "groups"],
+    };
+    human::counted(count, one, many)
 }
 
 fn column(by: GroupBy) -> Column {
@@ -203,7 +238,7 @@ fn column(by: GroupBy) -> Column {
 }
 
 /// The figures of a group, in the order of all formats but tables.
-const FIGURES: [&str; 19] = [
+const FIGURES: [&str; 21] = [
     "entries",
     "bytes",
     "expired",
@@ -217,6 +252,8 @@ const FIGURES: [&str; 19] = [
     "bypasses",
     "errors",
     "evictions",
+    "evicted_age_ms",
+    "lost_ms",
     "hit_percent",
     "time_percent",
     "saved_ms",
@@ -225,24 +262,48 @@ const FIGURES: [&str; 19] = [
     "oldest",
 ];
 
-/// The figures of a table: of the entries, or of a period.
-const TABLE: [&str; 7] = [
-    "entries",
-    "bytes",
-    "expired",
-    "hits",
-    "misses",
-    "hit_percent",
-    "saved_ms",
+/// The figures of a table, of the entries or of a period, and their ranks: of two, the one of the
+/// larger rank leaves a narrow terminal first.
+const TABLE: [(&str, u8); 8] = [
+    ("entries", 4),
+    ("bytes", 1),
+    (SHARE, OPTIONAL + 1),
+    ("expired", OPTIONAL),
+    ("hits", 5),
+    ("misses", 6),
+    ("hit_percent", 3),
+    ("saved_ms", 2),
 ];
-const TABLE_OF_PERIOD: [&str; 6] = [
-    "hits",
-    "misses",
-    "hit_percent",
-    "saved_ms",
-    "spent_ms",
-    "time_percent",
+const TABLE_OF_PERIOD: [(&str, u8); 7] = [
+    ("hits", 4),
+    ("misses", 6),
+    ("hit_percent", 2),
+    (HIT_RATE, OPTIONAL),
+    ("saved_ms", 1),
+    ("spent_ms", 5),
+    ("time_percent", 3),
 ];
+
+/// The bars of a table: a group's share of the bytes, and its hit rate.
+const SHARE: &str = "share";
+const HIT_RATE: &str = "hit_rate";
+
+/// The rank from which a figure is shown only where there is room.
+const OPTIONAL: u8 = 10;
+
+/// Returns the column of a figure of a table.
+fn figure(name: &'static str, rank: u8) -> Column {
+    let column = match name {
+        SHARE | HIT_RATE => Column::whole(name).titled(" "),
+        name => Column::number(name),
+    };
+    let column = column.ranked(rank);
+    if rank < OPTIONAL {
+        column
+    } else {
+        column.optional()
+    }
+}
 
 fn print(
     context: &Context,
@@ -254,27 +315,65 @@ fn print(
     let format = args.format.of_rows();
     let format = format.unwrap_or_else(|| Format::default_for(&context.terminal));
     let datasets = context.datasets()?;
-    let is_table = format == Format::Table;
-    let figures: &[&'static str] = match (is_table, args.since) {
-        (true, None) => &TABLE,
-        (true, Some(_)) => &TABLE_OF_PERIOD,
-        (false, _) => &FIGURES,
+    let is_table = is_table(context, args);
+    let ranked: &[(&'static str, u8)] = match args.since {
+        None => &TABLE,
+        Some(_) => &TABLE_OF_PERIOD,
+    };
+    let figures: Vec<&'static str> = if is_table {
+        ranked.iter().map(|(name, _)| *name).collect()
+    } else {
+        FIGURES.to_vec()
     };
     let named = by
         .iter()
-        .position(|by| *by == GroupBy::Dataset && datasets.are_known());
+        .position(|by| *by == GroupBy::Dataset && datasets.have_names());
     let mut columns: Vec<Column> = by.iter().map(|by| column(*by)).collect();
+    if is_table {
+        columns = columns.into_iter().map(|name| name.ranked(0)).collect();
+    }
     if let Some(place) = named {
         columns.insert(place + 1, Column::text("dataset_name"));
     }
-    columns.extend(figures.iter().map(|figure| match *figure {
-        "oldest" => Column::whole("oldest"),
-        figure => Column::number(figure),
-    }));
+    if is_table {
+        columns.extend(ranked.iter().map(|(name, rank)| figure(name, *rank)));
+    } else {
+        columns.extend(figures.iter().map(|name| match *name {
+            "oldest" => Column::whole("oldest"),
+            name => Column::number(name),
+        }));
+    }
     let mut rows = context.rows(format, &columns)?;
     let secrets = Secrets::from(args.reveal);
     let mut total = Stats::default();
-    for (name, stats) in groups {
+    for stats in groups.values() {
+        total.counts.add(&stats.counts);
+        total.entries.merge(stats.entries.clone());
+    }
+    let is_unicode = context.terminal.is_unicode;
+    let shown = |figure: &str, stats: &Stats| match figure {
+        SHARE => {
+            let [part, whole] = [stats, &total].map(|it| it.entries.usage.bytes.into());
+            Cell::from(chart::bar(part, whole, is_unicode))
+        }
+        HIT_RATE => {
+            let (hits, misses) = (stats.counts.hits, stats.counts.misses);
+            let calls = u128::from(hits) + u128::from(misses);
+            Cell::from(chart::bar(hits.into(), calls, is_unicode))
+        }
+        figure => cell(figure, stats, is_counted),
+    };
+    let mut groups: Vec<(&Name, &Stats)> = groups.iter().collect();
+    if is_table {
+        // A person looks for the largest, or for those that save most.
+        groups.sort_by_key(|(_, stats)| {
+            std::cmp::Reverse(match args.since {
+                Some(_) => stats.counts.saved_ms,
+                None => stats.entries.usage.bytes,
+            })
+        });
+    }
+    for (name, stats) in &groups {
         let texts = name.iter().map(|name| {
             name.as_deref()
                 .map_or(Cell::Null, |name| Cell::Text(secrets.text(name)))
@@ -283,25 +382,23 @@ fn print(
         if let Some(place) = named {
             cells.insert(place + 1, Cell::from(datasets.name(name[place].as_deref())));
         }
-        cells.extend(figures.iter().map(|figure| cell(figure, stats, is_counted)));
+        cells.extend(figures.iter().map(|figure| shown(figure, stats)));
         rows.row(&cells)?;
-        total.counts.add(&stats.counts);
-        total.entries.merge(stats.entries.clone());
     }
     if is_table && groups.len() > 1 {
         let mut cells = vec![Cell::Null; columns.len() - figures.len()];
-        cells[0] = Cell::from(format!("total, {} groups", groups.len()));
-        cells.extend(
-            figures
-                .iter()
-                .map(|figure| cell(figure, &total, is_counted)),
-        );
-        rows.row(&cells)?;
+        cells[0] = Cell::from(format!("total, {}", number_of(by, groups.len() as u64)));
+        cells.extend(figures.iter().map(|figure| match *figure {
+            // All of the bytes are no share that says anything.
+            SHARE => Cell::from(""),
+            figure => shown(figure, &total),
+        }));
+        rows.row_as(Mood::Total, &cells)?;
     }
     Ok(rows.finish()?)
 }
 
-/// Returns one figure. What is not counted apart is unknown, and not zero.
+/// Returns one figure. One that is not counted for each group is unknown, not zero.
 fn cell(figure: &str, stats: &Stats, is_counted: bool) -> Cell<'static> {
     let Stats { entries, counts } = stats;
     let counted = |count: u64| {
@@ -331,6 +428,11 @@ fn cell(figure: &str, stats: &Stats, is_counted: bool) -> Cell<'static> {
         "bypasses" => counted(counts.bypasses),
         "errors" => counted(counts.errors),
         "evictions" => counted(counts.evictions),
+        "evicted_age_ms" if is_counted => {
+            let mean = counts.evicted_age_ms.checked_div(counts.evictions);
+            mean.map_or(Cell::Null, Cell::Duration)
+        }
+        "lost_ms" if is_counted => Cell::Duration(counts.lost_ms),
         "hit_percent" => percent(counts.hits, counts.misses),
         "time_percent" => percent(counts.saved_ms, counts.spent_ms),
         "saved_ms" => Cell::Duration(saved_ms),
@@ -349,14 +451,16 @@ fn cell(figure: &str, stats: &Stats, is_counted: bool) -> Cell<'static> {
     }
 }
 
-/// Returns the share of `part` in both, rounded down: 100 is all of it.
+/// Returns the share of `part` in both; nothing where there is none of either.
 fn percent(part: u64, rest: u64) -> Cell<'static> {
-    let all = u128::from(part) + u128::from(rest);
-    let percent = (u128::from(part) * 100).checked_div(all);
-    percent.map_or(Cell::Null, |percent| Cell::Count(percent as u64))
+    if part == 0 && rest == 0 {
+        Cell::Null
+    } else {
+        Cell::Percent { part, rest }
+    }
 }
 
-/// Says how often the cache was of no use.
+/// Says how often the cache failed or was bypassed.
 fn note_failures<'a>(context: &Context, groups: impl Iterator<Item = &'a Stats>) {
     let mut sum = Counts::default();
     groups.for_each(|stats| sum.add(&stats.counts));

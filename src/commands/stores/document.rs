@@ -31,7 +31,7 @@ pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> 
         value,
         created_at: context.now(),
         updated_at: None,
-        policy: Policy::from(args.policy),
+        policy: args.policy,
     };
     backend.set_metadata(&store, Some(&document))?;
     context.note(&format!("created {store}, policy {}", document.policy));
@@ -66,7 +66,7 @@ pub(super) fn set(context: &Context, args: StoresSetArgs) -> Result<Exit> {
     let document = StoreMetadata {
         value: value.unwrap_or(old.value),
         updated_at: Some(now),
-        policy: args.policy.map_or(old.policy, Policy::from),
+        policy: args.policy.unwrap_or(old.policy),
         ..old
     };
     backend.set_metadata(&store, Some(&document))?;

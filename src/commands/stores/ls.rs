@@ -1,6 +1,7 @@
 //! `ecache stores ls`: lists stores, with their entries and metadata.
 
 use anyhow::Result;
+use ecache_core::backend::{Dimension, Group, Holds};
 
 use super::super::shared::filter::{Unless, filter, note_unknown_names};
 use crate::cli::StoresListArgs;
@@ -8,16 +9,24 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column};
 
+/// The column of ids.
+const DATASET_ID: usize = 1;
+
+/// The rank of the column that has a dataset, next to that of its store.
+const DATASET_RANK: u8 = 4;
+
 /// The column of names, which are known in a database alone.
 const DATASET_NAME: usize = 2;
 
-const COLUMNS: [Column; 7] = [
+const COLUMNS: [Column; 9] = [
     Column::text("store_name"),
     Column::text("dataset_id"),
     Column::text("dataset_name"),
     Column::text("collection"),
     Column::number("entries"),
     Column::number("size"),
+    Column::age("updated_at"),
+    Column::whole("holds"),
     Column::text("metadata"),
 ];
 
@@ -30,13 +39,22 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     stores.retain(|store| filter.matches_store(&store.address));
     let datasets = context.datasets()?;
     let mut columns = COLUMNS.to_vec();
-    if !datasets.are_known() {
+    // A name or an id tells stores of one name apart.
+    if datasets.have_names() {
+        columns[DATASET_NAME] = columns[DATASET_NAME].ranked(DATASET_RANK);
+    } else {
+        columns[DATASET_ID] = columns[DATASET_ID].ranked(DATASET_RANK);
         columns.remove(DATASET_NAME);
     }
     let mut rows = context.rows(context.format(args.format), &columns)?;
     let mut is_empty = true;
     for store in &stores {
-        let usage = backend.usage(&filter.within(&store.address).into(), now)?;
+        let within = filter.within(&store.address);
+        let mut group = Group::default();
+        for one in backend.groups(&within, Dimension::Collection, now)? {
+            group.merge(one);
+        }
+        let usage = group.usage;
         // A condition on entries selects the stores that have such.
         if usage.entries == 0 && !filter.means_whole_stores() {
             continue;
@@ -51,11 +69,15 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
             Cell::from(&*store.address.collection),
             Cell::Count(usage.entries),
             Cell::Size(usage.bytes),
+            group
+                .newest
+                .map_or(Cell::Null, |time| Cell::Time(time.as_millis())),
+            holds(group.holds),
             metadata.map_or(Cell::Null, |metadata| {
                 Cell::Json(metadata.value.as_str().into())
             }),
         ];
-        if !datasets.are_known() {
+        if !datasets.have_names() {
             cells.remove(DATASET_NAME);
         }
         rows.row(&cells)?;
@@ -65,4 +87,20 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
         context.note("there is no store");
     }
     Ok(args.filter.exit(is_empty))
+}
+
+/// Names what the entries of a store are results of.
+fn holds(holds: Holds) -> Cell<'static> {
+    let named = [
+        (holds.commands, "command"),
+        (holds.functions, "function"),
+        (holds.values, "value"),
+    ];
+    let named = named.into_iter().filter(|(count, _)| *count > 0);
+    let named: Vec<&str> = named.map(|(_, name)| name).collect();
+    if named.is_empty() {
+        Cell::Null
+    } else {
+        Cell::from(named.join(", "))
+    }
 }

@@ -6,7 +6,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::StoreAddress;
 
-use super::super::shared::deletion::{Run, amount, counting, open};
+use super::super::shared::deletion::{Run, amount, counting, keep_unless, open};
 use super::super::shared::filter_words::words;
 use super::super::shared::operation::{tell_undo, this};
 use super::super::shared::resolve::{check_name, check_written};
@@ -43,9 +43,10 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
             signals::finish_batches()?;
             let mut bar = context.progress("renaming", None);
             let mut count = counting(&mut bar);
+            let keep = keep_unless(args.no_undo);
             let operation = this(Cause::Removed, words(&Filter::store(&old).into()));
             let renamed =
-                backend.rename_logged(&old, &new, on_existing, &operation, now, &mut count);
+                backend.rename_logged((&old, &new), on_existing, keep, &operation, now, &mut count);
             drop(count);
             bar.finish();
             let renamed = renamed.map_err(anyhow::Error::from);

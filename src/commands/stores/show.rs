@@ -9,7 +9,7 @@ use super::{address, find};
 use crate::cli::StoresShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format};
+use crate::output::{Cell, Column};
 
 pub(super) fn run(context: &Context, args: StoresShowArgs) -> Result<Exit> {
     let backend = context.reader()?;
@@ -39,7 +39,7 @@ pub(super) fn run(context: &Context, args: StoresShowArgs) -> Result<Exit> {
         (Column::whole("store_name"), Cell::from(&*store.store_name)),
         (Column::whole("dataset_id"), Cell::from(dataset_id)),
     ];
-    if datasets.are_known() {
+    if datasets.have_names() {
         let name = Cell::from(datasets.name(dataset_id));
         fields.push((Column::whole("dataset_name"), name));
     }
@@ -69,20 +69,6 @@ pub(super) fn run(context: &Context, args: StoresShowArgs) -> Result<Exit> {
             time(document.and_then(|known| known.updated_at)),
         ),
     ]);
-    let format = context.format(args.format);
-    // One object to a program, one line a field to a person.
-    if matches!(format, Format::Json | Format::Jsonl) {
-        let (columns, cells): (Vec<Column>, Vec<Cell<'_>>) = fields.into_iter().unzip();
-        let mut rows = context.rows(format, &columns)?;
-        rows.row(&cells)?;
-        rows.finish()?;
-        return Ok(Exit::Done);
-    }
-    let columns = [Column::whole("field"), Column::text("value")];
-    let mut rows = context.rows(format, &columns)?;
-    for (column, cell) in fields {
-        rows.row(&[Cell::from(column.name()), cell])?;
-    }
-    rows.finish()?;
+    context.record(context.format(args.format), fields)?;
     Ok(Exit::Done)
 }

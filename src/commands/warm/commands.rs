@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::command::{Call, Identity, Prepared, Settings, unkeyed_input};
+use ecache_core::command::{Call, Identity, PreparedItem, Settings, unkeyed_input};
 use ecache_core::python_json::Json;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::secrets::{MASK, mask_json};
@@ -15,9 +15,9 @@ use super::items::{Item, Syntax};
 use super::settings;
 use super::template::Template;
 use crate::cli::WarmArgs;
-use crate::cli::value::Lifetime;
 use crate::context::Context;
 use crate::output::{Secrets, escape};
+use crate::units::Lifetime;
 
 /// The settings and the template that all commands share.
 pub(super) struct Commands<'a> {
@@ -65,14 +65,14 @@ impl<'a> Commands<'a> {
     }
 
     /// Makes the command of an item, or returns the reason why it cannot be run.
-    pub(super) fn prepare(&self, item: &Item) -> Prepared {
+    pub(super) fn prepare(&self, item: &Item) -> PreparedItem {
         let filled = match &item.bytes {
             Ok(bytes) => self.template.fill(bytes, self.syntax),
             Err(why) => Err(why.clone()),
         };
         let arguments = match filled {
             Ok(arguments) => arguments,
-            Err(why) => return Prepared::Fail(why),
+            Err(why) => return PreparedItem::Fail(why),
         };
         // The files of the key may have changed since the previous item.
         let now = if self.reads_files() {
@@ -86,12 +86,12 @@ impl<'a> Commands<'a> {
         };
         let identity = match now {
             Ok(now) => Identity { arguments, ..now },
-            Err(error) => return Prepared::Fail(format!("{error:#}")),
+            Err(error) => return PreparedItem::Fail(format!("{error:#}")),
         };
         if let Some(input) = unkeyed_input(&identity.arguments, None) {
-            return Prepared::Fail(input.to_string());
+            return PreparedItem::Fail(input.to_string());
         }
-        Prepared::Run(Box::new(Call::new(
+        PreparedItem::Run(Box::new(Call::new(
             identity,
             &self.store,
             (self.scopes.clone(), self.token.clone()),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan};
-use ecache_core::command::{Existing, Mode, Prepared};
+use ecache_core::command::{Existing, Mode, PreparedItem};
 use ecache_core::filter::Filter;
 use ecache_core::scope::StoreAddress;
 
@@ -11,7 +11,7 @@ use super::workers;
 use crate::cli::WarmArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Format, human};
+use crate::output::{Cell, Column, Format, Writer, human};
 
 /// Number of latest results from which the cost of a command without a record is estimated.
 const SAMPLE: u64 = 1000;
@@ -21,7 +21,7 @@ pub(super) fn forecast<T>(
     context: &Context,
     args: &WarmArgs,
     items: impl Iterator<Item = T>,
-    prepare: impl Fn(&T) -> Prepared,
+    prepare: impl Fn(&T) -> PreparedItem,
     shown: impl Fn(&T) -> String,
     store: Option<&StoreAddress>,
 ) -> Result<Exit> {
@@ -29,12 +29,28 @@ pub(super) fn forecast<T>(
     let format = args
         .format()
         .unwrap_or_else(|| Format::default_for(&context.terminal));
-    let mut report = Report::new(context, Some(format))?;
+    let is_table = format == Format::Table;
+    let mut report = Report::new(context, (!is_table).then_some(format))?;
+    let what = if args.command.is_empty() {
+        "COMMAND"
+    } else {
+        "ITEM"
+    };
+    let columns = [
+        Column::whole("state").asked(),
+        Column::whole("expires_at"),
+        Column::number("cost_ms"),
+        Column::number("size"),
+        Column::free("command").titled(what),
+    ];
+    let mut table = is_table
+        .then(|| context.rows(format, &columns))
+        .transpose()?;
     let mut forecast = Forecast::default();
     for item in items {
         forecast.items += 1;
         let (outcome, key, entry, why) = match prepare(&item) {
-            Prepared::Run(call) => {
+            PreparedItem::Run(call) => {
                 let found = call.find(backend.as_ref(), context.clock())?;
                 let (outcome, entry) = match found {
                     Existing::Fresh(entry, _) if call.settings.mode == Mode::On => {
@@ -53,12 +69,35 @@ pub(super) fn forecast<T>(
                 }
                 (outcome, Some(call.entry.address.key.clone()), entry, None)
             }
-            Prepared::Fail(why) => ("failed", None, None, Some(why)),
-            Prepared::Skip(why) => {
+            PreparedItem::Fail(why) => ("failed", None, None, Some(why)),
+            PreparedItem::Skip(why) => {
                 forecast.skipped += 1;
                 ("skipped", None, None, Some(why))
             }
         };
+        if let Some(table) = table.as_mut().filter(|_| outcome != "hit") {
+            let expires_at = entry.as_ref().and_then(|entry| entry.expires_at);
+            let text = shown(&item);
+            let text = why
+                .as_ref()
+                .map_or(text.clone(), |why| format!("{text}: {why}"));
+            table.row(&[
+                Cell::from(outcome),
+                match (&entry, expires_at) {
+                    (_, Some(at)) => Cell::Time(at.as_millis()),
+                    (Some(_), None) => Cell::Null,
+                    (None, None) => Cell::from("-"),
+                },
+                entry
+                    .as_ref()
+                    .and_then(|entry| entry.cost_ms)
+                    .map_or(Cell::Null, Cell::Duration),
+                entry
+                    .as_ref()
+                    .map_or(Cell::Null, |entry| Cell::Size(entry.size)),
+                Cell::from(text),
+            ])?;
+        }
         report.line(&Line {
             input: &shown(&item),
             key: key.as_ref().map(|key| key.as_str()),
@@ -70,6 +109,7 @@ pub(super) fn forecast<T>(
         })?;
     }
     report.finish()?;
+    table.map_or(Ok(()), Writer::finish)?;
     let usual = match store {
         Some(store) if forecast.known < forecast.runs => usual(context, backend.as_ref(), store)?,
         _ => (0, 0, 0),
@@ -147,12 +187,12 @@ impl Forecast {
             let time = (cost / at_a_time).max(pace_ms.saturating_mul(self.runs - 1));
             let size = self.size.saturating_add(mean(size));
             text.push_str(&format!(
-                ": about {} with {at_a_time} at a time, and {} to keep, by what is recorded",
+                ": about {} with {at_a_time} at a time, and {} to keep",
                 human::duration(time),
                 human::size(size)
             ));
         } else if self.runs > 0 {
-            text.push_str("; nothing is recorded that would tell how long that takes");
+            text.push_str("; how long that takes is not known yet");
         }
         context.note(&text);
     }

@@ -11,7 +11,7 @@ use crate::output::stdin;
 /// Maximum length of an item: the system allows no longer argument.
 const LONGEST: usize = 128 * 1024;
 
-/// How items are written.
+/// The syntax of items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Syntax {
     /// A line each

@@ -11,7 +11,7 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Mode, Prepared, Settings, Stop, Warm};
+use ecache_core::command::{Mode, PreparedItem, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
@@ -20,11 +20,11 @@ use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
 use super::shared::configured;
 use super::shared::resolve::token;
 use crate::cli::entry::ScopeArgs;
-use crate::cli::value::Lifetime;
 use crate::cli::{CacheMode, WarmArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::{Secrets, escape};
+use crate::units::Lifetime;
 use crate::variables::{self, variable};
 use crate::{inherited, signals};
 use commands::Commands;
@@ -118,7 +118,7 @@ fn warm<T: Send + 'static>(
     context: &Context,
     args: &WarmArgs,
     items: impl Iterator<Item = T> + Send + 'static,
-    prepare: impl Fn(&T) -> Prepared + Sync,
+    prepare: impl Fn(&T) -> PreparedItem + Sync,
     shown: impl Fn(&T) -> String,
     name: impl Fn(&T) -> String,
 ) -> Result<Exit> {

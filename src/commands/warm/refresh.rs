@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Direction, Row, Scan, Sort, Values};
-use ecache_core::command::{Failures, Mode, Prepared, Settings, repeat};
+use ecache_core::backend::{Backend, Direction, Expiry, Row, Scan, Sort, Values};
+use ecache_core::command::{Failures, Mode, PreparedItem, Settings, repeat};
 use ecache_core::entry::Entry;
 use ecache_core::value::Kind;
 
@@ -63,7 +63,7 @@ pub(super) fn prepare(
     token: Option<&str>,
     args: &WarmArgs,
     settings: &Settings,
-) -> Prepared {
+) -> PreparedItem {
     let before = entry
         .expires_at
         .map(|expires| expires.since(entry.written_at()));
@@ -73,6 +73,11 @@ pub(super) fn prepare(
             Some(_) => settings.ttl,
             None => before.filter(|ttl| *ttl > Duration::ZERO),
         },
+        // The lifetime that it had is its own.
+        expiry: match before {
+            Some(_) => Expiry::Named,
+            None => settings.expiry,
+        },
         // A failure must not replace a result, unless failures are to be cached.
         failures: match args.keep.failures.failure_ttl {
             Some(_) => settings.failures,
@@ -81,7 +86,7 @@ pub(super) fn prepare(
         ..settings.clone()
     };
     match repeat(entry, token, |name| std::env::var_os(name), settings) {
-        Ok(repeated) => Prepared::Run(Box::new(repeated.call)),
-        Err(error) => Prepared::Skip(error.to_string()),
+        Ok(repeated) => PreparedItem::Run(Box::new(repeated.call)),
+        Err(error) => PreparedItem::Skip(error.to_string()),
     }
 }

@@ -12,6 +12,7 @@
 mod access;
 #[cfg(test)]
 mod conformance;
+pub mod limit;
 pub mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;
@@ -33,7 +34,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, Position, Recorded, Tally};
+use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
 use crate::value::{Kind, Value};
 
 /// Age from which a staged value that no entry names counts as abandoned by a process that died.
@@ -63,31 +64,8 @@ pub fn fail_at_refused(address: &Address, error: Error) -> Result<()> {
     Err(error.of(address))
 }
 
-/// Total size of values, in bytes, above which a [`ReadBackend::lookup_many`] ends.
-pub const LOOKUP_SIZE: usize = 4 << 20;
-
 /// Maximum size, in bytes, of a value that is verified whole before any of it is read.
 pub const WHOLE_SIZE: u64 = 8 << 20;
-
-/// Looks up entries one after the other until their values exceed [`LOOKUP_SIZE`].
-fn lookup_enough(
-    addresses: &[Address],
-    mut lookup: impl FnMut(&Address) -> Result<Lookup>,
-) -> Result<Vec<Lookup>> {
-    let mut lookups = Vec::new();
-    let mut size = 0;
-    for address in addresses {
-        let found = lookup(address)?;
-        if let Lookup::Hit(_, Content::Inline(value)) = &found {
-            size += value.len();
-        }
-        lookups.push(found);
-        if size > LOOKUP_SIZE {
-            break;
-        }
-    }
-    Ok(lookups)
-}
 
 /// Selects the stores whose own documents `filter` matches.
 fn documents(stores: Vec<StoreRecord>, filter: &Filter) -> impl Iterator<Item = StoreRecord> {
@@ -163,6 +141,26 @@ pub trait ReadBackend: ObserveBackend {
     /// looked up. The caller asks again for the rest.
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>>;
 
+    /// Looks up entries as [`ReadBackend::lookup_many`] does, for a visitor that need not own them.
+    /// Returns the number of addresses that are done.
+    ///
+    /// The visitor gets the index of an address and what was found, in any order, within a read
+    /// transaction: it neither waits nor uses the backend. It ignores indexes behind those that are
+    /// done, and if one comes twice, the first result.
+    fn visit_many(
+        &self,
+        addresses: &[Address],
+        now: Timestamp,
+        visit: &mut dyn FnMut(usize, LookedUp<'_>),
+    ) -> Result<usize> {
+        let lookups = self.lookup_many(addresses, now)?;
+        let done = lookups.len();
+        for (index, lookup) in lookups.into_iter().enumerate() {
+            visit(index, LookedUp::Other(lookup));
+        }
+        Ok(done)
+    }
+
     /// Reads one chunk of a value into `bytes`, replacing its contents, and verifies it.
     ///
     /// # Errors
@@ -173,6 +171,17 @@ pub trait ReadBackend: ObserveBackend {
 
     /// Reads entries.
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>>;
+
+    /// Reads entries as [`ReadBackend::scan`] does, with whole values or none, for a visitor that
+    /// needs to own none of them.
+    fn visit(&self, scan: &Scan, now: Timestamp, visitor: &mut dyn Visitor) -> Result<()> {
+        for row in self.scan(scan, now)? {
+            if visitor.row(row?).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
 
     /// Counts the entries that `selection` matches.
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage>;
@@ -191,12 +200,25 @@ pub trait ReadBackend: ObserveBackend {
     }
 
     /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].
-    fn count_documents(&self, filter: &Filter) -> Result<u64> {
+    /// With [`Jobs::NotRunning`](crate::filter::Jobs::NotRunning), those of stores in which a job
+    /// runs at `now` are not meant: the stores are in use.
+    fn count_documents(&self, filter: &Filter, _now: Timestamp) -> Result<u64> {
         Ok(documents(self.stores()?, filter).count() as u64)
     }
 
     /// Groups the entries that `filter` matches, by name, entries without a name first.
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>>;
+    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+        self.groups_with_spread(filter, by, now, &mut Spread::default())
+    }
+
+    /// Does the same, and adds all of the entries to `spread`.
+    fn groups_with_spread(
+        &self,
+        filter: &Filter,
+        by: Dimension,
+        now: Timestamp,
+        spread: &mut Spread,
+    ) -> Result<Vec<Group>>;
 
     /// Returns the names of a dimension anywhere in the backend, in order, possibly with some whose
     /// entries are gone.
@@ -239,9 +261,8 @@ pub trait WriteBackend: ReadBackend {
         now: Timestamp,
     ) -> Result<Put>;
 
-    /// Writes the result of a cached call, unconditionally. Returns the store's generation, if it
-    /// is wanted: the result is unchanged for as long as the store has that generation. The call is
-    /// the one that `entry` records. [`PutOptions::of_call`] decides how much of the old entry's
+    /// Writes the result of a cached call, unconditionally. The call is the one that `entry`
+    /// records. [`PutOptions::of_call`] decides how much of the old entry's
     /// lifetime stays.
     ///
     /// # Errors
@@ -252,7 +273,7 @@ pub trait WriteBackend: ReadBackend {
         entry: &Entry,
         content: &Content,
         now: Timestamp,
-    ) -> Result<Option<u64>> {
+    ) -> Result<PutCall> {
         let generation = if call.with_generation {
             Some(self.generation(call.store)?)
         } else {
@@ -261,7 +282,10 @@ pub trait WriteBackend: ReadBackend {
         let put = self.put(entry, content, &PutOptions::of_call(entry), now)?;
         // Replacing raises the generation by one; if it rises by more, another writer was there as
         // well.
-        Ok(generation.map(|generation| generation + u64::from(put == Put::Replaced)))
+        Ok(PutCall {
+            generation: generation.map(|generation| generation + u64::from(put == Put::Replaced)),
+            expires_at: entry.expires_at,
+        })
     }
 
     /// Writes records exactly as they are, times and hits included. Passes a record that the
@@ -310,7 +334,7 @@ pub trait WriteBackend: ReadBackend {
     ///
     /// On an unchanged store these are as many as [`ReadBackend::count_documents`] counts. Entries
     /// stay.
-    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
+    fn remove_documents(&self, filter: &Filter, _now: Timestamp) -> Result<u64> {
         let mut removed = 0;
         for store in documents(self.stores()?, filter) {
             self.set_metadata(&store.address, None)?;
@@ -371,16 +395,27 @@ pub trait ObserveBackend {
     ///
     /// # Errors
     /// [`Error::Name`] as [`StoreAddress::check`] says.
-    fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool>;
+    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool>;
 
-    /// Returns the tallies that began and have not ended, as far as they are folded. A backend that
-    /// has no usage log of functions has none.
+    /// Reports whether processes of several hosts count calls here. Each host has a usage log of
+    /// its own then, which others cannot read, and no lock that others see.
+    fn has_many_hosts(&self) -> bool {
+        false
+    }
+
+    /// Returns the tallies that began and have not ended, as far as they are folded.
     fn tallies(&self) -> Result<Vec<Tally>> {
         Ok(Vec::new())
     }
 
     /// Returns the offset up to which a log is folded, or 0.
     fn folded(&self, log: LogId) -> Result<u64>;
+
+    /// Returns the logs that the store has a part of, and until when all of it was folded; `None`
+    /// for one that ended when all of it was.
+    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
+        Ok(Vec::new())
+    }
 
     /// Returns the counts of periods that end after `from`, and the offsets up to which `logs` are
     /// folded, as of one moment. The counts outlive the entries and are not exported.
@@ -390,9 +425,18 @@ pub trait ObserveBackend {
 /// Checks a storage, and gives space back.
 pub trait MaintainBackend {
     /// Returns the damage to a collection that its entries do not show.
-    fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
+    fn troubles(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
         Ok(Vec::new())
     }
+
+    /// Closes what a forked child must not inherit, and holds operations up until
+    /// [`MaintainBackend::resume`]. Returns `false` if those under way took longer than `patience`.
+    fn suspend(&self, _patience: Duration) -> bool {
+        true
+    }
+
+    /// Ends a suspension.
+    fn resume(&self) {}
 
     /// Removes orphaned values: those staged more than a day ago or by processes that were killed,
     /// and those replaced more than a minute ago.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::limit::LimitUsage;
 use super::{
     Commit, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Record, Touch, WriteBackend,
 };
@@ -79,7 +80,7 @@ pub enum Cause {
     Expired = 2,
     /// Its dataset was deleted
     Orphaned = 3,
-    /// A command removed what is old, unused or more than a limit
+    /// A command removed old, unused or excess entries
     Pruned = 4,
     /// A write exceeded a limit
     Evicted = 5,
@@ -185,7 +186,7 @@ pub struct Removed {
     pub until: Option<Timestamp>,
 }
 
-/// The way in which what is kept for undo is deleted.
+/// The way in which entries kept for undo are deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DropKept {
     /// Its space is free
@@ -223,8 +224,13 @@ pub struct Undone {
 ///
 /// The defaults are those of an engine that keeps nothing for undo, and no log.
 pub trait UndoBackend: WriteBackend {
-    /// Reports whether the engine has a log of operations, and keeps what they remove.
-    fn keeps_operations(&self) -> bool {
+    /// Reports whether the engine has a log of operations.
+    fn logs_operations(&self) -> bool {
+        self.keeps_for_undo()
+    }
+
+    /// Reports whether the engine keeps what operations remove and change.
+    fn keeps_for_undo(&self) -> bool {
         false
     }
 
@@ -256,7 +262,7 @@ pub trait UndoBackend: WriteBackend {
         Ok(Removed {
             usage: self.remove(selection, now, progress)?,
             documents: match documents {
-                Some(filter) => self.remove_documents(filter)?,
+                Some(filter) => self.remove_documents(filter, now)?,
                 None => 0,
             },
             operation: None,
@@ -295,12 +301,13 @@ pub trait UndoBackend: WriteBackend {
         self.import(records, on_conflict, commit, on_refused, progress)
     }
 
-    /// Renames a store as [`WriteBackend::rename_store`] does, but as an operation.
+    /// Renames a store as [`WriteBackend::rename_store`] does, but as an operation, which can be
+    /// undone unless `keep` says otherwise.
     fn rename_logged(
         &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
+        (from, to): (&StoreAddress, &StoreAddress),
         on_existing: OnExistingStore,
+        _keep: KeepForUndo,
         _operation: &Operation,
         _now: Timestamp,
         progress: Progress<'_>,
@@ -345,8 +352,19 @@ pub trait UndoBackend: WriteBackend {
         Err(Error::Unsupported("this store has no settings".into()))
     }
 
+    /// Returns the limits of the store, which are settings, with the usage of each.
+    fn limits(&self) -> Result<Vec<LimitUsage>> {
+        Ok(Vec::new())
+    }
+
     /// Returns the log of operations, latest first.
     fn operations(&self) -> Result<Vec<OperationRecord>> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the stores whose entries or documents an operation changed; none if that is not
+    /// recorded, or no longer.
+    fn operation_stores(&self, _number: u64) -> Result<Vec<StoreAddress>> {
         Ok(Vec::new())
     }
 

@@ -8,9 +8,9 @@ use std::process::Command;
 use rustix::io::Errno;
 
 use crate::error::Error;
-use crate::limits::Limit;
+use crate::system_limits::SystemLimit;
 
-/// Why a command was not run, or not to its end.
+/// The reason why a command was not run, or not to its end.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
@@ -90,7 +90,7 @@ impl CommandError {
             Self::NotFound { .. } => 127,
             Self::NotExecutable { .. } => 126,
             // The signal that ends a command which exceeds the limit itself.
-            Self::Output(error) if Limit::of(error) == Some(Limit::FileSize) => {
+            Self::Output(error) if SystemLimit::of(error) == Some(SystemLimit::FileSize) => {
                 128 + libc::SIGXFSZ as u8
             }
             _ => 125,

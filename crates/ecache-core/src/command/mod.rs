@@ -29,7 +29,7 @@ mod output;
 mod run;
 mod settings;
 
-pub use batch::{Done, Existing, Prepared, Stop, Warm, Warmed};
+pub use batch::{Done, Existing, PreparedItem, Stop, Warm, Warmed};
 pub use call::files::{file_metadata, hash_files};
 pub use call::identity::Identity;
 pub use call::program::Program;
@@ -47,6 +47,6 @@ pub(crate) use run::other_outputs::is_beside;
 pub use run::process::{Signals, Streams};
 pub use run::runner::Runner;
 pub use settings::{
-    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, Settings,
+    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outputs, Report, RunOutcome, Settings,
     StoreUse, Unusable,
 };

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::backend::Expiry;
 use crate::entry::Entry;
 use crate::key::Key;
 use crate::location::Access;
@@ -62,15 +63,16 @@ impl Failures {
 
 /// The action if another process is running the same command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum OnBusy {
-    /// Follow it, and print its output
+    /// Follow it, and print its output as it comes
     #[default]
     Wait,
-    /// Run the command without the cache
+    /// Run the command too, and keep nothing
     Run,
-    /// Replay a stale result of any age; without one, as with [`OnBusy::Wait`]
+    /// Replay a stale result of any age, or else wait
     Stale,
-    /// Return an error
+    /// Fail at once: exit code 125
     Fail,
 }
 
@@ -104,6 +106,10 @@ pub struct Settings {
     pub on_miss: OnMiss,
     /// Lifetime of a success, `None` for ever
     pub ttl: Option<Duration>,
+    /// Origin of the lifetime: a limit of the store goes before a default
+    pub expiry: Expiry,
+    /// Minimum run time of a command whose result is kept
+    pub min_cost: Duration,
     /// Treatment of failures
     pub failures: Failures,
     /// Maximum age of a hit; a result from the future is no hit, as its age is unknown
@@ -138,6 +144,8 @@ impl Default for Settings {
             mode: Mode::default(),
             on_miss: OnMiss::default(),
             ttl: None,
+            expiry: Expiry::Default,
+            min_cost: Duration::ZERO,
             failures: Failures::default(),
             max_age: None,
             stale: None,
@@ -177,7 +185,7 @@ pub enum StoreUse {
 
 /// The outcome of a memoized command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RunOutcome {
     /// A fresh result was replayed
     Hit,
     /// The run of another process was followed to its end
@@ -203,7 +211,7 @@ pub enum Unusable {
     FromTheFuture,
     /// It is a failure, and failures are not replayed
     Failure,
-    /// Its value is not what was written
+    /// Its value differs from the one written
     Damaged,
 }
 
@@ -211,7 +219,7 @@ pub enum Unusable {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The outcome
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// The exit code
     pub exit: u8,
     /// The signal that ended it, if it was run and one did
@@ -236,15 +244,15 @@ impl Report {
     /// Returns the run time that a replay saved, if that is known.
     pub fn saved(&self) -> Option<Duration> {
         match self.outcome {
-            Outcome::Hit | Outcome::Stale | Outcome::Followed => self.cost,
-            Outcome::Miss | Outcome::Refreshed | Outcome::Bypass => Some(Duration::ZERO),
+            RunOutcome::Hit | RunOutcome::Stale | RunOutcome::Followed => self.cost,
+            RunOutcome::Miss | RunOutcome::Refreshed | RunOutcome::Bypass => Some(Duration::ZERO),
         }
     }
 
     /// Returns the report of a command that another process ran to its end.
     pub(super) fn of_other(exit: u8) -> Self {
         Self {
-            outcome: Outcome::Followed,
+            outcome: RunOutcome::Followed,
             exit,
             ..Self::of_nothing()
         }
@@ -253,7 +261,7 @@ impl Report {
     /// Returns the report of a command that has no result and must not be run.
     pub(super) fn of_nothing() -> Self {
         Self {
-            outcome: Outcome::Miss,
+            outcome: RunOutcome::Miss,
             exit: 1,
             signal: None,
             age: Duration::ZERO,

@@ -1,9 +1,9 @@
-//! The checks: the name, the description and the remedy of each.
+//! The checks: one table with the name, the severity, the remedy and the description of each.
 
 /// Something that can be wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
-    /// The value is not what was written
+    /// The value differs from the one written
     Damaged,
     /// The pages of the file, or its indexes, contradict each other
     Structure,
@@ -27,90 +27,218 @@ pub enum Check {
     PersistExpiry,
     /// Indexes that queries count on are not there
     MissingIndexes,
+    /// A limit evicts entries that are needed again soon
+    Thrashing,
     /// Another program wrote something that an entry of ours cannot have, which is no fault
     Foreign,
 }
 
+/// The severity of the findings of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Severity {
+    /// Entries are lost, or break their readers
+    Error,
+    /// Something takes space, or will go wrong
+    Warning,
+    /// Worth knowing, and no fault
+    Note,
+}
+
+/// The way to mend the findings of a check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Remedy {
+    /// By removing the very entries that were found, whatever their policy
+    ByName,
+    /// By removing entries of policy `evict` that a filter selects
+    ByFilter,
+    /// By something else than removing entries
+    Otherwise,
+}
+
+/// A row of the table.
+struct Facts {
+    check: Check,
+    id: &'static str,
+    severity: Severity,
+    remedy: Remedy,
+    /// As in `1 entry is expired`
+    one: &'static str,
+    /// As in `3 entries are expired`
+    many: &'static str,
+}
+
+/// Every check, the worst first, in the order of [`Check`].
+const TABLE: [Facts; 14] = [
+    Facts {
+        check: Check::Damaged,
+        id: "damaged",
+        severity: Severity::Error,
+        remedy: Remedy::ByName,
+        one: "is not what was written",
+        many: "are not what was written",
+    },
+    Facts {
+        check: Check::Structure,
+        id: "structure",
+        severity: Severity::Error,
+        remedy: Remedy::Otherwise,
+        one: "is in a file whose pages or indexes are damaged, and more may be hidden",
+        many: "are in a file whose pages or indexes are damaged, and more may be hidden",
+    },
+    Facts {
+        check: Check::Unreadable,
+        id: "unreadable",
+        severity: Severity::Error,
+        remedy: Remedy::ByName,
+        one: "raises in FiftyOne on every hit",
+        many: "raise in FiftyOne on every hit",
+    },
+    Facts {
+        check: Check::Orphaned,
+        id: "orphaned",
+        severity: Severity::Warning,
+        remedy: Remedy::ByFilter,
+        one: "belongs to a dataset that was deleted",
+        many: "belong to datasets that were deleted",
+    },
+    Facts {
+        check: Check::Expired,
+        id: "expired",
+        severity: Severity::Warning,
+        remedy: Remedy::ByFilter,
+        one: "is expired and still there",
+        many: "are expired and still there",
+    },
+    Facts {
+        check: Check::EndlessPrompts,
+        id: "endless-prompts",
+        severity: Severity::Warning,
+        remedy: Remedy::ByFilter,
+        one: "was made in a prompt and never expires",
+        many: "were made in a prompt and never expire",
+    },
+    Facts {
+        check: Check::EndlessUsers,
+        id: "endless-users",
+        severity: Severity::Warning,
+        remedy: Remedy::ByFilter,
+        one: "was made for a user and never expires",
+        many: "were made for a user and never expire",
+    },
+    Facts {
+        check: Check::SharedStores,
+        id: "shared-stores",
+        severity: Severity::Warning,
+        remedy: Remedy::Otherwise,
+        one: "is in a store that several functions share",
+        many: "are in stores that several functions share",
+    },
+    Facts {
+        check: Check::OldVersions,
+        id: "old-versions",
+        severity: Severity::Warning,
+        remedy: Remedy::Otherwise,
+        one: "belongs to a version that a newer one has replaced",
+        many: "belong to versions that a newer one has replaced",
+    },
+    Facts {
+        check: Check::NearLimit,
+        id: "near-limit",
+        severity: Severity::Warning,
+        remedy: Remedy::Otherwise,
+        one: "is nearly too large for MongoDB (16 MiB)",
+        many: "are nearly too large for MongoDB (16 MiB)",
+    },
+    Facts {
+        check: Check::PersistExpiry,
+        id: "persist-expiry",
+        severity: Severity::Warning,
+        remedy: Remedy::Otherwise,
+        one: "is persist, and MongoDB removes it all the same when it expires",
+        many: "are persist, and MongoDB removes them all the same when they expire",
+    },
+    Facts {
+        check: Check::MissingIndexes,
+        id: "missing-indexes",
+        severity: Severity::Warning,
+        remedy: Remedy::Otherwise,
+        one: "is read without the indexes that FiftyOne makes",
+        many: "are read without the indexes that FiftyOne makes",
+    },
+    Facts {
+        check: Check::Thrashing,
+        id: "thrashing",
+        severity: Severity::Warning,
+        remedy: Remedy::Otherwise,
+        one: "is what a limit leaves that evicts results before they are used again",
+        many: "are what a limit leaves that evicts results before they are used again",
+    },
+    Facts {
+        check: Check::Foreign,
+        id: "foreign",
+        severity: Severity::Note,
+        remedy: Remedy::Otherwise,
+        one: "has something that ecache cannot keep elsewhere: export and copy leave it out",
+        many: "have something that ecache cannot keep elsewhere: export and copy leave them out",
+    },
+];
+
 impl Check {
     /// Every check, the worst first.
-    pub const ALL: [Self; 13] = [
-        Self::Damaged,
-        Self::Structure,
-        Self::Unreadable,
-        Self::Orphaned,
-        Self::Expired,
-        Self::EndlessPrompts,
-        Self::EndlessUsers,
-        Self::SharedStores,
-        Self::OldVersions,
-        Self::NearLimit,
-        Self::PersistExpiry,
-        Self::MissingIndexes,
-        Self::Foreign,
-    ];
-
-    /// Its name.
-    pub fn id(self) -> &'static str {
-        match self {
-            Self::Damaged => "damaged",
-            Self::Structure => "structure",
-            Self::Unreadable => "unreadable",
-            Self::Orphaned => "orphaned",
-            Self::Expired => "expired",
-            Self::EndlessPrompts => "endless-prompts",
-            Self::EndlessUsers => "endless-users",
-            Self::SharedStores => "shared-stores",
-            Self::OldVersions => "old-versions",
-            Self::NearLimit => "near-limit",
-            Self::PersistExpiry => "persist-expiry",
-            Self::MissingIndexes => "missing-indexes",
-            Self::Foreign => "foreign",
+    pub const ALL: [Self; TABLE.len()] = {
+        let mut all = [Self::Damaged; TABLE.len()];
+        let mut row = 0;
+        while row < TABLE.len() {
+            all[row] = TABLE[row].check;
+            row += 1;
         }
+        all
+    };
+
+    fn facts(self) -> &'static Facts {
+        &TABLE[self as usize]
     }
 
-    /// Reports whether removing the entries fixes it.
+    /// Returns its name.
+    pub fn id(self) -> &'static str {
+        self.facts().id
+    }
+
+    /// Returns the severity of its findings.
+    pub fn severity(self) -> Severity {
+        self.facts().severity
+    }
+
+    /// Returns the way to mend its findings.
+    pub fn remedy(self) -> Remedy {
+        self.facts().remedy
+    }
+
+    /// Reports whether removing entries mends it.
     pub fn is_mendable(self) -> bool {
-        matches!(
-            self,
-            Self::Damaged
-                | Self::Unreadable
-                | Self::Orphaned
-                | Self::Expired
-                | Self::EndlessPrompts
-                | Self::EndlessUsers
-        )
+        self.remedy() != Remedy::Otherwise
     }
 
     /// Reports whether something is wrong with the entries at all.
     pub fn is_fault(self) -> bool {
-        self != Self::Foreign
+        self.severity() != Severity::Note
     }
 
-    /// Describes the fault of the entries, as in `3 entries …` and `1 entry …`.
-    pub fn explain(self) -> &'static str {
-        match self {
-            Self::Damaged => "not as written",
-            Self::Structure => {
-                "in a file whose pages or indexes are damaged: more of them may be hidden"
-            }
-            Self::Unreadable => "with a value that FiftyOne's decorator raises on at every hit",
-            Self::Orphaned => "of datasets that were deleted",
-            Self::Expired => "expired, and still there",
-            Self::EndlessPrompts => "made in a prompt, which has ended or will, without an expiry",
-            Self::EndlessUsers => "made for a user, without an expiry",
-            Self::SharedStores => {
-                "in stores of several functions, which take each other's entries for theirs"
-            }
-            Self::OldVersions => "of versions that a newer one has replaced",
-            Self::NearLimit => "with a value that is nearly too large for MongoDB (16 MiB)",
-            Self::PersistExpiry => {
-                "of policy persist with an expiry, at which MongoDB removes them all the same"
-            }
-            Self::MissingIndexes => "read without the indexes that FiftyOne makes",
-            Self::Foreign => {
-                "with something that ecache cannot keep elsewhere: listed and counted, and left \
-                 out by export and copy"
-            }
+    /// Describes the fault of a number of entries, as in `1 entry is expired`, `3 entries are`.
+    pub fn explain(self, entries: u64) -> &'static str {
+        let facts = self.facts();
+        if entries == 1 { facts.one } else { facts.many }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_check_finds_its_row() {
+        for check in Check::ALL {
+            assert_eq!(check.facts().check, check);
         }
     }
 }

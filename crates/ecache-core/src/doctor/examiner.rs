@@ -1,4 +1,4 @@
-//! Sums up the entries of one scan, and sorts them by what is wrong with them.
+//! Sums up the entries of one scan, and sorts them by their faults.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -152,7 +152,7 @@ impl<'a> Examiner<'a> {
         }
     }
 
-    /// Finds what is wrong with whole stores, once all their entries were seen.
+    /// Finds the faults of whole stores, once all their entries were seen.
     pub(super) fn note_stores(&mut self) {
         let stores = std::mem::take(&mut self.stores);
         for (name, store) in &stores {

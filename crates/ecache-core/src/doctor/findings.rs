@@ -53,7 +53,7 @@ impl Finding {
         });
         Selection {
             any_of: any_of.collect(),
-            beyond: None,
+            ..Selection::default()
         }
     }
 }

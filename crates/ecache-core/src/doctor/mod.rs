@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::examiner::Examiner;
 use crate::backend::{
-    Backend, Content, Foreign, Lookup, Progress, Row, Scan, Trouble, Values, read_value,
+    Backend, CollectionDamage, Content, Foreign, Lookup, Progress, Row, Scan, Values, read_value,
 };
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
@@ -32,7 +32,7 @@ mod findings;
 #[cfg(test)]
 mod tests;
 
-pub use check::Check;
+pub use check::{Check, Remedy, Severity};
 pub use findings::{Examination, Finding, Growth};
 
 /// The largest document that MongoDB takes, in bytes.
@@ -42,7 +42,7 @@ pub const DOCUMENT_SIZE: u64 = 16 << 20;
 /// too.
 pub const NEAR_LIMIT: u64 = DOCUMENT_SIZE / 4 * 3;
 
-/// Growth is what was written within this time.
+/// Growth counts the entries written within this time.
 pub const RECENT: Duration = Duration::from_secs(86_400);
 
 /// Examines every entry of a collection that `filter` matches; the filter's own collections are
@@ -128,12 +128,12 @@ pub fn examine(
     }
     for trouble in backend.troubles(collection)? {
         match trouble {
-            Trouble::PersistExpiry(address, size) => {
+            CollectionDamage::PersistExpiry(address, size) => {
                 if !filter.is_narrowed() || is_meant(backend, &filter, &address, now)? {
                     examiner.find(Check::PersistExpiry, &address, size, None);
                 }
             }
-            Trouble::MissingIndex(fields) => {
+            CollectionDamage::MissingIndex(fields) => {
                 let usage = examiner.usage;
                 let finding = examiner.finding(Check::MissingIndexes);
                 finding.usage = usage;
@@ -141,12 +141,26 @@ pub fn examine(
                     .reasons
                     .push(format!("there is no index on {fields}"));
             }
-            Trouble::Structure(fault) => {
+            CollectionDamage::Structure(fault) => {
                 let usage = examiner.usage;
                 let finding = examiner.finding(Check::Structure);
                 finding.usage = usage;
                 finding.reasons.push(fault);
             }
+        }
+    }
+    for limit in backend.limits()? {
+        let scope = limit.limit.scope.filter();
+        if limit.is_thrashing() && scope.matches_collection(collection) {
+            let finding = examiner.finding(Check::Thrashing);
+            finding.usage += limit.used;
+            finding.reasons.push(format!(
+                "{}: {} of {} evicted results were computed again, which took {} ms",
+                limit.name(),
+                limit.losses,
+                limit.evictions,
+                limit.lost_ms
+            ));
         }
     }
     if filter.means_whole_stores() {

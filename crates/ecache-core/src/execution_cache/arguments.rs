@@ -1,6 +1,7 @@
 //! The arguments of a call as the attribute passes them: a slice of trait objects, so that the code
 //! that collects them is compiled once and not once per function.
 
+use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 
 use serde::Serialize;
@@ -21,19 +22,39 @@ pub trait Argument {
 
 /// A value, which has a stored form.
 ///
-/// It names the function that needs `T: Serialize`, so that a type without it is one error and not
+/// It names the function that needs `T: KeyPart`, so that a type without it is one error and not
 /// two.
 #[derive(Debug)]
 pub struct Stored<'a, T: ?Sized> {
     value: &'a T,
-    push: fn(&mut Preimage, &T) -> Result<(), StoredError>,
+    push: Push<T>,
+    show: Option<Show<T>>,
 }
 
+/// Adds a value to the arguments; what it hides is looked for in its `Debug` form.
+type Push<T> = fn(&mut Preimage, &T, Option<&dyn Debug>) -> Result<(), StoredError>;
+
+/// Writes the `Debug` form of a value.
+type Show<T> = fn(&T, &mut fmt::Formatter<'_>) -> fmt::Result;
+
+/// The requirement on an argument.
+#[diagnostic::on_unimplemented(
+    message = "an argument of type `{Self}` cannot be part of a key",
+    label = "does not implement serde's `Serialize`",
+    note = "derive `serde::Serialize` for it, take a type that implements it, or say what the result depends on \
+            with `key_fn = …`"
+)]
+pub trait KeyPart: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> KeyPart for T {}
+
 /// Makes an argument of a value.
-pub fn argument<T: Serialize + ?Sized>(value: &T) -> Stored<'_, T> {
+pub fn argument<T: KeyPart + ?Sized>(value: &T) -> Stored<'_, T> {
     Stored {
         value,
-        push: Preimage::push,
+        push: Preimage::push_shown,
+        show: None,
     }
 }
 
@@ -61,22 +82,58 @@ impl<'de, T: Serialize + Deserialize<'de> + PartialEq> Stored<'_, [T]> {
     }
 }
 
-/// Arguments that cannot be read back or compared, and thus are not checked.
-pub trait Unchecked: Sized {
+impl<T: Debug + ?Sized> Stored<'_, T> {
+    /// Makes this an argument whose `Debug` form may tell what it hides.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        Self {
+            show: Some(<T as Debug>::fmt),
+            ..self
+        }
+    }
+}
+
+/// Arguments that cannot be read back and compared.
+pub trait Unchecked {
     /// Returns the argument.
     #[must_use]
+    fn checked(self) -> Self;
+}
+
+impl<T: ?Sized> Unchecked for Stored<'_, T> {
     fn checked(self) -> Self {
         self
     }
 }
 
-impl<T: ?Sized> Unchecked for Stored<'_, T> {}
+/// Arguments without a `Debug` form.
+pub trait Unshown {
+    /// Returns the argument.
+    #[must_use]
+    fn shown(self) -> Self;
+}
 
-impl Unchecked for Omitted {}
+impl<T: ?Sized> Unshown for Stored<'_, T> {
+    fn shown(self) -> Self {
+        self
+    }
+}
+
+/// A value and the function that writes its `Debug` form.
+struct Shown<'a, T: ?Sized>(&'a T, Show<T>);
+
+impl<T: ?Sized> Debug for Shown<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.1(self.0, f)
+    }
+}
 
 impl<T: ?Sized> Argument for Stored<'_, T> {
     fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
-        (self.push)(list, self.value)
+        match self.show {
+            Some(show) => (self.push)(list, self.value, Some(&Shown(self.value, show))),
+            None => (self.push)(list, self.value, None),
+        }
     }
 }
 
@@ -139,6 +196,20 @@ pub struct First<'a, T: ?Sized>(pub &'a T);
 #[derive(Debug)]
 pub struct Omitted;
 
+impl Omitted {
+    /// Returns it: it hides nothing.
+    #[must_use]
+    pub fn checked(self) -> Self {
+        self
+    }
+
+    /// Returns it: it hides nothing.
+    #[must_use]
+    pub fn shown(self) -> Self {
+        self
+    }
+}
+
 impl Argument for Omitted {
     fn push_to(&self, _: &mut Preimage) -> Result<(), StoredError> {
         Ok(())
@@ -193,4 +264,5 @@ impl<'a, T: ?Sized> IsArgument<'a, T> for &First<'a, T> {
 )]
 pub trait ContextOrArgument: Serialize {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Serialize + ?Sized> ContextOrArgument for T {}

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::call::{Call, Old};
 use super::computation::Begun;
-use super::erased::{Found, SharedCodec, Typed, erase};
+use super::erased::{FoundResult, SharedCodec, Typed, erase};
 use super::lookup::Troubled;
 use super::memory_tier::Slot;
 use super::{CacheContext, Codec, ExecutionCache, workers};
@@ -64,7 +64,7 @@ impl Begun<'static> {
         call: &Call<'_>,
         codec: &SharedCodec,
         compute: impl Future<Output = Result<T, E>>,
-    ) -> Result<Found, E> {
+    ) -> Result<FoundResult, E> {
         let computation = match self {
             Self::Found(found) => return Ok(found),
             Self::Computing(computation) => computation,
@@ -77,7 +77,7 @@ impl Begun<'static> {
         Ok(match found {
             Ok((computation, value)) => {
                 let value = computation.finish_async(function, call, codec, value);
-                Found::new(value.await)
+                FoundResult::new(value.await)
             }
             Err(found) => call.owned_async(function, codec, found).await,
         })
@@ -108,7 +108,7 @@ impl Call<'_> {
         function: &'static ExecutionCache,
         codec: &SharedCodec,
         old: Old,
-    ) -> Result<Option<Found>, Troubled> {
+    ) -> Result<Option<FoundResult>, Troubled> {
         if !self.may_be_found() {
             return Ok(None);
         }
@@ -130,8 +130,8 @@ impl Call<'_> {
         &self,
         function: &'static ExecutionCache,
         codec: &SharedCodec,
-        found: Found,
-    ) -> Found {
+        found: FoundResult,
+    ) -> FoundResult {
         if self.slot().is_none_or(|slot| slot.is_quick_to_copy()) {
             return found;
         }
@@ -141,6 +141,64 @@ impl Call<'_> {
     }
 
     fn slot(&self) -> Option<Arc<Slot>> {
-        self.function.memory.get(&self.key, self.ctx.cache.now())
+        let now = self.ctx.cache.moment();
+        self.function.memory.get(&self.key, &now)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_executor::block_on;
+
+    use super::super::cache::USES;
+    use super::super::{Cache, ExecutionContext, Options, StoredForm};
+    use super::*;
+
+    fn one(argument: u64) -> Result<Preimage, StoredError> {
+        Preimage::of_arguments(|arguments| arguments.push(&argument))
+    }
+
+    #[test]
+    fn the_thread_of_the_executor_never_uses_the_store() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("store.db");
+        // Each hit has to look whether the store changed.
+        let context = || ExecutionContext::new(Cache::at(&path).with_coherence(Duration::ZERO));
+        let mut options = Options::new("tests::asynchronous");
+        options.ttl = Some(Duration::from_secs(3600));
+        options.stale_if_error = Some(Duration::from_secs(3600));
+        let function: &'static ExecutionCache = Box::leak(Box::new(ExecutionCache::new(options)));
+        let ctx = context();
+        let call = |ctx: &ExecutionContext, result: Result<u64, ()>| {
+            let computed = async move { result };
+            block_on(function.try_call_async(ctx, StoredForm, one(1), computed))
+        };
+        let on_this_thread = USES.get();
+
+        assert_eq!(call(&ctx, Err(())), Err(()));
+        assert_eq!(call(&ctx, Ok(7)), Ok(7), "a miss");
+        assert_eq!(call(&ctx, Err(())), Ok(7), "a hit in memory");
+        let later = context();
+        assert_eq!(call(&later, Err(())), Ok(7), "a hit in the store");
+        let codec: SharedCodec = Arc::new(Typed::<_, u64>::new(StoredForm));
+        let looked_at = |codec: &SharedCodec| {
+            let call = function.peeking(&ctx, one(1)).expect("it is cached");
+            let found = block_on(call.peek_async(function, codec.clone()))?;
+            Some((
+                found.take::<u64>(),
+                block_on(call.status_async(function, false)).is_hit,
+            ))
+        };
+        assert_eq!(looked_at(&codec), Some((7, true)));
+        let counters = function.counters();
+        assert_eq!((counters.memory_hits, counters.store_hits), (1, 1));
+        assert_eq!((counters.misses, counters.errors), (2, 0));
+        assert_eq!(USES.get(), on_this_thread, "workers did all that");
+
+        let found = function.try_call(&context(), &StoredForm, one(1), || Err(()));
+        assert_eq!(found, Ok(7_u64));
+        assert!(USES.get() > on_this_thread, "a call that may block counts");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use super::counters::Event;
 use super::ledger::{Hits, Ledger, Version, Whose};
 use super::residents::Residents;
 use super::tally::Tallying;
-use super::troubles::{PAUSE, Pause, Trouble, Troubles};
+use super::troubles::{PAUSE, Pause, Reaction, Troubles};
 use crate::backend::{Backend, no_progress};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Freshness, Usage};
@@ -19,8 +19,8 @@ use crate::location::{self, Access};
 use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
 use crate::statistics;
-use crate::time::{Clock, SystemClock, Timestamp};
-use crate::usage::{Batch, Log};
+use crate::time::{Clock, Moment, SystemClock, Timestamp};
+use crate::usage::{Appended, Batch, Log};
 
 /// Default time within which a removal by another process is noticed in memory.
 pub const DEFAULT_COHERENCE: Duration = Duration::from_millis(100);
@@ -39,7 +39,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 ///
 /// A call never fails because of its cache. The first call that needs the store opens it. A failure
 /// is counted ([`Cache::troubles`]) and logged, and the call goes on without the cache, unless
-/// [`Trouble::Panic`] is set. While another process writes to the store, a call waits for at most
+/// [`Reaction::Panic`] is set. While another process writes to the store, a call waits for at most
 /// two seconds; then it returns its result without storing it.
 pub struct Cache {
     pub(super) id: u64,
@@ -52,6 +52,8 @@ pub struct Cache {
     backend: OnceLock<Arc<dyn Backend>>,
     /// Time from which opening the store may be retried after a failure; locked during an attempt
     retry_at: Mutex<Option<Instant>>,
+    /// Set while the store must not be opened, because the process is about to fork
+    is_suspended: AtomicBool,
     reads: Pause,
     writes: Pause,
     locks: OnceLock<Option<FlightLocks>>,
@@ -91,6 +93,7 @@ impl Cache {
             is_on: true,
             backend,
             retry_at: Mutex::default(),
+            is_suspended: AtomicBool::new(false),
             reads: Pause::default(),
             writes: Pause::default(),
             locks: OnceLock::new(),
@@ -124,7 +127,7 @@ impl Cache {
 
     /// Sets the reaction to failures of the cache.
     #[must_use]
-    pub fn with_trouble(mut self, trouble: Trouble) -> Self {
+    pub fn with_reaction(mut self, trouble: Reaction) -> Self {
         self.troubles.reaction = trouble;
         self
     }
@@ -146,6 +149,7 @@ impl Cache {
     /// # Errors
     /// Fails like [`location::open`].
     pub fn backend(&self) -> Result<&Arc<dyn Backend>> {
+        note_use();
         match self.backend.get() {
             Some(backend) => Ok(backend),
             None => self.open(&mut lock(&self.retry_at)),
@@ -160,6 +164,9 @@ impl Cache {
             .path
             .as_ref()
             .expect("a cache without a path has its backend");
+        while self.is_suspended.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
         match location::open_within(path.as_os_str(), Access::Write, STORE_PATIENCE) {
             Ok(backend) => Ok(self.backend.get_or_init(|| backend)),
             Err(error) => {
@@ -178,12 +185,17 @@ impl Cache {
         self.clock.now()
     }
 
+    pub(super) fn moment(&self) -> Moment<'_> {
+        Moment::now(&*self.clock)
+    }
+
     pub(super) fn is_open(&self) -> bool {
         self.backend.get().is_some()
     }
 
     /// Returns the store for a call, or `None` while it cannot be opened or reads are paused.
     pub(super) fn store(&self) -> Option<&Arc<dyn Backend>> {
+        note_use();
         match self.backend.get() {
             Some(_) if self.reads.is_on() => {
                 self.troubles.note();
@@ -230,7 +242,7 @@ impl Cache {
         are_paused
     }
 
-    /// Returns the value of a successful operation; handles a failure as [`Trouble`] says.
+    /// Returns the value of a successful operation; handles a failure as [`Reaction`] says.
     pub(super) fn attempt<T, E: fmt::Display>(
         &self,
         what: &'static str,
@@ -259,6 +271,7 @@ impl Cache {
     /// file. A database server has no place for them.
     pub(super) fn locks(&self) -> Option<&FlightLocks> {
         let open = || {
+            note_use();
             let path = self.path.as_deref()?;
             if location::is_url(path.as_os_str()) {
                 return None;
@@ -267,6 +280,39 @@ impl Cache {
             self.attempt("open its locks", locks)
         };
         self.locks.get_or_init(open).as_ref()
+    }
+
+    /// Reports whether [`Cache::locks`] needs to open no file.
+    pub(super) fn has_tried_locks(&self) -> bool {
+        self.locks.get().is_some() || !self.is_open()
+    }
+
+    /// Closes the store's connections before a fork; see [`Fork`](super::Fork).
+    pub(super) fn suspend(&self, patience: Duration) -> bool {
+        // Waits for an attempt to open the store.
+        let attempt = lock(&self.retry_at);
+        self.is_suspended.store(true, Ordering::Release);
+        drop(attempt);
+        self.backend
+            .get()
+            .is_none_or(|backend| backend.suspend(patience))
+    }
+
+    /// Ends a suspension, in the parent.
+    pub(super) fn resume(&self) {
+        self.is_suspended.store(false, Ordering::Release);
+        if let Some(backend) = self.backend.get() {
+            backend.resume();
+        }
+    }
+
+    /// Leaves the locks of keys to the parent, in a forked child.
+    pub(super) fn leave_to_parent(&self) {
+        if let Some(Some(locks)) = self.locks.get() {
+            // Best effort: otherwise the parent's keys stay locked for as long as the child lives.
+            let _ = locks.leave_to_parent();
+        }
+        self.tallying.leave_to_parent();
     }
 
     /// Returns the epoch, or `None` if a check of the store is due.
@@ -324,6 +370,7 @@ impl Cache {
 
     /// Flushes the counters once a minute. In between, the log says that there are some.
     pub(super) fn flush_if_due(&self, now: Timestamp) {
+        note_use();
         if self.ledger.is_due(now) {
             self.append(now, AndThen::CountOn);
         } else if self.backend.get().is_some()
@@ -333,6 +380,15 @@ impl Cache {
         {
             // Best effort: without it, a killed process goes unnoticed.
             let _ = log.append_tally(&[], None, Some(begun));
+        } else if let Some(backend) = self.backend.get()
+            && backend.has_many_hosts()
+            && !self.tallying.has_begun()
+        {
+            let batch = Batch {
+                begun: vec![self.tallying.begin_unlocked(now)],
+                ..Batch::default()
+            };
+            let _ = backend.add_usage(&batch, None, now);
         }
     }
 
@@ -396,18 +452,28 @@ impl Cache {
                 log.append_tally(&events, ended, begun).map_err(Error::from)
             }
             None => {
-                let added = backend.add_usage(&Batch::of(&events), None, now);
-                added.map(|_| 0)
+                let goes_on = and_then == AndThen::CountOn && backend.has_many_hosts();
+                let begun = goes_on.then(|| self.tallying.begin_unlocked(now));
+                let batch = Batch {
+                    begun: begun.into_iter().collect(),
+                    ended: ended.into_iter().collect(),
+                    ..Batch::of(&events)
+                };
+                let added = backend.add_usage(&batch, None, now);
+                added.map(|_| Appended::default())
             }
         };
-        let Some(size) = self.attempt("record calls", written) else {
+        let Some(appended) = self.attempt("record calls", written) else {
             self.ledger.give_back(events);
             self.tallying.go_on(ended);
             return;
         };
-        if let Some(log) = self.log().filter(|_| size > statistics::FOLD_ABOVE) {
+        if let Some(log) = self
+            .log()
+            .filter(|_| appended.is_due(statistics::FOLD_ABOVE))
+        {
             // Otherwise the next command that needs the numbers folds them.
-            let _ = statistics::fold(backend.as_ref(), &log, now);
+            let _ = statistics::fold_some(backend.as_ref(), &log, 0, now);
         }
     }
 
@@ -425,6 +491,18 @@ enum AndThen {
     Rest,
 }
 
+#[cfg(test)]
+thread_local! {
+    /// Number of times that this thread used the store or its files
+    pub(super) static USES: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
+}
+
+/// Counts a use of the store by this thread, for a test.
+fn note_use() {
+    #[cfg(test)]
+    USES.set(USES.get() + 1);
+}
+
 fn is_busy(error: &Error) -> bool {
     matches!(error, Error::Busy { .. })
 }
@@ -436,7 +514,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Drop for Cache {
     fn drop(&mut self) {
         // No caller is left that could handle a panic.
-        self.troubles.reaction = Trouble::Compute;
+        self.troubles.reaction = Reaction::Compute;
         self.flush();
         if let Some(residents) = self.residents.get() {
             residents.clear();

@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::counters::{Event, Tier};
-use super::erased::{AnyCodec, Found};
+use super::erased::{AnyCodec, FoundResult};
 use super::ledger::Version;
 use super::memory_tier::MemoryKey;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
 use crate::backend::CallIdentity;
-use crate::key::{DeclaredScopes, Key, Preimage, Scope};
+use crate::key::{DeclaredScopes, Key, Preimage, Scope, as_text};
 use crate::scope::{Scopes, StoreAddress};
 use crate::single_flight::Landed;
 use crate::time::Timestamp;
@@ -22,7 +22,7 @@ pub(super) struct Call<'a> {
     pub(super) ctx: &'a ExecutionContext,
     pub(super) key: MemoryKey,
     /// The preimage, unless it is the key's text
-    preimage: Option<String>,
+    preimage: Option<Vec<u8>>,
     /// SHA-256 of the preimage, which a hit in memory does not need
     hash: OnceLock<[u8; 32]>,
     /// Number of clears when the call began
@@ -35,7 +35,7 @@ pub(super) struct Call<'a> {
 /// A call without its borrowed fields, for another thread or task.
 pub(super) struct Parts {
     key: MemoryKey,
-    preimage: Option<String>,
+    preimage: Option<Vec<u8>>,
     hash: OnceLock<[u8; 32]>,
     clears: u64,
     place: OnceLock<[u8; 32]>,
@@ -85,15 +85,13 @@ impl<'a> Call<'a> {
         };
         let scopes = scopes.resolve()?;
         let arguments_length = arguments.arguments_length();
-        let preimage = arguments.finish(&scopes);
+        let preimage = arguments.finish_bytes(&scopes);
         let hash = OnceLock::new();
         // Of a token, only a hash is kept, also in memory.
         let (text, preimage) = match &ctx.user_request_token {
             Some(_) if options.jwt_scoped => {
                 let digest: [u8; 32] = Sha256::digest(&preimage).into();
-                let text = Key::of_hash(hash.get_or_init(|| digest))
-                    .as_str()
-                    .to_owned();
+                let text = Key::of_hash(hash.get_or_init(|| digest)).as_str().into();
                 (text, Some(preimage))
             }
             _ => (preimage, None),
@@ -108,7 +106,7 @@ impl<'a> Call<'a> {
                 } else {
                     None
                 },
-                text,
+                text: text.into(),
                 arguments_length,
                 scopes: scopes.are_known(),
             },
@@ -176,7 +174,7 @@ impl<'a> Call<'a> {
     }
 
     fn preimage(&self) -> &str {
-        self.preimage.as_deref().unwrap_or(&self.key.text)
+        as_text(self.preimage.as_deref().unwrap_or(&self.key.text))
     }
 
     /// Returns the SHA-256 of the preimage, which is the call's key in the store.
@@ -224,11 +222,15 @@ impl<'a> Call<'a> {
     }
 
     /// Returns the leader's result, if there is one, and counts it as shared.
-    pub(super) fn landed(&self, codec: &dyn AnyCodec, landed: Landed<Shared>) -> Option<Found> {
+    pub(super) fn landed(
+        &self,
+        codec: &dyn AnyCodec,
+        landed: Landed<Shared>,
+    ) -> Option<FoundResult> {
         match landed {
             Landed::Value(value) if codec.holds(&*value) => {
                 self.count(Event::Shared);
-                Some(Found::new(value))
+                Some(FoundResult::new(value))
             }
             _ => None,
         }
@@ -263,7 +265,7 @@ impl<'a> Call<'a> {
     }
 
     /// Reports whether a hit is recomputed and compared.
-    pub(super) fn is_verified(&self, found: &Found) -> bool {
+    pub(super) fn is_verified(&self, found: &FoundResult) -> bool {
         !found.is_old && self.function.is_verified()
     }
 }
@@ -284,7 +286,7 @@ mod tests {
             let call = Call::new(&function, &ctx, arguments).expect("it is cached");
             let digest: [u8; 32] = Sha256::digest(call.preimage()).into();
             assert_eq!(call.hash(), &digest);
-            call.key.text
+            as_text(&call.key.text).to_owned()
         };
         assert_eq!(text(false), r#"["a"]"#);
         assert_eq!(text(true).len(), 64, "a hash in hexadecimal");

@@ -7,7 +7,7 @@
 use super::arguments::Argument;
 use super::call::{Call, Old};
 use super::computation::{Begun, Computation};
-use super::erased::{AnyCodec, Found};
+use super::erased::{AnyCodec, FoundResult};
 use super::way::Way;
 use super::{ExecutionCache, ExecutionContext, Shared, Status};
 use crate::error::Result;
@@ -56,7 +56,7 @@ impl<'a> CallOf<'a> {
         self,
         codec: &dyn AnyCodec,
         status: Option<&mut Status>,
-    ) -> std::result::Result<Found, Computing<'a, 'a>> {
+    ) -> std::result::Result<FoundResult, Computing<'a, 'a>> {
         let call = self.cached().ok_or(None)?;
         match call.begin(codec, Old::Refused) {
             Begun::Found(found) => {
@@ -75,21 +75,21 @@ impl<'a> CallOf<'a> {
         Some(Box::new(Underway { call, computation }))
     }
 
-    fn peek(self, codec: &dyn AnyCodec) -> Option<Found> {
+    fn peek(self, codec: &dyn AnyCodec) -> Option<FoundResult> {
         self.cache.peeking(self.ctx, self.arguments)?.peek(codec)
     }
 }
 
 impl Underway<'_, '_> {
     /// Stores the result and returns it.
-    fn store(self, codec: &dyn AnyCodec, value: Shared) -> Found {
+    fn store(self, codec: &dyn AnyCodec, value: Shared) -> FoundResult {
         self.computation.finish(&self.call, codec, Some(&value));
-        Found::new(value)
+        FoundResult::new(value)
     }
 
     /// Ends a computation without a result; returns one that takes the place of its error, and sets
     /// the `status` of that.
-    fn fail(self, codec: &dyn AnyCodec, status: Option<&mut Status>) -> Option<Found> {
+    fn fail(self, codec: &dyn AnyCodec, status: Option<&mut Status>) -> Option<FoundResult> {
         let found = self.computation.finish(&self.call, codec, None)?;
         if let Some(status) = status {
             *status = self.call.status(found.is_old);

@@ -3,7 +3,7 @@
 use super::call::{Call, Old};
 use super::called::{CallOf, Called, Computing, Underway};
 use super::computation::{Begun, Computation};
-use super::erased::{Found, SharedCodec};
+use super::erased::{FoundResult, SharedCodec};
 use super::refresh::Refresh;
 use super::way::{SharedWay, Way};
 use super::{ExecutionCache, Shared, Status, workers};
@@ -19,7 +19,7 @@ pub struct PendingAsync<'a, Output> {
 }
 
 impl CallOf<'_> {
-    async fn peek_async(self, codec: SharedCodec) -> Option<Found> {
+    async fn peek_async(self, codec: SharedCodec) -> Option<FoundResult> {
         let call = self.cache.peeking(self.ctx, self.arguments)?;
         call.peek_async(self.cache, codec).await
     }
@@ -248,14 +248,14 @@ enum Rest {
     /// Store the result
     Store(Computation<'static>, Shared),
     /// Serve this result in place of an error
-    Serve(Found),
+    Serve(FoundResult),
 }
 
 impl<Output: 'static> Computed<'_, Output> {
     async fn store(self) -> Output {
         let codec: SharedCodec = self.way.clone();
         let found = match self.rest {
-            Rest::Store(computation, value) => Found::new(
+            Rest::Store(computation, value) => FoundResult::new(
                 computation
                     .finish_async(self.cache, &self.call, &codec, value)
                     .await,

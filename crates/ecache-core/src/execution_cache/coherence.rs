@@ -2,14 +2,17 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use crate::time::{COARSE, Elapsed};
 
 /// The epoch of a cache: a number that moves when something in its store may have changed.
 pub(super) struct Coherence {
     period: Duration,
-    created: Instant,
+    /// Time since the creation
+    elapsed: Elapsed,
     epoch: AtomicU64,
-    /// Milliseconds from `created` to the last check of the store, plus one
+    /// Milliseconds from the creation to the last check of the store, plus one
     checked_at: AtomicU64,
     /// The store's change token at the last check
     token: Mutex<Option<u64>>,
@@ -18,9 +21,16 @@ pub(super) struct Coherence {
 impl Coherence {
     /// Creates an epoch that is checked once in a `period`; with zero, at every use.
     pub(super) fn every(period: Duration) -> Self {
+        // Each hit asks for the time. A coarse clock takes a quarter of the time of an exact one;
+        // a check is then made as much earlier as that clock may be late.
+        let (elapsed, period) = if period >= 4 * COARSE {
+            (Elapsed::coarse(), period - COARSE)
+        } else {
+            (Elapsed::exact(), period)
+        };
         Self {
             period,
-            created: Instant::now(),
+            elapsed,
             epoch: AtomicU64::new(0),
             checked_at: AtomicU64::new(0),
             token: Mutex::default(),
@@ -34,8 +44,7 @@ impl Coherence {
 
     /// Returns the time of a check made now, or `None` if none is due.
     pub(super) fn due(&self) -> Option<u64> {
-        let elapsed = self.created.elapsed().as_millis();
-        let now = u64::try_from(elapsed).unwrap_or(u64::MAX - 1) + 1;
+        let now = self.elapsed.millis() + 1;
         let checked_at = self.checked_at.load(Ordering::Relaxed);
         let since = u128::from(now.saturating_sub(checked_at));
         (checked_at == 0 || since >= self.period.as_millis()).then_some(now)

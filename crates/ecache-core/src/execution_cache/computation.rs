@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use super::call::{Call, Old};
 use super::counters::Event;
-use super::erased::{AnyCodec, Found, SharedCodec};
-use super::lead::Lead;
+use super::erased::{AnyCodec, FoundResult, SharedCodec};
+use super::lead::{Lead, open_locks_async};
 use super::{ExecutionCache, FlightKey, Shared, erased};
 use crate::single_flight::{Flight, Inside, Joined, Leader};
 
 /// The state of a call after it has looked for its result.
 pub(super) enum Begun<'a> {
-    Found(Found),
+    Found(FoundResult),
     Computing(Computation<'a>),
 }
 
@@ -30,7 +30,7 @@ pub(super) struct Computation<'a> {
 /// The use of the result.
 enum Role<'a> {
     /// It is compared with this hit
-    Verifies(Found),
+    Verifies(FoundResult),
     /// It is stored and given to followers
     Leads(Lead<'a>),
     /// It is stored, whatever was stored before
@@ -42,9 +42,9 @@ enum Role<'a> {
 /// The next step of a call.
 enum Step<'a> {
     /// Return the result
-    Hit(Found),
+    Hit(FoundResult),
     /// Recompute this result and compare
-    Verify(Found),
+    Verify(FoundResult),
     /// Compute as the leader
     Lead(Lead<'a>),
     /// Wait for the leader
@@ -134,7 +134,9 @@ impl Call<'_> {
             // A caller that arrives after a clear must not join a computation from before it.
             match function.flights.join(self.flight()) {
                 Joined::Leader(leader) => {
-                    let lead = Lead::new(leader, is_troubled).locked_async(self).await;
+                    let lead = Lead::new(leader, is_troubled)
+                        .locked_async(function, self)
+                        .await;
                     match lead.take_off_async(function, self, codec).await {
                         Ok(lead) => break Role::Leads(lead),
                         Err(found) => return Begun::Found(found),
@@ -161,6 +163,7 @@ impl Call<'_> {
         leader: Leader<'static, FlightKey, Shared>,
         codec: &SharedCodec,
     ) -> Option<Computation<'static>> {
+        open_locks_async(function, self).await;
         let lead = Lead::refreshing(leader).locked_at_once(self)?;
         let lead = lead.take_off_async(function, self, codec).await.ok()?;
         Some(Computation::new(self, Role::Leads(lead)))
@@ -204,7 +207,7 @@ impl<'a> Computation<'a> {
         call: &Call<'_>,
         codec: &dyn AnyCodec,
         computed: Option<&Shared>,
-    ) -> Option<Found> {
+    ) -> Option<FoundResult> {
         let cost_ms = self.cost_ms();
         self.finish_after(cost_ms, call, codec, computed)
     }
@@ -215,7 +218,7 @@ impl<'a> Computation<'a> {
         call: &Call<'_>,
         codec: &dyn AnyCodec,
         computed: Option<&Shared>,
-    ) -> Option<Found> {
+    ) -> Option<FoundResult> {
         drop(self.inside);
         call.spend(cost_ms);
         match (self.role, computed) {

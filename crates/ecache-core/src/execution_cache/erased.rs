@@ -107,7 +107,7 @@ impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
 }
 
 /// A result that was found.
-pub(super) struct Found {
+pub(super) struct FoundResult {
     value: Held,
     /// Set if the result is stale: its `ttl` is over, but it may still be served
     pub(super) is_old: bool,
@@ -119,7 +119,7 @@ enum Held {
     Shared(Shared),
 }
 
-impl Found {
+impl FoundResult {
     /// Creates a fresh result.
     pub(super) fn new(value: Shared) -> Self {
         Self::of(value, false)
@@ -153,7 +153,7 @@ impl Found {
         }
     }
 
-    /// Returns a result that [`Found::take`] need not copy, which may take long.
+    /// Returns a result that [`FoundResult::take`] need not copy, which may take long.
     pub(super) fn owned(self, codec: &dyn AnyCodec) -> Self {
         let Self { value, is_old } = self;
         let value = match value {

@@ -7,13 +7,13 @@
 use super::Shared;
 use super::call::{Call, Fallback, Old};
 use super::counters::{Event, Tier};
-use super::erased::{AnyCodec, Found};
+use super::erased::{AnyCodec, FoundResult};
 use super::ledger::Version;
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 impl Call<'_> {
     /// Reports whether a result with this expiry may be served after an error.
-    pub(super) fn may_follow_error(&self, expires_at: Option<Timestamp>, now: Timestamp) -> bool {
+    pub(super) fn may_follow_error(&self, expires_at: Option<Timestamp>, now: &Moment<'_>) -> bool {
         self.function.options.stale_if_error.is_some()
             && self.age(expires_at, Old::AfterError, now).is_some()
     }
@@ -35,11 +35,11 @@ impl Call<'_> {
     }
 
     /// Returns the stale result of the last look-up in place of an error, if it may be served.
-    pub(super) fn after_error(&self, codec: &dyn AnyCodec) -> Option<Found> {
+    pub(super) fn after_error(&self, codec: &dyn AnyCodec) -> Option<FoundResult> {
         let fallback = self.fallback().take()?;
         let (function, cache) = (self.function, &self.ctx.cache);
-        let now = cache.now();
-        if !self.may_follow_error(fallback.expires_at, now) || function.clears() != self.clears {
+        let now = cache.moment();
+        if !self.may_follow_error(fallback.expires_at, &now) || function.clears() != self.clears {
             return None;
         }
         if !codec.holds(&*fallback.value) {
@@ -51,8 +51,8 @@ impl Call<'_> {
         self.count(Event::StaleHit);
         if function.options.residency.has_store() {
             let whose = function.whose(self.ctx);
-            cache.hit(&whose, self.place(), fallback.version, now);
+            cache.hit(&whose, self.place(), fallback.version, now.exact());
         }
-        Some(Found::of(fallback.value, true))
+        Some(FoundResult::of(fallback.value, true))
     }
 }

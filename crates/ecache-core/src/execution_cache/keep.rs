@@ -143,12 +143,23 @@ impl Call<'_> {
         let Some(keeping) = function.keep_since(self.clears) else {
             return Ok(Kept::default());
         };
-        let generation = backend.put_call(&identity, &entry, &content, now)?;
+        let written = match backend.put_call(&identity, &entry, &content, now) {
+            // No trouble: it is what the limit is for.
+            Err(error @ Error::OverLimit { .. }) => {
+                log::debug!("a result of {} is not kept: {error}", entry.address);
+                return Ok(Kept::default());
+            }
+            put => put?,
+        };
+        let copy = copy.map(|copy| Remembered {
+            expires_at: written.expires_at,
+            ..copy
+        });
         let mut kept = Kept {
             is_kept: true,
             copy: None,
         };
-        if let (Some(epoch), Some(generation), Some(copy)) = (epoch, generation, copy) {
+        if let (Some(epoch), Some(generation), Some(copy)) = (epoch, written.generation, copy) {
             let seen = Seen {
                 epoch,
                 generation,

@@ -2,7 +2,7 @@
 
 use super::call::{Call, Old};
 use super::counters::Event;
-use super::erased::{AnyCodec, Found, SharedCodec};
+use super::erased::{AnyCodec, FoundResult, SharedCodec};
 use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
 
@@ -46,7 +46,12 @@ impl<'a> Lead<'a> {
     }
 
     /// Like [`Lead::locked`], without blocking the task.
-    pub(super) async fn locked_async(mut self, call: &Call<'_>) -> Self {
+    pub(super) async fn locked_async(
+        mut self,
+        function: &'static ExecutionCache,
+        call: &Call<'_>,
+    ) -> Self {
+        open_locks_async(function, call).await;
         if let Some(locks) = locks(call) {
             let lock = locks.lock_async(call.hash(), call.ctx.cache.patience);
             self.lock = call.attempt("lock a key", lock.await).flatten();
@@ -68,7 +73,11 @@ impl<'a> Lead<'a> {
 
     /// Looks the call up again: since the first look, another thread or process may have stored its
     /// result. Returns that as `Err`.
-    pub(super) fn take_off(self, call: &Call<'_>, codec: &dyn AnyCodec) -> Result<Self, Found> {
+    pub(super) fn take_off(
+        self,
+        call: &Call<'_>,
+        codec: &dyn AnyCodec,
+    ) -> Result<Self, FoundResult> {
         if !self.is_troubled
             && let Ok(Some(found)) = call.look(codec, Old::Refused)
         {
@@ -85,12 +94,12 @@ impl<'a> Lead<'a> {
 
     /// Marks the thread as computing, until the returned guard is dropped.
     pub(super) fn enter(&self) -> Inside {
-        self.leader.enter()
+        self.leader.enter(self.lock.as_ref())
     }
 
     /// Runs the computation as a future.
     pub(super) async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
-        self.leader.run_async(compute).await
+        self.leader.run_async(self.lock.as_ref(), compute).await
     }
 
     /// Stores the value, unless something was cleared in the meantime, and publishes it to
@@ -114,7 +123,7 @@ impl Lead<'static> {
         function: &'static ExecutionCache,
         call: &Call<'_>,
         codec: &SharedCodec,
-    ) -> Result<Self, Found> {
+    ) -> Result<Self, FoundResult> {
         if self.is_troubled || !call.may_be_found() {
             call.count(Event::Miss);
             return Ok(self);
@@ -125,6 +134,16 @@ impl Lead<'static> {
             taken.map_err(|found| found.owned(&*codec))
         };
         call.on_worker(function, take_off).await
+    }
+}
+
+/// Opens the file of locks on a worker, if it is not open yet.
+pub(super) async fn open_locks_async(function: &'static ExecutionCache, call: &Call<'_>) {
+    if !call.ctx.cache.has_tried_locks() {
+        let open = |call: &Call<'_>| {
+            locks(call);
+        };
+        call.on_worker(function, open).await;
     }
 }
 

@@ -265,7 +265,7 @@ impl Ledger {
         is_ours.is_ok() && flushed_at != NEVER
     }
 
-    /// Takes what was counted since the last time.
+    /// Takes the counts since the last time.
     pub(super) fn take(&self, now: Timestamp) -> Vec<Usage> {
         let mut events = std::mem::take(&mut *self.unwritten());
         self.pages().retain(|whose, page| {

@@ -4,40 +4,44 @@ use std::sync::Arc;
 
 use super::call::{Call, Old};
 use super::counters::{Event, Tier};
-use super::erased::{AnyCodec, Found};
+use super::erased::{AnyCodec, FoundResult};
 use super::keep::{Remembered, Seen};
 use super::ledger::{Version, Whose};
 use super::memory_tier::Slot;
 use crate::backend::{CallLookup, read_value};
 use crate::error::Error;
 use crate::panics::caught;
-use crate::time::Timestamp;
+use crate::time::{Moment, Timestamp};
 
 /// The store failed during a call; the failure is already counted and logged.
 pub(super) struct Troubled;
 
 impl Call<'_> {
-    pub(super) fn look(&self, codec: &dyn AnyCodec, old: Old) -> Result<Option<Found>, Troubled> {
-        let now = self.ctx.cache.now();
+    pub(super) fn look(
+        &self,
+        codec: &dyn AnyCodec,
+        old: Old,
+    ) -> Result<Option<FoundResult>, Troubled> {
+        let now = self.ctx.cache.moment();
         if self.function.options.stale_if_error.is_some() {
             self.fallback().take();
         }
-        match self.look_in_memory(codec, old, now) {
+        match self.look_in_memory(codec, old, &now) {
             Some(found) => Ok(Some(found)),
-            None => self.look_in_store(codec, old, now),
+            None => self.look_in_store(codec, old, &now),
         }
     }
 
     /// Looks in memory without slow steps.
-    pub(super) fn glance(&self, codec: &dyn AnyCodec, old: Old) -> Option<Found> {
-        let now = self.ctx.cache.now();
-        let slot = self.quick_slot(now)?;
-        let is_old = self.age(slot.expires_at, old, now)?;
-        self.hit_in_memory(slot, codec, is_old, now)
+    pub(super) fn glance(&self, codec: &dyn AnyCodec, old: Old) -> Option<FoundResult> {
+        let now = self.ctx.cache.moment();
+        let slot = self.quick_slot(&now)?;
+        let is_old = self.age(slot.expires_at, old, &now)?;
+        self.hit_in_memory(slot, codec, is_old, &now)
     }
 
     /// Returns the slot in memory, unless the store must be checked first or copying takes long.
-    pub(super) fn quick_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
+    pub(super) fn quick_slot(&self, now: &Moment<'_>) -> Option<Arc<Slot>> {
         let slot = self.function.memory.get(&self.key, now)?;
         if !slot.is_quick_to_copy() {
             return None;
@@ -50,7 +54,12 @@ impl Call<'_> {
         Some(slot)
     }
 
-    fn look_in_memory(&self, codec: &dyn AnyCodec, old: Old, now: Timestamp) -> Option<Found> {
+    fn look_in_memory(
+        &self,
+        codec: &dyn AnyCodec,
+        old: Old,
+        now: &Moment<'_>,
+    ) -> Option<FoundResult> {
         let slot = self.current_slot(now)?;
         let Some(is_old) = self.age(slot.expires_at, old, now) else {
             // A function with a store falls back on the result in the store.
@@ -58,7 +67,8 @@ impl Call<'_> {
                 && self.may_follow_error(slot.expires_at, now)
             {
                 let value = slot.value.clone();
-                self.fall_back_on(Tier::Memory, value, slot.expires_at, slot.version(now));
+                let version = slot.version(now.coarse());
+                self.fall_back_on(Tier::Memory, value, slot.expires_at, version);
             }
             return None;
         };
@@ -70,24 +80,24 @@ impl Call<'_> {
         slot: Arc<Slot>,
         codec: &dyn AnyCodec,
         is_old: bool,
-        now: Timestamp,
-    ) -> Option<Found> {
+        now: &Moment<'_>,
+    ) -> Option<FoundResult> {
         let function = self.function;
         if !codec.holds(&*slot.value) {
             return None;
         }
         if let Some(stored) = &slot.stored {
-            stored.hits.note(now);
+            stored.hits.note(now.coarse());
         }
         function.counting.hit(Tier::Memory, slot.cost_ms);
         if is_old {
             self.count(Event::StaleHit);
         }
-        Some(Found::in_memory(slot, is_old))
+        Some(FoundResult::in_memory(slot, is_old))
     }
 
     /// Returns the slot in memory, or removes it if the store has changed since.
-    pub(super) fn current_slot(&self, now: Timestamp) -> Option<Arc<Slot>> {
+    pub(super) fn current_slot(&self, now: &Moment<'_>) -> Option<Arc<Slot>> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let slot = function.memory.get(&self.key, now)?;
         if let Some(stored) = &slot.stored
@@ -104,14 +114,14 @@ impl Call<'_> {
         &self,
         expires_at: Option<Timestamp>,
         old: Old,
-        now: Timestamp,
+        now: &Moment<'_>,
     ) -> Option<bool> {
         let options = &self.function.options;
         let Some(expires_at) = expires_at else {
             return Some(false);
         };
         let good_until = expires_at.saturating_sub(options.extra_time());
-        if now < good_until {
+        if now.is_before(good_until) {
             return Some(false);
         }
         let served_for = match old {
@@ -119,7 +129,8 @@ impl Call<'_> {
             Old::AfterError => options.stale_if_error,
             Old::Refused => None,
         };
-        (now < good_until.saturating_add(served_for?)).then_some(true)
+        now.is_before(good_until.saturating_add(served_for?))
+            .then_some(true)
     }
 
     fn generation(&self) -> Option<u64> {
@@ -132,8 +143,8 @@ impl Call<'_> {
         &self,
         codec: &dyn AnyCodec,
         old: Old,
-        now: Timestamp,
-    ) -> Result<Option<Found>, Troubled> {
+        moment: &Moment<'_>,
+    ) -> Result<Option<FoundResult>, Troubled> {
         let (function, cache) = (self.function, &self.ctx.cache);
         if !function.options.residency.has_store() {
             return Ok(None);
@@ -142,6 +153,7 @@ impl Call<'_> {
             self.count(Event::Error);
             return Err(Troubled);
         };
+        let now = moment.exact();
         // Read before the look-up, so that any later change moves it.
         let epoch = self.epoch();
         let (store, scopes) = (self.store(), self.scopes());
@@ -159,8 +171,8 @@ impl Call<'_> {
                 return Err(Troubled);
             }
         };
-        let age = self.age(result.expires_at, old, now);
-        if age.is_none() && !self.may_follow_error(result.expires_at, now) {
+        let age = self.age(result.expires_at, old, moment);
+        if age.is_none() && !self.may_follow_error(result.expires_at, moment) {
             return Ok(None);
         }
         let size = result.content.size();
@@ -203,6 +215,6 @@ impl Call<'_> {
                 self.remember(copy, Some(seen));
             }
         }
-        Ok(Some(Found::of(value, is_old)))
+        Ok(Some(FoundResult::of(value, is_old)))
     }
 }

@@ -3,7 +3,8 @@
 use super::outcome::{Fallible, FallibleOption, SkipsNone};
 
 pub use super::arguments::{
-    First, IsArgument, IsContext, Unchecked, argument, pushed, self_type, type_argument, type_of,
+    Argument, First, IsArgument, IsContext, Unchecked, Unshown, argument, pushed, self_type,
+    type_argument, type_of,
 };
 pub use super::called::{Called, Pending};
 pub use super::called_async::PendingAsync;
@@ -12,7 +13,7 @@ pub use super::identity::Declaration;
 pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
 pub use super::outcome::{IntoOutput, KeepsAll, KeepsOk, Returns};
 pub use super::refresh::spawn;
-pub use super::way::{FitWithoutEq, Unfit, Way, checked};
+pub use super::way::{FitWithDebug, FitWithoutEq, Unfit, Way, checked};
 
 /// Returns the outcome of `cache_none = false`.
 pub fn keeps_some<T: SkipsNone>() -> T::Outcome {

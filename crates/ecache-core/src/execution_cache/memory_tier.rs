@@ -7,6 +7,7 @@
 
 use std::any::Any;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,7 +16,8 @@ use quick_cache::{OptionsBuilder, Weighter};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::ledger::{Hits, Version};
-use crate::time::Timestamp;
+use crate::key::reuse_buffer;
+use crate::time::{Moment, Timestamp};
 
 /// The key of a result in memory. Each function has a tier of its own, so the store and the
 /// collection follow from its options.
@@ -25,11 +27,35 @@ pub(super) struct MemoryKey {
     pub(super) cache: u64,
     pub(super) dataset_id: Option<Arc<str>>,
     /// The preimage, or its SHA-256 in hexadecimal if it contains a token
-    pub(super) text: String,
+    pub(super) text: Text,
     /// Length of the arguments in the preimage; the rest is scopes
     pub(super) arguments_length: usize,
     /// The scopes that have a value
     pub(super) scopes: [bool; 4],
+}
+
+/// The text of a key. Its buffer is used again for the key of another call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Text(Vec<u8>);
+
+impl From<Vec<u8>> for Text {
+    fn from(text: Vec<u8>) -> Self {
+        Self(text)
+    }
+}
+
+impl Deref for Text {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        reuse_buffer(std::mem::take(&mut self.0));
+    }
 }
 
 /// Hashes the text, which takes a tenth of the time of a SHA-256: a hit compares it as well. The
@@ -38,7 +64,7 @@ impl Hash for MemoryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         /// The factor of Fx: odd, and without a pattern.
         const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
-        let mut mixed = xxh3_64(self.text.as_bytes()) ^ self.cache.wrapping_mul(FACTOR);
+        let mut mixed = xxh3_64(&self.text) ^ self.cache.wrapping_mul(FACTOR);
         for chunk in self
             .dataset_id
             .iter()
@@ -208,11 +234,11 @@ impl MemoryTier {
     }
 
     /// Returns the slot of a key; removes it instead if it has expired.
-    pub(super) fn get(&self, key: &MemoryKey, now: Timestamp) -> Option<Arc<Slot>> {
+    pub(super) fn get(&self, key: &MemoryKey, now: &Moment<'_>) -> Option<Arc<Slot>> {
         let tier = self.results.as_ref()?;
         let slot = tier.get(key)?;
         match slot.expires_at {
-            Some(expires) if expires <= now => {
+            Some(expires) if !now.is_before(expires) => {
                 tier.remove(key);
                 None
             }

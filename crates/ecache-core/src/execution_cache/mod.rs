@@ -54,6 +54,7 @@ mod erased;
 #[doc(hidden)]
 mod fallback;
 pub mod fallible;
+mod fork;
 mod identity;
 mod keep;
 mod lead;
@@ -68,6 +69,7 @@ mod options;
 mod outcome;
 mod peek;
 mod place;
+mod prepared;
 mod refresh;
 mod residents;
 mod round_trip;
@@ -93,20 +95,22 @@ pub use companions::Datasets;
 pub use context::{
     CacheContext, CacheHandle, DefaultIsSet, ExecutionContext, default_context, set_default,
 };
+pub use fork::Fork;
 pub use lifetime::IntoLifetime;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
+pub use prepared::Prepared;
 pub use status::Status;
-pub use troubles::Trouble;
+pub use troubles::Reaction;
 
 use crate::key::Preimage;
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::Flights;
 use crate::stored::StoredError;
-use call::{Call, Old};
+use call::Call;
 use computation::Begun;
 pub use counters::Counters;
 use counters::{Counting, Event};
-use erased::{AnyCodec, Found, Typed, erase};
+use erased::{AnyCodec, FoundResult, erase};
 use ledger::Whose;
 use memory_tier::{MemoryKey, MemoryTier};
 
@@ -180,7 +184,7 @@ impl ExecutionCache {
     /// cached.
     ///
     /// # Panics
-    /// If `compute` panics, or if the cache fails and is set to [`Trouble::Panic`].
+    /// If `compute` panics, or if the cache fails and is set to [`Reaction::Panic`].
     pub fn call<T: Clone + Send + Sync + 'static>(
         &self,
         ctx: &(impl CacheContext + ?Sized),
@@ -207,12 +211,10 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
-            return compute();
-        };
-        let codec = Typed::new(codec);
-        let begun = call.begin(&codec, Old::Refused);
-        Ok(begun.or_compute(&call, &codec, compute)?.take())
+        match self.prepare(ctx.execution_context(), arguments) {
+            Some(call) => call.try_call(codec, compute),
+            None => compute(),
+        }
     }
 
     /// Returns the call, or `None` if it is not cached, which counts as a bypass.
@@ -274,7 +276,7 @@ impl ExecutionCache {
     }
 
     /// Returns the value of a successful operation; counts a failure and handles it as the cache's
-    /// [`Trouble`] says.
+    /// [`Reaction`] says.
     fn attempt<T, E: fmt::Display>(
         &self,
         ctx: &ExecutionContext,
@@ -320,7 +322,7 @@ impl Begun<'_> {
         call: &Call<'_>,
         codec: &dyn AnyCodec,
         compute: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Found, E> {
+    ) -> Result<FoundResult, E> {
         let computation = match self {
             Self::Found(found) => return Ok(found),
             Self::Computing(computation) => computation,
@@ -329,7 +331,7 @@ impl Begun<'_> {
             Ok(value) => {
                 let value = erase(value);
                 computation.finish(call, codec, Some(&value));
-                Ok(Found::new(value))
+                Ok(FoundResult::new(value))
             }
             Err(error) => computation.finish(call, codec, None).ok_or(error),
         }

@@ -1,11 +1,11 @@
-//! How a function is cached: FiftyOne's options, with its names and defaults.
+//! The options of a cached function: FiftyOne's options, with its names and defaults.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::scope::DEFAULT_COLLECTION;
 
-/// Where results are kept.
+/// The tiers that keep results.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Residency {
@@ -36,7 +36,7 @@ pub const DEFAULT_MAX_SIZE: usize = 1024;
 /// Default maximum number of bytes of results that a function keeps in memory.
 pub const DEFAULT_MAX_BYTES: u64 = 256 << 20;
 
-/// How a function is cached.
+/// The options of a cached function.
 ///
 /// ```
 /// use std::time::Duration;
@@ -60,7 +60,7 @@ pub struct Options {
     pub version: Option<Cow<'static, str>>,
     /// The collection
     pub collection_name: Cow<'static, str>,
-    /// Where results are kept
+    /// The tiers that keep results
     pub residency: Residency,
     /// Time for which a result is fresh
     pub ttl: Option<Duration>,

@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 
 /// Splits a function's output into a value that is kept and a rest that is only returned.
-pub trait Outcome<Output>: Copy {
+pub trait SplitOutput<Output>: Copy {
     /// The value that is kept
     type Value;
     /// The part that is returned and not kept
@@ -29,7 +29,7 @@ pub trait Outcome<Output>: Copy {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Whole;
 
-impl<T> Outcome<T> for Whole {
+impl<T> SplitOutput<T> for Whole {
     type Value = T;
     type Rest = Infallible;
 
@@ -46,7 +46,7 @@ impl<T> Outcome<T> for Whole {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OkOnly;
 
-impl<T, E> Outcome<Result<T, E>> for OkOnly {
+impl<T, E> SplitOutput<Result<T, E>> for OkOnly {
     type Value = T;
     type Rest = E;
 
@@ -63,7 +63,7 @@ impl<T, E> Outcome<Result<T, E>> for OkOnly {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SomeOnly;
 
-impl<T> Outcome<Option<T>> for SomeOnly {
+impl<T> SplitOutput<Option<T>> for SomeOnly {
     type Value = T;
     type Rest = ();
 
@@ -80,7 +80,7 @@ impl<T> Outcome<Option<T>> for SomeOnly {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OkSome;
 
-impl<T, E> Outcome<Result<Option<T>, E>> for OkSome {
+impl<T, E> SplitOutput<Result<Option<T>, E>> for OkSome {
     type Value = T;
     type Rest = Option<E>;
 
@@ -101,7 +101,7 @@ impl<T, E> Outcome<Result<Option<T>, E>> for OkSome {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ErrOrSome;
 
-impl<T, E> Outcome<Result<Option<T>, E>> for ErrOrSome {
+impl<T, E> SplitOutput<Result<Option<T>, E>> for ErrOrSome {
     type Value = Result<T, E>;
     type Rest = ();
 
@@ -118,7 +118,7 @@ impl<T, E> Outcome<Result<Option<T>, E>> for ErrOrSome {
 #[derive(Clone, Copy, Debug)]
 pub struct Rejected;
 
-impl<T> Outcome<T> for Rejected {
+impl<T> SplitOutput<T> for Rejected {
     type Value = ();
     type Rest = T;
 

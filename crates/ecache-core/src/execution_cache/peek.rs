@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::call::{Call, Old};
-use super::erased::{AnyCodec, Found, SharedCodec};
+use super::erased::{AnyCodec, FoundResult, SharedCodec};
 use super::memory_tier::Slot;
 use super::{ExecutionCache, ExecutionContext, Shared};
 use crate::backend::{CallLookup, read_value};
 use crate::key::Preimage;
 use crate::panics::caught;
 use crate::stored::StoredError;
-use crate::time::Timestamp;
+use crate::time::Moment;
 
 impl ExecutionCache {
     /// Returns a call to be looked at; `None` if it would not be cached.
@@ -32,10 +32,10 @@ impl Call<'_> {
         &self,
         function: &'static ExecutionCache,
         codec: SharedCodec,
-    ) -> Option<Found> {
-        let now = self.ctx.cache.now();
-        if let Some(slot) = self.quick_slot(now)
-            && self.is_fresh(&slot, now)
+    ) -> Option<FoundResult> {
+        let now = self.ctx.cache.moment();
+        if let Some(slot) = self.quick_slot(&now)
+            && self.is_fresh(&slot, &now)
         {
             return found(slot, &*codec);
         }
@@ -45,15 +45,15 @@ impl Call<'_> {
         .await
     }
 
-    fn is_fresh(&self, slot: &Slot, now: Timestamp) -> bool {
+    fn is_fresh(&self, slot: &Slot, now: &Moment<'_>) -> bool {
         self.age(slot.expires_at, Old::Refused, now).is_some()
     }
 
     /// Returns the cached result, if there is a fresh one; counts nothing but trouble.
-    pub(super) fn peek(&self, codec: &dyn AnyCodec) -> Option<Found> {
-        let now = self.ctx.cache.now();
-        if let Some(slot) = self.current_slot(now)
-            && self.is_fresh(&slot, now)
+    pub(super) fn peek(&self, codec: &dyn AnyCodec) -> Option<FoundResult> {
+        let now = self.ctx.cache.moment();
+        if let Some(slot) = self.current_slot(&now)
+            && self.is_fresh(&slot, &now)
         {
             return found(slot, codec);
         }
@@ -62,15 +62,15 @@ impl Call<'_> {
         }
         let backend = self.ctx.cache.store()?;
         let (store, scopes) = (self.store(), self.scopes());
-        let found = self.find(backend.as_ref(), (&store, &scopes), false, now);
+        let found = self.find(backend.as_ref(), (&store, &scopes), false, now.exact());
         let CallLookup::Hit(result) = self.attempt("look up a result", found)? else {
             return None;
         };
-        self.age(result.expires_at, Old::Refused, now)?;
+        self.age(result.expires_at, Old::Refused, &now)?;
         let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = self.attempt("read a result", value)?;
         let value = self.attempt("decode a result", caught(|| codec.decode(value)))?;
-        Some(Found::new(value))
+        Some(FoundResult::new(value))
     }
 
     /// Stores a result that was computed without using a cached one.
@@ -93,7 +93,7 @@ impl Call<'_> {
 }
 
 /// Returns a result in memory, unless it has another type.
-fn found(slot: Arc<Slot>, codec: &dyn AnyCodec) -> Option<Found> {
+fn found(slot: Arc<Slot>, codec: &dyn AnyCodec) -> Option<FoundResult> {
     let is_of_type = codec.holds(&*slot.value);
-    is_of_type.then(|| Found::in_memory(slot, false))
+    is_of_type.then(|| FoundResult::in_memory(slot, false))
 }

@@ -1,13 +1,13 @@
 //! Detects results that do not survive a round trip through the store; they are not kept.
 //!
 //! A result is decoded and encoded again, and both texts are compared. Fields that serde skips are
-//! in neither text, so the results themselves are compared as well if their type has an `==`;
-//! otherwise the gaps between the fields that are written tell of others.
+//! in neither text, so the results themselves are compared as well, by their `==` or else by their
+//! `Debug` forms; without both, the gaps between the fields that are written tell of others.
 //!
 //! The order of list members is ignored: a `HashSet` that is read back has a different one.
 
 use super::Shared;
-use super::codec::CodecError;
+use super::codec::{CodecError, counts};
 use super::erased::{AnyCodec, AnyResult};
 use crate::panics::caught;
 use crate::python_json::{Json, PyString};
@@ -66,14 +66,7 @@ fn difference(stored: &Value, again: &Value) -> Option<String> {
     }
     if stored.kind == again.kind && stored.kind != Kind::Json {
         // In a binary form, too, the entries of a map may come in another order.
-        let in_order = |value: &Value| {
-            let mut counts = [0_usize; 256];
-            for byte in &value.bytes {
-                counts[usize::from(*byte)] += 1;
-            }
-            counts
-        };
-        let is_same = stored.kind == Kind::Bytes && in_order(stored) == in_order(again);
+        let is_same = stored.kind == Kind::Bytes && counts(&stored.bytes) == counts(&again.bytes);
         return (!is_same).then(|| format!("{} became other {}", stored.kind, again.kind));
     }
     let (Ok(stored), Ok(again)) = (stored.to_stored(), again.to_stored()) else {

@@ -30,8 +30,9 @@ impl Status {
 impl Call<'_> {
     /// Returns the status of a result that was found.
     pub(super) fn status(&self, is_old: bool) -> Status {
-        let now = self.ctx.cache.now();
-        let in_memory = self.function.memory.get(&self.key, now);
+        let moment = self.ctx.cache.moment();
+        let in_memory = self.function.memory.get(&self.key, &moment);
+        let now = moment.exact();
         let written_at = in_memory.and_then(|slot| slot.written_at).or_else(|| {
             let backend = self.ctx.cache.store()?;
             let (store, scopes) = (self.store(), self.scopes());

@@ -1,7 +1,8 @@
 //! Says in the usage log that this process counts calls which it has not appended yet.
 //!
 //! A process that is killed takes its counts along. The log then has a tally that began and never
-//! ended, and its lock is free: `stats` says that the period is incomplete.
+//! ended, and its lock is free: `stats` says that the period is incomplete. In a database of many
+//! hosts there is no such lock, so that a tally which has not been renewed in time counts as one.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::OnceLock;
@@ -58,6 +59,23 @@ impl Tallying {
         self.lock.get_or_init(take).as_ref()?;
         self.since.store(now.as_millis(), Ordering::Relaxed);
         self.since(now.as_millis())
+    }
+
+    /// Begins a tally that other hosts see, to which a lock means nothing.
+    pub(super) fn begin_unlocked(&self, now: Timestamp) -> Tally {
+        self.since.store(now.as_millis(), Ordering::Relaxed);
+        Tally {
+            since: now,
+            id: self.id,
+        }
+    }
+
+    /// Leaves the lock to the parent, in a forked child.
+    pub(super) fn leave_to_parent(&self) {
+        if let Some(Some(lock)) = self.lock.get() {
+            // Best effort: otherwise the parent counts as alive for as long as the child is.
+            let _ = lock.locks().leave_to_parent();
+        }
     }
 
     /// Ends the tally.

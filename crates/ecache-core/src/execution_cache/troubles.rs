@@ -18,7 +18,7 @@ type TroubleKind = (Option<Arc<str>>, &'static str);
 /// The reaction to a failure of the cache.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Trouble {
+pub enum Reaction {
     /// Counts it, logs a warning at most once an hour for each kind, and computes the function
     #[default]
     Compute,
@@ -29,7 +29,7 @@ pub enum Trouble {
 /// The failures of a cache.
 #[derive(Default)]
 pub(super) struct Troubles {
-    pub(super) reaction: Trouble,
+    pub(super) reaction: Reaction,
     count: AtomicU64,
     /// Time of the last warning for each kind of trouble
     warned: Mutex<HashMap<TroubleKind, Instant>>,
@@ -48,7 +48,7 @@ impl Troubles {
     /// Counts and reports a failed operation of a function.
     ///
     /// # Panics
-    /// If the reaction is [`Trouble::Panic`].
+    /// If the reaction is [`Reaction::Panic`].
     #[cold]
     pub(super) fn complain(
         &self,
@@ -61,7 +61,7 @@ impl Troubles {
             Some(function) => format!(" of {function}"),
             None => String::new(),
         };
-        if self.reaction == Trouble::Panic {
+        if self.reaction == Reaction::Panic {
             panic!("the execution cache{whose} could not {what}: {error}");
         }
         let level = if self.is_news(function, what) {

@@ -5,14 +5,15 @@
 //! unsuitable type causes a single error. All other code knows a way by the output of its functions
 //! only, and is compiled once for each type of output and not for each function.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::codec::{ByEq, Compared, Incomparable};
-use super::erased::{AnyCodec, AnyResult, Found, Typed, erase};
-use super::outcome::{Outcome, Rejected};
+use super::codec::{ByDebug, ByEq, Compared, Equality, Incomparable};
+use super::erased::{AnyCodec, AnyResult, FoundResult, Typed, erase};
+use super::outcome::{Rejected, SplitOutput};
 use super::{Codec, CodecError, Shared, StoredForm};
 use crate::value::Value;
 
@@ -31,7 +32,7 @@ pub(super) trait Divides<Output>: AnyCodec {
     fn divide(&self, output: Output) -> Result<Shared, Output>;
 
     /// Returns the output with this result.
-    fn unite(&self, found: Found) -> Output;
+    fn unite(&self, found: FoundResult) -> Output;
 }
 
 /// The only implementation of [`Divides`].
@@ -43,7 +44,7 @@ struct Divided<C, O, T> {
 impl<Output, C, O, T> Divides<Output> for Divided<C, O, T>
 where
     T: Clone + Send + Sync + 'static,
-    O: Outcome<Output, Value = T>,
+    O: SplitOutput<Output, Value = T>,
     C: Codec<T>,
 {
     fn divide(&self, output: Output) -> Result<Shared, Output> {
@@ -53,7 +54,7 @@ where
         }
     }
 
-    fn unite(&self, found: Found) -> Output {
+    fn unite(&self, found: FoundResult) -> Output {
         O::unite(Ok(found.take()))
     }
 }
@@ -93,10 +94,10 @@ impl<C: Codec<T>, O, T: Clone + Send + Sync + 'static> AnyCodec for Divided<C, O
 }
 
 impl<Output> Way<Output> {
-    fn new<C, O, T>(codec: C, _: O) -> Self
+    fn new<C, O, T>(codec: C) -> Self
     where
         T: Clone + Send + Sync + 'static,
-        O: Outcome<Output, Value = T> + 'static,
+        O: SplitOutput<Output, Value = T> + 'static,
         C: Codec<T> + Send + Sync + 'static,
     {
         // The usual ways have no size, so that this allocates nothing.
@@ -114,7 +115,7 @@ impl<Output> Way<Output> {
         self.0.divide(output)
     }
 
-    pub(super) fn unite(&self, found: Found) -> Output {
+    pub(super) fn unite(&self, found: FoundResult) -> Output {
         self.0.unite(found)
     }
 
@@ -132,68 +133,94 @@ impl<Output> fmt::Debug for Way<Output> {
 /// A codec and an outcome, before the check that the codec can store the outcome's values.
 #[derive(Debug)]
 pub struct Checked<C, O, Output> {
-    codec: C,
-    outcome: O,
-    output: PhantomData<fn() -> Output>,
+    /// Taken by the one method that applies
+    codec: RefCell<Option<C>>,
+    types: PhantomData<fn(O) -> Output>,
 }
 
 /// Starts the check that `codec` can store the part of an `Output` that `outcome` keeps.
 ///
-/// The method `way` of the result is the first of three that applies: for results with an `==`, for
-/// other results that can be kept ([`FitWithoutEq`]), and for those that cannot ([`Unfit`]), which
-/// reduces all missing bounds to one error.
+/// The method `way` of the result is the first of four that applies: for results with an `==`, for
+/// other results that have a `Debug` form ([`FitWithDebug`]), for other results that can be kept
+/// ([`FitWithoutEq`]), and for those that cannot ([`Unfit`]), which reduces all missing bounds to
+/// one error.
 ///
 /// Threads other than the caller's may use the codec, and after its call.
-pub fn checked<C, O, Output>(codec: C, outcome: O) -> Checked<C, O, Output> {
+pub fn checked<C, O, Output>(codec: C, _outcome: O) -> Checked<C, O, Output> {
     Checked {
-        codec,
-        outcome,
-        output: PhantomData,
+        codec: RefCell::new(Some(codec)),
+        types: PhantomData,
+    }
+}
+
+impl<C, O, Output> Checked<C, O, Output> {
+    fn way_by<E>(&self) -> Way<Output>
+    where
+        O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
+        C: Codec<O::Value> + Send + Sync + 'static,
+        E: Equality<O::Value> + Send + Sync + 'static,
+    {
+        let codec = self.codec.take().expect("one method applies");
+        Way::new::<Compared<C, E>, O, O::Value>(Compared::new(codec))
     }
 }
 
 impl<C, O, Output> Checked<C, O, Output>
 where
-    O: Outcome<Output, Value: Clone + PartialEq + Send + Sync + 'static> + 'static,
+    O: SplitOutput<Output, Value: Clone + PartialEq + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
 {
     /// Returns the way for results with an `==`.
     pub fn way(self) -> Way<Output> {
-        let codec: Compared<C, ByEq> = Compared::new(self.codec);
-        Way::new(codec, self.outcome)
+        self.way_by::<ByEq>()
     }
 }
 
-/// Results without an `==`.
-pub trait FitWithoutEq<Output> {
-    /// Returns the way for results without an `==`.
+/// Results without an `==` that have a `Debug` form.
+pub trait FitWithDebug<Output> {
+    /// Returns the way for results that are compared by their `Debug` form.
     fn way(self) -> Way<Output>;
 }
 
-impl<C, O, Output> FitWithoutEq<Output> for Checked<C, O, Output>
+impl<C, O, Output> FitWithDebug<Output> for Checked<C, O, Output>
 where
-    O: Outcome<Output, Value: Clone + Send + Sync + 'static> + 'static,
+    O: SplitOutput<Output, Value: Clone + fmt::Debug + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
 {
     fn way(self) -> Way<Output> {
-        let codec: Compared<C, Incomparable> = Compared::new(self.codec);
-        Way::new(codec, self.outcome)
+        self.way_by::<ByDebug>()
+    }
+}
+
+/// Results without an `==` and a `Debug` form.
+pub trait FitWithoutEq<Output> {
+    /// Returns the way for results that cannot be compared.
+    fn way(self) -> Way<Output>;
+}
+
+impl<C, O, Output> FitWithoutEq<Output> for &Checked<C, O, Output>
+where
+    O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
+    C: Codec<O::Value> + Send + Sync + 'static,
+{
+    fn way(self) -> Way<Output> {
+        self.way_by::<Incomparable>()
     }
 }
 
 /// Results that cannot be kept.
-pub trait Unfit<O: Outcome<Output>, Output> {
+pub trait Unfit<O: SplitOutput<Output>, Output> {
     /// Fails to compile; the way that it names lets the code around it compile.
     fn way(self) -> Way<Output>
     where
         Self: Sized,
         O::Value: Cacheable,
     {
-        Way::new(StoredForm, Rejected)
+        Way::new::<_, Rejected, _>(StoredForm)
     }
 }
 
-impl<C, O: Outcome<Output>, Output> Unfit<O, Output> for &Checked<C, O, Output> {}
+impl<C, O: SplitOutput<Output>, Output> Unfit<O, Output> for &mut Checked<C, O, Output> {}
 
 /// Has no implementations; its unmet bound produces the message for a type that cannot be cached.
 #[diagnostic::on_unimplemented(

@@ -20,7 +20,7 @@ const IDLE_FOR: Duration = Duration::from_secs(10);
 
 type Job = Box<dyn FnOnce() + Send>;
 
-struct Workers {
+pub(super) struct Workers {
     jobs: VecDeque<Job>,
     threads: usize,
     idle: usize,
@@ -37,6 +37,22 @@ static WORK: Condvar = Condvar::new();
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Holds the workers' queue still during a fork.
+pub(super) struct Still(MutexGuard<'static, Workers>);
+
+impl Still {
+    pub(super) fn hold() -> Self {
+        Self(lock(&WORKERS))
+    }
+
+    /// Forgets the jobs and the threads of the parent, in a forked child.
+    pub(super) fn in_child(mut self) {
+        // Not dropped: a job may hold anything.
+        std::mem::forget(std::mem::take(&mut self.0.jobs));
+        (self.0.threads, self.0.idle) = (0, 0);
+    }
 }
 
 /// Runs `job` on a worker, or here if there is no worker and no thread can be started.

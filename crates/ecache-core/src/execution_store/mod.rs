@@ -15,13 +15,13 @@
 //!
 //! | FiftyOne | here |
 //! |---|---|
-//! | `get`, `has`, `delete`, `list_keys`, `count_keys` | the same; what has expired is absent |
+//! | `get`, `has`, `delete`, `list_keys`, `count_keys` | the same; expired entries are absent |
 //! | `set`, `set_cache`, `set_if_absent` | the same; a `policy` is named with [`SetOptions`] |
 //! | `compare_and_set` | the same, Python's `==` included; `persist` takes the expiry away |
 //! | `get_metadata(key)` | [`ExecutionStore::get_entry`] |
 //! | `update_ttl` | also without a TTL, and it makes the entry `evict` |
 //! | `update_policy` | the same as documented; it raises `AttributeError` in FiftyOne 1.22.1 |
-//! | `clear`, `clear_cache`, `delete_store`, `cleanup` | the same; they return what was removed |
+//! | `clear`, `clear_cache`, `delete_store`, `cleanup` | the same; they return the usage of the removed entries |
 //! | `create_store`, `get_store` | [`ExecutionStores::create_store`], which returns `false` where FiftyOne raises; [`ExecutionStore::metadata`] |
 //! | `has_store`, `list_stores`, `count_stores`, and with `_global` | the same, in [`ExecutionStores`] |
 //! | `subscribe`, `unsubscribe` | [`ExecutionStore::subscribe`], and dropping what it returns |
@@ -37,8 +37,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::{
-    Backend, Condition, Keep, Lookup, Put, PutOptions, Row, Rows, Scan, StoreMetadata, Touch,
-    no_progress, read_value,
+    Backend, Condition, Expiry, Keep, Lookup, Put, PutOptions, Row, Rows, Scan, StoreMetadata,
+    Touch, no_progress, read_value,
 };
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
@@ -193,8 +193,8 @@ impl ExecutionStore {
     /// Reads a value into memory; `None` if there is no fresh entry.
     ///
     /// # Errors
-    /// [`Error::DamagedEntry`] if the value is not what was written, and [`Error::ForeignValue`] if
-    /// another program wrote one that has no form here.
+    /// [`Error::DamagedEntry`] if the value differs from the one written, and
+    /// [`Error::ForeignValue`] if another program wrote one that has no form here.
     pub fn get(&self, key: &Key) -> Result<Option<Value>> {
         let address = self.entry(key)?;
         for _ in 0..READ_ATTEMPTS {
@@ -207,7 +207,9 @@ impl ExecutionStore {
                 }
                 Lookup::Stale(_) | Lookup::Missing => return Ok(None),
                 Lookup::Damaged(address) => return Err(damaged(address)),
-                Lookup::Foreign(entry, reason) => return Err(Error::foreign(*entry, reason)),
+                Lookup::Foreign(entry, reason) => {
+                    return Err(Error::foreign(entry.address, reason));
+                }
             }
         }
         Err(Error::Replaced)
@@ -217,7 +219,7 @@ impl ExecutionStore {
     /// `get_metadata`.
     ///
     /// # Errors
-    /// [`Error::DamagedEntry`] if what is known of it cannot be read.
+    /// [`Error::DamagedEntry`] if its metadata cannot be read.
     pub fn get_entry(&self, key: &Key) -> Result<Option<Entry>> {
         let filter = fresh(self.one(key)?);
         let mut rows = self.rows(filter)?;
@@ -304,6 +306,10 @@ impl ExecutionStore {
         let options = PutOptions {
             condition: condition.clone(),
             keep: options.keep,
+            expiry: match entry.expires_at {
+                Some(_) => Expiry::Named,
+                None => Expiry::Default,
+            },
         };
         self.backend.put(&entry, &content, &options, now)
     }

@@ -116,8 +116,8 @@ impl ExecutionStores {
         })
     }
 
-    /// Removes all of these stores, with all entries and metadata: what is left of a dataset that
-    /// is gone.
+    /// Removes all of these stores, with all entries and metadata, as after the dataset was
+    /// deleted.
     ///
     /// Made for no dataset, this means the stores that are linked to none.
     pub fn cleanup(&self) -> Result<Usage> {
@@ -181,6 +181,6 @@ pub(super) fn list(backend: &dyn Backend, filter: &Filter) -> Result<Vec<StoreRe
 /// exist. Returns the usage of the entries.
 pub(super) fn delete(backend: &dyn Backend, filter: Filter, now: Timestamp) -> Result<Usage> {
     let usage = remove(backend, filter.clone(), now)?;
-    backend.remove_documents(&filter)?;
+    backend.remove_documents(&filter, now)?;
     Ok(usage)
 }

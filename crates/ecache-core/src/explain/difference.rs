@@ -63,7 +63,7 @@ pub enum Part {
     ProgramCalled,
     /// The length of the program
     ProgramSize,
-    /// When the program was changed, in nanoseconds since 1970
+    /// The time of the last change of the program, in nanoseconds since 1970
     ProgramTime,
     /// The folder that a command is run in
     Folder,

@@ -59,7 +59,7 @@ pub enum Explanation {
     Stale(Box<Entry>),
     /// A recorded failure with this exit code, which may not be replayed
     Failure(Box<Entry>, u8),
-    /// There is one, but its value is not what was written
+    /// There is one, but its value differs from the one written
     Damaged,
     /// There is one under its key that something else made, as these differences say
     Another(Box<Entry>, Vec<Difference>),
@@ -118,7 +118,7 @@ pub fn explain(backend: &dyn Backend, question: &Question, now: Timestamp) -> Re
         }
         Lookup::Stale(entry) => Explanation::Stale(entry),
         Lookup::Damaged(_) => Explanation::Damaged,
-        Lookup::Foreign(entry, reason) => return Err(Error::foreign(*entry, reason)),
+        Lookup::Foreign(entry, reason) => return Err(Error::foreign(entry.address, reason)),
         Lookup::Missing => Explanation::Missing(Missing {
             elsewhere: elsewhere(backend, question, now)?,
             ..nearest(backend, question, now)?

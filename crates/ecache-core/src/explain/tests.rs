@@ -134,7 +134,7 @@ fn what_is_there_is_told_apart() {
         },
         ..asked.clone()
     };
-    // What is not recorded contradicts nothing.
+    // A missing record contradicts nothing.
     assert!(matches!(
         explain(&backend, &of_another, NOW),
         Ok(Explanation::Hit(_))

@@ -1,4 +1,4 @@
-//! What can be wrong with a file, and with a document in it.
+//! Errors of a file, and of a document in it.
 
 use std::fmt;
 use std::io;
@@ -12,7 +12,7 @@ use crate::scope::{Address, NameError};
 
 /// The position in a file at which a document begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Position {
+pub enum DocumentPosition {
     /// The number of a line, from 1
     Line(u64),
     /// An element of a JSON array
@@ -31,12 +31,14 @@ pub enum Position {
     },
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for DocumentPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Position::Line(line) => write!(f, "line {line}"),
-            Position::Element { number, line } => write!(f, "element {number} on line {line}"),
-            Position::Document { number, offset } => {
+            DocumentPosition::Line(line) => write!(f, "line {line}"),
+            DocumentPosition::Element { number, line } => {
+                write!(f, "element {number} on line {line}")
+            }
+            DocumentPosition::Document { number, offset } => {
                 write!(f, "document {number} at byte {offset}")
             }
         }
@@ -48,7 +50,7 @@ impl fmt::Display for Position {
 #[error("{position}: {problem}")]
 pub struct ReadError {
     /// The document
-    pub position: Position,
+    pub position: DocumentPosition,
     /// The address of the document, if it can be read and has a fault elsewhere
     pub address: Option<Box<Address>>,
     /// The problem with it
@@ -112,7 +114,7 @@ pub enum Problem {
 
 impl Problem {
     /// Says where the problem is.
-    pub(super) fn at(self, position: Position) -> ReadError {
+    pub(super) fn at(self, position: DocumentPosition) -> ReadError {
         ReadError {
             position,
             address: None,

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, Read};
 
 use super::MAX_BSON_SIZE;
-use super::errors::{Position, Problem, ReadError};
+use super::errors::{DocumentPosition, Problem, ReadError};
 use crate::mongo_types::bson;
 
 /// Number of bytes that are needed to tell BSON from text.
@@ -35,14 +35,14 @@ impl Framing {
         }
         let mut line = 1;
         let first = skip_whitespace(input, &mut line)
-            .map_err(|error| Problem::Io(error).at(Position::Line(line)))?;
+            .map_err(|error| Problem::Io(error).at(DocumentPosition::Line(line)))?;
         match first {
             Some(b'{') | None => Ok(Framing::Lines { line: line - 1 }),
             Some(b'[') => {
                 input.consume(1);
                 Ok(Framing::Array { element: 0, line })
             }
-            Some(_) => Err(Problem::Unrecognised.at(Position::Line(line))),
+            Some(_) => Err(Problem::Unrecognised.at(DocumentPosition::Line(line))),
         }
     }
 
@@ -54,7 +54,7 @@ impl Framing {
         input: &mut impl BufRead,
         buffer: &mut Vec<u8>,
         limit: usize,
-    ) -> Result<Option<Position>> {
+    ) -> Result<Option<DocumentPosition>> {
         match self {
             Framing::Lines { line } => next_line(input, buffer, limit, line),
             Framing::Array { element, line } => next_element(input, buffer, limit, element, line),
@@ -69,10 +69,10 @@ fn next_line(
     buffer: &mut Vec<u8>,
     limit: usize,
     line: &mut u64,
-) -> Result<Option<Position>> {
+) -> Result<Option<DocumentPosition>> {
     loop {
         *line += 1;
-        let position = Position::Line(*line);
+        let position = DocumentPosition::Line(*line);
         let read = input
             .by_ref()
             .take(limit as u64 + 1)
@@ -94,9 +94,9 @@ fn next_element(
     limit: usize,
     element: &mut u64,
     line: &mut u64,
-) -> Result<Option<Position>> {
+) -> Result<Option<DocumentPosition>> {
     let begun = begin_element(input, *element, line);
-    let position = Position::Element {
+    let position = DocumentPosition::Element {
         number: *element + 1,
         line: *line,
     };
@@ -180,8 +180,8 @@ fn next_bson(
     buffer: &mut Vec<u8>,
     document: &mut u64,
     offset: &mut u64,
-) -> Result<Option<Position>> {
-    let position = Position::Document {
+) -> Result<Option<DocumentPosition>> {
+    let position = DocumentPosition::Document {
         number: *document + 1,
         offset: *offset,
     };

@@ -14,9 +14,9 @@ mod write;
 
 pub use crate::mongo_types::bson::{BsonError, BsonFault};
 pub use crate::mongo_types::extended_json::ExtendedJsonError;
-pub use errors::{DocumentError, Position, Problem, ReadError};
+pub use errors::{DocumentError, DocumentPosition, Problem, ReadError};
 pub use reader::Reader;
-pub use write::{TooLarge, check_size, write_entry, write_fields, write_store};
+pub use write::{TooLarge, check_size, write_entry, write_store};
 
 /// The size of the longest line, and of the largest element of an array, that is read or written,
 /// in bytes.

@@ -3,7 +3,7 @@
 use std::io::{BufRead, Chain, Cursor, Read};
 
 use super::MAX_LINE_SIZE;
-use super::errors::{DocumentError, Position, Problem, ReadError};
+use super::errors::{DocumentError, DocumentPosition, Problem, ReadError};
 use super::framing::{Framing, HEAD_SIZE};
 use super::raw::Parts;
 use super::record::{Recorder, Refused};
@@ -66,7 +66,7 @@ impl<R: BufRead> Reader<R> {
     pub fn new(mut input: R, collection: &str, now: Timestamp) -> Result<Self, ReadError> {
         let mut head = Vec::new();
         let read = input.by_ref().take(HEAD_SIZE).read_to_end(&mut head);
-        read.map_err(|error| Problem::Io(error).at(Position::Line(1)))?;
+        read.map_err(|error| Problem::Io(error).at(DocumentPosition::Line(1)))?;
         if head.starts_with(b"\xef\xbb\xbf") {
             head.drain(..3);
         }
@@ -82,7 +82,7 @@ impl<R: BufRead> Reader<R> {
     }
 
     /// Makes a record of what the framing has found.
-    fn decode(&mut self, position: Position) -> Result<Record, ReadError> {
+    fn decode(&mut self, position: DocumentPosition) -> Result<Record, ReadError> {
         let parts = parts(&self.framing, &self.buffer).map_err(|problem| problem.at(position))?;
         let record = self.recorder.record(parts);
         record.map_err(|Refused { error, address }| ReadError {
@@ -106,7 +106,7 @@ fn parts<'a>(framing: &Framing, document: &'a [u8]) -> Result<Parts<'a>, Problem
 }
 
 impl<R: BufRead> Iterator for Reader<R> {
-    type Item = Result<(Position, Record), ReadError>;
+    type Item = Result<(DocumentPosition, Record), ReadError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ended {

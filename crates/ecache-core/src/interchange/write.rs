@@ -4,7 +4,7 @@ use std::io::Write;
 
 use super::MAX_LINE_SIZE;
 use crate::backend::{StoreMetadata, StoreRecord};
-use crate::entry::Entry;
+use crate::entry::EntryRef;
 use crate::key::hex;
 use crate::mongo_types::timestamp;
 use crate::python_json::{write_integer, write_string};
@@ -26,9 +26,9 @@ pub struct TooLarge {
 }
 
 impl TooLarge {
-    fn new(entry: &Entry) -> Self {
+    fn new(entry: &EntryRef<'_>) -> Self {
         Self {
-            address: entry.address.clone(),
+            address: entry.address(),
             size: entry.size,
         }
     }
@@ -38,7 +38,8 @@ impl TooLarge {
 ///
 /// # Errors
 /// If the value alone exceeds [`MAX_LINE_SIZE`].
-pub fn check_size(entry: &Entry) -> Result<(), TooLarge> {
+pub fn check_size<'a>(entry: impl Into<EntryRef<'a>>) -> Result<(), TooLarge> {
+    let entry = &entry.into();
     if entry.size > MAX_LINE_SIZE as u64 {
         Err(TooLarge::new(entry))
     } else {
@@ -53,8 +54,13 @@ pub fn check_size(entry: &Entry) -> Result<(), TooLarge> {
 /// # Errors
 /// If the line would exceed [`MAX_LINE_SIZE`], which base64 and escapes can make a smaller value
 /// do; `out` is as it was then.
-pub fn write_entry(entry: &Entry, value: &[u8], out: &mut Vec<u8>) -> Result<(), TooLarge> {
-    check_size(entry)?;
+pub fn write_entry<'a>(
+    entry: impl Into<EntryRef<'a>>,
+    value: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), TooLarge> {
+    let entry = &entry.into();
+    check_size(*entry)?;
     let start = out.len();
     out.push(b'{');
     write_fields(entry, out);
@@ -93,11 +99,10 @@ pub fn write_store(store: &StoreRecord, out: &mut Vec<u8>) {
 
 /// Appends the members of an entry's JSON object, without its braces and its value.
 ///
-/// Times are RFC 3339 in UTC, outside the years 1970 to 9999 milliseconds; what is not known is
+/// Times are RFC 3339 in UTC, outside the years 1970 to 9999 milliseconds; unknown ones are
 /// `null`.
-pub fn write_fields(entry: &Entry, out: &mut Vec<u8>) {
-    let Entry { scopes, .. } = entry;
-    let mut members = Members::begin(&entry.address.store, entry.address.key.as_str(), out);
+fn write_fields(entry: &EntryRef<'_>, out: &mut Vec<u8>) {
+    let mut members = Members::begin(entry.store, entry.key, out);
     members.text("policy", Some(entry.policy.as_str()));
     members.time("created_at", Some(entry.created_at));
     members.time("updated_at", entry.updated_at);
@@ -107,12 +112,12 @@ pub fn write_fields(entry: &Entry, out: &mut Vec<u8>) {
     members.count("saved_ms", Some(entry.saved_ms));
     members.count("size", Some(entry.size));
     members.text("kind", Some(entry.kind.as_str()));
-    members.text("user_id", scopes.user_id.as_deref());
-    members.text("operator_uri", scopes.operator_uri.as_deref());
-    members.text("prompt_id", scopes.prompt_id.as_deref());
-    members.hash("jwt_sha256", scopes.jwt_sha256.as_ref());
-    members.text("function", entry.function.as_deref());
-    members.json("args", entry.args.as_deref());
+    members.text("user_id", entry.user_id.map(|name| &**name));
+    members.text("operator_uri", entry.operator_uri.map(|name| &**name));
+    members.text("prompt_id", entry.prompt_id.map(|name| &**name));
+    members.hash("jwt_sha256", entry.jwt_sha256);
+    members.text("function", entry.function.map(|name| &**name));
+    members.json("args", entry.args);
     members.count("cost_ms", entry.cost_ms);
 }
 
@@ -166,10 +171,14 @@ impl<'a> Members<'a> {
 
     fn time(&mut self, name: &str, time: Option<Timestamp>) {
         self.member(name, time, |time, out| {
-            if timestamp::has_rfc_3339(time.as_millis()) {
-                write!(out, "\"{time}\"").expect("memory takes every write")
-            } else {
-                write_integer(time.as_millis(), out)
+            let is_text = timestamp::has_rfc_3339(time.as_millis());
+            match time.rfc_3339().filter(|_| is_text) {
+                Some(text) => {
+                    out.push(b'"');
+                    out.extend_from_slice(&text);
+                    out.push(b'"');
+                }
+                None => write_integer(time.as_millis(), out),
             }
         });
     }

@@ -8,6 +8,7 @@ mod preimage;
 mod scopes;
 
 pub use preimage::{ArgumentsError, Preimage, parse_arguments, preimage};
+pub(crate) use preimage::{as_text, reuse_buffer};
 pub use scopes::{CallScopes, DeclaredScopes, Scope};
 
 use std::borrow::Borrow;
@@ -96,8 +97,7 @@ impl Key {
 
     /// Reports whether the key is spelled like the hash of a call.
     pub fn is_hash(&self) -> bool {
-        let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        self.0.len() == 64 && self.0.bytes().all(is_digit)
+        is_hash(self.as_str())
     }
 
     /// Returns the text of the key.
@@ -134,6 +134,36 @@ pub(crate) fn hash_digits<'a>(hash: &[u8; 32], text: &'a mut [u8; 64]) -> &'a st
     std::str::from_utf8(text).expect("digits are ASCII")
 }
 
+/// Reports whether a key is spelled like a hash: 64 lower-case hex digits.
+pub(crate) fn is_hash(key: &str) -> bool {
+    // Without an early exit this is compiled to vector instructions.
+    let is_digit = |byte: u8| byte.is_ascii_digit() | (b'a'..=b'f').contains(&byte);
+    key.len() == 64 && key.bytes().fold(true, |found, byte| found & is_digit(byte))
+}
+
+/// Returns the bytes of 64 lower-case hex digits.
+pub(crate) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
+    /// The value of each digit, and a number above all of them for any other byte
+    const VALUES: [u8; 256] = {
+        let mut values = [0x80; 256];
+        let mut digit = 0;
+        while digit < 16 {
+            values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+            digit += 1;
+        }
+        values
+    };
+    let digits: &[u8; 64] = key.as_bytes().try_into().ok()?;
+    let mut hash = [0; 32];
+    let mut seen = 0;
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
+        seen |= high | low;
+        *byte = high << 4 | low;
+    }
+    (seen < 16).then_some(hash)
+}
+
 fn digits(byte: u8) -> [u8; 2] {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     [
@@ -157,6 +187,22 @@ impl Borrow<str> for Key {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_hash_is_64_lower_case_hex_digits() {
+        let key = "ad1e85b9ddae68414f8527434b5e44d4a88bf484c85c05bd622d01f23d6a8a88";
+        let hash = hash_bytes(key).expect("64 lower-case hex digits");
+        assert_eq!(hex(&hash), key);
+        assert_eq!(hash_bytes(&key.to_uppercase()), None);
+        assert_eq!(hash_bytes(&key[1..]), None);
+        for place in 0..64 {
+            for other in ["g", "`", "/", ":", "@", " "] {
+                let mut text = key.to_owned();
+                text.replace_range(place..=place, other);
+                assert_eq!(hash_bytes(&text), None, "{text}");
+            }
+        }
+    }
 
     #[test]
     fn keys_have_up_to_64_kib() {

@@ -2,6 +2,8 @@
 
 use std::any::type_name;
 use std::borrow::Borrow;
+use std::cell::Cell;
+use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use serde::Serialize;
@@ -48,10 +50,39 @@ pub struct Preimage {
 impl Default for Preimage {
     /// Begins with no arguments.
     fn default() -> Self {
-        // Most calls fit, so that a hit in memory allocates once.
-        let mut text = Vec::with_capacity(256);
+        let mut text = SPARE.try_with(Cell::take).unwrap_or_default();
+        if text.capacity() == 0 {
+            text.reserve(USUAL_LENGTH);
+        }
         text.push(b'[');
         Preimage { text }
+    }
+}
+
+/// Capacity of a new buffer; most calls fit.
+const USUAL_LENGTH: usize = 256;
+
+/// Capacity above which a buffer is not used again.
+const MAX_SPARE: usize = 4096;
+
+thread_local! {
+    /// A buffer for the next preimage of this thread: a hit in memory needs no other allocation
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+const IS_ASCII: &str = "json.dumps writes ASCII";
+
+/// Returns the bytes of a finished preimage as text.
+pub(crate) fn as_text(preimage: &[u8]) -> &str {
+    std::str::from_utf8(preimage).expect(IS_ASCII)
+}
+
+/// Keeps the buffer of a preimage for the next one.
+pub(crate) fn reuse_buffer(mut text: Vec<u8>) {
+    if (USUAL_LENGTH..=MAX_SPARE).contains(&text.capacity()) {
+        text.clear();
+        // A thread that ends needs none.
+        let _ = SPARE.try_with(|spare| spare.set(text));
     }
 }
 
@@ -90,25 +121,45 @@ impl Preimage {
         stored::write_argument(argument, self.next())
     }
 
+    /// Like [`push`](Preimage::push), for an argument that cannot be read back and compared; its
+    /// `Debug` form, if it has one, tells what it hides.
+    pub(crate) fn push_shown<T: Serialize + ?Sized>(
+        &mut self,
+        argument: &T,
+        shown: Option<&dyn Debug>,
+    ) -> Result<(), StoredError> {
+        if hides_nothing(type_name::<T>()) {
+            return self.push(argument);
+        }
+        stored::write_shown_argument(argument, shown, self.next())
+    }
+
     /// Like [`push`](Preimage::push), for an argument that can be read back as a `Read`: if another
     /// value is read that is written alike, the key cannot tell the two apart.
     ///
-    /// Types of the language have no such values, and types that borrow cannot be read.
-    pub(crate) fn push_checked<'de, T, Read>(&mut self, argument: &T) -> Result<(), StoredError>
+    /// Types of the language have no such values. Where reading back tells nothing, because the
+    /// type borrows, or the value is not equal to itself or written in another way than it is read,
+    /// its `Debug` form has to.
+    pub(crate) fn push_checked<'de, T, Read>(
+        &mut self,
+        argument: &T,
+        shown: Option<&dyn Debug>,
+    ) -> Result<(), StoredError>
     where
         T: Serialize + PartialEq + ?Sized,
         Read: Deserialize<'de> + Borrow<T>,
     {
         let start = self.text.len();
         self.push(argument)?;
-        if is_of_the_language(type_name::<T>()) {
+        if hides_nothing(type_name::<T>()) {
             return Ok(());
         }
         let written = &self.text[start..];
         let written = written.strip_prefix(b", ").unwrap_or(written);
         let json = Json::parse(written).map_err(|error| error.to_string())?;
         match stored::lent_from_json::<Read>(&json) {
-            Ok(read) if argument != read.borrow() => {
+            Ok(read) if argument == read.borrow() => return Ok(()),
+            Ok(read) => {
                 let mut again = Vec::with_capacity(written.len());
                 stored::write_argument(read.borrow(), &mut again)?;
                 #[expect(clippy::eq_op, reason = "a NaN is not equal to itself")]
@@ -116,13 +167,13 @@ impl Preimage {
                 if again == written && is_comparable {
                     return Err(StoredError::LeftOut);
                 }
-                Ok(())
             }
             Err(StoredError::Refused(why)) if why.starts_with("missing field") => {
-                Err(StoredError::LeftOut)
+                return Err(StoredError::LeftOut);
             }
-            _ => Ok(()),
+            Err(_) => {}
         }
+        stored::write_shown_argument(argument, shown, &mut Vec::new())
     }
 
     /// Adds the next positional argument, which is in its stored form already.
@@ -184,12 +235,17 @@ impl Preimage {
     }
 
     /// Adds the scopes, and returns the text.
-    pub fn finish(mut self, scopes: &CallScopes<'_>) -> String {
+    pub fn finish(self, scopes: &CallScopes<'_>) -> String {
+        String::from_utf8(self.finish_bytes(scopes)).expect(IS_ASCII)
+    }
+
+    /// Like [`finish`](Preimage::finish), without a look at each byte; see [`as_text`].
+    pub(crate) fn finish_bytes(mut self, scopes: &CallScopes<'_>) -> Vec<u8> {
         for value in scopes.values() {
             write_string(value.as_bytes(), self.next());
         }
         self.text.push(b']');
-        String::from_utf8(self.text).expect("json.dumps writes ASCII")
+        self.text
     }
 
     /// Begins the next element of the list, and returns where to write it.
@@ -199,6 +255,12 @@ impl Preimage {
         }
         &mut self.text
     }
+}
+
+/// Reports whether values of the type with this name are written whole.
+fn hides_nothing(name: &str) -> bool {
+    // Most arguments are of primitive types, whose names have no path.
+    !name.contains(':') || name == "alloc::string::String" || is_of_the_language(name)
 }
 
 /// Reports whether a type name contains only the language's own types, whose names are unique.
@@ -241,6 +303,25 @@ pub fn parse_arguments(text: &[u8]) -> Result<Vec<Json>, ArgumentsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thread_uses_the_buffer_of_a_preimage_again() {
+        let preimage = || {
+            let arguments = Preimage::of_arguments(|arguments| arguments.push("a"));
+            arguments
+                .expect("a stored form")
+                .finish(&CallScopes::default())
+        };
+        let first = preimage();
+        let (text, buffer) = (first.clone(), first.as_ptr());
+        reuse_buffer(first.into_bytes());
+        let second = preimage();
+        assert_eq!((&second, second.as_ptr()), (&text, buffer));
+        let third = preimage();
+        assert_ne!(third.as_ptr(), buffer, "it is in use");
+        reuse_buffer(vec![b'x'; MAX_SPARE + 1]);
+        assert_eq!(Preimage::default().text.capacity(), USUAL_LENGTH);
+    }
 
     #[test]
     fn a_key_fns_list_or_tuple_is_the_arguments_and_anything_else_one() {

@@ -1,4 +1,4 @@
-//! What an element of BSON is made of: the bytes for its type, texts and binary data.
+//! The parts of an element of BSON: the byte of its type, texts and binary data.
 
 /// The types of elements.
 pub(super) mod kind {

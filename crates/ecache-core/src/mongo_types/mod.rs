@@ -33,7 +33,7 @@
 //! Designs weighed for JSON that a user sets, such as `{"$date": "x"}` by `ecache set`:
 //!
 //! 1. Read it as Extended JSON: one value would be a dict for FiftyOne, and the next one, spelled a
-//!    little differently, a date. What is set in one store would be something else in the other.
+//!    little differently, a date. A value would have different types in the two stores.
 //! 2. Keep a note beside the value that says which form it has: the note is lost wherever the text
 //!    goes alone, as in `get | set`.
 //! 3. It is JSON (chosen), and FiftyOne reads the dict that Python's `json.loads` reads. A type is

@@ -12,6 +12,7 @@ mod position;
 mod string;
 mod validate;
 mod write;
+mod wtf8;
 
 pub use grammar::MAX_DEPTH;
 pub(crate) use grammar::plain_length;

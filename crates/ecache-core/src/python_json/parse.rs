@@ -2,7 +2,7 @@
 
 use super::grammar::{Container, Grammar, Sink, Token, Word};
 use super::position::ParseError;
-use super::string::push_unit;
+use super::wtf8::push_unit;
 use super::{Json, PyString};
 
 impl Json {

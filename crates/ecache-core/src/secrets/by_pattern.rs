@@ -50,7 +50,9 @@ const BEARER: usize = 16;
 
 /// Finds private keys, tokens, and passwords in URLs.
 pub(super) fn find(text: &str, secrets: &mut Vec<Range<usize>>) {
-    private_keys(text, secrets);
+    if text.contains('-') {
+        private_keys(text, secrets);
+    }
     urls(text, 2, secrets);
     let mut is_boundary = true;
     for (index, byte) in text.bytes().enumerate() {
@@ -134,9 +136,11 @@ fn token_at(text: &str, start: usize) -> Option<Range<usize>> {
         let is_token = length >= BEARER || length >= BEARER / 2 && has_digit(token);
         return is_token.then_some(start..start + length);
     }
+    // Most words are no token. Comparing a byte first takes a tenth of calls of `memcmp`.
+    let first = rest.as_bytes().first();
     let (prefix, least) = PREFIXES
         .iter()
-        .find(|(prefix, _)| rest.starts_with(prefix))?;
+        .find(|(prefix, _)| prefix.as_bytes().first() == first && rest.starts_with(prefix))?;
     let length = run(&rest[prefix.len()..], |byte| word(byte) || byte == b'.');
     let body = &rest[prefix.len()..prefix.len() + length];
     // A name that someone gave a thing has no digits, or is shorter.

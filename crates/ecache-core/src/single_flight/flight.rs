@@ -13,6 +13,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::inherited::Held;
+use super::interrupt;
+use super::locks::FlightLock;
 use super::timer::Alarm;
 
 /// Pairs of flights, over all functions: the first waits for the second.
@@ -146,15 +149,31 @@ impl Drop for Waiting {
     }
 }
 
+/// Holds the waits still during a fork.
+pub(super) struct Still(MutexGuard<'static, Vec<(u64, u64)>>);
+
+impl Still {
+    pub(super) fn hold() -> Self {
+        Self(lock(&WAITING))
+    }
+
+    /// Forgets the waits of the parent, in a forked child.
+    pub(super) fn in_child(mut self) {
+        self.0.clear();
+    }
+}
+
 /// Marks the thread as being in a flight's computation.
 pub(crate) struct Inside {
     before: u64,
+    _held: Option<Held>,
 }
 
 impl Inside {
-    fn enter(flight: u64) -> Self {
+    fn enter(flight: u64, lock: Option<&FlightLock>) -> Self {
         Self {
             before: CURRENT.replace(flight),
+            _held: lock.map(FlightLock::held),
         }
     }
 }
@@ -166,7 +185,8 @@ impl Drop for Inside {
 }
 
 impl<V: Clone> Flight<V> {
-    /// Waits for the flight to end, no longer than `patience`; `None` if it has not ended then.
+    /// Waits for the flight to end, no longer than `patience`; `None` if it has not ended then, or
+    /// if the wait is [interrupted](super::interrupt_waits_with).
     ///
     /// Also `None`, at once, if waiting would close a circle.
     pub fn wait(&self, patience: Duration) -> Option<Landed<V>> {
@@ -179,8 +199,18 @@ impl<V: Clone> Flight<V> {
                 State::Flying { has_threads, .. } => *has_threads = true,
             }
             let left = patience.checked_sub(started.elapsed())?;
-            let waited = self.landed.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+            let Some(pause) = interrupt::pause() else {
+                let waited = self.landed.wait_timeout(state, left);
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                continue;
+            };
+            let waited = self.landed.wait_timeout(state, left.min(pause));
+            // The check may take other locks, and wait for a thread that needs this one.
+            drop(waited.unwrap_or_else(PoisonError::into_inner));
+            if interrupt::is_interrupted() {
+                return None;
+            }
+            state = lock(&self.state);
         }
     }
 
@@ -226,22 +256,27 @@ impl<V: Clone> Flight<V> {
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
-    /// Marks the thread as computing for this flight, until the returned guard is dropped.
-    pub(crate) fn enter(&self) -> Inside {
-        Inside::enter(self.flight.id)
+    /// Marks the thread as computing for this flight under this lock, until the returned guard is
+    /// dropped.
+    pub(crate) fn enter(&self, lock: Option<&FlightLock>) -> Inside {
+        Inside::enter(self.flight.id, lock)
     }
 
     /// Runs the computation, and attributes the waits within it to this flight.
     pub fn run<T>(&self, compute: impl FnOnce() -> T) -> T {
-        let _inside = self.enter();
+        let _inside = self.enter(None);
         compute()
     }
 
-    /// Runs a future as [`Leader::run`] does a function.
-    pub async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
+    /// Runs a future as [`Leader::run`] does a function, under this lock.
+    pub async fn run_async<T>(
+        &self,
+        lock: Option<&FlightLock>,
+        compute: impl Future<Output = T>,
+    ) -> T {
         let mut compute = pin!(compute);
         std::future::poll_fn(|context| {
-            let _inside = Inside::enter(self.flight.id);
+            let _inside = self.enter(lock);
             compute.as_mut().poll(context)
         })
         .await

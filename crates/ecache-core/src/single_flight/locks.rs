@@ -11,6 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::inherited::{self, Held};
+use super::interrupt;
 use super::timer::Alarm;
 use crate::sidecar::{self, Purpose};
 
@@ -91,6 +93,20 @@ impl FlightLocks {
         }
     }
 
+    /// Leaves all locks to the parent, in a forked child. Both have them: kept, they would outlive
+    /// the parent, and unlocked, they would be lost to it.
+    ///
+    /// The descriptor is closed but not its number, which a guard may still use.
+    pub(crate) fn leave_to_parent(&self) -> io::Result<()> {
+        let nothing = File::open("/dev/null")?;
+        // SAFETY: both descriptors are open, and `dup2` makes another of the first in the place of
+        // the second, which its `File` goes on owning. No crate does that by a shared reference.
+        match unsafe { libc::dup2(nothing.as_raw_fd(), self.file.as_raw_fd()) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    }
+
     /// Registers this process as a follower of a key's leader, until the returned lock is dropped.
     ///
     /// Several followers may wait for one leader: the lock is a shared one, of another byte.
@@ -114,7 +130,7 @@ impl FlightLocks {
     /// `None` if the lock is unsigned, or signed by this process.
     pub(crate) fn leader(&self, hash: &[u8; 32]) -> Option<i32> {
         let mut lock = description(kind::WRITE, offset(hash) | SIGNED, 1);
-        control(&self.file, libc::F_GETLK, &mut lock).ok()?;
+        control(&self.file, range::F_GETLK, &mut lock).ok()?;
         (lock.l_type != kind::NONE).then_some(lock.l_pid.max(0))
     }
 
@@ -127,15 +143,20 @@ impl FlightLocks {
 
     /// Locks a key as soon as it is free, and waits no longer than `patience`.
     ///
+    /// Does not wait for a computation that this process was forked in, and no longer than until it
+    /// is [interrupted](super::interrupt_waits_with).
+    ///
     /// # Errors
     /// If the file system knows no such locks.
     pub fn lock(&self, hash: &[u8; 32], patience: Duration) -> io::Result<Option<FlightLock>> {
+        let patience = patience_for(hash, patience);
         let started = Instant::now();
         let mut pause = SHORTEST_PAUSE;
         loop {
             match self.try_lock(hash)? {
                 Some(lock) => return Ok(Some(lock)),
                 None if started.elapsed() >= patience => return Ok(None),
+                None if interrupt::is_interrupted() => return Ok(None),
                 None => std::thread::sleep(pause),
             }
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -154,6 +175,7 @@ impl FlightLocks {
         hash: &[u8; 32],
         patience: Duration,
     ) -> io::Result<Option<FlightLock>> {
+        let patience = patience_for(hash, patience);
         let started = Instant::now();
         let mut pause = SHORTEST_PAUSE;
         loop {
@@ -179,7 +201,12 @@ impl FlightLock {
     /// file.
     pub(crate) fn sign(&mut self) {
         let mut lock = description(kind::WRITE, self.offset | SIGNED, 1);
-        self.is_signed = control(&self.file, libc::F_SETLK, &mut lock).is_ok();
+        self.is_signed = control(&self.file, range::F_SETLK, &mut lock).is_ok();
+    }
+
+    /// Marks the thread as computing under this lock, until the returned guard is dropped.
+    pub(super) fn held(&self) -> Held {
+        Held::new(self.offset)
     }
 
     /// The locks that it is one of.
@@ -195,13 +222,22 @@ impl Drop for FlightLock {
         // If this fails, the kernel drops the locks when the file is closed.
         if self.is_signed {
             let mut lock = description(kind::NONE, self.offset | SIGNED, 1);
-            let _ = control(&self.file, libc::F_SETLK, &mut lock);
+            let _ = control(&self.file, range::F_SETLK, &mut lock);
         }
         let _ = control(
             &self.file,
             command::SET_LOCK,
             &mut description(kind::NONE, self.offset, 1),
         );
+    }
+}
+
+/// Returns the longest time to wait for a key.
+fn patience_for(hash: &[u8; 32], patience: Duration) -> Duration {
+    if inherited::is_inherited(offset(hash)) {
+        Duration::ZERO
+    } else {
+        patience
     }
 }
 
@@ -230,36 +266,108 @@ mod kind {
     pub(super) const NONE: libc::c_short = libc::F_UNLCK as libc::c_short;
 }
 
-/// Commands for locks of an open file. Elsewhere locks belong to a process.
+/// Commands for locks of an open file, or of a process where there are none.
 mod command {
     #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
-    pub(super) use libc::{F_GETLK as GET_LOCK, F_SETLK as SET_LOCK};
+    pub(super) use super::range::{F_GETLK as GET_LOCK, F_SETLK as SET_LOCK};
     #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
     pub(super) use libc::{F_OFD_GETLK as GET_LOCK, F_OFD_SETLK as SET_LOCK};
 }
 
+/// The description of a lock, and the call that takes it.
+#[cfg(not(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86", target_arch = "arm", target_arch = "powerpc")
+)))]
+mod range {
+    pub(super) use libc::{F_GETLK, F_SETLK, flock as Lock};
+
+    /// Calls the kernel.
+    ///
+    /// # Safety
+    ///
+    /// `file` is an open descriptor.
+    pub(super) unsafe fn control(file: libc::c_int, command: libc::c_int, lock: &mut Lock) -> bool {
+        // SAFETY: the caller's promise; the struct is not kept.
+        unsafe { libc::fcntl(file, command, lock) != -1 }
+    }
+}
+
+/// The description of a lock, and the call that takes it: those of glibc have offsets of 32 bits
+/// here, which cut off those of most keys.
+#[cfg(all(
+    target_os = "linux",
+    target_env = "gnu",
+    any(target_arch = "x86", target_arch = "arm", target_arch = "powerpc")
+))]
+mod range {
+    pub(super) use libc::flock64 as Lock;
+
+    /// The kernel's `F_GETLK64` and `F_SETLK64`, which the crate libc does not name.
+    pub(super) const F_GETLK: libc::c_int = 12;
+    pub(super) const F_SETLK: libc::c_int = 13;
+
+    /// Calls the kernel.
+    ///
+    /// # Safety
+    ///
+    /// `file` is an open descriptor.
+    pub(super) unsafe fn control(file: libc::c_int, command: libc::c_int, lock: &mut Lock) -> bool {
+        // SAFETY: the caller's promise; the struct is not kept.
+        unsafe { libc::syscall(libc::SYS_fcntl64, file, command, std::ptr::from_mut(lock)) != -1 }
+    }
+}
+
 /// Describes a lock of `length` bytes from `offset` on, or of all that follow if `length` is 0.
-fn description(kind: libc::c_short, offset: i64, length: i64) -> libc::flock {
-    // SAFETY: a `flock` of zeros is a valid value of this plain C struct.
-    let mut lock: libc::flock = unsafe { std::mem::zeroed() };
+fn description(kind: libc::c_short, offset: i64, length: i64) -> range::Lock {
+    // SAFETY: a `Lock` of zeros is a valid value of this plain C struct.
+    let mut lock: range::Lock = unsafe { std::mem::zeroed() };
     lock.l_type = kind;
     lock.l_whence = libc::SEEK_SET as libc::c_short;
-    lock.l_start = offset as libc::off_t;
-    lock.l_len = length as libc::off_t;
+    lock.l_start = offset;
+    lock.l_len = length;
     lock
 }
 
-fn control(file: &File, command: libc::c_int, lock: &mut libc::flock) -> io::Result<()> {
-    // SAFETY: the descriptor is open for as long as `file` lives, and the struct is not kept.
-    match unsafe { libc::fcntl(file.as_raw_fd(), command, lock) } {
-        -1 => Err(io::Error::last_os_error()),
-        _ => Ok(()),
+fn control(file: &File, command: libc::c_int, lock: &mut range::Lock) -> io::Result<()> {
+    // SAFETY: the descriptor is open for as long as `file` lives.
+    if unsafe { range::control(file.as_raw_fd(), command, lock) } {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Offsets of 32 bits would make them one, or be negative, which the kernel refuses.
+    #[test]
+    fn keys_whose_offsets_begin_or_end_alike_have_locks_of_their_own() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let locks = FlightLocks::open(&folder.path().join("locks")).expect("locks");
+        let elsewhere = FlightLocks::open(&folder.path().join("locks")).expect("locks");
+        let key = |bytes: [u8; 8]| {
+            let mut hash = [0; 32];
+            hash[..8].copy_from_slice(&bytes);
+            hash
+        };
+        let one = key([0, 0, 0, 1, 0xff, 0xff, 0xff, 0xff]);
+        let others = [
+            key([0, 0, 0, 2, 0xff, 0xff, 0xff, 0xff]),
+            key([0, 0, 0, 1, 0x7f, 0xff, 0xff, 0xff]),
+        ];
+        let _lock = locks
+            .try_lock(&one)
+            .expect("locks work")
+            .expect("it is free");
+        assert!(elsewhere.try_lock(&one).expect("locks work").is_none());
+        for other in others {
+            assert!(elsewhere.try_lock(&other).expect("locks work").is_some());
+        }
+    }
 
     #[test]
     fn another_open_file_has_to_wait_for_the_same_key_alone() {

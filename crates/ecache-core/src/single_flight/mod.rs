@@ -7,10 +7,15 @@
 //! any runtime will do.
 
 mod flight;
+mod fork;
+mod inherited;
+mod interrupt;
 mod locks;
 mod timer;
 
 pub(crate) use flight::Inside;
 pub use flight::{Flight, Flights, Joined, Landed, Leader};
+pub(crate) use fork::Still;
+pub use interrupt::interrupt_waits_with;
 pub use locks::{FlightLock, FlightLocks};
 pub(crate) use timer::Alarm;

@@ -27,6 +27,22 @@ fn waiting() -> MutexGuard<'static, Waiting> {
     WAITING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Holds the waiting tasks still during a fork.
+pub(super) struct Still(MutexGuard<'static, Waiting>);
+
+impl Still {
+    pub(super) fn hold() -> Self {
+        Self(waiting())
+    }
+
+    /// Forgets the tasks and the thread of the parent, in a forked child.
+    pub(super) fn in_child(mut self) {
+        // Not dropped: a waker may do anything.
+        std::mem::forget(std::mem::take(&mut self.0.wakers));
+        self.0.has_thread = false;
+    }
+}
+
 /// Wakes a task when its time is over, unless it is dropped before.
 pub(crate) struct Alarm {
     at: Instant,

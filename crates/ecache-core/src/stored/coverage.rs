@@ -2,11 +2,14 @@
 //!
 //! Two arguments that differ only in such a field would share a key. Serde does not report skipped
 //! fields, but a derived `Serialize` passes references to the other ones, which reveal their
-//! offsets in the struct: a gap that alignment does not explain is a skipped field. A field that
-//! fits into padding is not detected, and a struct that passes anything but its own fields is not
-//! judged.
+//! offsets in the struct: a gap that alignment does not explain is a skipped field. A field may
+//! also fit into padding (`doubt` decides then), and a struct that passes anything but its own
+//! fields is not judged.
 
+use std::any::type_name;
 use std::mem::{align_of_val, size_of_val};
+
+use super::type_names::is_wrapper;
 
 /// The position of a value in memory.
 #[derive(Clone, Copy, Debug)]
@@ -14,11 +17,14 @@ pub(super) struct Extent {
     start: usize,
     size: usize,
     align: usize,
+    /// Set for a pointer to the value or a cell around it, by whose `Serialize` it is written
+    is_pointer: bool,
 }
 
 impl Extent {
     pub(super) fn of<T: ?Sized>(value: &T) -> Self {
         Self {
+            is_pointer: is_wrapper(type_name::<T>()),
             start: std::ptr::from_ref(value).addr(),
             size: size_of_val(value),
             align: align_of_val(value),
@@ -28,6 +34,19 @@ impl Extent {
     fn end(&self) -> usize {
         self.start + self.size
     }
+}
+
+/// The knowledge of the fields of a struct that were not written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// There are none
+    IsWhole,
+    /// There is one
+    LacksAField,
+    /// One would fit into its padding, or its place is not known
+    MayLackOne,
+    /// Something that was written is no field of it
+    Unknown,
 }
 
 /// The fields of a struct that were written.
@@ -59,25 +78,37 @@ impl Coverage {
         self.fields = None;
     }
 
-    /// Reports whether a field was left out.
-    pub(super) fn lacks_a_field(self) -> bool {
+    /// Judges whether a field was left out.
+    pub(super) fn verdict(self) -> Verdict {
+        if self.whole.is_pointer {
+            return Verdict::MayLackOne;
+        }
         let Some(mut fields) = self.fields else {
-            return false;
+            return Verdict::Unknown;
         };
         fields.retain(|field| field.size > 0);
         fields.sort_unstable_by_key(|field| field.start);
         let mut covered = self.whole.start;
+        let mut has_padding = false;
         for field in &fields {
             // A value that begins within another one is not a field.
             let Some(gap) = field.start.checked_sub(covered) else {
-                return false;
+                return Verdict::Unknown;
             };
             if gap >= field.align {
-                return true;
+                return Verdict::LacksAField;
             }
+            has_padding |= gap > 0;
             covered = field.end();
         }
-        self.whole.end() - covered >= self.whole.align
+        let rest = self.whole.end() - covered;
+        if rest >= self.whole.align {
+            Verdict::LacksAField
+        } else if has_padding || rest > 0 {
+            Verdict::MayLackOne
+        } else {
+            Verdict::IsWhole
+        }
     }
 }
 
@@ -87,19 +118,31 @@ mod tests {
 
     #[test]
     fn a_gap_that_alignment_does_not_explain_is_a_field() {
-        let extent = |start, size, align| Extent { start, size, align };
-        let is_lacking = |whole: Extent, fields: &[Extent]| {
+        let extent = |start, size, align| Extent {
+            start,
+            size,
+            align,
+            is_pointer: false,
+        };
+        let judge = |whole: Extent, fields: &[Extent]| {
             let mut coverage = Coverage::new(whole);
             fields.iter().for_each(|field| coverage.add(*field));
-            coverage.lacks_a_field()
+            coverage.verdict()
         };
         let whole = extent(64, 16, 8);
         let (long, byte) = (extent(64, 8, 8), extent(72, 1, 1));
-        assert!(!is_lacking(whole, &[byte, long]), "the rest is padding");
-        assert!(is_lacking(whole, &[long]));
-        assert!(is_lacking(whole, &[extent(72, 8, 8)]));
-        assert!(is_lacking(whole, &[]));
-        assert!(!is_lacking(extent(64, 0, 1), &[]));
-        assert!(!is_lacking(whole, &[extent(0, 8, 8)]), "it is elsewhere");
+        assert_eq!(judge(whole, &[byte, long]), Verdict::MayLackOne);
+        assert_eq!(judge(whole, &[long, extent(72, 8, 8)]), Verdict::IsWhole);
+        assert_eq!(judge(whole, &[long]), Verdict::LacksAField);
+        assert_eq!(judge(whole, &[extent(72, 8, 8)]), Verdict::LacksAField);
+        assert_eq!(judge(whole, &[]), Verdict::LacksAField);
+        assert_eq!(judge(extent(64, 0, 1), &[]), Verdict::IsWhole);
+        let pointer = Extent::of(&&whole);
+        assert_eq!(judge(pointer, &[long]), Verdict::MayLackOne);
+        assert_eq!(
+            judge(whole, &[extent(0, 8, 8)]),
+            Verdict::Unknown,
+            "elsewhere"
+        );
     }
 }

@@ -73,8 +73,8 @@ fn why_class_raises(class: &Json, value: &Json) -> Option<String> {
                 .get("value")
                 .and_then(Json::as_str)
                 .is_some_and(|text| {
-                    // Python passes over what is no digit of base64, and is strict about the
-                    // padding.
+                    // Python skips characters that are no digits of base64, and is strict about
+                    // the padding.
                     let digits: Vec<u8> = text
                         .bytes()
                         .filter(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(byte))

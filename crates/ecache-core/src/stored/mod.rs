@@ -28,17 +28,23 @@
 //! a tree.
 
 mod coverage;
+mod doubt;
 mod fiftyone;
 mod map_key;
 mod read;
+mod shown;
+mod type_names;
 mod types;
 mod write;
+
+use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned};
 use serde::ser::{Error, Serialize};
 use thiserror::Error;
 
 use crate::python_json::{Json, KeyOrder, MAX_DEPTH};
+use doubt::Doubts;
 
 pub use fiftyone::why_fiftyone_raises;
 pub use types::{Date, DateTime, Set, date, datetime, set};
@@ -64,6 +70,12 @@ pub enum StoredError {
          tell them apart: say what the result depends on with `key_fn`"
     )]
     LeftOut,
+    /// It cannot be seen whether a value has the stored form of another one.
+    #[error(
+        "it cannot be seen whether serde leaves out a field of {0}, or names two of its variants alike: derive \
+         `Debug` for it, or `Deserialize` and `PartialEq`, or say what the result depends on with `key_fn`"
+    )]
+    Unseen(&'static str),
     /// The type's own `Serialize` or `Deserialize` refused.
     #[error("{0}")]
     Refused(String),
@@ -76,13 +88,13 @@ impl From<String> for StoredError {
 }
 
 impl Error for StoredError {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
+    fn custom<T: fmt::Display>(message: T) -> Self {
         StoredError::Refused(message.to_string())
     }
 }
 
 impl serde::de::Error for StoredError {
-    fn custom<T: std::fmt::Display>(message: T) -> Self {
+    fn custom<T: fmt::Display>(message: T) -> Self {
         StoredError::Refused(message.to_string())
     }
 }
@@ -183,6 +195,23 @@ pub(crate) fn write_argument<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<(), StoredError> {
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Sorted).whole(value))
+}
+
+/// Like [`write_argument`], for a value that cannot be read back and compared: its `Debug` form, if
+/// it is `shown`, has to name no more than was written.
+///
+/// # Errors
+///
+/// Fails like [`write_argument`], and if it cannot be seen that nothing was left out.
+pub(crate) fn write_shown_argument<T: Serialize + ?Sized>(
+    value: &T,
+    shown: Option<&dyn fmt::Debug>,
+    out: &mut Vec<u8>,
+) -> Result<(), StoredError> {
+    let mut doubts = Doubts::default();
+    let writer = write::Writer::new::<T>(out, KeyOrder::Sorted);
+    value.serialize(writer.whole(value).doubting(&mut doubts))?;
+    doubts.settle(shown)
 }
 
 /// Reports whether the stored form of a value leaves out a field, as far as that can be seen.

@@ -9,7 +9,7 @@ use serde::de::{Deserializer, Error, IntoDeserializer, Visitor};
 use serde::forward_to_deserialize_any;
 
 use super::StoredError;
-use super::write::is_of_bytes;
+use super::type_names::is_of_bytes;
 use crate::mongo_types::wrapper;
 use crate::python_json::{Json, PyString};
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::names::Names;
 use super::record::{self, Payload, Records, What};
-use super::{Counts, Event, Group, HOUR, Outcome, Tally};
+use super::{Counts, Event, Group, HOUR, LogId, Outcome, Tally};
 use crate::entry::MAX_COUNT;
 use crate::key::Key;
 use crate::scope::Address;
@@ -94,6 +94,10 @@ pub struct Batch {
     pub begun: Vec<Tally>,
     /// Tallies that ended
     pub ended: Vec<Tally>,
+    /// Logs of which nothing is left to fold, and which are about to be removed
+    pub closed: Vec<LogId>,
+    /// Logs that are gone
+    pub forgotten: Vec<LogId>,
 }
 
 impl Batch {
@@ -204,7 +208,7 @@ impl<'a> Sums<'a> {
                 operator,
             })
         };
-        // What is only told to those who follow the log counts nothing.
+        // Events for followers of the log are not counted.
         let counted = self
             .periods
             .iter()

@@ -21,7 +21,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::record::{self, SLOT, What};
 use super::{Event, Gap, Tally};
-use crate::sidecar::{Purpose, Sidecar};
+use crate::sidecar::{Purpose, Sidecar, file_of};
 use crate::time::Timestamp;
 
 /// Size of the header, in bytes.
@@ -43,6 +43,23 @@ pub(super) const FILES: [Sidecar; 2] = [Sidecar::Usage, Sidecar::MoreUsage];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct LogId(pub i64);
 
+/// The state of a log after something was appended to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Appended {
+    /// Size of the file in bytes
+    size: u64,
+    /// Nothing was in the file before
+    is_first: bool,
+}
+
+impl Appended {
+    /// Reports whether the log is to be folded: it is larger than that many bytes, or it is new. A
+    /// log that the store has never folded a part of would not be missed if it were deleted.
+    pub fn is_due(self, above: u64) -> bool {
+        self.is_first || self.size > above
+    }
+}
+
 /// The usage log beside a store, or for a server at a place of this host.
 #[derive(Clone, Debug)]
 pub struct Log {
@@ -50,13 +67,14 @@ pub struct Log {
 }
 
 impl Log {
+    /// Number of bytes that most events take, or fewer.
+    pub(crate) const MOST_PER_EVENT: usize = 2 * SLOT;
+
     /// Returns the log beside a store, or beside the file that a link to a store leads to. Nothing
     /// is opened yet.
     pub fn beside(store: &Path) -> Self {
-        let is_link = fs::read_link(store).is_ok();
-        let file = is_link.then(|| fs::canonicalize(store).ok()).flatten();
         Self {
-            beside: file.unwrap_or_else(|| store.into()),
+            beside: file_of(store),
         }
     }
 
@@ -67,14 +85,14 @@ impl Log {
         sizes.iter().sum()
     }
 
-    /// Appends events, and returns the size of the file then.
+    /// Appends events.
     ///
     /// # Errors
     /// If the file cannot be written to, or is not safe to use. If possible, the log notes that
     /// calls were not counted.
-    pub fn append(&self, events: &[Event]) -> io::Result<u64> {
+    pub fn append(&self, events: &[Event]) -> io::Result<Appended> {
         let Some(last) = events.last() else {
-            return Ok(0);
+            return Ok(Appended::default());
         };
         let appended = self.tell(events);
         if appended.is_err() {
@@ -88,7 +106,7 @@ impl Log {
     ///
     /// # Errors
     /// Those of [`Log::append`].
-    pub(crate) fn tell(&self, events: &[Event]) -> io::Result<u64> {
+    pub(crate) fn tell(&self, events: &[Event]) -> io::Result<Appended> {
         self.append_tally(events, None, None)
     }
 
@@ -101,7 +119,7 @@ impl Log {
         events: &[Event],
         ended: Option<Tally>,
         begun: Option<Tally>,
-    ) -> io::Result<u64> {
+    ) -> io::Result<Appended> {
         let mut bytes = Vec::with_capacity((events.len() + 1) * 2 * SLOT);
         for event in events {
             record::write(event, &mut bytes);
@@ -112,8 +130,8 @@ impl Log {
             }
         }
         for file in FILES {
-            if let Some(size) = self.append_to(file, &bytes)? {
-                return Ok(size);
+            if let Some(appended) = self.append_to(file, &bytes)? {
+                return Ok(appended);
             }
         }
         Err(ErrorKind::WouldBlock.into())
@@ -141,7 +159,7 @@ impl Log {
     }
 
     /// Returns `None` if the lock is taken.
-    fn append_to(&self, sidecar: Sidecar, bytes: &[u8]) -> io::Result<Option<u64>> {
+    fn append_to(&self, sidecar: Sidecar, bytes: &[u8]) -> io::Result<Option<Appended>> {
         for attempt in 0..ATTEMPTS {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
@@ -170,7 +188,10 @@ impl Log {
             if file.write(bytes)? < bytes.len() {
                 return Err(ErrorKind::StorageFull.into());
             }
-            return Ok(Some(found.len() + bytes.len() as u64));
+            return Ok(Some(Appended {
+                size: found.len() + bytes.len() as u64,
+                is_first: found.len() == HEADER as u64,
+            }));
         }
         Ok(None)
     }
@@ -188,7 +209,7 @@ impl Log {
             return Ok(());
         }
         if file.metadata()?.len() < HEADER as u64 {
-            // What a crash left of a header.
+            // A crash may have left a part of a header.
             file.set_len(0)?;
             file.write_all_at(&new_header(), 0)?;
         }
@@ -196,7 +217,7 @@ impl Log {
     }
 
     /// Notes that calls at `at` could not be appended.
-    fn note_gap(&self, at: Timestamp) -> io::Result<()> {
+    pub(crate) fn note_gap(&self, at: Timestamp) -> io::Result<()> {
         for sidecar in FILES {
             let (reader, writer) = match sidecar.open(&self.beside, Purpose::Read) {
                 Ok(reader) => (reader, sidecar.open(&self.beside, Purpose::Change)?),
@@ -297,7 +318,7 @@ impl OpenLog {
         Ok(self.file.metadata()?.len())
     }
 
-    /// Lets the file be removed; what was read of it stays readable.
+    /// Lets the file be removed; readers keep the part that they read.
     pub(super) fn unlock(&self) -> io::Result<()> {
         Ok(flock(&self.file, FlockOperation::Unlock)?)
     }
@@ -336,7 +357,7 @@ impl OpenLog {
     }
 }
 
-/// Where the note of calls that were not appended is in the header: begin, end and their checksum.
+/// Offset in the header of the note of calls that were not appended: begin, end and checksum.
 const GAP: usize = 32;
 
 fn new_header() -> [u8; HEADER] {

@@ -6,7 +6,7 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | `record` | one event as bytes, and reading what was torn |
+//! | `record` | one event as bytes, and reading torn ones |
 //! | `names` | numbers and names as bytes |
 //! | `log` | the files: appending, locking, beginning anew |
 //! | `follower` | the calls of all processes, as they are appended |
@@ -38,7 +38,7 @@ pub(crate) use batch::sum_by_group;
 pub use batch::{Batch, EntryUse, Gap, Period};
 pub use follower::Follower;
 pub(crate) use log::OpenLog;
-pub use log::{Log, LogId};
+pub use log::{Appended, Log, LogId};
 pub(crate) use stored::StoredRow;
 
 use crate::entry::{Entry, MAX_COUNT};
@@ -220,11 +220,15 @@ pub struct Counts {
     pub saved_ms: u64,
     /// Milliseconds spent on computing, on misses and refreshes
     pub spent_ms: u64,
+    /// Milliseconds spent on computing again what a limit had evicted
+    pub lost_ms: u64,
+    /// Ages of the removed entries, in milliseconds, added up
+    pub evicted_age_ms: u64,
 }
 
 impl Counts {
     /// Number of counts.
-    pub const FIELDS: usize = 10;
+    pub const FIELDS: usize = 12;
 
     /// Returns the counts in a fixed order, which is part of the format.
     pub fn fields(&self) -> [u64; Self::FIELDS] {
@@ -239,6 +243,8 @@ impl Counts {
             self.evictions,
             self.saved_ms,
             self.spent_ms,
+            self.lost_ms,
+            self.evicted_age_ms,
         ]
     }
 
@@ -255,6 +261,8 @@ impl Counts {
             evictions,
             saved_ms,
             spent_ms,
+            lost_ms,
+            evicted_age_ms,
         ] = fields;
         Self {
             hits,
@@ -267,6 +275,8 @@ impl Counts {
             evictions,
             saved_ms,
             spent_ms,
+            lost_ms,
+            evicted_age_ms,
         }
     }
 
@@ -323,7 +333,7 @@ pub enum Group {
 
 /// A part of a log: the records between two offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct LogRange {
     /// The log
     pub log: LogId,
     /// The offset up to which it was folded; 0 if never

@@ -24,7 +24,7 @@ use super::names::{
     write_number, write_text,
 };
 use super::{Event, Outcome, Tally};
-use crate::key::Key;
+use crate::key::{Key, hash_bytes};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
@@ -107,7 +107,7 @@ fn end(start: usize, bytes: &mut Vec<u8>) {
 /// Appends an event as a record.
 pub(super) fn write(event: &Event, bytes: &mut Vec<u8>) {
     let store = &event.store;
-    let hash = event.key.as_ref().and_then(hash_of);
+    let hash = event.key.as_ref().and_then(|key| hash_bytes(key.as_str()));
     let has = |bit: u8, is_there: bool| if is_there { bit } else { 0 };
     let flags = has(HAS_DATASET, store.dataset_id.is_some())
         | has(HAS_USER, event.user.is_some())
@@ -134,18 +134,6 @@ pub(super) fn write(event: &Event, bytes: &mut Vec<u8>) {
         bytes.extend_from_slice(&written_at.as_millis().to_le_bytes());
     }
     end(start, bytes);
-}
-
-fn hash_of(key: &Key) -> Option<[u8; 32]> {
-    if !key.is_hash() {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (byte, digits) in hash.iter_mut().zip(key.as_str().as_bytes().chunks_exact(2)) {
-        let digit = |digit: u8| (digit as char).to_digit(16);
-        *byte = u8::try_from(digit(digits[0])? << 4 | digit(digits[1])?).ok()?;
-    }
-    Some(hash)
 }
 
 fn checksum(record: &[u8]) -> u64 {

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::*;
-use ecache_core::execution_cache::{Codec, CodecError, Datasets, Trouble};
+use ecache_core::execution_cache::{Codec, CodecError, Datasets, Reaction};
 use ecache_core::value::Value;
 
 /// Checks that calls compute if the store cannot be opened, and that each counts as trouble.
@@ -160,7 +160,7 @@ fn a_stored_value_of_another_type_is_computed_anew() {
 #[should_panic(expected = "the execution cache could not open the store: ")]
 fn trouble_panics_where_that_was_asked_for() {
     let folder = tempfile::tempdir().expect("a folder");
-    let ctx = context(Cache::at(folder.path()).with_trouble(Trouble::Panic));
+    let ctx = context(Cache::at(folder.path()).with_reaction(Reaction::Panic));
     Function::of(Residency::Hybrid).call(&ctx, "a", 1);
 }
 

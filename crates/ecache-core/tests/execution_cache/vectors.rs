@@ -1,5 +1,7 @@
 //! The keys that FiftyOne itself made, made again by functions with the attribute.
 
+use std::fmt;
+
 use ecache_core::execution_cache;
 use ecache_core::key::parse_arguments;
 use ecache_core::python_json::Json;
@@ -14,6 +16,13 @@ struct Argument(Json);
 impl Serialize for Argument {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         of_json(&self.0, serializer)
+    }
+}
+
+/// Shows no variants: of which one it is, its stored form tells.
+impl fmt::Debug for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Argument")
     }
 }
 

@@ -138,8 +138,8 @@ fn an_array_reads_like_its_elements_on_lines() {
     assert_eq!(
         positions,
         [
-            Position::Element { number: 1, line: 2 },
-            Position::Element { number: 2, line: 3 }
+            DocumentPosition::Element { number: 1, line: 2 },
+            DocumentPosition::Element { number: 2, line: 3 }
         ]
     );
 }
@@ -161,7 +161,10 @@ fn marks_blank_lines_and_line_ends_do_not_count() {
         .into_iter()
         .map(|read| read.expect("a document").0)
         .collect();
-    assert_eq!(positions, [Position::Line(3), Position::Line(5)]);
+    assert_eq!(
+        positions,
+        [DocumentPosition::Line(3), DocumentPosition::Line(5)]
+    );
     assert_eq!(records(b""), []);
     assert_eq!(records(b" \n\n"), []);
 }

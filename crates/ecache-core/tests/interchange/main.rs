@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ecache_core::backend::{Record, StoreMetadata, StoreRecord};
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::interchange::{
-    MAX_LINE_SIZE, Position, Reader, check_size, write_entry, write_store,
+    DocumentPosition, MAX_LINE_SIZE, Reader, check_size, write_entry, write_store,
 };
 use ecache_core::key::Key;
 use ecache_core::python_json::Json;
@@ -35,7 +35,7 @@ fn fixture(name: &str) -> Vec<u8> {
 }
 
 /// Returns the records in `input`; an error as its message.
-fn read(input: &[u8]) -> Vec<Result<(Position, Record), String>> {
+fn read(input: &[u8]) -> Vec<Result<(DocumentPosition, Record), String>> {
     match Reader::new(input, COLLECTION, NOW) {
         Ok(reader) => reader
             .map(|read| read.map_err(|error| error.to_string()))
@@ -72,7 +72,7 @@ fn lines(records: &[Record]) -> Vec<u8> {
     for record in records {
         match record {
             Record::Entry(entry, value) => {
-                write_entry(entry, value, &mut out).expect("it is small")
+                write_entry(&**entry, value, &mut out).expect("it is small")
             }
             Record::Store(store) => write_store(store, &mut out),
         }

@@ -47,6 +47,8 @@ pub(crate) struct Options {
     pub(crate) fields: Vec<(Ident, TokenStream)>,
     pub(crate) key_fn: Option<Expr>,
     pub(crate) codec: TokenStream,
+    /// Set if the function names its codec
+    pub(crate) has_codec: bool,
     pub(crate) self_key: Option<SelfKey>,
     pub(crate) cache: Option<CacheOf>,
     pub(crate) cache_err: CacheErr,
@@ -93,6 +95,7 @@ impl Parse for Options {
             fields: Vec::new(),
             key_fn: None,
             codec: quote!(#krate::execution_cache::StoredForm),
+            has_codec: given("codec").or(given("serialize")).is_some(),
             self_key: None,
             cache: None,
             cache_err: CacheErr::None,

@@ -14,6 +14,11 @@ fn may_borrow<'a>(_ctx: &ExecutionContext, text: &'a str) -> Option<Cow<'a, str>
 }
 
 #[execution_cache]
+fn cannot_be_read(_ctx: &ExecutionContext, _n: u8) -> Result<Option<&'static str>, &'static str> {
+    Ok(None)
+}
+
+#[execution_cache]
 fn has_no_name(_ctx: &ExecutionContext, _n: u8) -> impl Clone {
     1
 }

@@ -74,6 +74,7 @@ impl Call {
         backend
             .put_call(&self.identity(), &self.entry, content, NOW)
             .expect("an entry is written")
+            .generation
     }
 }
 

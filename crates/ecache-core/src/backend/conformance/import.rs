@@ -220,7 +220,7 @@ fn leaves_out(backend: &dyn Backend) {
             OnConflict::Fail,
             commit,
             &mut |address, error| {
-                assert!(matches!(error, Error::Name { .. }), "{error}");
+                assert!(matches!(error, Error::Name(_)), "{error}");
                 left_out.push(address.key.to_string());
                 Ok(())
             },

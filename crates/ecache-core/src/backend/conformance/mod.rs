@@ -10,17 +10,19 @@ mod large;
 mod names;
 pub(crate) mod random;
 mod remove;
+mod rename;
 mod scan;
+mod stats;
 mod stores;
 mod write;
 
-use std::ops::Deref;
+use std::ops::{ControlFlow, Deref};
 use std::sync::Arc;
 
 use super::memory::MemoryBackend;
 use super::sqlite::{Access, SqliteBackend};
-use super::{Backend, Condition, Content, Put, Row, Rows, Scan, Values};
-use crate::entry::Entry;
+use super::{Backend, Condition, Content, Put, Row, Rows, Scan, Values, Visitor};
+use crate::entry::{Entry, EntryRef};
 use crate::filter::Filter;
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
@@ -40,6 +42,8 @@ pub(crate) const EVERY: &[&[Behaviour]] = &[
     scan::BEHAVIOURS,
     remove::BEHAVIOURS,
     stores::BEHAVIOURS,
+    rename::BEHAVIOURS,
+    stats::BEHAVIOURS,
     names::BEHAVIOURS,
 ];
 
@@ -165,8 +169,33 @@ fn entries(rows: Rows<'_>) -> Vec<(Entry, Option<Content>)> {
     rows.map(entry).collect()
 }
 
+/// Returns the entries of a scan. A visitor gets the same.
 pub(crate) fn scan(backend: &dyn Backend, scan: &Scan) -> Vec<(Entry, Option<Content>)> {
-    entries(backend.scan(scan, NOW).expect("a scan"))
+    let found = entries(backend.scan(scan, NOW).expect("a scan"));
+    let mut collector = Collector(Vec::new());
+    let visited = backend.visit(scan, NOW, &mut collector);
+    visited.expect("a visit");
+    assert_eq!(collector.0, found, "{scan:?}");
+    found
+}
+
+/// A visitor that keeps what it gets.
+struct Collector(Vec<(Entry, Option<Content>)>);
+
+impl Visitor for Collector {
+    fn entry(&mut self, entry: &EntryRef<'_>, value: Option<&[u8]>) {
+        self.0.push((entry.to_entry(), value.map(inline)));
+    }
+
+    fn row(&mut self, row: Row) -> ControlFlow<()> {
+        let rows: Rows<'_> = Box::new([Ok(row)].into_iter());
+        self.0.extend(entries(rows));
+        ControlFlow::Continue(())
+    }
+
+    fn end_page(&mut self) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
 }
 
 /// Returns all entries of a collection, with values.

@@ -217,10 +217,10 @@ fn longest_names(backend: &dyn Backend) {
 
 fn names_have_a_length(backend: &dyn Backend) {
     let is_refused = |field: &str, error: Error| match error {
-        Error::Name { field: found, .. } => assert_eq!(found, field),
+        Error::Name(name) => assert_eq!(name.field, field),
         // An import may name the entry as well.
         Error::Entry { cause, .. } => {
-            assert!(matches!(*cause, Error::Name { field: found, .. } if found == field));
+            assert!(matches!(*cause, Error::Name(name) if name.field == field));
         }
         error => panic!("{field}: {error}"),
     };

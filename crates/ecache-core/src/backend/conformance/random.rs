@@ -7,12 +7,14 @@ use proptest::sample::select;
 use super::scan::ORDERS;
 use super::*;
 use crate::backend::{
-    Commit, Dimension, Direction, Keep, OnConflict, PutOptions, ReadBackend, Record, StoreMetadata,
-    StoreRecord, Touch, fail_at_refused, no_progress,
+    Commit, Dimension, Direction, Expiry, Keep, OnConflict, PutOptions, ReadBackend, Record,
+    Spread, StoreMetadata, StoreRecord, Touch, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Error;
-use crate::filter::{Capacity, DatasetPattern, Freshness, Pattern, Selection, Usage};
+use crate::filter::{
+    Capacity, DatasetPattern, Freshness, Latest, Order, Pattern, Per, Selection, Spared, Usage,
+};
 use crate::glob::Glob;
 use crate::scope::Scopes;
 use crate::value::Value;
@@ -141,7 +143,10 @@ prop_compose! {
         ],
         kinds in few(select(vec![Kind::Json, Kind::Text, Kind::Bytes, Kind::Command])),
         policy in rarely(select(vec![Policy::Persist, Policy::Evict])),
-        freshness in rarely(select(vec![Freshness::Fresh, Freshness::Expired, Freshness::Endless])),
+        (freshness, expired_for_ms) in (
+            rarely(select(vec![Freshness::Fresh, Freshness::Expired, Freshness::Endless])),
+            select(vec![0, 0, 1, 5]),
+        ),
         (written_before, written_after) in (rarely(time()), rarely(time())),
         (unused_since, expires_by, min_hits, never_used) in (
             rarely(time()),
@@ -157,7 +162,7 @@ prop_compose! {
     ) -> Filter {
         Filter {
             collections, stores, datasets, keys, users, operators, prompts, arguments, kinds, policy,
-            freshness, written_before, written_after, unused_since, expires_by, larger_than,
+            freshness, expired_for_ms, written_before, written_after, unused_since, expires_by, larger_than,
             smaller_than, cost_above, min_hits, never_used, jobs: None,
         }
     }
@@ -166,14 +171,30 @@ prop_compose! {
 prop_compose! {
     fn selections()(
         any_of in proptest::collection::vec(filters(), 0..3),
-        beyond in rarely((filters(), maybe(0..9_u64), maybe(0..9_u64))),
+        unless_spared in proptest::collection::vec(filters(), 0..2),
+        beyond in rarely((filters(), maybe(0..9_u64), maybe(0..9_u64), select(vec![
+            Order::Worth,
+            Order::Use,
+            Order::Age,
+            Order::Size,
+        ]))),
+        cost_above in rarely(select(vec![0, 3, 8, u64::MAX])),
+        latest in rarely((filters(), 0..3_u64, maybe(select(vec![
+            Per::Store,
+            Per::Dataset,
+            Per::User,
+            Per::Operator,
+            Per::Function,
+        ])))),
     ) -> Selection {
-        let beyond = beyond.map(|(scope, max_size, max_entries)| Capacity {
+        let beyond = beyond.map(|(scope, max_size, max_entries, order)| Capacity {
             scope,
             max_size,
             max_entries,
+            order,
         });
-        Selection { any_of, beyond }
+        let latest = latest.map(|(scope, count, per)| Latest { scope, count, per });
+        Selection { any_of, unless_spared, beyond, spared: Spared { cost_above, latest } }
     }
 }
 
@@ -197,6 +218,7 @@ fn operations() -> impl Strategy<Value = Operation> {
     let options = options.prop_map(|(condition, policy, expiry)| PutOptions {
         condition,
         keep: Keep { policy, expiry },
+        expiry: Expiry::Named,
     });
     let on_conflict = vec![
         OnConflict::Replace,
@@ -327,8 +349,13 @@ fn facts(
             sorted(*sort, Direction::Descending, Some(3)),
         ]
     });
+    let mut meant = Spread::default();
+    let all = scan(backend, &Scan::new(filter.clone()));
+    all.iter().for_each(|(entry, _)| meant.add(entry, NOW));
     let groups = DIMENSIONS.iter().map(|by| {
-        let groups = backend.groups(filter, *by, NOW);
+        let mut spread = Spread::default();
+        let groups = backend.groups_with_spread(filter, *by, NOW, &mut spread);
+        assert_eq!(spread, meant, "{filter:?}");
         groups.expect("groups")
     });
     (scans.collect(), groups.collect())

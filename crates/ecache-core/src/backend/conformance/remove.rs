@@ -3,10 +3,12 @@
 use std::ops::ControlFlow;
 
 use super::*;
-use crate::backend::{Commit, OnConflict, Record, Touch, fail_at_refused, no_progress};
+use crate::backend::{
+    Commit, Direction, OnConflict, Record, Sort, Touch, fail_at_refused, no_progress,
+};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
-use crate::filter::{Capacity, Freshness, Pattern, Selection, Usage};
+use crate::filter::{Capacity, Freshness, Latest, Order, Pattern, Per, Selection, Spared, Usage};
 use crate::usage::{Group, HOUR};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
@@ -19,6 +21,11 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     (
         "a capacity counts what is left by the union",
         capacity_after_union,
+    ),
+    ("a capacity takes entries in its order", orders),
+    (
+        "costly and latest entries are spared until they expire",
+        spared,
     ),
     ("what a capacity takes is counted as evicted", evictions),
     ("a removal forgets the hits", forgets_hits),
@@ -65,7 +72,7 @@ fn union(backend: &dyn Backend) {
     }
     let selection = Selection {
         any_of: vec![by_key(&["c", "a"]), by_key(&["a", "b"]), by_key(&["x"])],
-        beyond: None,
+        ..Selection::default()
     };
     assert_eq!(remove(backend, &selection), three(3));
     assert_eq!(keys(&everything(backend)), ["d"]);
@@ -76,6 +83,7 @@ fn beyond(max_size: Option<u64>, max_entries: Option<u64>) -> Option<Capacity> {
         scope: Filter::default(),
         max_size,
         max_entries,
+        order: Order::Use,
     })
 }
 
@@ -106,8 +114,8 @@ fn used_in_order(backend: &dyn Backend) {
 fn capacity(backend: &dyn Backend) {
     used_in_order(backend);
     let limit = |beyond| Selection {
-        any_of: Vec::new(),
         beyond,
+        ..Selection::default()
     };
     assert_eq!(remove(backend, &limit(beyond(None, None))), three(0));
     assert_eq!(remove(backend, &limit(beyond(Some(15), Some(5)))), three(0));
@@ -119,6 +127,146 @@ fn capacity(backend: &dyn Backend) {
     assert_eq!(keys(&everything(backend)).len(), 2);
     assert_eq!(remove(backend, &limit(beyond(Some(0), None))), three(1));
     assert_eq!(keys(&everything(backend)), ["1"], "what persists stays");
+}
+
+/// Entries of one minute each, and what tells them apart.
+fn valued(backend: &dyn Backend) {
+    let write = |key: &str, cost_ms: Option<u64>, size: usize, minutes: i64, user: Option<&str>| {
+        let mut entry = entry("s", key);
+        entry.created_at = at(-60_000 * minutes);
+        entry.updated_at = Some(entry.created_at);
+        entry.cost_ms = cost_ms;
+        entry.scopes.user_id = user.and_then(name);
+        let content = inline(vec![b'x'; size]);
+        let put = backend.put(
+            &entry,
+            &content,
+            &Condition::Always.into(),
+            entry.created_at,
+        );
+        put.expect("an entry is written");
+    };
+    // For each byte of some 170, and the square root of the seconds: 6.6, 0.066, 0.007, 6.6.
+    write("costly", Some(60_000), 10, 50, Some("ann"));
+    write("usual", Some(500), 10, 40, Some("ann"));
+    write("large", Some(500), 1500, 30, None);
+    write("unknown", None, 10, 20, Some("bob"));
+    let expired = Entry {
+        expires_at: Some(at(-1)),
+        cost_ms: Some(600_000),
+        ..entry("s", "expired")
+    };
+    let put = backend.put(
+        &expired,
+        &inline("x"),
+        &Condition::Always.into(),
+        at(-600_000),
+    );
+    put.expect("an entry is written");
+}
+
+fn left(backend: &dyn Backend) -> Vec<String> {
+    let mut left: Vec<String> = everything(backend)
+        .iter()
+        .map(|(entry, _)| entry.address.key.to_string())
+        .collect();
+    left.sort();
+    left
+}
+
+fn orders(backend: &dyn Backend) {
+    for (order, expected) in [
+        (Order::Worth, ["expired", "large", "usual", "unknown"]),
+        (Order::Use, ["costly", "usual", "large", "unknown"]),
+        (Order::Age, ["costly", "usual", "large", "unknown"]),
+        (Order::Size, ["large", "unknown", "usual", "costly"]),
+    ] {
+        valued(backend);
+        let (sort, direction): (Sort, Direction) = order.into();
+        for (gone, key) in expected.iter().enumerate() {
+            // A dry run lists the entries in this order.
+            let rows = Scan {
+                sort,
+                direction,
+                ..Scan::new(Filter::default())
+            };
+            let first = scan(backend, &rows).remove(0).0;
+            assert_eq!(first.address.key.as_str(), *key, "{order:?}");
+            let selection = Selection {
+                beyond: beyond(None, Some(4 - gone as u64))
+                    .map(|capacity| Capacity { order, ..capacity }),
+                ..Selection::default()
+            };
+            let removed = remove(backend, &selection);
+            assert_eq!(removed.entries, 1, "{order:?} {key}");
+            assert!(
+                !left(backend).contains(&(*key).to_owned()),
+                "{order:?} {key}"
+            );
+        }
+    }
+}
+
+fn spared(backend: &dyn Backend) {
+    let latest = |count, per| {
+        Some(Latest {
+            scope: Filter::default(),
+            count,
+            per,
+        })
+    };
+    let cases = [
+        (Some(1_000), None, vec!["costly"]),
+        (Some(499), None, vec!["costly", "large", "usual"]),
+        (None, latest(2, None), vec!["large", "unknown"]),
+        (
+            None,
+            latest(1, Some(Per::User)),
+            vec!["large", "unknown", "usual"],
+        ),
+        (
+            Some(60_000 - 1),
+            latest(1, Some(Per::Store)),
+            vec!["costly", "unknown"],
+        ),
+        (None, latest(0, Some(Per::Function)), vec![]),
+    ];
+    for (cost_above, latest, expected) in cases {
+        for is_beyond in [false, true] {
+            valued(backend);
+            let spared = Spared {
+                cost_above,
+                latest: latest.clone(),
+            };
+            let selection = if is_beyond {
+                Selection {
+                    beyond: beyond(None, Some(0)),
+                    spared,
+                    ..Selection::default()
+                }
+            } else {
+                Selection {
+                    unless_spared: vec![Filter::default()],
+                    spared,
+                    ..Selection::default()
+                }
+            };
+            remove(backend, &selection);
+            assert_eq!(left(backend), expected, "{selection:?}");
+        }
+    }
+    valued(backend);
+    let selection = Selection {
+        any_of: vec![by_key(&["unknown"])],
+        unless_spared: vec![Filter::default()],
+        spared: Spared {
+            cost_above: None,
+            latest: latest(1, None),
+        },
+        ..Selection::default()
+    };
+    remove(backend, &selection);
+    assert_eq!(left(backend), ["large"], "the latest that is not gone");
 }
 
 fn earlier_hits(backend: &dyn Backend) {
@@ -174,6 +322,7 @@ fn evictions(backend: &dyn Backend) {
     let selection = Selection {
         any_of: vec![by_key(&["1"])],
         beyond: beyond(None, Some(1)),
+        ..Selection::default()
     };
     assert_eq!(remove(backend, &selection), three(4));
     let evicted = || {
@@ -195,8 +344,8 @@ fn evictions(backend: &dyn Backend) {
     remove(
         backend,
         &Selection {
-            any_of: Vec::new(),
             beyond: beyond(None, Some(0)),
+            ..Selection::default()
         },
     );
     assert_eq!(evicted(), [(None, 2), (ann, 2)]);
@@ -207,6 +356,7 @@ fn capacity_after_union(backend: &dyn Backend) {
     let selection = Selection {
         any_of: vec![by_key(&["4"])],
         beyond: beyond(None, Some(3)),
+        ..Selection::default()
     };
     assert_eq!(remove(backend, &selection), three(2));
     let mut left = everything(backend);
@@ -265,7 +415,7 @@ fn touched_once(backend: &dyn Backend) {
     };
     let selection = Selection {
         any_of: vec![expired.clone(), by_key(&["a"]), expired],
-        beyond: None,
+        ..Selection::default()
     };
     let touch = Touch {
         expires_at: Some(Some(at(-1))),

@@ -62,6 +62,8 @@ fn sorted(backend: &dyn Backend) {
         (Sort::Saved, ["b", "a", "c"]),
         // A hit just now leaves no waste.
         (Sort::Waste, ["a", "c", "b"]),
+        // A cost that is not recorded counts as a second.
+        (Sort::Worth, ["a", "c", "b"]),
     ] {
         for direction in [Direction::Ascending, Direction::Descending] {
             for limit in [None, Some(2)] {
@@ -112,7 +114,7 @@ fn limited(backend: &dyn Backend) {
 }
 
 /// Every order that a list can be read in page by page.
-pub(super) const ORDERS: [Sort; 10] = [
+pub(super) const ORDERS: [Sort; 11] = [
     Sort::Stored,
     Sort::Key,
     Sort::Created,
@@ -123,6 +125,7 @@ pub(super) const ORDERS: [Sort; 10] = [
     Sort::Hits,
     Sort::Cost,
     Sort::Waste,
+    Sort::Worth,
 ];
 
 /// Entries of several stores, many of which are equal in each order.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::backend::{CallIdentity, Keep, Lookup, PutOptions, Touch, no_progress};
+use crate::backend::{CallIdentity, Expiry, Keep, Lookup, PutOptions, Touch, no_progress};
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Freshness, Selection, Usage};
 use crate::scope::Scopes;
@@ -276,6 +276,7 @@ fn keep(backend: &dyn Backend) {
         let options = PutOptions {
             condition: Condition::Always,
             keep,
+            expiry: Expiry::Named,
         };
         let put = backend.put(&lasting(new), &inline("x"), &options, NOW);
         assert_eq!(put.expect("a write"), Put::Replaced);

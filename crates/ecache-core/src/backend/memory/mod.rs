@@ -10,19 +10,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use self::state::{State, Store, Stored, total};
+use self::state::{State, Store, StoredEntry, total};
 use super::{
     Chunked, Commit, Content, Description, Dimension, Direction, Group, Imported, Lookup,
     OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record, Row, Rows, Scan,
-    Sort, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
+    Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
 };
 use crate::backend::{MaintainBackend, ObserveBackend, ReadBackend, WriteBackend};
 use crate::entry::{Entry, MAX_COUNT};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
-use crate::scope::{Address, Scopes, StoreAddress};
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{self, Batch, HOUR, LogId, Period, Position, Recorded};
+use crate::usage::{self, Batch, HOUR, LogId, LogRange, Period, Recorded};
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -100,7 +100,7 @@ impl ReadBackend for MemoryBackend {
         }
         let limit = scan.limit.map(usize::try_from);
         found.truncate(limit.map_or(usize::MAX, |limit| limit.unwrap_or(usize::MAX)));
-        let row = |stored: &Stored| {
+        let row = |stored: &StoredEntry| {
             let content = match scan.values {
                 Values::Omit => None,
                 Values::Start => Some(state.start(&stored.content)?),
@@ -133,11 +133,18 @@ impl ReadBackend for MemoryBackend {
             .collect())
     }
 
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
+    fn groups_with_spread(
+        &self,
+        filter: &Filter,
+        by: Dimension,
+        now: Timestamp,
+        spread: &mut Spread,
+    ) -> Result<Vec<Group>> {
         let state = self.read();
         let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
-        for Stored { entry, .. } in state.matching(filter, now) {
-            let name = by.name(&entry.address.store, &entry.scopes);
+        for StoredEntry { entry, .. } in state.matching(filter, now) {
+            spread.add(entry, now);
+            let name = by.name(entry).cloned();
             groups.entry(name).or_default().merge(Group::of(entry, now));
         }
         let named = |(name, group)| Group { name, ..group };
@@ -147,13 +154,13 @@ impl ReadBackend for MemoryBackend {
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
         if let Dimension::Store | Dimension::Dataset = of {
             let stores = self.stores()?.into_iter();
-            let names = stores.filter_map(|store| of.name(&store.address, &Scopes::default()));
+            let names = stores.filter_map(|store| of.name_of_store(&store.address).cloned());
             return Ok(names.collect::<BTreeSet<_>>().into_iter().collect());
         }
         let state = self.read();
         let entries = state.entries.values().map(|stored| &stored.entry);
         let names: BTreeSet<Arc<str>> = entries
-            .filter_map(|entry| of.name(&entry.address.store, &entry.scopes))
+            .filter_map(|entry| of.name(entry).cloned())
             .collect();
         Ok(names.into_iter().collect())
     }
@@ -178,6 +185,7 @@ impl WriteBackend for MemoryBackend {
         let mut state = self.write();
         let put = entry
             .check()
+            .map_err(Error::from)
             .and_then(|()| state.put(entry, content, options, now));
         if !matches!(put, Ok(Put::Created | Put::Replaced)) {
             state.drop_staged(content);
@@ -258,7 +266,7 @@ impl WriteBackend for MemoryBackend {
         let addresses: Vec<Address> = selected.values().map(|e| e.address.clone()).collect();
         for address in addresses {
             state.bump_generation(&address.store);
-            if let Some(Stored { entry, .. }) = state.entries.get_mut(&address) {
+            if let Some(StoredEntry { entry, .. }) = state.entries.get_mut(&address) {
                 entry.expires_at = touch.expires_at.unwrap_or(entry.expires_at);
                 entry.policy = touch.policy.unwrap_or(entry.policy);
             }
@@ -295,21 +303,21 @@ impl ObserveBackend for MemoryBackend {
         Ok(self.read().changes)
     }
 
-    fn add_usage(&self, batch: &Batch, position: Option<Position>, _: Timestamp) -> Result<bool> {
+    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, _: Timestamp) -> Result<bool> {
         for period in &batch.periods {
             if let usage::Group::Of { store, .. } = &period.group {
                 store.check()?;
             }
         }
         let mut state = self.write();
-        if let Some(Position { log, from, to }) = position {
+        if let Some(LogRange { log, from, to }) = position {
             if state.folded.get(&log).copied().unwrap_or(0) != from {
                 return Ok(false);
             }
             state.folded.insert(log, to);
         }
         for one in &batch.uses {
-            if let Some(Stored { entry, .. }) = state.entries.get_mut(&one.address) {
+            if let Some(StoredEntry { entry, .. }) = state.entries.get_mut(&one.address) {
                 if one.written_at < entry.created_at {
                     continue;
                 }

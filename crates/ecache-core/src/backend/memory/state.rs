@@ -1,15 +1,15 @@
 //! The state of a store in memory: its entries, values and stores.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::backend::{
-    Chunked, Condition, Content, Imported, Lookup, OnConflict, OnExistingStore, Put, PutOptions,
-    REPLACED_FOR, Record, STAGED_FOR, START_SIZE, StoreMetadata,
+    Chunked, Condition, Content, Direction, Imported, Lookup, OnConflict, OnExistingStore, Put,
+    PutOptions, REPLACED_FOR, Record, STAGED_FOR, START_SIZE, Sort, StoreMetadata,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
-use crate::filter::{Capacity, Filter, Selection, Usage};
+use crate::filter::{Capacity, Filter, Selection, Spared, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::usage::{self, Counts, Gap, LogId, Period};
@@ -18,7 +18,7 @@ use crate::value::{CHUNK_SIZE, Value};
 #[derive(Clone, Debug, Default)]
 pub(super) struct State {
     pub(super) stores: BTreeMap<StoreAddress, Store>,
-    pub(super) entries: BTreeMap<Address, Stored>,
+    pub(super) entries: BTreeMap<Address, StoredEntry>,
     blobs: BTreeMap<i64, Blob>,
     last_blob: i64,
     /// Latest time of any write
@@ -38,10 +38,12 @@ pub(super) struct Store {
     pub(super) metadata: Option<StoreMetadata>,
 }
 
+/// A place in the order of creation: the number of the store, and of the entry.
+pub(super) type Place = (usize, u64);
+
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
-    /// Number of the store, and of the entry in the order of creation
-    pub(super) position: (usize, u64),
+pub(super) struct StoredEntry {
+    pub(super) position: Place,
     pub(super) entry: Entry,
     pub(super) content: Content,
 }
@@ -70,10 +72,10 @@ impl State {
     pub(super) fn lookup(&self, address: &Address, now: Timestamp) -> Lookup {
         match self.entries.get(address) {
             None => Lookup::Missing,
-            Some(Stored { entry, .. }) if !entry.is_fresh(now) => {
+            Some(StoredEntry { entry, .. }) if !entry.is_fresh(now) => {
                 Lookup::Stale(Box::new(entry.clone()))
             }
-            Some(Stored { entry, content, .. }) => {
+            Some(StoredEntry { entry, content, .. }) => {
                 Lookup::Hit(Box::new(entry.clone()), content.clone())
             }
         }
@@ -97,7 +99,7 @@ impl State {
         chunks.nth(index).ok_or(Error::Replaced)
     }
 
-    fn value(&self, stored: &Stored) -> Result<Value> {
+    fn value(&self, stored: &StoredEntry) -> Result<Value> {
         let bytes = match &stored.content {
             Content::Inline(bytes) => bytes.clone(),
             Content::Chunked(chunked) => {
@@ -152,7 +154,7 @@ impl State {
         };
         self.keep_until(&content, None);
         self.last_sequence += 1;
-        let stored = Stored {
+        let stored = StoredEntry {
             position: position.unwrap_or((number, self.last_sequence)),
             entry,
             content,
@@ -222,7 +224,7 @@ impl State {
         let mut entry = entry.clone();
         match existing {
             None => (entry.last_used_at, entry.hits, entry.saved_ms) = (None, 0, 0),
-            Some(Stored { entry: old, .. }) => {
+            Some(StoredEntry { entry: old, .. }) => {
                 let new = (entry.policy, entry.expires_at);
                 let old_lifetime = (old.policy, old.expires_at);
                 (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
@@ -260,7 +262,7 @@ impl State {
                 return Ok(());
             }
         };
-        if let Some(Stored { entry: old, .. }) = self.entries.get(&entry.address) {
+        if let Some(StoredEntry { entry: old, .. }) = self.entries.get(&entry.address) {
             let address = || entry.address.clone();
             if on_conflict.keeps(address, old.written_at(), entry.written_at())? {
                 imported.kept += 1;
@@ -333,7 +335,7 @@ impl State {
         &self,
         filter: &Filter,
         now: Timestamp,
-    ) -> impl Iterator<Item = &Stored> {
+    ) -> impl Iterator<Item = &StoredEntry> {
         let entries = self.entries.values();
         entries.filter(move |stored| filter.matches(&stored.entry, now))
     }
@@ -369,32 +371,73 @@ impl State {
         &self,
         selection: &Selection,
         now: Timestamp,
-    ) -> BTreeMap<(usize, u64), &Entry> {
+    ) -> BTreeMap<Place, &Entry> {
         let any_of = selection.any_of.iter();
         let mut selected: BTreeMap<_, _> = any_of
             .flat_map(|filter| self.matching(filter, now))
             .map(|stored| (stored.position, &stored.entry))
             .collect();
+        let spared = self.spared(&selection.spared, &selected, now);
+        for filter in &selection.unless_spared {
+            let matching = self.matching(filter, now);
+            let matching = matching.filter(|stored| !spared.contains(&stored.position));
+            selected.extend(matching.map(|stored| (stored.position, &stored.entry)));
+        }
         if let Some(capacity) = &selection.beyond {
             let left = self.matching(&capacity.scope, now);
             let left = left.filter(|stored| !selected.contains_key(&stored.position));
-            let beyond = beyond(capacity, left.collect());
+            let beyond = beyond(capacity, left.collect(), &spared, now);
             selected.extend(beyond);
         }
         selected
     }
+
+    /// Returns the entries that stay, without those that are gone.
+    fn spared(
+        &self,
+        spared: &Spared,
+        gone: &BTreeMap<Place, &Entry>,
+        now: Timestamp,
+    ) -> BTreeSet<Place> {
+        let all = self.entries.values();
+        let costly = all.filter(|stored| spared.is_costly(&stored.entry, now));
+        let mut found: BTreeSet<Place> = costly.map(|stored| stored.position).collect();
+        if let Some(latest) = &spared.latest {
+            let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+            for stored in self.matching(&latest.filter(), now) {
+                let (entry, position) = (&stored.entry, stored.position);
+                if !entry.is_expired(now) && !gone.contains_key(&position) {
+                    let group = latest.per.and_then(|per| per.name(entry));
+                    let of_group = groups.entry(group).or_default();
+                    of_group.push((entry.written_at(), position));
+                }
+            }
+            found.extend(latest.of_groups(groups).map(|(_, position)| position));
+        }
+        found
+    }
 }
 
-/// Returns the least recently used entries of `left` to evict so that the rest fits a capacity.
-fn beyond<'a>(capacity: &Capacity, mut left: Vec<&'a Stored>) -> Vec<((usize, u64), &'a Entry)> {
-    left.sort_by_key(|stored| (stored.entry.used_at(), stored.position));
+/// Returns the entries of `left` to evict so that the rest fits a capacity.
+fn beyond<'a>(
+    capacity: &Capacity,
+    mut left: Vec<&'a StoredEntry>,
+    spared: &BTreeSet<Place>,
+    now: Timestamp,
+) -> Vec<(Place, &'a Entry)> {
+    let (sort, direction): (Sort, Direction) = capacity.order.into();
+    left.sort_by_key(|stored| (sort.rank(&stored.entry, now), stored.position));
+    if direction == Direction::Descending {
+        left.reverse();
+    }
     let mut usage = total(left.iter().map(|stored| &stored.entry));
     let mut beyond = Vec::new();
-    for Stored {
+    for StoredEntry {
         position, entry, ..
     } in left
     {
-        if !capacity.fits(usage) && entry.policy == Policy::Evict {
+        let may_go = entry.policy == Policy::Evict && !spared.contains(position);
+        if !capacity.fits(usage) && may_go {
             usage.entries -= 1;
             usage.bytes -= entry.size;
             beyond.push((*position, entry));

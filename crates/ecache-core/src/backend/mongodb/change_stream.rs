@@ -256,7 +256,7 @@ fn is_of_document(word: &str) -> bool {
     matches!(word, "insert" | "update" | "replace" | "delete")
 }
 
-/// Returns the address of a written document; `None` for a removal and for what is no entry.
+/// Returns the address of a written document; `None` for a removal or another document.
 fn address(event: &Document, stores: &mut Stores) -> Option<Address> {
     let document = event.get_document("fullDocument").ok()?;
     let raw = RawDocumentBuf::try_from(document).ok()?;

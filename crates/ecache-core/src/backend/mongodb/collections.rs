@@ -1,4 +1,4 @@
-//! Which collections are execution stores.
+//! Tells execution stores from other collections.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{MutexGuard, PoisonError};

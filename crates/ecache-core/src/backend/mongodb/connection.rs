@@ -15,8 +15,8 @@ use mongodb::{Client, Database};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::timeout;
 
-use super::MongoBackend;
 use super::driver::Driver;
+use super::{Changed, MongoBackend};
 use crate::backend::Access;
 use crate::error::{Error, Result};
 
@@ -67,6 +67,7 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         access,
         indexed: Arc::default(),
         stores: Arc::default(),
+        changed: None,
     };
     // Behind a load balancer, the driver contacts no server before the first operation.
     if asked.load_balanced != Some(true) {
@@ -141,6 +142,16 @@ impl MongoBackend {
             access: self.access,
             indexed: self.indexed.clone(),
             stores: self.stores.clone(),
+            changed: self.changed.clone(),
+        }
+    }
+
+    /// Returns a backend that adds the stores that it changes to `changed`.
+    pub(super) fn recording(&self, changed: &Changed) -> Self {
+        Self {
+            database: self.database.clone(),
+            changed: Some(changed.clone()),
+            ..self.on_primary()
         }
     }
 

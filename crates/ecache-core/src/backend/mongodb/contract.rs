@@ -8,17 +8,17 @@ use super::{
     stats, usage, write,
 };
 use crate::backend::{
-    Chunked, Commit, Content, Dataset, Description, Dimension, Follow, Group, Imported, Lookup,
-    MaintainBackend, ObserveBackend, OnConflict, OnExistingStore, OnRefused, Progress, Put,
-    PutOptions, ReadBackend, Record, Rows, Scan, StoreMetadata, StoreRecord, Touch, Trouble,
-    UndoBackend, WriteBackend, lookup_enough,
+    Chunked, CollectionDamage, Commit, Content, Dataset, Description, Dimension, Follow, Group,
+    Imported, Lookup, MaintainBackend, ObserveBackend, OnConflict, OnExistingStore, OnRefused,
+    Progress, Put, PutOptions, ReadBackend, Record, Rows, Scan, Spread, StoreMetadata, StoreRecord,
+    Touch, WriteBackend, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, Position, Recorded};
+use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
 
 impl ReadBackend for MongoBackend {
     fn is_fiftyones(&self) -> bool {
@@ -54,12 +54,18 @@ impl ReadBackend for MongoBackend {
         documents::read(self, store)
     }
 
-    fn count_documents(&self, filter: &Filter) -> Result<u64> {
-        documents::count(self, filter)
+    fn count_documents(&self, filter: &Filter, now: Timestamp) -> Result<u64> {
+        documents::count(self, filter, now)
     }
 
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        stats::groups(self, filter, by, now)
+    fn groups_with_spread(
+        &self,
+        filter: &Filter,
+        by: Dimension,
+        now: Timestamp,
+        spread: &mut Spread,
+    ) -> Result<Vec<Group>> {
+        stats::groups(self, filter, by, now, spread)
     }
 
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
@@ -70,8 +76,6 @@ impl ReadBackend for MongoBackend {
         stats::datasets(self)
     }
 }
-
-impl UndoBackend for MongoBackend {}
 
 impl WriteBackend for MongoBackend {
     fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {
@@ -104,7 +108,8 @@ impl WriteBackend for MongoBackend {
         on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        import::import(self, records, on_conflict, commit, on_refused, progress)
+        let imported = import::import(self, records, on_conflict, commit, on_refused, progress);
+        imported.map(|(imported, _)| imported)
     }
 
     fn remove(
@@ -130,8 +135,8 @@ impl WriteBackend for MongoBackend {
         write::set_metadata(self, store, metadata)
     }
 
-    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
-        documents::remove(self, filter)
+    fn remove_documents(&self, filter: &Filter, now: Timestamp) -> Result<u64> {
+        documents::remove(self, filter, now)
     }
 
     fn rename_store(
@@ -162,8 +167,20 @@ impl ObserveBackend for MongoBackend {
         change_stream::follow(self, collections)
     }
 
-    fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool> {
+    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
         usage::add(self, batch, position, now)
+    }
+
+    fn has_many_hosts(&self) -> bool {
+        true
+    }
+
+    fn tallies(&self) -> Result<Vec<Tally>> {
+        usage::tallies(self)
+    }
+
+    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
+        usage::folded_logs(self)
     }
 
     fn folded(&self, log: LogId) -> Result<u64> {
@@ -176,7 +193,7 @@ impl ObserveBackend for MongoBackend {
 }
 
 impl MaintainBackend for MongoBackend {
-    fn troubles(&self, collection: &str) -> Result<Vec<Trouble>> {
+    fn troubles(&self, collection: &str) -> Result<Vec<CollectionDamage>> {
         stats::troubles(self, collection)
     }
 

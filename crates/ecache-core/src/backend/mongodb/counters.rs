@@ -1,7 +1,7 @@
 //! Counters of changes, in the collection `ecache`.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use mongodb::bson::{Bson, Document, doc};
 
@@ -14,6 +14,7 @@ pub(super) const COLLECTION: &str = "ecache";
 
 const CHANGES: &str = "changes";
 
+/// Names a store in a document.
 pub(super) fn generation_id(store: &StoreAddress) -> Document {
     doc! {
         "collection": &*store.collection,
@@ -31,7 +32,12 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
         .iter()
         .map(|store| increment(generation_id(store).into()));
     let updates: Vec<Document> = generations.chain([increment(CHANGES.into())]).collect();
-    update(backend, &updates)
+    update(backend, &updates)?;
+    if let Some(changed) = &backend.changed {
+        let mut changed = changed.lock().unwrap_or_else(PoisonError::into_inner);
+        changed.extend(stores.iter().cloned());
+    }
+    Ok(())
 }
 
 fn number(count: Option<i64>) -> u64 {

@@ -14,7 +14,8 @@ use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cst
 
 use super::id::DocumentId;
 use super::query::SIZE;
-use super::side_document::{Note, Wrote, date, raw, timestamp};
+use super::side_document::{Note, Wrote, raw};
+use super::value::{date, timestamp};
 use super::{name, value};
 use crate::backend::Content;
 use crate::entry::{Entry, Policy};
@@ -25,7 +26,7 @@ use crate::typed_name;
 use crate::value::Kind;
 
 /// An entry as its document describes it, without the value.
-pub(super) struct Found {
+pub(super) struct DescribedEntry {
     pub id: DocumentId,
     pub address: Address,
     pub policy: Policy,
@@ -163,7 +164,7 @@ fn fields<'a, const N: usize>(
 }
 
 /// Reads a document of a store; `None` if the server sent it without its id.
-pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<Found> {
+pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEntry> {
     let id = DocumentId::read(raw, "_id")?;
     let (mut name, mut key, mut dataset) = (None, None, None);
     let mut found = Fields::default();
@@ -253,7 +254,7 @@ impl Fields {
         );
     }
 
-    fn of(mut self, id: DocumentId, address: Address) -> Found {
+    fn of(mut self, id: DocumentId, address: Address) -> DescribedEntry {
         let names = [&*address.store.store_name, address.key.as_str()];
         let names = names.into_iter().chain(address.store.dataset_id.as_deref());
         if names
@@ -267,7 +268,7 @@ impl Fields {
         let is_dated =
             |foreign: &Foreign| foreign.fields.iter().any(|(name, _)| *name == "expires_at");
         let expires = self.expires_at.is_some() || self.foreign.as_deref().is_some_and(is_dated);
-        Found {
+        DescribedEntry {
             policy: match (self.policy, expires) {
                 (_, true) => Policy::Evict,
                 (policy, false) => policy.unwrap_or(Policy::Persist),
@@ -288,13 +289,13 @@ impl Fields {
     }
 }
 
-impl Found {
-    /// When this version was written.
+impl DescribedEntry {
+    /// Returns the time at which this version was written.
     pub(super) fn written_at(&self) -> Timestamp {
         self.updated_at.unwrap_or(self.created_at)
     }
 
-    /// The note on this version, if one of these is.
+    /// Returns the note on this version, if one of these is.
     pub(super) fn note<'a>(&self, notes: &'a [Note]) -> Option<&'a Note> {
         let notes = notes.iter().filter(|note| self.is_version_of(note));
         notes.max_by_key(|note| note.id)
@@ -305,7 +306,7 @@ impl Found {
         note.entry == self.id && note.written_at == self.written_at()
     }
 
-    /// The note on this version of that value.
+    /// Returns the note on this version of that value.
     pub(super) fn note_on<'a>(&self, notes: &'a [Note], value: RawBsonRef<'_>) -> Option<&'a Note> {
         // Most documents are FiftyOne's and have none.
         self.note(notes)?;
@@ -411,7 +412,7 @@ impl Found {
         Ok((entry, Content::Inline(bytes)))
     }
 
-    /// The text of a store's own document.
+    /// Returns the text of a store's own document.
     pub(super) fn json(&self, notes: &[Note], value: RawBsonRef<'_>) -> Option<String> {
         let note = self.note_on(notes, value);
         let exact = note.and_then(|note| note.wrote.as_ref()?.exact.clone());

@@ -1,5 +1,8 @@
 //! The stores' own documents, which FiftyOne keeps under the key `__store__`.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use mongodb::bson::doc;
 
 use super::document::{Stores, read as read_document};
@@ -9,7 +12,7 @@ use super::stats::own_document;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::{StoreMetadata, Values};
 use crate::error::Result;
-use crate::filter::Filter;
+use crate::filter::{Filter, Jobs, Pattern};
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
@@ -24,36 +27,59 @@ pub(super) fn read(backend: &MongoBackend, store: &StoreAddress) -> Result<Optio
 }
 
 /// Counts the documents that a filter means.
-pub(super) fn count(backend: &MongoBackend, filter: &Filter) -> Result<u64> {
+pub(super) fn count(backend: &MongoBackend, filter: &Filter, now: Timestamp) -> Result<u64> {
     let mut count = 0;
     for collection in backend.meant_collections(filter)? {
-        count += meant(backend, &collection, filter)?.len() as u64;
+        count += meant(backend, &collection, filter, now)?.len() as u64;
     }
     Ok(count)
 }
 
 /// Removes the documents that a filter means, unless they were written meanwhile.
-pub(super) fn remove(backend: &MongoBackend, filter: &Filter) -> Result<u64> {
+pub(super) fn remove(backend: &MongoBackend, filter: &Filter, now: Timestamp) -> Result<u64> {
     backend.check_writable()?;
     let mut removed = 0;
     for collection in backend.meant_collections(filter)? {
-        for batch in meant(backend, &collection, filter)?.chunks(BATCH) {
+        let meant = meant(backend, &collection, filter, now)?;
+        for batch in meant.chunks(BATCH) {
             removed += delete(backend, batch, None)?.entries;
         }
     }
     Ok(removed)
 }
 
-/// Finds the documents of one collection that a filter means.
-fn meant(backend: &MongoBackend, collection: &str, filter: &Filter) -> Result<Vec<Meant>> {
-    let mut stores = Stores::of(collection);
-    let mut meant: Vec<Meant> = Vec::new();
-    let whole = Filter {
-        policy: None,
-        ..filter.clone()
+/// Returns the stores of one collection in which a job runs.
+fn in_use(
+    backend: &MongoBackend,
+    collection: &str,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<BTreeSet<Arc<StoreAddress>>> {
+    let running = Filter {
+        collections: vec![Pattern::exact(collection)],
+        jobs: Some(Jobs::Running),
+        ..filter.place()
     };
-    // Policies are compared below, so the time does not matter.
-    let query = query::documents(&whole, Timestamp::from_millis(0));
+    let running = backend.entries(&running, now, None)?;
+    running
+        .map(|listed| Ok(listed?.entry.address.store))
+        .collect()
+}
+
+/// Finds the documents of one collection that a filter means.
+fn meant(
+    backend: &MongoBackend,
+    collection: &str,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<Vec<Meant>> {
+    let mut meant: Vec<Meant> = Vec::new();
+    if !filter.means_documents() {
+        return Ok(meant);
+    }
+    let mut stores = Stores::of(collection);
+    // Policies are compared below.
+    let query = query::documents(&filter.place(), now);
     let query = doc! { "$and": [{ "key": STORE_KEY }, query] };
     let documents = backend.documents(collection)?;
     let find = documents.find(query).projection(doc! { "value": 0 });
@@ -72,6 +98,10 @@ fn meant(backend: &MongoBackend, collection: &str, filter: &Filter) -> Result<Ve
             });
         }
     })?;
+    if filter.jobs == Some(Jobs::NotRunning) && !meant.is_empty() {
+        let in_use = in_use(backend, collection, filter, now)?;
+        meant.retain(|meant| !in_use.contains(&meant.store));
+    }
     for meant in &mut meant {
         let notes = backend.notes_on(collection, meant.id.clone(), Values::Omit)?;
         meant.notes = notes.iter().map(|note| note.id).collect();

@@ -40,7 +40,7 @@ impl DocumentId {
     /// Returns the time at which the id was made, if it says so.
     pub(super) fn created_at(&self) -> Option<Timestamp> {
         match self {
-            Self::Object(id) => Some(super::side_document::timestamp(id.timestamp())),
+            Self::Object(id) => Some(value::timestamp(id.timestamp())),
             Self::Other(_) => None,
         }
     }

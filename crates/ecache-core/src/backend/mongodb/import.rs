@@ -3,6 +3,7 @@
 //! An import that must be whole is first read, checked and spooled to a file, since a single server
 //! has no transactions: only a server or network failure during the writes leaves a part.
 
+mod equality;
 mod spool;
 mod write;
 
@@ -12,6 +13,7 @@ use std::sync::Arc;
 
 use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 
+use self::equality::compared;
 use self::spool::put_by;
 use super::document::{Stores, document, read};
 use super::id::DocumentId;
@@ -24,8 +26,6 @@ use crate::backend::{
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
-use crate::key::Key;
-use crate::python_json::Json;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::typed_name;
@@ -67,6 +67,8 @@ struct Import<'a> {
     backend: &'a MongoBackend,
     on_conflict: OnConflict,
     imported: Imported,
+    /// Number of bytes of the values of imported entries
+    bytes: u64,
     /// The documents of earlier records of this import that are not written yet
     pending: HashMap<Address, There>,
     pending_metadata: HashMap<Arc<StoreAddress>, StoreMetadata>,
@@ -75,6 +77,7 @@ struct Import<'a> {
     perhaps: u64,
 }
 
+/// Imports records, and returns what became of them and the number of bytes of the written values.
 pub(super) fn import(
     backend: &MongoBackend,
     records: &mut dyn Iterator<Item = Result<Record>>,
@@ -82,7 +85,7 @@ pub(super) fn import(
     commit: Commit,
     on_refused: OnRefused<'_>,
     progress: Progress<'_>,
-) -> Result<Imported> {
+) -> Result<(Imported, u64)> {
     if commit != Commit::Rehearse {
         backend.check_writable()?;
     }
@@ -90,13 +93,14 @@ pub(super) fn import(
         backend,
         on_conflict,
         imported: Imported::default(),
+        bytes: 0,
         pending: HashMap::new(),
         pending_metadata: HashMap::new(),
         written: 0,
         perhaps: 0,
     };
     match import.all(records, commit, on_refused, progress) {
-        Ok(()) => Ok(import.imported),
+        Ok(()) => Ok((import.imported, import.bytes)),
         Err(error @ Error::Interrupted { .. }) => Err(import.stopped(error)),
         Err(error) => Err(error),
     }
@@ -231,8 +235,8 @@ impl Import<'_> {
         let new = entry.written_at();
         let old = self
             .pending
-            .get(&indexed(address))
-            .or_else(|| there.get(&indexed(address)))
+            .get(&compared(address))
+            .or_else(|| there.get(&compared(address)))
             .cloned();
         if let Some(old) = &old
             && self
@@ -249,6 +253,7 @@ impl Import<'_> {
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
         let document = document(id.clone(), address, encoded.value(), lifetime, times)?;
+        self.bytes += value.len() as u64;
         if is_there {
             self.imported.replaced += 1
         } else {
@@ -256,7 +261,7 @@ impl Import<'_> {
         }
         let written_at = new;
         self.pending
-            .insert(indexed(address), There { id, written_at });
+            .insert(compared(address), There { id, written_at });
         Ok(Some(Prepared {
             collection: address.store.collection.clone(),
             document,
@@ -324,7 +329,7 @@ impl Import<'_> {
             self.backend.each(found, |raw| {
                 if let Some(found) = read(raw, &mut interned) {
                     let (id, written_at) = (found.id.clone(), found.written_at());
-                    there.insert(indexed(&found.address), There { id, written_at });
+                    there.insert(compared(&found.address), There { id, written_at });
                 }
             })?;
         }
@@ -344,17 +349,4 @@ impl Import<'_> {
             counters::bump(self.backend, &stores)
         }
     }
-}
-
-/// Returns an address with its key as MongoDB's unique index compares it: `1` and `1.0` are one.
-fn indexed(address: &Address) -> Address {
-    let mut address = address.clone();
-    if let Some(Json::Float(number)) = typed_name::value(address.key.as_str())
-        && number.fract() == 0.0
-        && number.abs() < 1e15
-        && let Ok(key) = Key::new(typed_name::of_json(&Json::Integer(number as i64)))
-    {
-        address.key = key;
-    }
-    address
 }

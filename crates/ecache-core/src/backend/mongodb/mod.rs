@@ -1,11 +1,11 @@
 //! Entries in FiftyOne's own database.
 //!
 //! A collection of ours is a collection of FiftyOne's: an entry is one document with FiftyOne's
-//! fields and no others, since FiftyOne raises on a field that it does not know. What more is known
-//! of an entry (what kind of value it is, its scopes, arguments, hits) is its *note*, a document in
-//! the side collection `<collection>.ecache`.
+//! fields and no others, since FiftyOne raises on a field that it does not know. Further
+//! metadata of an entry (the kind of its value, its scopes, arguments, hits) is its *note*, a
+//! document in the side collection `<collection>.ecache`.
 //!
-//! Designs weighed for what goes beside: a field of our own in the document (FiftyOne fails to read
+//! Designs weighed for this metadata: a field of our own in the document (FiftyOne fails to read
 //! it); one note per entry, overwritten in place (a reader between the two writes would combine the
 //! new value with the old kind, and take bytes for an ordinary dict); and this one:
 //! **a note belongs to one version of one document**. It names the document's `_id`, the time of
@@ -21,18 +21,18 @@
 //! values.
 //!
 //! A single server has no transactions, and none are used. A write to one entry is atomic by the
-//! unique index and by repeating, in the update, what was read. A removal repeats its conditions,
-//! so what was renewed in between stays. An import that is to be whole is read and checked to its
-//! end before its first write.
+//! unique index and by repeating the read fields as conditions of the update. A removal repeats its
+//! conditions, so that renewed entries stay. An import that is to be whole is read and checked to
+//! its end before its first write.
 //!
 //! The collection `ecache` has the counters: of all changes (for
 //! [`ObserveBackend::change_token`](crate::backend::ObserveBackend::change_token)), and of each
-//! store its generation and the outcomes of calls. FiftyOne's own writes and MongoDB's removal of
-//! expired documents move neither: a memory tier notices those no earlier than its own copy
-//! expires.
+//! store its generation and the outcomes of calls, and the log of operations. FiftyOne's own writes
+//! and MongoDB's removal of expired documents move neither: a memory tier notices those no earlier
+//! than its own copy expires.
 //!
 //! A backend that is opened for writing reads from the primary, whatever read preference the URI
-//! has: a decision to write or remove must not rest on what a secondary does not have yet.
+//! has: a decision to write or remove must not rest on a secondary that lags behind.
 //!
 //! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime
 //! of its own.
@@ -49,6 +49,7 @@ mod id;
 mod import;
 mod indexes;
 mod name;
+mod operations;
 mod query;
 mod read;
 mod remove;
@@ -62,7 +63,7 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -71,6 +72,7 @@ use mongodb::{Collection, Database};
 
 use super::Access;
 use crate::error::{Error, Result};
+use crate::scope::StoreAddress;
 
 pub use connection::DEFAULT_DATABASE;
 use driver::Driver;
@@ -98,7 +100,12 @@ pub struct MongoBackend {
     indexed: Arc<Mutex<HashSet<String>>>,
     /// Collections that are known to be no other application's
     stores: Arc<Mutex<HashSet<String>>>,
+    /// The stores that an operation has changed, while it is logged
+    changed: Option<Changed>,
 }
+
+/// Stores that were changed.
+type Changed = Arc<Mutex<BTreeSet<Arc<StoreAddress>>>>;
 
 impl MongoBackend {
     /// Connects to the database of a URI, as in `mongodb://localhost:27017/fiftyone`.

@@ -6,7 +6,7 @@
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
 use super::name;
-use super::side_document::date;
+use super::value::date;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use crate::time::Timestamp;
@@ -32,7 +32,10 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
         None => {}
     }
     match filter.freshness {
-        Some(Freshness::Expired) => all.push(doc! { "expires_at": { "$lte": date(now) } }),
+        Some(Freshness::Expired) => {
+            let by = date(filter.expired_by(now));
+            all.push(doc! { "expires_at": { "$lte": by } });
+        }
         Some(Freshness::Endless) => all.push(doc! { "expires_at": no_date() }),
         Some(Freshness::Fresh) => all.push(
             doc! { "$or": [{ "expires_at": no_date() }, { "expires_at": { "$gt": date(now) } }] },
@@ -95,7 +98,7 @@ fn running_job(now: Timestamp) -> Document {
     ] }
 }
 
-/// When a document was last written, which old ones do not say.
+/// Matches the time of the last write; documents without one match any condition.
 fn written(condition: Document) -> Document {
     doc! { "$or": [{ "updated_at": condition }, { "updated_at": no_date() }] }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 
-use super::document::{Found, Stores, read};
+use super::document::{DescribedEntry, Stores, read};
 use super::driver::{Form, Notes, Page, Pages, Queries, notes_on};
 use super::id::DocumentId;
 use super::name::identity;
@@ -20,7 +20,7 @@ use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern};
 use crate::key::Key;
-use crate::scope::Address;
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 /// Values of this many bytes are fetched at once, unless a single one has more.
@@ -32,7 +32,7 @@ const SMALL: i64 = 4 << 10;
 
 /// An entry of a listing.
 pub(super) struct Listed {
-    pub found: Box<Found>,
+    pub found: Box<DescribedEntry>,
     pub entry: Box<Entry>,
     /// The value, if it was asked for, or why it has no form
     pub content: Option<Result<Content, String>>,
@@ -379,25 +379,36 @@ fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
     }
 }
 
-/// The place of an entry in an order. Entries that are equal in it come by their addresses.
-type Place = (Option<Key>, i128, Address);
+/// The place of an entry in an order. Entries that are equal in it come store by store, oldest
+/// first, as the entries beyond a capacity do.
+type Place = (Rank, Arc<StoreAddress>, DocumentId);
 
-fn place(entry: &Entry, sort: Sort, now: Timestamp) -> Place {
-    let key = (sort == Sort::Key).then(|| entry.address.key.clone());
-    (key, sort.rank(entry, now), entry.address.clone())
+fn place(listed: &Listed, sort: Sort, now: Timestamp) -> Place {
+    let store = listed.entry.address.store.clone();
+    (
+        rank(&listed.entry, sort, now),
+        store,
+        listed.found.id.clone(),
+    )
 }
 
-/// Returns the number of entries up to and with `after`, in an order of the server's. The server
-/// decides which of two equal entries comes first, so the entry itself is looked for; if it is
-/// gone, the last entry that is before it in the order.
+/// The part of a place that the order decides. Where any order will do, it is that of the keys, so
+/// that a page has an end to go on from.
+type Rank = (Option<(Arc<str>, Arc<str>)>, Option<Key>, i128);
+
+fn rank(entry: &Entry, sort: Sort, now: Timestamp) -> Rank {
+    let store = &entry.address.store;
+    let name =
+        matches!(sort, Sort::Stored).then(|| (store.collection.clone(), store.store_name.clone()));
+    let key = matches!(sort, Sort::Key | Sort::Any).then(|| entry.address.key.clone());
+    (name, key, sort.rank(entry, now))
+}
+
+/// Returns the number of entries up to and with `after`. The order does not decide which of two
+/// equal entries comes first, so the entry itself is looked for; if it is gone, the last entry that
+/// is before it in the order.
 fn page_start(listed: &[Listed], after: &Entry, scan: &Scan, now: Timestamp) -> usize {
-    let rank = |entry: &Entry| {
-        let store = &entry.address.store;
-        let name = (scan.sort == Sort::Stored)
-            .then(|| (store.collection.clone(), store.store_name.clone()));
-        let (key, rank, _) = place(entry, scan.sort, now);
-        (name, key, rank)
-    };
+    let rank = |entry: &Entry| rank(entry, scan.sort, now);
     let last = rank(after);
     let is_before = |entry: &Entry| match scan.direction {
         Direction::Ascending => rank(entry) < last,
@@ -434,22 +445,16 @@ pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -
     for item in backend.items(&filter, now, order, Values::Omit, None)? {
         listed.push(item?);
     }
-    let after = scan.after.as_deref();
-    if is_ordered {
-        let start = after.map_or(0, |after| page_start(&listed, after, scan, now));
-        listed.drain(..start);
-    } else {
-        let place = |entry: &Entry| place(entry, scan.sort, now);
-        if let Some(after) = after.map(place) {
-            listed.retain(|item| match scan.direction {
-                Direction::Ascending => place(&item.entry) > after,
-                Direction::Descending => place(&item.entry) < after,
-            });
-        }
+    if !is_ordered {
+        let place = |item: &Listed| place(item, scan.sort, now);
         match scan.direction {
-            Direction::Ascending => listed.sort_by_cached_key(|item| place(&item.entry)),
-            Direction::Descending => listed.sort_by_cached_key(|item| Reverse(place(&item.entry))),
+            Direction::Ascending => listed.sort_by_cached_key(place),
+            Direction::Descending => listed.sort_by_cached_key(|item| Reverse(place(item))),
         }
+    }
+    if let Some(after) = scan.after.as_deref() {
+        let start = page_start(&listed, after, scan, now);
+        listed.drain(..start);
     }
     listed.truncate(limit);
     if scan.values == Values::Omit {

@@ -1,6 +1,6 @@
 //! Counts, removes and touches the entries of a selection.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -10,13 +10,13 @@ use tokio::join;
 
 use super::id::DocumentId;
 use super::read::{Listed, stored};
-use super::side_document::date;
+use super::value::date;
 use super::{BATCH, MongoBackend, counters, query, usage};
-use crate::backend::{Progress, STAGED_FOR, Touch};
+use crate::backend::{Direction, Progress, STAGED_FOR, Sort, Touch};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
-use crate::filter::{Capacity, Filter, Pattern, Selection, Usage};
-use crate::scope::StoreAddress;
+use crate::filter::{Filter, Judge, Latest, Pattern, Selection, Usage};
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::usage::{Group, Outcome, Period, sum_by_group};
 
@@ -63,77 +63,106 @@ fn one(size: u64) -> Usage {
     }
 }
 
-/// Finds the entries that the filter at `index` matches and no earlier filter does.
-fn first_meant_by<'a>(
+/// A selection, and the entries that it spares.
+struct Chosen<'a> {
     backend: &'a MongoBackend,
-    filters: &'a [Filter],
-    index: usize,
+    selection: &'a Selection,
+    judge: Judge<'a>,
     now: Timestamp,
-) -> Result<impl Iterator<Item = Result<Listed>> + 'a> {
-    let filter = &filters[index];
-    let before = knowing_jobs(&filters[..index], filter);
-    let entries = backend.entries(filter, now, None)?;
-    Ok(entries.filter(move |listed| match listed {
-        Ok(listed) => !before
-            .iter()
-            .any(|filter| filter.matches(&listed.entry, now)),
-        Err(_) => true,
-    }))
 }
 
-/// Returns filters to compare with entries that `listing` listed.
-///
-/// An entry does not show whether it is a job, so a condition on jobs that the listing has as well
-/// is left out.
-fn knowing_jobs(filters: &[Filter], listing: &Filter) -> Vec<Filter> {
-    let known = filters.iter().map(|filter| Filter {
-        jobs: filter.jobs.filter(|_| filter.jobs != listing.jobs),
-        ..filter.clone()
-    });
-    known.collect()
-}
-
-/// Finds the entries beyond a capacity, not counting those that one of `gone` matches.
-fn beyond(
-    backend: &MongoBackend,
-    capacity: &Capacity,
-    gone: &[Filter],
-    now: Timestamp,
-) -> Result<Vec<Meant>> {
-    let gone = knowing_jobs(gone, &capacity.scope);
-    let mut left = Vec::new();
-    let mut usage = Usage::default();
-    for listed in backend.entries(&capacity.scope, now, None)? {
-        let listed = listed?;
-        if gone.iter().any(|filter| filter.matches(&listed.entry, now)) {
-            continue;
+impl<'a> Chosen<'a> {
+    fn new(backend: &'a MongoBackend, selection: &'a Selection, now: Timestamp) -> Result<Self> {
+        let mut judge = Judge::new(selection, now);
+        if let Some(latest) = &selection.spared.latest {
+            let latest = find_latest(backend, latest, &judge, now)?;
+            judge = judge.sparing(latest);
         }
-        usage += one(listed.entry.size);
-        let entry = &listed.entry;
-        let order = (
-            entry.used_at(),
-            entry.address.store.clone(),
-            listed.found.id.clone(),
-        );
-        let group = Group::Of {
-            store: entry.address.store.clone(),
-            user: entry.scopes.user_id.clone(),
-            operator: entry.scopes.operator_uri.clone(),
+        Ok(Self {
+            backend,
+            selection,
+            judge,
+            now,
+        })
+    }
+
+    /// Finds the entries that the filter at `place` takes and no earlier filter does.
+    fn first_meant_by(&self, place: usize) -> Result<impl Iterator<Item = Result<Listed>>> {
+        let filter = self.judge.filters()[place];
+        let entries = self.backend.entries(filter, self.now, None)?;
+        Ok(entries.filter(move |listed| match listed {
+            Ok(listed) => self.judge.is_first(place, &listed.entry),
+            Err(_) => true,
+        }))
+    }
+
+    /// Finds the entries beyond the capacity.
+    fn beyond(&self) -> Result<Vec<Meant>> {
+        let Some(capacity) = &self.selection.beyond else {
+            return Ok(Vec::new());
         };
-        let (policy, mut meant) = (entry.policy, Meant::from(listed));
-        meant.evicted = Some(Period::of(group, Outcome::Eviction, 1, now));
-        left.push((order, policy, meant));
+        let (sort, direction): (Sort, Direction) = capacity.order.into();
+        let mut left = Vec::new();
+        let mut usage = Usage::default();
+        for listed in self.backend.entries(&capacity.scope, self.now, None)? {
+            let listed = listed?;
+            let entry = &listed.entry;
+            if self.judge.takes(entry, &capacity.scope) {
+                continue;
+            }
+            usage += one(entry.size);
+            let order = (
+                sort.rank(entry, self.now),
+                entry.address.store.clone(),
+                listed.found.id.clone(),
+            );
+            let group = Group::Of {
+                store: entry.address.store.clone(),
+                user: entry.scopes.user_id.clone(),
+                operator: entry.scopes.operator_uri.clone(),
+            };
+            let may_go = entry.policy == Policy::Evict && !self.judge.spares(entry);
+            let mut meant = Meant::from(listed);
+            meant.evicted = Some(Period::of(group, Outcome::Eviction, 1, self.now));
+            left.push((order, may_go, meant));
+        }
+        left.sort_by(|(one, ..), (two, ..)| one.cmp(two));
+        if direction == Direction::Descending {
+            left.reverse();
+        }
+        let mut beyond = Vec::new();
+        for (_, may_go, meant) in left {
+            if !capacity.fits(usage) && may_go {
+                usage.entries -= 1;
+                usage.bytes -= meant.size;
+                beyond.push(meant);
+            }
+        }
+        Ok(beyond)
     }
-    left.sort_by(|(one, ..), (two, ..)| one.cmp(two));
-    let mut beyond = Vec::new();
-    for (_, policy, meant) in left {
-        if !capacity.fits(usage) && policy == Policy::Evict {
-            usage.entries -= 1;
-            usage.bytes -= meant.size;
-            beyond.push(meant);
+}
+
+/// Finds the latest entries, which stay. Of those that are equal in time, the last ones of a scan
+/// are the latest.
+fn find_latest(
+    backend: &MongoBackend,
+    latest: &Latest,
+    judge: &Judge<'_>,
+    now: Timestamp,
+) -> Result<BTreeSet<Address>> {
+    let filter = latest.filter();
+    let mut groups: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for listed in backend.entries(&filter, now, None)? {
+        let Listed { entry, found, .. } = listed?;
+        if judge.may_be_latest(&entry, &filter) {
+            let group = latest.per.and_then(|per| per.name(&entry));
+            let place = (entry.written_at(), entry.address.store.clone(), found.id);
+            let of_group = groups.entry(group).or_default();
+            of_group.push((place, entry.address));
         }
     }
-    Ok(beyond)
+    let kept = latest.of_groups(groups);
+    Ok(kept.map(|(_, address)| address).collect())
 }
 
 pub(super) fn usage(
@@ -141,17 +170,15 @@ pub(super) fn usage(
     selection: &Selection,
     now: Timestamp,
 ) -> Result<Usage> {
-    let filters = &selection.any_of;
+    let chosen = Chosen::new(backend, selection, now)?;
     let mut usage = Usage::default();
-    for index in 0..filters.len() {
-        for listed in first_meant_by(backend, filters, index, now)? {
+    for index in 0..chosen.judge.filters().len() {
+        for listed in chosen.first_meant_by(index)? {
             usage += one(listed?.entry.size);
         }
     }
-    if let Some(capacity) = &selection.beyond {
-        for meant in beyond(backend, capacity, filters, now)? {
-            usage += one(meant.size);
-        }
+    for meant in chosen.beyond()? {
+        usage += one(meant.size);
     }
     Ok(usage)
 }
@@ -208,18 +235,28 @@ impl Removal<'_> {
                 self.batch(&mut batch, condition.as_ref())?;
             }
         }
-        if let Some(capacity) = &selection.beyond {
-            let mut beyond = beyond(backend, capacity, &[], now)?;
-            // A batch is one collection's.
-            beyond.sort_by(|one, two| one.store.collection.cmp(&two.store.collection));
-            while let Some(first) = beyond.first() {
-                let collection = first.store.collection.clone();
-                let is_other = |meant: &Meant| meant.store.collection != collection;
-                let end = beyond.iter().position(is_other).unwrap_or(beyond.len());
-                let rest = beyond.split_off(end.min(REMOVED));
-                self.batch(&mut beyond, None)?;
-                beyond = rest;
+        let rest = Selection {
+            any_of: Vec::new(),
+            ..selection.clone()
+        };
+        // The rest of the selection, once the entries of its other filters are gone.
+        let chosen = Chosen::new(backend, &rest, now)?;
+        let mut meant = Vec::new();
+        for index in 0..chosen.judge.filters().len() {
+            for listed in chosen.first_meant_by(index)? {
+                meant.push(listed?.into());
             }
+        }
+        meant.extend(chosen.beyond()?);
+        // A batch is one collection's.
+        meant.sort_by(|one, two| one.store.collection.cmp(&two.store.collection));
+        while let Some(first) = meant.first() {
+            let collection = first.store.collection.clone();
+            let is_other = |meant: &Meant| meant.store.collection != collection;
+            let end = meant.iter().position(is_other).unwrap_or(meant.len());
+            let rest = meant.split_off(end.min(REMOVED));
+            self.batch(&mut meant, None)?;
+            meant = rest;
         }
         Ok(())
     }
@@ -370,11 +407,11 @@ pub(super) fn touch(
         return Ok(Usage::default());
     }
     backend.check_writable()?;
-    let filters = &selection.any_of;
+    let chosen = Chosen::new(backend, selection, now)?;
     // All of them are found first: a touched entry may no longer match, or match again.
     let mut meant: Vec<Meant> = Vec::new();
-    for index in 0..filters.len() {
-        for listed in first_meant_by(backend, filters, index, now)? {
+    for index in 0..chosen.judge.filters().len() {
+        for listed in chosen.first_meant_by(index)? {
             meant.push(listed?.into());
             if meant.len().is_multiple_of(BATCH) && progress(0).is_break() {
                 return Err(Error::Interrupted {
@@ -383,9 +420,7 @@ pub(super) fn touch(
             }
         }
     }
-    if let Some(capacity) = &selection.beyond {
-        meant.extend(beyond(backend, capacity, filters, now)?);
-    }
+    meant.extend(chosen.beyond()?);
     let mut set = Document::new();
     if let Some(expires_at) = touch.expires_at {
         set.insert("expires_at", expires_at.map(date));

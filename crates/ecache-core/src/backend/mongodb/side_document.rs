@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Binary, Bson, Document, RawDocument, RawDocumentBuf, doc};
 
 use super::id::DocumentId;
-use super::value::Encoded;
+use super::value::{Encoded, date, number, timestamp};
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::scope::Scopes;
 use crate::time::Timestamp;
@@ -28,7 +28,7 @@ pub(super) struct Note {
     pub id: ObjectId,
     /// The document's
     pub entry: DocumentId,
-    /// When the version was written
+    /// The time at which the version was written
     pub written_at: Timestamp,
     /// The version as ecache wrote it; `None` for a document of FiftyOne's, whose note has hits
     /// only
@@ -183,17 +183,4 @@ impl Wrote {
 /// A document as it is sent.
 pub(super) fn raw(document: &Document) -> RawDocumentBuf {
     RawDocumentBuf::try_from(document).expect("no name in it has a NUL")
-}
-
-pub(super) fn date(time: Timestamp) -> DateTime {
-    DateTime::from_millis(time.as_millis())
-}
-
-pub(super) fn timestamp(date: DateTime) -> Timestamp {
-    Timestamp::from_millis(date.timestamp_millis())
-}
-
-/// A count as MongoDB keeps it; its numbers are signed.
-pub(super) fn number(count: u64) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }

@@ -3,21 +3,21 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 
 use super::document::{Stores, read};
 use super::query::SIZE;
 use super::{MongoBackend, indexes, side_document};
 use crate::backend::{
-    Dataset, Description, Dimension, Group, StoreMetadata, StoreRecord, Trouble, UnnamedValues,
-    Values,
+    CollectionDamage, Dataset, Description, Dimension, Group, Spread, StoreMetadata, StoreRecord,
+    UnnamedValues, Values,
 };
 use crate::error::Result;
 use crate::filter::Filter;
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
-pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<Trouble>> {
+pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<CollectionDamage>> {
     let mut troubles = Vec::new();
     let names = backend.run(backend.database.list_collection_names())?;
     if !names.iter().any(|name| name == collection) {
@@ -33,7 +33,7 @@ pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<T
     ]);
     backend.each(found.batch(), |raw| {
         if let Some(found) = read(raw, &mut stores) {
-            troubles.push(Trouble::PersistExpiry(found.address, found.size));
+            troubles.push(CollectionDamage::PersistExpiry(found.address, found.size));
         }
     })?;
     let mut there: Vec<Document> = Vec::new();
@@ -47,7 +47,7 @@ pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<T
         .filter(|key| !there.contains(key));
     troubles.extend(missing.map(|key| {
         let fields: Vec<&str> = key.keys().map(String::as_str).collect();
-        Trouble::MissingIndex(fields.join(", "))
+        CollectionDamage::MissingIndex(fields.join(", "))
     }));
     Ok(troubles)
 }
@@ -57,46 +57,57 @@ pub(super) fn groups(
     filter: &Filter,
     by: Dimension,
     now: Timestamp,
+    spread: &mut Spread,
 ) -> Result<Vec<Group>> {
     let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
     for listed in backend.entries(filter, now, None)? {
         let entry = listed?.entry;
-        let name = by.name(&entry.address.store, &entry.scopes);
+        spread.add(&*entry, now);
+        let name = by.name(&*entry).cloned();
         groups
             .entry(name)
             .or_default()
-            .merge(Group::of(&entry, now));
+            .merge(Group::of(&*entry, now));
     }
     let named = |(name, group)| Group { name, ..group };
     Ok(groups.into_iter().map(named).collect())
 }
 
 pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str>>> {
-    let (field, of_notes) = match of {
+    let field = match of {
         Dimension::Collection => {
             let collections = backend.collections()?.into_iter();
             return Ok(collections.map(Arc::from).collect());
         }
-        Dimension::Store => ("store_name", false),
-        Dimension::Dataset => ("dataset_id", false),
-        Dimension::User => ("user_id", true),
-        Dimension::Operator => ("operator_uri", true),
-        Dimension::Prompt => ("prompt_id", true),
+        Dimension::Store => "store_name",
+        Dimension::Dataset => "dataset_id",
+        Dimension::User => "user_id",
+        Dimension::Operator => "operator_uri",
+        Dimension::Prompt => "prompt_id",
     };
     let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
     for collection in backend.collections()? {
+        // An index answers it as it answers `distinct`, whose reply the driver refuses for one text
+        // that is not UTF-8.
+        let distinct = [
+            doc! { "$group": { "_id": format!("${field}") } },
+            doc! { "$project": { "_id": 0, field: "$_id" } },
+        ];
+        let mut stores = Stores::of(&collection);
+        let mut name = |raw: &RawDocument| match of {
+            Dimension::Store => Some(stores.read(raw).store_name.clone()),
+            Dimension::Dataset => stores.read(raw).dataset_id.clone(),
+            _ => raw.get_str(field).map(Arc::from).ok(),
+        };
+        let of_notes = !matches!(of, Dimension::Store | Dimension::Dataset);
         let documents = if of_notes {
             backend.notes(&collection)?
         } else {
             backend.documents(&collection)?
         };
-        for name in backend.run(documents.distinct(field, doc! {}))? {
-            match (name.as_str(), name.as_object_id()) {
-                (Some(name), _) => _ = names.insert(name.into()),
-                (_, Some(id)) => _ = names.insert(id.to_hex().into()),
-                _ => {}
-            }
-        }
+        backend.each(documents.aggregate(distinct).batch(), |raw| {
+            names.extend(name(raw));
+        })?;
     }
     Ok(names.into_iter().collect())
 }
@@ -104,7 +115,12 @@ pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str
 pub(super) fn stores(backend: &MongoBackend) -> Result<Vec<StoreRecord>> {
     let mut stores: BTreeMap<Arc<StoreAddress>, Option<StoreMetadata>> = BTreeMap::new();
     for collection in backend.collections()? {
-        let group = doc! { "store_name": "$store_name", "dataset_id": "$dataset_id" };
+        // Numbers that are equal have a name for each type, and the server takes them for one.
+        let group = doc! {
+            "store_name": "$store_name",
+            "dataset_id": "$dataset_id",
+            "types": [{ "$type": "$store_name" }, { "$type": "$dataset_id" }],
+        };
         let pipeline = vec![
             doc! { "$project": { "store_name": 1, "dataset_id": 1 } },
             doc! { "$group": { "_id": group } },

@@ -4,6 +4,10 @@
 //! A server need not have transactions. The offset is moved first, and its document says that the
 //! counts are still being added; if that never ends, the time of it is reported as one in which not
 //! every call was counted. Nothing is counted twice.
+//!
+//! The document of a log says when the log was folded. Other hosts cannot read the log, so from
+//! then on its host may have counted more. A process that counts calls in memory says so in a
+//! document of its own (`tally`) until it has added them.
 
 use std::collections::BTreeSet;
 
@@ -11,15 +15,19 @@ use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, oid::Objec
 
 use super::MongoBackend;
 use super::counters::{self, COLLECTION};
-use super::side_document::{Note, date, number};
+use super::side_document::Note;
+use super::value::{date, number, timestamp};
 use crate::backend::Values;
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, Counts, EntryUse, Gap, Group, HOUR, KEPT, LogId, Period, Position, Recorded,
+    Batch, Counts, EntryUse, Gap, Group, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally,
 };
+
+/// The field of the `_id` of a tally.
+const TALLY: &str = "tally";
 
 /// Names of the counts, in the order of [`Counts::fields`].
 const NAMES: [&str; Counts::FIELDS] = [
@@ -33,12 +41,14 @@ const NAMES: [&str; Counts::FIELDS] = [
     "evictions",
     "saved_ms",
     "spent_ms",
+    "lost_ms",
+    "evicted_age_ms",
 ];
 
 pub(super) fn add(
     backend: &MongoBackend,
     batch: &Batch,
-    position: Option<Position>,
+    position: Option<LogRange>,
     now: Timestamp,
 ) -> Result<bool> {
     for period in &batch.periods {
@@ -53,11 +63,19 @@ pub(super) fn add(
     }
     let mut updates: Vec<Document> = batch.periods.iter().map(increment).collect();
     updates.extend(batch.gaps.iter().map(|gap| note_gap(*gap)));
+    updates.extend(batch.closed.iter().map(|log| {
+        let set = doc! { "$set": { "is_closed": true } };
+        doc! { "q": { "_id": { "log": log.0 } }, "u": set }
+    }));
+    updates.extend(batch.begun.iter().map(|tally| {
+        let set = doc! { "$set": { "since": date(tally.since) } };
+        doc! { "q": { "_id": { TALLY: tally.id } }, "u": set, "upsert": true }
+    }));
     counters::update(backend, &updates)?;
     for one in &batch.uses {
         add_use(backend, one)?;
     }
-    if let Some(Position { log, .. }) = position {
+    if let Some(LogRange { log, .. }) = position {
         let done = doc! {
             "q": { "_id": { "log": log.0 } },
             "u": { "$unset": { "adding_since": "" } },
@@ -68,7 +86,18 @@ pub(super) fn add(
         counters::bump(backend, &BTreeSet::new())?;
     }
     let too_old = now.as_millis().saturating_sub(KEPT);
-    let old = doc! { "_id.begins_at": { "$lt": too_old } };
+    let before = date(Timestamp::from_millis(too_old));
+    let begun = |tally: &&Tally| !batch.begun.iter().any(|begun| begun.id == tally.id);
+    let ended = batch.ended.iter().filter(begun);
+    let ended = ended.map(|tally| doc! { TALLY: tally.id });
+    let forgotten = batch.forgotten.iter().map(|log| doc! { "log": log.0 });
+    let gone: Vec<Document> = ended.chain(forgotten).collect();
+    let old = doc! { "$or": [
+        { "_id": { "$in": gone } },
+        { "_id.begins_at": { "$lt": too_old } },
+        { "folded_at": { "$lt": before } },
+        { "since": { "$lt": before } },
+    ] };
     let usage = backend.database.collection::<Document>(COLLECTION);
     backend.run(usage.delete_many(old))?;
     Ok(true)
@@ -81,8 +110,8 @@ pub(super) fn add_periods(backend: &MongoBackend, periods: Vec<Period>) -> Resul
 }
 
 /// Moves the offset of a log, if it is still the first one of `position`.
-fn claim(backend: &MongoBackend, position: Position, now: Timestamp) -> Result<bool> {
-    let Position { log, from, to } = position;
+fn claim(backend: &MongoBackend, position: LogRange, now: Timestamp) -> Result<bool> {
+    let LogRange { log, from, to } = position;
     let usage = backend.database.collection::<Document>(COLLECTION);
     let id = doc! { "log": log.0 };
     if from == 0 {
@@ -95,7 +124,7 @@ fn claim(backend: &MongoBackend, position: Position, now: Timestamp) -> Result<b
     }
     let mut is_still = doc! { "_id": id };
     is_still.insert("offset", number(from));
-    let set = doc! { "$set": { "offset": number(to), "adding_since": date(now) } };
+    let set = doc! { "$set": { "offset": number(to), "adding_since": date(now), "folded_at": date(now) } };
     let updated = backend.run(usage.update_one(is_still, set))?;
     Ok(updated.matched_count > 0)
 }
@@ -193,6 +222,36 @@ pub(super) fn folded(backend: &MongoBackend, log: LogId) -> Result<u64> {
     Ok(offset
         .and_then(|offset| u64::try_from(offset).ok())
         .unwrap_or(0))
+}
+
+/// Returns the logs of all hosts, and when each was folded; `None` for one that is removed.
+pub(super) fn folded_logs(backend: &MongoBackend) -> Result<Vec<(LogId, Option<Timestamp>)>> {
+    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
+    let mut logs = Vec::new();
+    let found = usage.find(doc! { "folded_at": { "$exists": true } });
+    backend.each(found.batch(), |raw| {
+        let id = raw.get_document("_id").and_then(|id| id.get_i64("log"));
+        if let (Ok(id), Ok(folded_at)) = (id, raw.get_datetime("folded_at")) {
+            let is_open = raw.get_bool("is_closed").is_err();
+            logs.push((LogId(id), is_open.then(|| timestamp(folded_at))));
+        }
+    })?;
+    Ok(logs)
+}
+
+/// Returns the tallies of all hosts.
+pub(super) fn tallies(backend: &MongoBackend) -> Result<Vec<Tally>> {
+    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
+    let mut tallies = Vec::new();
+    let found = usage.find(doc! { "since": { "$exists": true } });
+    backend.each(found.batch(), |raw| {
+        let id = raw.get_document("_id").and_then(|id| id.get_i64(TALLY));
+        if let (Ok(id), Ok(since)) = (id, raw.get_datetime("since")) {
+            let since = timestamp(since);
+            tallies.push(Tally { since, id });
+        }
+    })?;
+    Ok(tallies)
 }
 
 pub(super) fn since(backend: &MongoBackend, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {

@@ -1,12 +1,28 @@
 //! Values as FiftyOne keeps and reads them, and back.
 
-use mongodb::bson::{RawBsonRef, RawDocumentBuf, cstr};
+use mongodb::bson::{DateTime, RawBsonRef, RawDocumentBuf, cstr};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::MAX_SIZE;
 use crate::error::{Error, Result};
 use crate::mongo_types::bson;
+use crate::time::Timestamp;
 use crate::value::{Kind, Value};
+
+/// A time as MongoDB keeps it.
+pub(super) fn date(time: Timestamp) -> DateTime {
+    DateTime::from_millis(time.as_millis())
+}
+
+/// A time that MongoDB kept.
+pub(super) fn timestamp(date: DateTime) -> Timestamp {
+    Timestamp::from_millis(date.timestamp_millis())
+}
+
+/// A count as MongoDB keeps it; its numbers are signed.
+pub(super) fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
 
 /// A value as it is written.
 pub(super) struct Encoded {

@@ -7,7 +7,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 
 use super::connection::is_duplicate;
-use super::document::{Found, Stores, document, read};
+use super::document::{DescribedEntry, Stores, document, read};
 use super::id::DocumentId;
 use super::name::identity;
 use super::query::size;
@@ -24,7 +24,7 @@ use crate::value::{Kind, Value};
 
 impl MongoBackend {
     /// The document of an address, without its value.
-    pub(super) fn found(&self, address: &Address) -> Result<Option<Found>> {
+    pub(super) fn found(&self, address: &Address) -> Result<Option<DescribedEntry>> {
         let Address { store, key } = address;
         let documents = self.documents(&store.collection)?;
         let mut pipeline = vec![doc! { "$match": identity(store, key.as_str())? }];
@@ -95,7 +95,7 @@ impl MongoBackend {
 
 /// A version that is there.
 struct Old {
-    found: Found,
+    found: DescribedEntry,
     entry: Box<Entry>,
     notes: Vec<ObjectId>,
 }
@@ -177,7 +177,7 @@ pub(super) fn put(
 fn has_value(
     backend: &MongoBackend,
     address: &Address,
-    found: &Found,
+    found: &DescribedEntry,
     expected: &Value,
 ) -> Result<bool> {
     let Some(raw) = backend.document(address)? else {

@@ -10,7 +10,7 @@ use rusqlite::Connection;
 
 use super::SqliteBackend;
 use super::chunks::{MAX_CHUNKS, MAX_SIZE, chunk_checksum, chunk_id};
-use super::open::SHORT_WAIT;
+use super::timeouts::SHORT_WAIT;
 use crate::backend::{Chunked, Content};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;

@@ -2,31 +2,32 @@
 //!
 //! Every column that is read costs two per cent of a look-up. A column that only some results need
 //! is therefore read for those alone, and one that no hit needs, such as the recorded hits, is not
-//! read. A result is mostly recognised by its function and its [split](CallIdentity::split); one
-//! that was written otherwise, as by an import, has none, and is compared in full.
+//! read. A result is recognised by its function and its [split](CallIdentity::split). The checksum
+//! covers both and is right only with those of the call, so they are not read either. A result that
+//! was written otherwise, as by an import, has no split, and is compared in full.
 
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
 use super::checksum::Identity;
 use super::damage::RowError;
-use super::entry_rows::Interned;
+use super::interned::Interned;
 use super::read::Known;
 use super::reclaim::Due;
 use super::row::{self, Kept, Uses};
 use super::session::Session;
 use super::{SqliteBackend, chunks, encoding};
-use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PutOptions};
+use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PutCall, PutOptions};
 use crate::entry::{self, Entry};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
-/// The columns that every hit reads: those that its checksum covers.
+/// The columns that every hit reads: those that its checksum covers, except function and split.
 macro_rules! select {
     ($more:literal) => {
         concat!(
-            "SELECT id, function, split, kind, expires_at, coalesce(updated_at, created_at), \
-             cost_ms, checksum, value",
+            "SELECT id, kind, expires_at, coalesce(updated_at, created_at), cost_ms, checksum, \
+             value",
             $more,
             " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
         )
@@ -41,6 +42,13 @@ const CALL: &str = select!("");
 
 /// One result, with the store's generation as of the same moment.
 const CALL_AND_GENERATION: &str = select!(", (SELECT generation FROM stores WHERE id = ?1)");
+
+/// One result, with what tells whose it is.
+const WHOLE_CALL: &str = select!(", function, split");
+
+/// One result, with that and the generation.
+const WHOLE_CALL_AND_GENERATION: &str =
+    select!(", function, split, (SELECT generation FROM stores WHERE id = ?1)");
 
 impl SqliteBackend {
     pub(super) fn find_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
@@ -66,19 +74,40 @@ impl SqliteBackend {
 
     fn find_call_in(
         &self,
-        connection: &Session,
+        session: &Session,
         store: i64,
         known: Known,
         call: &CallIdentity<'_>,
         now: Timestamp,
     ) -> Result<Option<CallLookup>, RowError> {
-        let sql = if call.with_generation {
-            CALL_AND_GENERATION
-        } else {
-            CALL
+        if let Some(function) = session.known_function(call.function) {
+            match self.read_call(session, (store, known), call, Some(function), now) {
+                // It is another function's, or was written otherwise, or is damaged.
+                Err(RowError::Damaged) => {}
+                found => return found,
+            }
+        }
+        self.read_call(session, (store, known), call, None, now)
+    }
+
+    /// Reads the result of a call. Its function is read as well, unless `claimed` is its id: then
+    /// the result is [`RowError::Damaged`] if it has another one or another split.
+    fn read_call(
+        &self,
+        connection: &Session,
+        (store, known): (i64, Known),
+        call: &CallIdentity<'_>,
+        claimed: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<CallLookup>, RowError> {
+        let (sql, generation_column) = match (claimed, call.with_generation) {
+            (Some(_), false) => (CALL, None),
+            (Some(_), true) => (CALL_AND_GENERATION, Some(7)),
+            (None, false) => (WHOLE_CALL, None),
+            (None, true) => (WHOLE_CALL_AND_GENERATION, Some(9)),
         };
-        let mut statement = connection.prepare_cached(sql)?;
-        let mut rows = statement.query((store, &call.hash[..]))?;
+        let mut statement = connection.prepare_kept(sql)?;
+        let mut rows = statement.get().query((store, &call.hash[..]))?;
         let row = rows.next()?;
         if known.is_outdated(connection) {
             return Ok(None);
@@ -86,15 +115,19 @@ impl SqliteBackend {
         let Some(row) = row else {
             return Ok(Some(CallLookup::Missing));
         };
+        let (function, split) = match claimed {
+            Some(function) => (Some(function), Some(call.split())),
+            None => (row.get(7)?, row.get(8)?),
+        };
         let identity = Identity {
             id: row.get(0)?,
             key: ValueRef::Blob(call.hash),
-            kind: row.get(3)?,
-            function: row.get(1)?,
-            split: row.get(2)?,
-            written_at: row.get(5)?,
-            expires_at: row.get(4)?,
-            cost_ms: row.get(6)?,
+            kind: row.get(1)?,
+            function,
+            split,
+            written_at: row.get(3)?,
+            expires_at: row.get(2)?,
+            cost_ms: row.get(4)?,
         };
         // A damaged index can lead to the same key of another store.
         let id = identity.id;
@@ -104,9 +137,9 @@ impl SqliteBackend {
         if encoding::is_marked(identity.kind) {
             return Ok(Some(CallLookup::Missing));
         }
-        let bytes = row.get_ref(8)?.as_blob()?;
+        let bytes = row.get_ref(6)?.as_blob()?;
         let kept = Kept {
-            checksum: row.get(7)?,
+            checksum: row.get(5)?,
             large: match bytes {
                 [] => large(connection, id)?,
                 _ => None,
@@ -122,10 +155,14 @@ impl SqliteBackend {
             return Ok(Some(CallLookup::Missing));
         }
         chunks::verify_chunks(connection, &content)?;
-        let is_known = identity.split == Some(call.split())
-            && self
-                .names
-                .is_name(connection, identity.function, call.function)?;
+        let is_known = claimed.is_some()
+            || identity.split == Some(call.split())
+                && self
+                    .names
+                    .is_name(connection, identity.function, call.function)?;
+        if let Some(function) = identity.function.filter(|_| is_known && claimed.is_none()) {
+            connection.remember_function(call.function, function);
+        }
         if !is_known && !self.is_of_call(connection, id, call)? {
             let function = self.names.name(connection, identity.function)?;
             return Ok(Some(CallLookup::Other(function)));
@@ -136,10 +173,9 @@ impl SqliteBackend {
             written_at,
             expires_at,
             cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),
-            generation: if call.with_generation {
-                Some(self.generation_in_file(row.get(9)?))
-            } else {
-                None
+            generation: match generation_column {
+                Some(column) => Some(self.generation_in_file(row.get(column)?)),
+                None => None,
             },
         })))
     }
@@ -159,31 +195,34 @@ impl SqliteBackend {
         Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
     }
 
-    /// Writes a result unconditionally. Returns the generation as of the same transaction, if it is
-    /// wanted.
+    /// Writes a result unconditionally. The generation is that of the same transaction.
     pub(super) fn put_result(
         &self,
         call: &CallIdentity<'_>,
         entry: &Entry,
         content: &Content,
         now: Timestamp,
-    ) -> Result<Option<u64>> {
-        let put = entry.check().and_then(|()| {
-            self.transaction(|transaction| {
+    ) -> Result<PutCall> {
+        let put = entry.check().map_err(Error::from).and_then(|()| {
+            self.transaction_of_one(|transaction| {
                 let sqlite = |error| self.error(error);
                 let interned = Interned {
                     split: Some(call.split()),
                     ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
                 };
                 let options = PutOptions::of_call(entry);
-                self.put_within(transaction, &interned, entry, content, &options, now)?;
-                if call.with_generation {
-                    generation(transaction, interned.store)
-                        .map(|generation| Some(self.generation_in_file(generation)))
+                let (_, expires_at) =
+                    self.put_within(transaction, &interned, entry, content, &options, now)?;
+                let generation = if call.with_generation {
+                    let generation = generation(transaction, interned.store).map_err(sqlite)?;
+                    Some(self.generation_in_file(generation))
                 } else {
-                    Ok(None)
-                }
-                .map_err(sqlite)
+                    None
+                };
+                Ok(PutCall {
+                    generation,
+                    expires_at,
+                })
             })
         });
         if put.is_ok() {

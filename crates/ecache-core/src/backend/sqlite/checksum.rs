@@ -75,11 +75,18 @@ impl Identity<'_> {
     /// Returns the `checksum` of an entry with this value. The chunks of a large value have their
     /// own.
     pub(super) fn with(&self, content: &Content) -> FromSqlResult<i64> {
-        let value = match content {
-            Content::Inline(bytes) => xxh3_64_with_seed(bytes, 0),
-            Content::Chunked(Chunked { id, size }) => numbers([Some(*id), Some(*size as i64)], 1),
-        };
-        Ok((value ^ self.sum()?) as i64)
+        match content {
+            Content::Inline(bytes) => self.with_bytes(bytes),
+            Content::Chunked(Chunked { id, size }) => {
+                let value = numbers([Some(*id), Some(*size as i64)], 1);
+                Ok((value ^ self.sum()?) as i64)
+            }
+        }
+    }
+
+    /// Returns the `checksum` of an entry whose value is in its row.
+    pub(super) fn with_bytes(&self, value: &[u8]) -> FromSqlResult<i64> {
+        Ok((xxh3_64_with_seed(value, 0) ^ self.sum()?) as i64)
     }
 }
 

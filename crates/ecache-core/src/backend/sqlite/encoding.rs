@@ -1,9 +1,10 @@
 //! The forms in which columns hold keys, kinds, policies and the mark of removed entries.
 
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::ToSql;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
 use crate::entry::Policy;
-use crate::key::{Key, hex};
+use crate::key::{Key, hash_bytes, hash_digits};
 use crate::value::Kind;
 
 /// Added to the `kind` of a removed entry, which only undo sees.
@@ -49,50 +50,51 @@ pub(super) fn kind(number: i64) -> Option<Kind> {
         .find(|kind| kind_number(*kind) == number)
 }
 
-/// Converts a key to its stored form: 64 lower-case hex digits to 32 bytes, anything else to text.
-pub(super) fn stored_key(key: &str) -> Value {
-    match hash_bytes(key) {
-        Some(hash) => Value::Blob(hash.to_vec()),
-        None => Value::Text(key.into()),
+/// A key as its column holds it: 64 lower-case hex digits as 32 bytes, anything else as text.
+pub(super) enum StoredKey<'a> {
+    Hash([u8; 32]),
+    Text(&'a str),
+}
+
+/// Converts a key to its stored form.
+pub(super) fn stored_key(key: &str) -> StoredKey<'_> {
+    hash_bytes(key).map_or(StoredKey::Text(key), StoredKey::Hash)
+}
+
+impl<'a> From<&'a StoredKey<'_>> for ValueRef<'a> {
+    fn from(key: &'a StoredKey<'_>) -> Self {
+        match key {
+            StoredKey::Hash(hash) => Self::Blob(hash),
+            StoredKey::Text(text) => Self::Text(text.as_bytes()),
+        }
+    }
+}
+
+impl ToSql for StoredKey<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(self.into()))
+    }
+}
+
+impl From<StoredKey<'_>> for Value {
+    fn from(key: StoredKey<'_>) -> Self {
+        match key {
+            StoredKey::Hash(hash) => Self::Blob(hash.to_vec()),
+            StoredKey::Text(text) => Self::Text(text.into()),
+        }
     }
 }
 
 /// Returns the key of a row whose columns may be damaged.
 pub(super) fn key(value: ValueRef<'_>) -> Option<Key> {
+    key_text(value, &mut [0; 64]).and_then(|text| Key::new(text).ok())
+}
+
+/// Returns the text of such a key. `digits` has room for that of a hash.
+pub(super) fn key_text<'a>(value: ValueRef<'a>, digits: &'a mut [u8; 64]) -> Option<&'a str> {
     match value {
-        ValueRef::Blob(hash) if hash.len() == 32 => Key::new(hex(hash)).ok(),
-        ValueRef::Text(text) => Key::new(std::str::from_utf8(text).ok()?).ok(),
+        ValueRef::Blob(hash) => Some(hash_digits(hash.try_into().ok()?, digits)),
+        ValueRef::Text(text) if text.len() <= Key::MAX_LENGTH => std::str::from_utf8(text).ok(),
         _ => None,
-    }
-}
-
-/// Returns the bytes of 64 lower-case hex digits.
-pub(super) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
-    fn digit(byte: u8) -> Option<u8> {
-        match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        }
-    }
-    let digits: &[u8; 64] = key.as_bytes().try_into().ok()?;
-    let mut hash = [0; 32];
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
-    }
-    Some(hash)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keeps_64_lower_case_hex_digits_as_32_bytes() {
-        let key = "ad1e85b9ddae68414f8527434b5e44d4a88bf484c85c05bd622d01f23d6a8a88";
-        let hash = hash_bytes(key).expect("64 lower-case hex digits");
-        assert_eq!(hex(&hash), key);
-        assert_eq!(hash_bytes(&key.to_uppercase()), None);
-        assert_eq!(hash_bytes(&key[1..]), None);
     }
 }

@@ -1,8 +1,6 @@
 //! The statements that write the row of an entry, shared by single writes, results of calls and
 //! imports.
 
-use std::sync::Arc;
-
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
@@ -10,8 +8,9 @@ use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
 use super::damage::{RowError, damaged};
 use super::encoding::{kind_number, policy, policy_number, stored_key};
-use super::names::{NameKind, Names};
+use super::interned::Interned;
 use super::query::Range;
+use super::row_changes::{Amount, Cell};
 use super::session::Session;
 use super::store_rows::bump_generation;
 use super::{marks, row};
@@ -31,43 +30,8 @@ pub(super) struct Existing {
     /// Policy and expiry
     pub(super) lifetime: Option<Lifespan>,
     pub(super) is_fresh: bool,
-}
-
-/// The numbers that stand for parts of an entry.
-pub(super) struct Interned {
-    pub(super) store: i64,
-    pub(super) user: Option<i64>,
-    pub(super) operator: Option<i64>,
-    pub(super) prompt: Option<i64>,
-    pub(super) function: Option<i64>,
-    /// Split of the cached call whose result the entry is, if it is one
-    pub(super) split: Option<i64>,
-}
-
-impl Interned {
-    /// Interns the names of an entry. Requires a write transaction that has interned none before.
-    pub(super) fn new(
-        known: &Names,
-        connection: &Session,
-        entry: &Entry,
-    ) -> rusqlite::Result<Self> {
-        let name = |kind, name: &Option<Arc<str>>| {
-            let name = name.as_ref();
-            name.map(|name| known.intern_name(connection, kind, name))
-                .transpose()
-        };
-        Ok(Self {
-            store: known.intern_store(connection, &entry.address.store)?,
-            user: name(NameKind::User, &entry.scopes.user_id)?,
-            operator: name(NameKind::Operator, &entry.scopes.operator_uri)?,
-            prompt: name(NameKind::Prompt, &entry.scopes.prompt_id)?,
-            function: match &entry.function {
-                Some(function) => Some(known.intern_function(connection, function)?),
-                None => None,
-            },
-            split: None,
-        })
-    }
+    /// The part of limits that its row uses
+    pub(super) counted: (Cell, Amount),
 }
 
 /// Selects every column of an entry except its value, by store and key.
@@ -90,6 +54,7 @@ pub(super) fn existing(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
+    let counted = row::counted(row)?;
     let removed = match row::fields(row) {
         Ok(fields) if fields.is_marked() => marks::out_of_the_way(&fields)?,
         Ok(fields) => {
@@ -102,6 +67,7 @@ pub(super) fn existing(
                 written_at,
                 lifetime: policy(fields.policy).map(|policy| (policy, time(fields.expires_at))),
                 is_fresh: entry::is_fresh(written_at, time(fields.expires_at), now),
+                counted,
             }));
         }
         // Its large value is left to garbage collection, since the id may belong to another entry.
@@ -113,6 +79,7 @@ pub(super) fn existing(
                 written_at: Timestamp::from_millis(i64::MIN),
                 lifetime: None,
                 is_fresh: false,
+                counted,
             }));
         }
         Err(RowError::Sqlite(error)) => return Err(error),
@@ -120,19 +87,6 @@ pub(super) fn existing(
     drop(rows);
     removed.make_way(connection)?;
     Ok(None)
-}
-
-/// Returns the last id of a store's entries, or the one before its first possible id.
-pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i64> {
-    let Range { after, end } = Range::store(store);
-    let last: Option<i64> = connection
-        .prepare_cached("SELECT max(id) FROM entries WHERE id > ?1 AND id <= ?2")?
-        .query_row([after, end], |row| row.get(0))?;
-    match last {
-        None => Ok(after),
-        Some(last) if (Range { after, end }).contains(last) => Ok(last),
-        Some(_) => Err(damaged("the entries are out of order")),
-    }
 }
 
 /// Returns the id of a new entry of the store whose last one is `last`; `None` if it has no more.
@@ -214,7 +168,7 @@ impl Write {
 
 /// Writes an entry under an id, and returns the number of rows written.
 pub(super) fn write(
-    connection: &Connection,
+    connection: &Session,
     how: Write,
     id: i64,
     interned: &Interned,
@@ -271,12 +225,15 @@ pub(super) fn write(
         &fields.identity().with(content)?,
         &ToSqlOutput::Borrowed(ValueRef::Blob(value)),
     ];
-    connection.prepare_cached(how.sql())?.execute(parameters)
+    connection
+        .prepare_kept(how.sql())?
+        .get()
+        .execute(parameters)
 }
 
 /// Replaces an entry.
 pub(super) fn replace(
-    connection: &Connection,
+    connection: &Session,
     existing: &Existing,
     interned: &Interned,
     entry: &Entry,

@@ -5,9 +5,9 @@ use std::path::Path;
 use rusqlite::{ErrorCode, ffi};
 
 use super::damage::is_damage;
-use super::open::BUSY_TIMEOUT;
+use super::timeouts::BUSY_TIMEOUT;
 use crate::error::{Error, SqliteError};
-use crate::limits;
+use crate::system_limits;
 
 /// Tells SQLite's errors apart as far as a user can act on them.
 pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
@@ -20,8 +20,10 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
         return Error::Damaged { path, detail };
     }
     let limit = match error.sqlite_error_code() {
-        Some(ErrorCode::SystemIoFailure) if is_writing(&error) => limits::Limit::on_writing(),
-        Some(ErrorCode::CannotOpen) => limits::Limit::on_opening(),
+        Some(ErrorCode::SystemIoFailure) if is_writing(&error) => {
+            system_limits::SystemLimit::on_writing()
+        }
+        Some(ErrorCode::CannotOpen) => system_limits::SystemLimit::on_opening(),
         _ => None,
     };
     if let Some(limit) = limit {

@@ -1,4 +1,5 @@
-//! Entries that a limit evicts, counted in the transaction that removes them.
+//! Entries that a limit evicts, counted in the transaction that removes them. On a full disk, a
+//! removal counts them after it has given its space back.
 //!
 //! A watcher learns from the usage log that a limit was the reason. The record counts nothing, and
 //! precedes the end of the transaction: a process that misses the entry finds it in the log.
@@ -9,7 +10,7 @@ use rusqlite::Connection;
 
 use super::checksum::Fields;
 use super::damage::readable;
-use super::{SqliteBackend, encoding, reserve, usage};
+use super::{SqliteBackend, encoding, usage};
 use crate::key::Key;
 use crate::scope::Scopes;
 use crate::time::Timestamp;
@@ -27,7 +28,8 @@ type GroupIds = (i64, Option<i64>, Option<i64>);
 /// The entries that a transaction evicts.
 #[derive(Default)]
 pub(super) struct Evictions {
-    groups: BTreeMap<GroupIds, u64>,
+    /// The number of entries, and the times at which they were written, added up
+    groups: BTreeMap<GroupIds, (u64, i128)>,
     keys: Vec<(GroupIds, Key)>,
 }
 
@@ -35,23 +37,34 @@ impl Evictions {
     /// Adds an entry that is to be removed.
     pub(super) fn add(&mut self, entry: &Fields<'_>) {
         let group = (entry.store, entry.user, entry.operator);
-        *self.groups.entry(group).or_default() += 1;
+        let (count, written_at) = self.groups.entry(group).or_default();
+        *count += 1;
+        *written_at += i128::from(entry.identity().written_at);
         if self.keys.len() < MOST_TOLD {
             self.keys
                 .extend(encoding::key(entry.key).map(|key| (group, key)));
         }
     }
 
-    /// Writes the counts, in the transaction that removes the entries. On a full disk nothing is
-    /// counted.
+    /// Adds those of another transaction.
+    pub(super) fn append(&mut self, other: Self) {
+        for (group, (count, written_at)) in other.groups {
+            let sum = self.groups.entry(group).or_default();
+            sum.0 += count;
+            sum.1 += written_at;
+        }
+        let room = MOST_TOLD.saturating_sub(self.keys.len());
+        self.keys.extend(other.keys.into_iter().take(room));
+    }
+
+    /// Writes the counts, in the transaction that removes the entries.
     pub(super) fn write(
         &self,
         backend: &SqliteBackend,
         transaction: &Connection,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
-        // On a full disk counts and records would take the space that the removal needs.
-        if self.groups.is_empty() || reserve::is_needed(&backend.path) {
+        if self.groups.is_empty() {
             return Ok(());
         }
         let mut groups = BTreeMap::new();
@@ -63,14 +76,17 @@ impl Evictions {
                 groups.insert(*ids, (store, name(user)?, name(operator)?));
             }
         }
-        let periods = self.groups.iter().filter_map(|(ids, count)| {
+        let periods = self.groups.iter().filter_map(|(ids, (count, written_at))| {
             let (store, user, operator) = groups.get(ids)?.clone();
             let group = Group::Of {
                 store,
                 user,
                 operator,
             };
-            Some(Period::of(group, Outcome::Eviction, *count, now))
+            let age = i128::from(now.as_millis()) * i128::from(*count) - written_at;
+            let mut period = Period::of(group, Outcome::Eviction, *count, now);
+            period.counts.evicted_age_ms = u64::try_from(age).unwrap_or(0);
+            Some(period)
         });
         usage::add_now(transaction, &periods.collect::<Vec<_>>())?;
         let log = Log::beside(&backend.path);
@@ -92,5 +108,20 @@ impl Evictions {
             let _ = log.tell(&events.collect::<Vec<_>>());
         }
         Ok(())
+    }
+}
+
+impl SqliteBackend {
+    /// Counts the entries that went for a limit on a full disk, once there is space for the counts.
+    /// Otherwise the log notes that its counts are incomplete.
+    pub(super) fn count_late(&self, evictions: &Evictions, now: Timestamp) {
+        let written = self.transaction(|transaction| {
+            let written = evictions.write(self, transaction, now);
+            written.map_err(|error| self.error(error))
+        });
+        if written.is_err() {
+            // Best effort: the note takes no space, but it needs a log.
+            let _ = Log::beside(&self.path).note_gap(now);
+        }
     }
 }

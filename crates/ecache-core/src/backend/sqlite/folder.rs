@@ -26,7 +26,11 @@ impl Folder {
             return None;
         }
         // Closing a descriptor of this kind releases no locks of the process.
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        #[cfg(target_os = "linux")]
+        let access = OFlags::PATH;
+        #[cfg(not(target_os = "linux"))]
+        let access = OFlags::RDONLY;
+        let flags = access | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let descriptor = open(file.parent()?, flags, Mode::empty()).ok()?;
         Some(Self {
             descriptor,

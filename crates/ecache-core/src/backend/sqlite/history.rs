@@ -8,7 +8,7 @@
 //! `body` begins with a checksum of eight bytes, which covers the kind, the time and the id: a
 //! record that a damaged page yields in the place of another one fails verification.
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Statement};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::damage::damaged;
@@ -29,6 +29,12 @@ pub(super) enum RecordKind {
     Tombstone = 5,
     /// A process that counts calls and has not appended them yet
     Tally = 6,
+    /// The used part of a limit
+    Used = 7,
+    /// An entry that a limit evicted, by the sum of its address
+    Evicted = 8,
+    /// The entries that were added since the counters of limits were written
+    Tail = 9,
 }
 
 /// Bytes of the checksum that a stored body begins with.
@@ -76,8 +82,19 @@ pub(super) fn get(
     at: i64,
     id: i64,
 ) -> rusqlite::Result<Option<Vec<u8>>> {
-    let mut statement = connection
-        .prepare_cached("SELECT body FROM history WHERE kind = ?1 AND at = ?2 AND id = ?3")?;
+    get_with(&mut *connection.prepare_cached(GET)?, kind, at, id)
+}
+
+/// Selects a record, for [`get_with`].
+pub(super) const GET: &str = "SELECT body FROM history WHERE kind = ?1 AND at = ?2 AND id = ?3";
+
+/// Returns the body of a record by a statement that stays prepared.
+pub(super) fn get_with(
+    statement: &mut Statement<'_>,
+    kind: RecordKind,
+    at: i64,
+    id: i64,
+) -> rusqlite::Result<Option<Vec<u8>>> {
     statement
         .query_row((kind as i64, at, id), |row| {
             verified(kind, at, id, row.get_ref(0)?.as_blob()?)
@@ -120,6 +137,18 @@ pub(super) fn delete(
         .prepare_cached("DELETE FROM history WHERE kind = ?1 AND at = ?2 AND id = ?3")?
         .execute((kind as i64, at, id))?;
     Ok(deleted > 0)
+}
+
+/// Deletes all records of one kind and time.
+pub(super) fn delete_all_at(
+    connection: &Connection,
+    kind: RecordKind,
+    at: i64,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM history WHERE kind = ?1 AND at = ?2")?
+        .execute((kind as i64, at))?;
+    Ok(())
 }
 
 /// Deletes the records of one kind from before `at`, and returns their number.

@@ -1,22 +1,28 @@
 //! Writes many entries exactly as they were elsewhere.
 //!
 //! One transaction holds the write lock for the whole import, so the caller must not hand in
-//! records that wait for a pipe. Into an empty file the indexes for filters are built last, from
-//! sorted rows: measured on a million entries, that is more than twice as fast. Records come in any
-//! order, but an entry is stored beside those of its store; so some thousands are taken at a time
-//! and written store by store.
+//! records that wait for a pipe. Into an empty file the indexes are built last, from sorted rows:
+//! measured on a million entries, that is more than twice as fast. `seen_keys` tells entries with
+//! one key apart meanwhile. Records come in any order, but an entry is stored beside those of its
+//! store; so some thousands are taken at a time and written store by store.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::{Connection, Transaction, TransactionBehavior};
+use rusqlite::Connection;
 
-use super::entry_rows::{self, Interned, Write};
+use super::encoding::{StoredKey, stored_key};
+use super::entry_rows::{self, Write};
 use super::import_log::Recorder;
+use super::interned::Interned;
 use super::names::{self, NameKind};
 use super::operations::DocumentChange;
-use super::stores::{OwnDocument, own_document};
-use super::{SqliteBackend, blobs, schema, store_rows};
+use super::row_changes::Cell;
+use super::seen_keys::SeenKeys;
+use super::session::Session;
+use super::stores::{self, OwnDocument, own_document};
+use super::transaction::End;
+use super::{SqliteBackend, blobs, row_changes, schema, store_rows};
 use crate::backend::{
     Commit, Content, ImportLog, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata,
     StoreRecord,
@@ -49,7 +55,7 @@ impl SqliteBackend {
         on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        let mut connection = self.writing_connection()?;
+        let connection = self.writing_connection()?;
         let settings = |cache_kib, pages| {
             format!("PRAGMA cache_size=-{cache_kib}; PRAGMA wal_autocheckpoint={pages};")
         };
@@ -57,7 +63,7 @@ impl SqliteBackend {
             .execute_batch(&settings(CACHE_KIB, CHECKPOINT_PAGES))
             .map_err(|error| self.error(error))?;
         let result = self.import_with(
-            &mut connection,
+            &connection,
             records,
             (on_conflict, commit),
             log,
@@ -74,7 +80,7 @@ impl SqliteBackend {
 
     fn import_with(
         &self,
-        connection: &mut Connection,
+        connection: &Session,
         records: &mut dyn Iterator<Item = Result<Record>>,
         (on_conflict, commit): (OnConflict, Commit),
         log: Option<&mut ImportLog<'_>>,
@@ -91,45 +97,52 @@ impl SqliteBackend {
         let mut done = 0;
         let mut ended = false;
         while !ended {
-            let transaction = connection
-                .transaction_with_behavior(TransactionBehavior::Immediate)
-                .map_err(sqlite)?;
-            let rebuild = commit == Commit::Whole && is_empty(&transaction).map_err(sqlite)?;
-            if rebuild {
-                schema::drop_filter_indexes(&transaction).map_err(sqlite)?;
-            }
-            let recorder = log
-                .as_deref_mut()
-                .map(|log| Recorder::new(&transaction, log))
-                .transpose()
-                .map_err(sqlite)?;
-            let mut batch = Batch::new(self, &transaction, on_conflict, recorder);
-            let mut count = 0;
-            while count < size && !ended {
-                let handful;
-                (handful, ended) = batch.take(records, HANDFUL.min(size - count), on_refused)?;
-                let taken = handful.len() as u64;
-                count += taken;
-                for record in handful {
-                    batch.write(record, &mut imported)?;
+            let end = match commit {
+                Commit::Rehearse => End::Rollback,
+                Commit::Whole | Commit::Every(_) => End::Commit,
+            };
+            let (count, logged) = self.transaction_ending(connection, end, |transaction| {
+                let is_empty = || is_empty(transaction).map_err(sqlite);
+                // A write that has to make room uses the indexes.
+                let rebuild = commit == Commit::Whole && !transaction.has_limits() && is_empty()?;
+                if rebuild {
+                    schema::drop_filter_indexes(transaction).map_err(sqlite)?;
+                    schema::drop_key_index(transaction).map_err(sqlite)?;
                 }
-                if taken > 0 && progress(done + count).is_break() {
-                    let entries = done;
-                    return Err(Error::Interrupted {
-                        done: Usage { entries, bytes: 0 },
-                    });
+                let recorder = log
+                    .as_deref_mut()
+                    .map(|log| Recorder::new(transaction, log))
+                    .transpose()
+                    .map_err(sqlite)?;
+                let mut batch = Batch::new(self, transaction, on_conflict, recorder);
+                batch.seen = rebuild.then(SeenKeys::default);
+                let mut count = 0;
+                while count < size && !ended {
+                    let handful;
+                    (handful, ended) =
+                        batch.take(records, HANDFUL.min(size - count), on_refused)?;
+                    let taken = handful.len() as u64;
+                    count += taken;
+                    for record in handful {
+                        batch.write(record, &mut imported, on_refused)?;
+                    }
+                    self.make_room(transaction, batch.last, batch.latest)?;
+                    if taken > 0 && progress(done + count).is_break() {
+                        let entries = done;
+                        return Err(Error::Interrupted {
+                            done: Usage { entries, bytes: 0 },
+                        });
+                    }
                 }
-            }
-            let logged = batch.recorder.take().map(|it| it.end(&transaction));
-            let logged = logged.transpose().map_err(sqlite)?.flatten();
-            drop(batch);
-            if rebuild {
-                schema::create_filter_indexes(&transaction).map_err(sqlite)?;
-            }
-            match commit {
-                Commit::Rehearse => transaction.rollback().map_err(sqlite)?,
-                Commit::Whole | Commit::Every(_) => transaction.commit().map_err(sqlite)?,
-            }
+                let logged = batch.recorder.take().map(|it| it.end(transaction));
+                let logged = logged.transpose().map_err(sqlite)?.flatten();
+                batch.index_keys().map_err(sqlite)?;
+                drop(batch);
+                if rebuild {
+                    schema::create_filter_indexes(transaction).map_err(sqlite)?;
+                }
+                Ok((count, logged))
+            })?;
             if let (Some(log), Some(stored)) = (log.as_deref_mut(), logged) {
                 log.number = Some(stored.number.unsigned_abs());
                 log.until = stored.removed().until;
@@ -150,18 +163,25 @@ fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
 /// One transaction of an import, and the ids that are known while it holds the lock.
 struct Batch<'a, 'b> {
     backend: &'a SqliteBackend,
-    transaction: &'a Transaction<'a>,
+    transaction: &'a Session,
     on_conflict: OnConflict,
     /// The id of each store, and the last of its entries' ids
     stores: HashMap<Arc<StoreAddress>, (i64, i64)>,
     names: HashMap<(NameKind, Arc<str>), i64>,
+    /// Time of the latest write or use among the records: an import is not told the time
+    latest: Timestamp,
+    /// The entry that was written last. It stays where others make room, as one that is set does,
+    /// so that a store in which nothing may go refuses an import.
+    last: Option<i64>,
     recorder: Option<Recorder<'a, 'b>>,
+    /// The keys that were written, while there is no index of them
+    seen: Option<SeenKeys>,
 }
 
 impl<'a, 'b> Batch<'a, 'b> {
     fn new(
         backend: &'a SqliteBackend,
-        transaction: &'a Transaction<'a>,
+        transaction: &'a Session,
         on_conflict: OnConflict,
         recorder: Option<Recorder<'a, 'b>>,
     ) -> Self {
@@ -171,7 +191,10 @@ impl<'a, 'b> Batch<'a, 'b> {
             on_conflict,
             stores: HashMap::new(),
             names: HashMap::new(),
+            latest: Timestamp::from_millis(0),
+            last: None,
             recorder,
+            seen: None,
         }
     }
 
@@ -214,10 +237,18 @@ impl<'a, 'b> Batch<'a, 'b> {
         Ok((handful, ended))
     }
 
-    fn write(&mut self, record: Record, imported: &mut Imported) -> Result<()> {
+    fn write(
+        &mut self,
+        record: Record,
+        imported: &mut Imported,
+        on_refused: OnRefused<'_>,
+    ) -> Result<()> {
         match record {
             Record::Store(store) => self.write_metadata(&store, imported),
-            Record::Entry(entry, value) => self.write_entry(&entry, value, imported),
+            Record::Entry(entry, value) => match self.write_entry(&entry, value, imported) {
+                Err(error @ Error::OverLimit { .. }) => on_refused(&entry.address, error),
+                written => written,
+            },
         }
     }
 
@@ -262,7 +293,18 @@ impl<'a, 'b> Batch<'a, 'b> {
     ) -> Result<()> {
         let sqlite = |error| self.backend.error(error);
         let (interned, next) = self.intern(entry).map_err(sqlite)?;
+        let cell = interned.cell();
         let id = next.ok_or_else(|| entry_rows::full_store(entry))?;
+        if self.transaction.has_limits() {
+            let key = stored_key(entry.address.key.as_str());
+            let args = entry.args.as_deref();
+            let footprint = row_changes::footprint(value.len() as u64, (&key).into(), args);
+            self.backend.check_fits(self.transaction, cell, footprint)?;
+            let used_at = entry.last_used_at.unwrap_or(entry.written_at());
+            self.latest = self.latest.max(entry.written_at()).max(used_at);
+        }
+        let key = stored_key(entry.address.key.as_str());
+        let is_new = self.is_surely_new(interned.store, &key).map_err(sqlite)?;
         let is_large = value.len() > CHUNK_SIZE;
         let mut content = Content::Inline(value);
         if !is_large {
@@ -276,15 +318,20 @@ impl<'a, 'b> Batch<'a, 'b> {
                 None,
             );
             if written.map_err(sqlite)? == 1 {
+                self.last = Some(id);
                 self.use_id(entry, id);
                 imported.created += 1;
                 self.record(entry, id, &content).map_err(sqlite)?;
+                self.count_loss(cell, entry).map_err(sqlite)?;
                 return self.write_uses(entry, id).map_err(sqlite);
             }
         }
         let now = Timestamp::from_millis(0);
-        let existing =
-            entry_rows::existing(self.transaction, interned.store, entry, now).map_err(sqlite)?;
+        let existing = if is_new {
+            None
+        } else {
+            entry_rows::existing(self.transaction, interned.store, entry, now).map_err(sqlite)?
+        };
         if let Some(existing) = &existing {
             let address = || entry.address.clone();
             let (old, new) = (existing.written_at, entry.written_at());
@@ -341,7 +388,43 @@ impl<'a, 'b> Batch<'a, 'b> {
                 id
             }
         };
+        self.last = Some(id);
+        self.count_loss(cell, entry).map_err(sqlite)?;
         self.write_uses(entry, id).map_err(sqlite)
+    }
+
+    /// Reports whether no entry has that key, which is known while there is no index of keys. A key
+    /// that may be there makes it necessary.
+    fn is_surely_new(&mut self, store: i64, key: &StoredKey<'_>) -> rusqlite::Result<bool> {
+        let is_new = match &mut self.seen {
+            Some(seen) => seen.insert(store, key),
+            None => return Ok(false),
+        };
+        if !is_new {
+            self.index_keys()?;
+        }
+        Ok(is_new)
+    }
+
+    /// Builds the index of keys, unless it is there.
+    fn index_keys(&mut self) -> rusqlite::Result<()> {
+        match self.seen.take() {
+            Some(seen) => {
+                // Sorting takes the memory.
+                drop(seen);
+                schema::create_key_index(self.transaction)
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Counts the time that a result took which comes back after a limit had evicted it.
+    fn count_loss(&self, cell: Cell, entry: &Entry) -> rusqlite::Result<()> {
+        if !self.transaction.has_limits() {
+            return Ok(());
+        }
+        let (backend, transaction) = (self.backend, self.transaction);
+        backend.count_loss(transaction, cell, entry, self.latest)
     }
 
     /// Notes a new row in the operation, if this is one.
@@ -368,7 +451,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             return Ok(*known);
         }
         let store = store_rows::intern_store(self.transaction, address)?;
-        let last = entry_rows::last_id(self.transaction, store)?;
+        let last = stores::last_id(self.transaction, store)?;
         self.stores.insert(address.clone(), (store, last));
         if let Some(recorder) = &mut self.recorder {
             recorder.begin_store(store, last);

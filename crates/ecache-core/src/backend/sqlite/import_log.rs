@@ -1,7 +1,7 @@
 //! An import as an operation: which entries are new, and which were set aside for them.
 //!
 //! A replaced entry keeps its row, which is marked; the imported one gets a row of its own. Undoing
-//! the import therefore brings back exactly what was there.
+//! the import therefore brings back exactly the old entries.
 
 use std::collections::HashMap;
 
@@ -9,19 +9,19 @@ use rusqlite::Connection;
 
 use super::entry_rows::Existing;
 use super::marks;
-use super::operations::{Added, DocumentChange, Effect, Part, Stored};
+use super::operations::{Added, DocumentChange, Effect, LoggedOperation, Part};
 use super::purge::delete_marked;
 use super::store_rows::bump_generation;
 use crate::backend::{ImportLog, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
 use crate::filter::Usage;
 
-/// Number of entries after which a record of them is written, to bound what is in memory.
+/// Number of entries after which a record of them is written, to bound memory.
 const PART: usize = 50_000;
 
 /// The changes of one transaction of an import.
 pub(super) struct Recorder<'a, 'b> {
     log: &'a mut ImportLog<'b>,
-    stored: Stored,
+    stored: LoggedOperation,
     added: Added,
     set_aside: Vec<i64>,
     /// The last id of each store before this transaction
@@ -36,12 +36,12 @@ impl<'a, 'b> Recorder<'a, 'b> {
         log: &'a mut ImportLog<'b>,
     ) -> rusqlite::Result<Self> {
         let begun = match log.number {
-            Some(number) => Stored::read(transaction, number as i64)?,
+            Some(number) => LoggedOperation::read(transaction, number as i64)?,
             None => None,
         };
         let stored = match begun {
             Some(stored) => stored,
-            None => Stored::begin(transaction, &log.operation, Effect::Imported, log.now)?,
+            None => LoggedOperation::begin(transaction, &log.operation, Effect::Imported, log.now)?,
         };
         Ok(Self {
             log,
@@ -101,7 +101,7 @@ impl<'a, 'b> Recorder<'a, 'b> {
         store: i64,
         existing: &Existing,
     ) -> rusqlite::Result<bool> {
-        // A row of this transaction is not what was there before.
+        // A row of this transaction is not an earlier entry.
         if self.is_own(store, existing.id) || self.log.keep == KeepForUndo::No {
             return Ok(false);
         }
@@ -128,7 +128,7 @@ impl<'a, 'b> Recorder<'a, 'b> {
         }
     }
 
-    /// Deletes what was set aside, and keeps nothing from now on.
+    /// Deletes the rows that were set aside, and keeps nothing from now on.
     fn forget(&mut self, transaction: &Connection) -> rusqlite::Result<()> {
         self.log.keep = KeepForUndo::No;
         delete_marked(transaction, &self.set_aside)?;
@@ -152,7 +152,10 @@ impl<'a, 'b> Recorder<'a, 'b> {
     }
 
     /// Writes the operation, and returns what to tell once the transaction is committed.
-    pub(super) fn end(mut self, transaction: &Connection) -> rusqlite::Result<Option<Stored>> {
+    pub(super) fn end(
+        mut self,
+        transaction: &Connection,
+    ) -> rusqlite::Result<Option<LoggedOperation>> {
         if !self.has_changed {
             return Ok(None);
         }

@@ -10,11 +10,12 @@ use std::collections::{BinaryHeap, VecDeque};
 use rusqlite::types::Value as SqlValue;
 use rusqlite::{Connection, params_from_iter};
 
-use super::encoding::{UNMARKED, hash_bytes};
+use super::column;
+use super::encoding::UNMARKED;
 use super::query::{Parameter, Plan, Range, WRITTEN};
-use super::row;
 use super::scan_order::{After, SortKey, is_behind};
 use crate::backend::{Direction, Scan, Sort};
+use crate::key::hash_bytes;
 
 /// Maximum number of the latest writes that come from their index; more are sorted.
 const FEW: u64 = 1000;
@@ -109,7 +110,7 @@ type Place = (SortKey, i64);
 struct Stream {
     indexed: Indexed,
     range: Range,
-    /// Where the next read begins; `None` for the beginning
+    /// The start of the next read; `None` for the beginning
     start: Option<(SqlValue, i64)>,
     next: VecDeque<Place>,
     /// Number of entries that the next read takes: more for a store that many of them are of
@@ -176,7 +177,7 @@ impl Stream {
             let Ok(owned) = SqlValue::try_from(value) else {
                 break;
             };
-            let Some(id) = row::number(row, 1)? else {
+            let Some(id) = column::number(row, 1)? else {
                 break;
             };
             let place = (SortKey::new(value), id);
@@ -199,8 +200,8 @@ impl Stream {
 /// The ids of a plan in the order of an index: of each store the next one, and again of the store
 /// whose next one was taken.
 ///
-/// Between two ids no transaction is held. What is written meanwhile is found if it is behind the
-/// last one.
+/// Between two ids no transaction is held. Entries written meanwhile are found if they are behind
+/// the last one.
 pub(super) struct Walk {
     direction: Direction,
     streams: Vec<Stream>,

@@ -2,23 +2,35 @@
 
 use super::blobs::REMOVED;
 use super::names::NameKind;
-use super::operations::Stored;
+use super::operations::LoggedOperation;
 use super::purge::Purge;
 use super::reclaim::Due;
 use super::{SqliteBackend, open, schema};
-use crate::backend::{Description, MaintainBackend, Trouble};
+use crate::backend::{CollectionDamage, Description, MaintainBackend};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::time::Timestamp;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 impl MaintainBackend for SqliteBackend {
-    fn troubles(&self, _collection: &str) -> Result<Vec<Trouble>> {
+    fn troubles(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
         /// Maximum number of faults to list.
         const MOST: u32 = 10;
         let faults = self.check_structure(MOST)?;
-        Ok(faults.into_iter().map(Trouble::Structure).collect())
+        Ok(faults
+            .into_iter()
+            .map(CollectionDamage::Structure)
+            .collect())
+    }
+
+    fn suspend(&self, patience: Duration) -> bool {
+        self.suspend_operations(patience)
+    }
+
+    fn resume(&self) {
+        self.resume_operations();
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {
@@ -61,8 +73,8 @@ impl MaintainBackend for SqliteBackend {
             value.map_err(|error| self.error(error))
         };
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        let operations = Stored::all(&connection).map_err(|error| self.error(error))?;
-        let entries = if operations.iter().any(Stored::keeps_something) {
+        let operations = LoggedOperation::all(&connection).map_err(|error| self.error(error))?;
+        let entries = if operations.iter().any(LoggedOperation::keeps_something) {
             let all = Filter {
                 collections: Vec::new(),
                 ..Filter::default()

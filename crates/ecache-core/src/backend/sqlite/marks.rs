@@ -14,6 +14,7 @@ use rusqlite::Connection;
 
 use super::SqliteBackend;
 use super::checksum::Fields;
+use super::column;
 use super::damage::RowError;
 use super::encoding::MARK;
 use super::evictions::Evictions;
@@ -98,14 +99,13 @@ pub(super) fn mark_batch(
         new.kind += MARK;
         let checksum = new.renewed(&fields, row::checksum(row)?)?;
         changes.push((fields.id, new.kind, new.sum()?, checksum));
-        batch.usage += one(row::size(row, row::SIZE)?);
+        batch.usage += one(column::size(row, row::SIZE)?);
         stores.insert(fields.store);
         if plan.is_eviction() {
             evictions.add(&fields);
         }
         Ok(())
     })?;
-    evictions.write(backend, transaction, now)?;
     let mut statement = transaction.prepare_cached(MARKED)?;
     for change in &changes {
         statement.execute(*change)?;
@@ -114,9 +114,10 @@ pub(super) fn mark_batch(
         bump_generation(transaction, store)?;
     }
     if !damaged.is_empty() {
-        batch +=
-            Judged::new(transaction, names, plan, &damaged)?.delete(backend, transaction, now)?;
+        batch += Judged::new(transaction, names, plan, &damaged)?.delete(transaction)?;
     }
+    evictions.append(std::mem::take(&mut batch.evictions));
+    evictions.write(backend, transaction, now)?;
     let marked = changes.iter().map(|change| change.0).collect();
     Ok((batch, marked))
 }
@@ -174,7 +175,7 @@ fn mark(
             new.kind += MARK;
             new.store = store(&new);
             let checksum = new.renewed(&fields, row::checksum(row)?)?;
-            let size = row::size(row, row::SIZE)?;
+            let size = column::size(row, row::SIZE)?;
             ((id, new.store, new.kind, new.sum()?, checksum), size)
         }
         Ok(_) | Err(RowError::Damaged) => return Ok(None),
@@ -229,7 +230,7 @@ impl Marked {
             return Ok(None);
         }
         Ok(Some(Self {
-            size: row::size(row, row::SIZE)?,
+            size: column::size(row, row::SIZE)?,
             written_at: fields.identity().written_at,
             key: fields.key.try_into()?,
         }))

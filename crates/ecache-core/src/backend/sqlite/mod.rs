@@ -13,6 +13,7 @@
 //! | `store_rows`, `entry_rows` | reading and writing the row of a store; writing one of an entry |
 //! | `encoding`, `checksum` | the forms of columns; what the checksums of rows cover |
 //! | `damage`, `errors` | damaged pages and rows; what SQLite's other errors mean |
+//! | `prepared` | statements that stay prepared beside their connection |
 //! | `cached_call` | results of cached calls, read and written with the least |
 //! | `read`, `scan`, `scan_order` | single look-ups, many entries, their order |
 //! | `write`, `transaction`, `import`, `remove`, `stats` | the other verbs |
@@ -20,14 +21,17 @@
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
-//! | `removed` | what became of an entry |
-//! | `purge` | deleting what is kept for undo |
+//! | `fates` | what became of an entry |
+//! | `limits`, `counters` | the usage of each limit, counted in the transaction of each change |
+//! | `row_changes`, `tail` | the changes of a transaction; new entries that are not counted yet |
+//! | `evict`, `sample` | making room where a write exceeds a limit; random entries |
+//! | `purge` | deleting the entries kept for undo |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
-//! | `salvage`, `repair` | what is left of a damaged file, and removing from one |
-//! | `settings` | what binds every writer |
+//! | `salvage`, `repair` | reading the intact rows of a damaged file, and removing from one |
+//! | `settings` | settings that bind every writer |
 //! | `tombstones` | why entries are gone for good |
 //! | `codec` | numbers and texts in records |
-//! | `history` | operations, settings, usage by period, tombstones: what is not an entry |
+//! | `history` | records that are no entries: operations, settings, usage by period, tombstones |
 //! | `evictions` | entries that a limit evicts, counted where they are removed |
 //! | `usage` | hits of entries, counts by period, and how far each usage log is folded |
 //! | `blobs` | large values, in chunks |
@@ -43,24 +47,32 @@
 //! when all are in use (chosen). The process's own connections coordinate through SQLite as other
 //! processes do.
 
+mod admission;
 mod allocator;
 mod blobs;
 mod cached_call;
 mod checksum;
 mod chunks;
 mod codec;
+mod column;
+mod counters;
 mod damage;
 mod encoding;
 mod entry_rows;
 mod errors;
+mod evict;
 mod evictions;
+mod fates;
 mod folder;
 mod format;
 mod history;
 mod import;
 mod import_log;
 mod index_walk;
+mod interned;
+mod limits;
 mod log;
+mod lookup_many;
 mod maintain;
 mod marks;
 mod names;
@@ -69,21 +81,24 @@ mod one_shot;
 mod open;
 mod operations;
 mod pool;
+mod prepared;
 mod purge;
 mod query;
 mod read;
 mod reclaim;
 mod remove;
-mod removed;
 mod rename;
 mod repair;
 mod reserve;
 mod retire;
 mod row;
+mod row_changes;
 mod salvage;
+mod sample;
 mod scan;
 mod scan_order;
 mod schema;
+mod seen_keys;
 mod select;
 mod session;
 mod settings;
@@ -91,12 +106,17 @@ mod shrink;
 mod stats;
 mod store_rows;
 mod stores;
+mod tail;
+mod timeouts;
 mod tombstones;
 mod transaction;
 mod trust;
 mod undo;
+mod undo_bounds;
 mod usage;
+mod uses_beside;
 mod verify;
+mod worth;
 mod write;
 
 use std::path::{Path, PathBuf};
@@ -109,14 +129,15 @@ use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::time::Timestamp;
 use names::Names;
-use open::SHORT_WAIT;
 use pool::Pool;
 use query::Plan;
 use reclaim::Staging;
+use session::Session;
+use timeouts::SHORT_WAIT;
 
 pub use super::Access;
 pub use allocator::{begin_small, use_global_allocator};
-pub use open::BUSY_TIMEOUT;
+pub use timeouts::BUSY_TIMEOUT;
 
 /// A store in a SQLite file.
 ///
@@ -148,7 +169,7 @@ pub struct SqliteBackend {
     pool: Mutex<Pool>,
     watcher: Mutex<Option<Connection>>,
     staging: Staging,
-    /// Time at which this process last looked for what is due
+    /// Time at which this process last looked for due deletions
     purged_at: Mutex<Option<Instant>>,
 }
 
@@ -214,6 +235,14 @@ impl SqliteBackend {
 impl Drop for SqliteBackend {
     fn drop(&mut self) {
         let idle = std::mem::take(&mut lock(&self.pool).idle);
+        self.close(idle);
+    }
+}
+
+impl SqliteBackend {
+    /// Closes these connections, and the one that watches for changes.
+    #[expect(clippy::vec_box, reason = "that is how the pool has them")]
+    fn close(&self, idle: Vec<Box<Session>>) {
         let watcher = lock(&self.watcher).take();
         let idle = idle.into_iter().map(|session| session.into_connection());
         for connection in idle.chain(watcher) {

@@ -7,7 +7,8 @@
 //! Each row has a checksum of its id and names, which no index contains. The row in the table is
 //! therefore verified, however it was found.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use rusqlite::{Connection, OptionalExtension, Row};
@@ -30,12 +31,36 @@ pub(super) enum NameKind {
 /// A name and its id.
 type Named = (Arc<str>, i64);
 
+/// A map by ids, which a list looks up for each of its rows.
+pub(super) type ById<T> = HashMap<i64, T, BuildHasherDefault<IdHasher>>;
+
+/// Hashes an id, which SQLite gives out in order, by one multiplication.
+#[derive(Default)]
+pub(super) struct IdHasher(u64);
+
+impl Hasher for IdHasher {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_i64(i64::from(*byte));
+        }
+    }
+
+    fn write_i64(&mut self, id: i64) {
+        // The golden ratio: the upper bits, by which a map compares, depend on all of an id.
+        self.0 = (self.0 ^ id as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
 /// A cache of the interned names, shared by all connections of a backend.
 #[derive(Default)]
 pub(super) struct Names {
     /// Retired stores too, since the address of an id never changes
-    stores: RwLock<HashMap<i64, Arc<StoreAddress>>>,
-    names: RwLock<BTreeMap<i64, Arc<str>>>,
+    stores: RwLock<ById<Arc<StoreAddress>>>,
+    names: RwLock<ById<Arc<str>>>,
     functions: RwLock<HashMap<Arc<str>, i64>>,
     /// The last name of each kind that was written, with its id
     last: [RwLock<Option<Named>>; 4],
@@ -120,7 +145,7 @@ impl Names {
     /// Requires a write transaction.
     pub(super) fn intern_name(
         &self,
-        connection: &Connection,
+        connection: &Session,
         kind: NameKind,
         name: &Arc<str>,
     ) -> rusqlite::Result<i64> {
@@ -230,9 +255,9 @@ pub(super) fn intern_name(
 const BY_ID: &str = "SELECT checksum, id, kind, name FROM names WHERE id = ?1";
 
 /// Reports whether the row with this id has this name.
-fn is_row(connection: &Connection, id: i64, kind: NameKind, name: &str) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached(BY_ID)?;
-    let mut rows = statement.query([id])?;
+fn is_row(connection: &Session, id: i64, kind: NameKind, name: &str) -> rusqlite::Result<bool> {
+    let mut statement = connection.prepare_kept(BY_ID)?;
+    let mut rows = statement.get().query([id])?;
     let Some(row) = rows.next()? else {
         return Ok(false);
     };

@@ -6,7 +6,7 @@ use crate::backend::ObserveBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, Position, Recorded, Tally};
+use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
 
 impl ObserveBackend for SqliteBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
@@ -37,7 +37,7 @@ impl ObserveBackend for SqliteBackend {
         Ok(self.generation_in_file(version))
     }
 
-    fn add_usage(&self, batch: &Batch, position: Option<Position>, now: Timestamp) -> Result<bool> {
+    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
         self.write_usage(batch, position, now)
     }
 
@@ -47,6 +47,10 @@ impl ObserveBackend for SqliteBackend {
 
     fn folded(&self, log: LogId) -> Result<u64> {
         self.read_folded(log)
+    }
+
+    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
+        self.read_folded_logs()
     }
 
     fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {

@@ -18,13 +18,6 @@ use super::trust::{check_file, create, sync_home, with_suffix};
 use super::{Access, reserve, schema};
 use crate::error::{Error, Result};
 
-/// Maximum time that a write waits for other writers: 32 processes that write with
-/// `synchronous=FULL` were seen to wait for 4.4 s.
-pub const BUSY_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// Maximum time to wait for other writers with work that can be left for another time.
-pub(super) const SHORT_WAIT: Duration = Duration::from_millis(50);
-
 /// SQLite before 3.51.3 can corrupt a database in WAL mode.
 const OLDEST_SQLITE: i32 = 3_051_003;
 
@@ -150,8 +143,8 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
 /// Closes a writer's connection. If the log has become long and no other connection is open, SQLite
 /// moves it into the file, without waiting for other processes.
 ///
-/// Processes that write once and end would otherwise let it grow for ever. The record of what is in
-/// the file already is lost with the last connection, so each process would move all of the log
+/// Processes that write once and end would otherwise let it grow for ever. The record of the part
+/// that is in the file is lost with the last connection, so each process would move all of the log
 /// again without restarting it, and each reader would read all of it first. A log of 1600 pages
 /// made a hit take four times as long.
 pub(super) fn close(connection: Connection, path: &Path) {
@@ -293,6 +286,7 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::backend::sqlite::BUSY_TIMEOUT;
     use crate::backend::sqlite::SqliteBackend;
     use crate::backend::{Condition, Content, WriteBackend};
     use crate::entry::Entry;

@@ -28,6 +28,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Maximum time to wait for operations on a deleted file, without a connection to it.
 const MOVED_PATIENCE: Duration = Duration::from_secs(1);
 
+/// Time between two looks at operations that are under way, or suspended.
+const SHORT_PAUSE: Duration = Duration::from_micros(200);
+
 /// Number of bits from the file in a generation; the file's number is above them.
 const GENERATION_BITS: u32 = 40;
 
@@ -42,6 +45,8 @@ pub(super) struct Pool {
     folder: Option<Folder>,
     /// Number of earlier files
     number: u64,
+    /// Set while no operation may begin
+    is_suspended: bool,
     looked_at: Option<Instant>,
 }
 
@@ -174,6 +179,11 @@ impl SqliteBackend {
     /// operation is under way.
     fn enter(&self, look: Look) -> MutexGuard<'_, Pool> {
         let mut pool = lock(&self.pool);
+        while pool.is_suspended {
+            drop(pool);
+            std::thread::sleep(SHORT_PAUSE);
+            pool = lock(&self.pool);
+        }
         if pool.users == 0 && self.is_replaced(&mut pool, look) {
             // SQLite's locks on the old file cover no other file, so its connections may be closed.
             pool.idle.clear();
@@ -185,6 +195,33 @@ impl SqliteBackend {
         }
         pool.users += 1;
         pool
+    }
+
+    /// Closes all connections once no operation uses them, and lets no operation begin until
+    /// [`SqliteBackend::resume_operations`]. Returns `false` if operations took longer than
+    /// `patience`.
+    pub(super) fn suspend_operations(&self, patience: Duration) -> bool {
+        let started = Instant::now();
+        loop {
+            let mut pool = lock(&self.pool);
+            if pool.users == 0 {
+                pool.is_suspended = true;
+                let idle = std::mem::take(&mut pool.idle);
+                drop(pool);
+                self.close(idle);
+                return true;
+            }
+            drop(pool);
+            if started.elapsed() >= patience {
+                return false;
+            }
+            std::thread::sleep(SHORT_PAUSE);
+        }
+    }
+
+    /// Lets operations begin again.
+    pub(super) fn resume_operations(&self) {
+        lock(&self.pool).is_suspended = false;
     }
 
     fn is_replaced(&self, pool: &mut Pool, look: Look) -> bool {

@@ -1,4 +1,4 @@
-//! Deletes for good what is kept for undo, once its time is over or its space is needed.
+//! Deletes entries kept for undo, once their time is over or their space is needed.
 //!
 //! An operation's entries stay for a day. The latest removal has its whole day, whatever its size;
 //! earlier ones go first once everything kept takes more space than the entries in use, and more
@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
 use super::damage::RowError;
-use super::operations::{Effect, Part, Stored};
+use super::operations::{Effect, LoggedOperation, Part};
 use super::query::{Parameter, Range};
 use super::reclaim::Due;
 use super::tombstones::{Burial, Graves};
@@ -34,7 +34,7 @@ const BATCH: usize = 2000;
 /// Rows per transaction on a full disk.
 const SMALLEST_BATCH: usize = 50;
 
-/// Time that a write spends on what is due.
+/// Time that a write spends on due deletions.
 const LITTLE: Duration = Duration::from_millis(75);
 
 /// Maximum number of operations that can be undone, besides those in between that cannot.
@@ -43,7 +43,7 @@ const MOST_KEPT: i64 = 5000;
 /// Interval between checks by a process that writes.
 const CHECK_EVERY: Duration = Duration::from_secs(10);
 
-/// Selects what is deleted.
+/// Selects the records to delete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purge {
     /// Operations whose time is over, as many as a short time allows
@@ -55,7 +55,7 @@ pub(super) enum Purge {
 }
 
 impl SqliteBackend {
-    /// Deletes what is due after a write, now and then. Best effort.
+    /// Deletes due records after a write, now and then. Best effort.
     pub(super) fn purge_sometimes(&self, now: Timestamp) {
         let is_first = {
             let mut checked = lock(&self.purged_at);
@@ -71,8 +71,8 @@ impl SqliteBackend {
         }
     }
 
-    /// Deletes what is kept for undo, and returns the number of operations that cannot be undone
-    /// any more.
+    /// Deletes the entries kept for undo, and returns the number of operations that cannot be
+    /// undone any more.
     pub(super) fn purge(&self, purge: Purge) -> Result<u64> {
         let started = Instant::now();
         let due = self.due(purge)?;
@@ -95,7 +95,7 @@ impl SqliteBackend {
             }
             self.reclaiming(|transaction| {
                 // Another process may have changed the record, or undone the operation.
-                let Some(mut current) = Stored::read(transaction, stored.number)? else {
+                let Some(mut current) = LoggedOperation::read(transaction, stored.number)? else {
                     return Ok(());
                 };
                 if current.keeps_something() {
@@ -148,11 +148,11 @@ impl SqliteBackend {
     }
 
     /// Returns the operations whose entries are due, oldest first.
-    fn due(&self, purge: Purge) -> Result<Vec<Stored>> {
+    fn due(&self, purge: Purge) -> Result<Vec<LoggedOperation>> {
         let connection = self.connection()?;
         let sqlite = |error| self.error(error);
-        let mut kept = Stored::all(&connection).map_err(sqlite)?;
-        kept.retain(Stored::keeps_something);
+        let mut kept = LoggedOperation::all(&connection).map_err(sqlite)?;
+        kept.retain(LoggedOperation::keeps_something);
         if kept.is_empty() {
             return Ok(kept);
         }
@@ -166,7 +166,10 @@ impl SqliteBackend {
         let latest = kept.iter().find(|stored| stored.held() > 0);
         let latest = latest.map(|stored| stored.number);
         let last = kept.first().map_or(0, |stored| stored.number);
-        let mut bytes: u64 = kept.iter().map(Stored::held).fold(0, u64::saturating_add);
+        let mut bytes: u64 = kept
+            .iter()
+            .map(LoggedOperation::held)
+            .fold(0, u64::saturating_add);
         let set = settings::get(&connection, UNDO_SIZE).map_err(sqlite)?;
         let most = match set.and_then(|bytes| bytes.parse().ok()) {
             Some(most) => most,
@@ -197,7 +200,7 @@ impl SqliteBackend {
 
     /// Deletes some of the entries of a row of `stores` that an operation retired, and at last the
     /// row. Reports whether there are more.
-    fn purge_store(&self, store: i64, operation: &Stored) -> Result<bool> {
+    fn purge_store(&self, store: i64, operation: &LoggedOperation) -> Result<bool> {
         let limit = self.batch_size();
         let number = operation.number;
         self.reclaiming(|transaction| {
@@ -231,7 +234,7 @@ impl SqliteBackend {
     }
 
     /// Deletes the entries of one part that are still marked, and its record.
-    fn purge_part(&self, stored: &Stored, part: i64) -> Result<()> {
+    fn purge_part(&self, stored: &LoggedOperation, part: i64) -> Result<()> {
         let entries = {
             let connection = self.connection()?;
             stored.part(&connection, part)
@@ -258,7 +261,7 @@ impl SqliteBackend {
     fn bury(
         &self,
         transaction: &Connection,
-        operation: &Stored,
+        operation: &LoggedOperation,
         graves: Graves,
     ) -> rusqlite::Result<()> {
         // On a full disk there is no space to say why, and a replaced entry is not gone.

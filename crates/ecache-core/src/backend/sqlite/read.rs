@@ -8,8 +8,8 @@ use super::row::{self, Uses};
 use super::session::Session;
 use super::{SqliteBackend, chunks};
 use crate::backend::{
-    CallIdentity, CallLookup, Chunked, Content, Dimension, Group, LOOKUP_SIZE, Lookup, ReadBackend,
-    Rows, Scan, StoreMetadata, StoreRecord, WHOLE_SIZE, lookup_enough,
+    CallIdentity, CallLookup, Chunked, Content, Dimension, Group, LookedUp, Lookup, ReadBackend,
+    Rows, Scan, Spread, StoreMetadata, StoreRecord, Visitor, WHOLE_SIZE, lookup_enough,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -25,7 +25,7 @@ pub(super) enum Verified {
     ByReader,
 }
 
-/// Where the id of a store comes from.
+/// The source of the id of a store.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
     /// From an earlier transaction, which may be outdated
@@ -62,18 +62,45 @@ impl ReadBackend for SqliteBackend {
     }
 
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
+        let mut lookups = vec![Lookup::Missing; addresses.len()];
+        let done = self.visit_many(addresses, now, &mut |index, found| {
+            lookups[index] = match found {
+                LookedUp::Hit(entry, value) => {
+                    Lookup::Hit(Box::new(entry.to_entry()), Content::Inline(value.to_vec()))
+                }
+                LookedUp::Other(lookup) => lookup,
+            };
+        })?;
+        lookups.truncate(done);
+        Ok(lookups)
+    }
+
+    fn visit_many(
+        &self,
+        addresses: &[Address],
+        now: Timestamp,
+        visit: &mut dyn FnMut(usize, LookedUp<'_>),
+    ) -> Result<usize> {
         let connection = self.connection()?;
         let snapshot = connection
             .unchecked_transaction()
             .map_err(|error| self.error(error))?;
-        let lookups = match self.lookup_sorted(&connection, addresses, now)? {
-            Some(lookups) => lookups,
-            None => lookup_enough(addresses, |address| {
-                self.lookup_with(&connection, address, now, Verified::Here)
-            })?,
+        let done = self.visit_batch(&connection, addresses, now, visit)?;
+        let done = match done {
+            Some(done) => done,
+            None => {
+                let lookups = lookup_enough(addresses, |address| {
+                    self.lookup_with(&connection, address, now, Verified::Here)
+                })?;
+                let done = lookups.len();
+                for (index, lookup) in lookups.into_iter().enumerate() {
+                    visit(index, LookedUp::Other(lookup));
+                }
+                done
+            }
         };
         drop(snapshot);
-        Ok(lookups)
+        Ok(done)
     }
 
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {
@@ -93,6 +120,10 @@ impl ReadBackend for SqliteBackend {
         Ok(Box::new(self.rows(scan, now)?))
     }
 
+    fn visit(&self, scan: &Scan, now: Timestamp, visitor: &mut dyn Visitor) -> Result<()> {
+        self.rows(scan, now)?.visit(visitor)
+    }
+
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
         self.count(selection, now)
     }
@@ -105,12 +136,18 @@ impl ReadBackend for SqliteBackend {
         self.read_document(store)
     }
 
-    fn count_documents(&self, filter: &Filter) -> Result<u64> {
+    fn count_documents(&self, filter: &Filter, _: Timestamp) -> Result<u64> {
         self.meant_documents(filter)
     }
 
-    fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
-        self.group(filter, by, now)
+    fn groups_with_spread(
+        &self,
+        filter: &Filter,
+        by: Dimension,
+        now: Timestamp,
+        spread: &mut Spread,
+    ) -> Result<Vec<Group>> {
+        self.group(filter, by, now, spread)
     }
 
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
@@ -217,32 +254,6 @@ impl SqliteBackend {
             Verified::ByReader | Verified::Here => row::content(connection, &fields, row)?,
         };
         Ok(Some(Lookup::Hit(Box::new(entry), content)))
-    }
-
-    /// Looks up entries in the order of the index, so that a batch of them shares its pages.
-    /// Returns `None` if their values exceed [`LOOKUP_SIZE`].
-    pub(super) fn lookup_sorted(
-        &self,
-        connection: &Session,
-        addresses: &[Address],
-        now: Timestamp,
-    ) -> Result<Option<Vec<Lookup>>> {
-        let mut order: Vec<usize> = (0..addresses.len()).collect();
-        order.sort_unstable_by_key(|index| &addresses[*index].key);
-        let mut found: Vec<(usize, Lookup)> = Vec::with_capacity(addresses.len());
-        let mut size = 0;
-        for index in order {
-            let lookup = self.lookup_with(connection, &addresses[index], now, Verified::Here)?;
-            if let Lookup::Hit(_, Content::Inline(value)) = &lookup {
-                size += value.len();
-            }
-            if size > LOOKUP_SIZE {
-                return Ok(None);
-            }
-            found.push((index, lookup));
-        }
-        found.sort_unstable_by_key(|(index, _)| *index);
-        Ok(Some(found.into_iter().map(|(_, lookup)| lookup).collect()))
     }
 }
 

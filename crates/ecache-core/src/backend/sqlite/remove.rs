@@ -10,20 +10,17 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::operations::{Effect, Part as OperationPart, Stored};
+use super::operations::{Effect, LoggedOperation};
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::Plan;
 use super::reclaim::Due;
-use super::retire::Kept;
 use super::select::{Part, count, select};
 use super::session::Session;
 use super::tombstones::Burial;
 use super::verify::{Batch, Judged, delete_batch, touch_batch};
 use super::{SqliteBackend, reserve};
-use crate::backend::{
-    Cause, KeepForUndo, Operation, Progress, Removal, Removed, STAGED_FOR, Touch,
-};
+use crate::backend::{Cause, Operation, Progress, STAGED_FOR, Touch};
 use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
@@ -40,7 +37,7 @@ const LARGEST_BATCH: usize = 50_000;
 pub(super) struct ForGood<'a> {
     operation: Option<&'a Operation>,
     now: Timestamp,
-    logged: RefCell<Option<Stored>>,
+    logged: RefCell<Option<LoggedOperation>>,
 }
 
 impl<'a> ForGood<'a> {
@@ -63,7 +60,7 @@ impl<'a> ForGood<'a> {
             let logged = self.logged.borrow().clone();
             let mut logged = match logged {
                 Some(logged) => logged,
-                None => Stored::begin(transaction, operation, Effect::Removed, self.now)?,
+                None => LoggedOperation::begin(transaction, operation, Effect::Removed, self.now)?,
             };
             logged.add_usage(batch.usage);
             logged.write(transaction)?;
@@ -95,9 +92,9 @@ impl<'a> ForGood<'a> {
             .borrow()
             .as_ref()
             .map_or(0, |logged| logged.number);
-        let mut stored = match Stored::read(transaction, number)? {
+        let mut stored = match LoggedOperation::read(transaction, number)? {
             Some(stored) if stored.operation == *operation => stored,
-            _ => Stored::begin(transaction, operation, Effect::Removed, self.now)?,
+            _ => LoggedOperation::begin(transaction, operation, Effect::Removed, self.now)?,
         };
         stored.usage = Some((usage.entries as i64, usage.bytes as i64));
         stored.documents = documents as i64;
@@ -142,9 +139,11 @@ impl SqliteBackend {
                 &mut done,
                 progress,
                 |transaction, plan, ids| {
-                    let mut batch = delete_batch(self, transaction, plan, ids, now)?;
+                    let mut batch = delete_batch(self, transaction, plan, ids)?;
                     // On a full disk there is no space to say why.
                     if pace == Pace::Timed {
+                        let evictions = std::mem::take(&mut batch.evictions);
+                        evictions.write(self, transaction, now)?;
                         log.add(transaction, &mut batch)?;
                     }
                     Ok(batch)
@@ -191,11 +190,12 @@ impl SqliteBackend {
                 changed
             }
             Ok(Some(removed)) => {
-                done.usage += removed;
+                done += removed;
                 Ok(())
             }
             Err(error) => Err(error),
         };
+        self.count_late(&std::mem::take(&mut done.evictions), now);
         reserve::restore(&self.path);
         result.and_then(|()| done.finish())
     }
@@ -204,10 +204,10 @@ impl SqliteBackend {
     ///
     /// Deleting single rows changes every page before freeing it. A `DELETE` without a condition
     /// frees pages without writing them.
-    fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Usage>> {
+    fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Batch>> {
         let oldest = now.saturating_sub(STAGED_FOR);
         let delete_all = |transaction: &Session| {
-            let delete = || -> rusqlite::Result<Option<Usage>> {
+            let delete = || -> rusqlite::Result<Option<Batch>> {
                 let all: u64 =
                     transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
                 // Without entries nothing would be gained, and what another process is staging
@@ -215,17 +215,14 @@ impl SqliteBackend {
                 if all == 0 || is_staged_since(transaction, oldest)? {
                     return Ok(None);
                 }
-                let (mut usage, mut judged) = (Usage::default(), Vec::new());
+                let mut removed = Batch::default();
                 for Part { ids, plan } in select(transaction, selection, now)? {
                     let part = Judged::new(transaction, &self.names, &plan, &ids)?;
-                    usage += part.usage;
-                    judged.push(part);
+                    removed.usage += part.usage;
+                    removed.evictions.append(part.evictions);
                 }
-                if usage.entries != all {
+                if removed.usage.entries != all {
                     return Ok(None);
-                }
-                for part in judged {
-                    part.count(self, transaction, now)?;
                 }
                 for sql in [
                     "DELETE FROM entries",
@@ -236,15 +233,15 @@ impl SqliteBackend {
                 ] {
                     transaction.execute(sql, ())?;
                 }
-                Ok(Some(usage))
+                Ok(Some(removed))
             };
             delete().map_err(|error| self.error(error))
         };
-        let usage = self.frugally(|connection| self.transaction_on(connection, delete_all))?;
-        if usage.is_some() {
+        let removed = self.frugally(|connection| self.transaction_on(connection, delete_all))?;
+        if removed.is_some() {
             self.give_back();
         }
-        Ok(usage)
+        Ok(removed)
     }
 
     pub(super) fn update(
@@ -263,50 +260,6 @@ impl SqliteBackend {
         };
         self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
         done.finish()
-    }
-
-    /// Changes lifetimes as one operation, which can be undone unless `keep` says otherwise.
-    pub(super) fn update_logged(
-        &self,
-        selection: &Selection,
-        touch: Touch,
-        keep: KeepForUndo,
-        operation: &Operation,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Removal> {
-        let _held = self.hold(Look::Always);
-        let mut done = Batch::default();
-        let parts = self.select(selection, now)?;
-        if keep == KeepForUndo::Yes
-            && let Some(usage) = self.beyond_limits(&parts, Kept::Lifetimes)?
-        {
-            return Ok(Removal::TooMany(usage));
-        }
-        let stored: RefCell<Option<Stored>> = RefCell::default();
-        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
-            let (batch, touched) = touch_batch(transaction, &self.names, plan, ids, touch)?;
-            if batch.usage.entries > 0 {
-                let begun = stored.borrow().clone();
-                let mut logged = match begun {
-                    Some(logged) => logged,
-                    None => Stored::begin(transaction, operation, Effect::Touched, now)?,
-                };
-                logged.add_usage(batch.usage);
-                if keep == KeepForUndo::Yes {
-                    logged.add_part(transaction, &OperationPart::Touched(touched))?;
-                }
-                logged.write(transaction)?;
-                stored.replace(Some(logged));
-            }
-            Ok(batch)
-        };
-        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
-        done.finish()?;
-        let stored = stored.take();
-        Ok(Removal::Done(
-            stored.map_or_else(Removed::default, |stored| stored.removed()),
-        ))
     }
 
     /// Runs `batch` over the selected ids and adds up the results in `done`, even if a later batch
@@ -395,7 +348,7 @@ mod tests {
     use crate::backend::sqlite::Access;
     use crate::backend::{Condition, Content, ReadBackend, WriteBackend, no_progress};
     use crate::entry::Entry;
-    use crate::filter::{Capacity, Filter};
+    use crate::filter::{Capacity, Filter, Order};
     use crate::key::Key;
     use crate::scope::StoreAddress;
     use crate::value::Kind;
@@ -443,15 +396,15 @@ mod tests {
         let large = vec![7; 2 * crate::value::CHUNK_SIZE];
         let staged = backend.stage(&mut &*large, NOW).expect("staged");
         let emptied = backend.delete_all(&all, NOW).expect("a removal");
-        assert_eq!(emptied, None, "there is no entry");
+        assert!(emptied.is_none(), "there is no entry");
         put(&backend, 0).expect("an entry");
         let emptied = backend.delete_all(&all, NOW).expect("a removal");
-        assert_eq!(emptied, None, "one by one instead");
+        assert!(emptied.is_none(), "one by one instead");
         let staged = crate::backend::read_value(&backend, Kind::Bytes, staged);
         assert!(staged.expect("a value").bytes == large);
         let later = NOW.saturating_add(2 * STAGED_FOR);
         let emptied = backend.delete_all(&all, later).expect("a removal");
-        assert_eq!(emptied.map(|usage| usage.entries), Some(1));
+        assert_eq!(emptied.map(|removed| removed.usage.entries), Some(1));
     }
 
     #[test]
@@ -462,12 +415,13 @@ mod tests {
             put(&backend, number).expect("an entry");
         }
         let selection = Selection {
-            any_of: Vec::new(),
             beyond: Some(Capacity {
                 scope: Filter::default(),
                 max_size: None,
                 max_entries: Some(1),
+                order: Order::Use,
             }),
+            ..Selection::default()
         };
         let parts = backend.select(&selection, NOW).expect("a selection");
         let address = StoreAddress::new("s").entry(Key::new("0").expect("a valid key"));
@@ -481,7 +435,7 @@ mod tests {
         crate::backend::conformance::record_uses(&backend, &[one]).expect("a hit is recorded");
         let mut done = Batch::default();
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
-            delete_batch(&backend, transaction, plan, ids, NOW)
+            delete_batch(&backend, transaction, plan, ids)
         };
         backend
             .change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)

@@ -8,16 +8,17 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use super::column;
 use super::damage::RowError;
 use super::encoding::{self, UNMARKED};
-use super::entry_rows::{full_store, id_after, last_id};
-use super::operations::{self, Effect, Part, Stored};
+use super::entry_rows::{full_store, id_after};
+use super::operations::{self, Effect, LoggedOperation, Part};
 use super::pool::Look;
 use super::query::Range;
 use super::store_rows::{self, bump_generation, write_metadata};
-use super::stores::{OwnDocument, has_entries, own_document};
+use super::stores::{OwnDocument, has_entries, last_id, own_document};
 use super::{SqliteBackend, marks, row};
-use crate::backend::{OnExistingStore, Operation, Removed};
+use crate::backend::{KeepForUndo, OnExistingStore, Operation, Removed};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
@@ -42,7 +43,7 @@ impl SqliteBackend {
         from: &StoreAddress,
         to: &StoreAddress,
         on_existing: OnExistingStore,
-        log: Option<(&Operation, Timestamp)>,
+        log: Option<(&Operation, KeepForUndo, Timestamp)>,
     ) -> Result<Removed> {
         to.check()?;
         let _held = self.hold(Look::Always);
@@ -85,12 +86,16 @@ impl SqliteBackend {
                     usage,
                     ..Removed::default()
                 };
-                if let Some((operation, now)) = log {
-                    let mut stored = Stored::begin(transaction, operation, Effect::Renamed, now)?;
+                if let Some((operation, keep, now)) = log {
+                    let mut stored =
+                        LoggedOperation::begin(transaction, operation, Effect::Renamed, now)?;
                     stored.renamed = Some((from.clone(), to.clone()));
                     stored.add_usage(usage);
                     stored.add_documents(from, to, moved.as_ref(), kept.as_ref());
-                    stored.add_part(transaction, &Part::Moved(ids))?;
+                    match keep {
+                        KeepForUndo::Yes => stored.add_part(transaction, &Part::Moved(ids))?,
+                        KeepForUndo::No => stored.forget(),
+                    }
                     stored.write(transaction)?;
                     removed = stored.removed();
                 }
@@ -162,7 +167,7 @@ pub(super) fn move_entry(
         let mut new = fields;
         (new.id, new.store) = (to, store);
         let checksum = new.renewed(&fields, row::checksum(row)?)?;
-        (new.sum()?, checksum, row::size(row, row::SIZE)?)
+        (new.sum()?, checksum, column::size(row, row::SIZE)?)
     };
     let moved =
         transaction
@@ -202,7 +207,7 @@ fn in_both(
     let Some(row) = rows.next()? else {
         return Ok(None);
     };
-    let written_at = row::number(row, 1)?.unwrap_or(0);
+    let written_at = column::number(row, 1)?.unwrap_or(0);
     let key = encoding::key(row.get_ref(0)?);
     Ok(key.map(|key| (key, Timestamp::from_millis(written_at))))
 }

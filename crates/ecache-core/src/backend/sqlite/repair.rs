@@ -64,8 +64,10 @@ impl SqliteBackend {
                 transaction.execute("REINDEX", ())?;
                 let mut done = Batch::default();
                 for judged in judged {
-                    done += judged.delete(self, transaction, now)?;
+                    done += judged.delete(transaction)?;
                 }
+                let evictions = std::mem::take(&mut done.evictions);
+                evictions.write(self, transaction, now)?;
                 Ok(done)
             };
             delete().map_err(|error| self.error(error))
@@ -93,7 +95,7 @@ impl SqliteBackend {
 
     /// Reports whether a selection matches everything in the file unconditionally.
     fn means_all(&self, selection: &Selection, now: Timestamp) -> Result<bool> {
-        let ([filter], None) = (selection.any_of.as_slice(), &selection.beyond) else {
+        let Some(filter) = selection.only_filter() else {
             return Ok(false);
         };
         Ok(self.plan(&*self.connection()?, filter, now)?.means_all())

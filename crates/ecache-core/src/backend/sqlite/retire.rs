@@ -4,31 +4,27 @@
 //! stay where they are, and the next ones go to another row of the same address. Entries of policy
 //! `persist` that are to stay move there first. Any other removal marks the rows of its entries
 //! (`marks`), within limits.
-//!
-//! Where neither is possible, as on a full disk or in a damaged file, the entries go for good.
 
 use std::cell::{Cell, RefCell};
 
 use rusqlite::Connection;
 
+use super::SqliteBackend;
 use super::damage::RowError;
 use super::encoding::UNMARKED;
-use super::entry_rows::{full_store_of, id_after, last_id};
+use super::entry_rows::{full_store_of, id_after};
 use super::marks::mark_batch;
-use super::operations::{self, Effect, Part as OperationPart, Stored, Swap};
-use super::pool::Look;
-use super::purge::Purge;
+use super::operations::{self, Effect, LoggedOperation, Part as OperationPart, Swap};
 use super::query::{Conditions, Plan, Range};
-use super::reclaim::Due;
-use super::remove::{ForGood, Pace};
+use super::remove::Pace;
 use super::rename::move_entry;
-use super::select::{COUNT, Part};
+use super::select::COUNT;
 use super::session::Session;
 use super::store_rows::{self, write_metadata};
-use super::stores::{OwnDocument, own_document};
+use super::stores::{OwnDocument, last_id, own_document};
+use super::undo_bounds::KeptPart;
 use super::verify::Batch;
-use super::{SqliteBackend, reserve, row};
-use crate::backend::{MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Operation, Progress, Removal, Removed};
+use crate::backend::{Operation, Progress, Removal, Removed};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -40,76 +36,15 @@ use crate::time::Timestamp;
 const MOST_MOVED: usize = 20_000;
 
 impl SqliteBackend {
-    pub(super) fn retire_or_mark(
-        &self,
-        selection: &Selection,
-        documents: Option<&Filter>,
-        operation: &Operation,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Removal> {
-        let _held = self.hold(Look::Always);
-        if !reserve::is_needed(&self.path) {
-            let removed = match self.retire_whole(selection, documents, operation, now) {
-                Ok(None) => self.mark_selected(selection, documents, operation, now, progress),
-                Ok(Some(removed)) => Ok(Removal::Done(removed)),
-                Err(error) => Err(error),
-            };
-            match removed {
-                Err(Error::Full { .. } | Error::Damaged { .. }) => {}
-                removed => {
-                    // Best effort: the next removal retries.
-                    let _ = self.reclaim(Due::By(now));
-                    let _ = self.purge(Purge::ALittle(now));
-                    return removed;
-                }
-            }
-        }
-        self.delete_logged(selection, documents, operation, now, progress)
-            .map(Removal::Done)
-    }
-
-    /// Removes entries and documents at once, and logs it.
-    pub(super) fn delete_logged(
-        &self,
-        selection: &Selection,
-        documents: Option<&Filter>,
-        operation: &Operation,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Removed> {
-        let log = ForGood::new(Some(operation), now);
-        let usage = self.delete(selection, &log, progress)?;
-        let documents = match documents {
-            Some(filter) => self.delete_documents(filter)?,
-            None => 0,
-        };
-        let mut removed = Removed {
-            usage,
-            documents,
-            operation: None,
-            until: None,
-        };
-        if (usage, documents) != (Usage::default(), 0) {
-            let logged = self.transaction(|transaction| {
-                let logged = log.end(transaction, usage, documents);
-                logged.map_err(|error| self.error(error))
-            });
-            // On a full disk there may be no space for the record.
-            removed.operation = logged.unwrap_or(None);
-        }
-        Ok(removed)
-    }
-
     /// Retires the stores of a selection that means whole ones; otherwise returns `None`.
-    fn retire_whole(
+    pub(super) fn retire_whole(
         &self,
         selection: &Selection,
         documents: Option<&Filter>,
         operation: &Operation,
         now: Timestamp,
     ) -> Result<Option<Removed>> {
-        let ([filter], None) = (selection.any_of.as_slice(), &selection.beyond) else {
+        let Some(filter) = selection.only_filter() else {
             return Ok(None);
         };
         let conditions = Conditions::of(filter);
@@ -120,7 +55,7 @@ impl SqliteBackend {
             return Ok(None);
         }
         let retired = self.transaction(|transaction| {
-            let mut stored = Stored::begin(transaction, operation, Effect::Removed, now)
+            let mut stored = LoggedOperation::begin(transaction, operation, Effect::Removed, now)
                 .map_err(|error| self.error(error))?;
             if let Some(filter) = documents {
                 stored
@@ -162,7 +97,7 @@ impl SqliteBackend {
 
     /// Takes back the retirement of stores whose pages turn out to be damaged: what they have can
     /// neither be kept nor counted.
-    fn take_back(&self, stored: &Stored) -> Result<()> {
+    fn take_back(&self, stored: &LoggedOperation) -> Result<()> {
         self.transaction(|transaction| {
             let take_back = || -> rusqlite::Result<()> {
                 for swap in &stored.swaps {
@@ -192,7 +127,7 @@ impl SqliteBackend {
     }
 
     /// Counts the entries of the retired stores, after they are gone for others.
-    fn count_retired(&self, stored: &mut Stored) -> Result<()> {
+    fn count_retired(&self, stored: &mut LoggedOperation) -> Result<()> {
         self.transaction(|transaction| {
             let mut count = || -> rusqlite::Result<()> {
                 stored.usage = Some((0, 0));
@@ -266,7 +201,7 @@ impl SqliteBackend {
     }
 
     /// Marks the entries of a selection, unless they are too many.
-    fn mark_selected(
+    pub(super) fn mark_selected(
         &self,
         selection: &Selection,
         documents: Option<&Filter>,
@@ -275,16 +210,17 @@ impl SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Removal> {
         let parts = self.select(selection, now)?;
-        let too_many = self.beyond_limits(&parts, Kept::Values)?;
+        let too_many = self.beyond_limits(&parts, KeptPart::Values)?;
         if let Some(usage) = too_many {
             return Ok(Removal::TooMany(usage));
         }
-        let stored: RefCell<Option<Stored>> = RefCell::new(None);
-        let begin = |transaction: &Connection| -> rusqlite::Result<Stored> {
+        let stored: RefCell<Option<LoggedOperation>> = RefCell::new(None);
+        let begin = |transaction: &Connection| -> rusqlite::Result<LoggedOperation> {
             match stored.take() {
                 Some(stored) => Ok(stored),
                 None => {
-                    let mut stored = Stored::begin(transaction, operation, Effect::Removed, now)?;
+                    let mut stored =
+                        LoggedOperation::begin(transaction, operation, Effect::Removed, now)?;
                     if let Some(filter) = documents {
                         stored.take_documents(transaction, filter)?;
                     }
@@ -325,40 +261,6 @@ impl SqliteBackend {
             stored.map_or_else(Removed::default, |stored| stored.removed()),
         ))
     }
-
-    /// Returns the usage of the selected entries if they are more than one operation keeps.
-    pub(super) fn beyond_limits(&self, parts: &[Part], kept: Kept) -> Result<Option<Usage>> {
-        let entries: usize = parts.iter().map(|part| part.ids.len()).sum();
-        if kept == Kept::Lifetimes && entries as u64 <= MAX_UNDO_ENTRIES {
-            return Ok(None);
-        }
-        let connection = self.connection()?;
-        let count = || -> rusqlite::Result<Option<Usage>> {
-            let mut usage = Usage::default();
-            let mut statement =
-                connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
-            for id in parts.iter().flat_map(|part| &part.ids) {
-                let mut rows = statement.query([id])?;
-                if let Some(row) = rows.next()? {
-                    let bytes = row::size(row, 0)?;
-                    usage += Usage { entries: 1, bytes };
-                }
-            }
-            let is_large = kept == Kept::Values && usage.bytes > MAX_UNDO_BYTES;
-            let is_beyond = entries as u64 > MAX_UNDO_ENTRIES || is_large;
-            Ok(is_beyond.then_some(usage))
-        };
-        count().map_err(|error| self.error(error))
-    }
-}
-
-/// The part of an entry that an operation keeps for its undo.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
-    /// All of them
-    Values,
-    /// Policies and expiries
-    Lifetimes,
 }
 
 /// A store whose row is to be retired.

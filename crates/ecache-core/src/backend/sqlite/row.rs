@@ -1,16 +1,19 @@
 //! Conversion of a row to a verified entry.
 
-use rusqlite::types::ValueRef;
+use std::sync::Arc;
+
 use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::checksum::{Fields, Identity};
-use super::chunks::{MAX_SIZE, chunk_id, verify_chunks};
+use super::chunks::{chunk_id, verify_chunks};
+use super::column::{number, size};
 use super::damage::RowError;
-use super::encoding::{key, kind, policy};
-use super::names::Names;
+use super::encoding::{key_text, kind, policy};
+use super::names::{ById, Names};
+use super::row_changes::{Amount, Cell, footprint};
 use crate::backend::{Chunked, Content, START_SIZE};
-use crate::entry::Entry;
-use crate::scope::{Address, Scopes};
+use crate::entry::{Entry, EntryRef};
+use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 /// The columns of an entry, in the order in which [`fields`] reads them, then its checksums.
@@ -21,6 +24,14 @@ macro_rules! columns {
     };
 }
 pub(super) use columns;
+
+/// The columns of `uses`, in the order in which [`Uses::of_row`] reads them.
+macro_rules! uses {
+    () => {
+        "last_used_at, hits, saved_ms"
+    };
+}
+pub(super) use uses;
 
 /// Index of the column with the value's length.
 pub(super) const SIZE: usize = 10;
@@ -36,25 +47,22 @@ pub(super) const COLUMNS: usize = 20;
 const VALUE: usize = COLUMNS;
 
 /// The columns of `uses`, selected behind the value.
-pub(super) const USES: (&str, usize) = ("last_used_at, hits, saved_ms", 21);
+pub(super) const USES: (&str, usize) = (uses!(), 21);
 
 /// Placeholders for these columns, for an entry whose uses cannot be read.
 pub(super) const NO_USES: &str = "NULL, NULL, NULL";
 
-/// Returns a number of a row whose columns may be damaged; `None` if this one is.
-///
-/// Counts and removals continue past damaged rows, which must not keep a store from being cleared.
-pub(super) fn number(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<i64>> {
-    Ok(match row.get_ref(column)? {
-        ValueRef::Integer(number) => Some(number),
-        _ => None,
-    })
-}
-
-/// Returns the size that a row claims, or 0 if no value can have that size.
-pub(super) fn size(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    let size = number(row, column)?.and_then(|size| u64::try_from(size).ok());
-    Ok(size.filter(|size| *size <= MAX_SIZE).unwrap_or(0))
+/// Returns what a row of [`columns`] uses, as the triggers count it.
+pub(super) fn counted(row: &Row<'_>) -> rusqlite::Result<(Cell, Amount)> {
+    let cell = Cell {
+        store: row.get::<_, i64>(0)? >> 32,
+        user: number(row, 3)?,
+        operator: number(row, 4)?,
+        prompt: number(row, 5)?,
+    };
+    let args = row.get_ref(17)?.as_str_or_null().unwrap_or_default();
+    let bytes = footprint(size(row, SIZE)?, row.get_ref(2)?, args);
+    Ok((cell, Amount::one(i64::try_from(bytes).unwrap_or(i64::MAX))))
 }
 
 /// Reads a point in time.
@@ -64,10 +72,10 @@ pub(super) fn time(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Time
 }
 
 /// The recorded hits of an entry.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(super) struct Uses {
-    last_used_at: Option<Timestamp>,
-    hits: u64,
+    pub(super) last_used_at: Option<Timestamp>,
+    pub(super) hits: u64,
     saved_ms: u64,
 }
 
@@ -132,6 +140,64 @@ pub(super) fn checksum(row: &Row<'_>) -> rusqlite::Result<i64> {
     row.get(CHECKSUM)
 }
 
+/// The names that rows lead to, for readers of many rows: without locks and counted references.
+///
+/// Ids are never reused, so a name may be kept while the file stays the same.
+#[derive(Default)]
+pub(super) struct Known {
+    store: Option<(i64, Arc<StoreAddress>)>,
+    names: ById<Arc<str>>,
+}
+
+impl Known {
+    /// Builds an entry from verified fields. `digits` has room for its key.
+    pub(super) fn entry<'a>(
+        &'a mut self,
+        connection: &Connection,
+        names: &Names,
+        fields: &'a Fields<'_>,
+        uses: Uses,
+        digits: &'a mut [u8; 64],
+    ) -> Result<EntryRef<'a>, RowError> {
+        for id in [fields.user, fields.operator, fields.prompt, fields.function] {
+            if let Some(id) = id
+                && !self.names.contains_key(&id)
+                && let Some(name) = names.name(connection, Some(id))?
+            {
+                self.names.insert(id, name);
+            }
+        }
+        let store = match self.store.take() {
+            Some((id, store)) if id == fields.store => store,
+            _ => names.store(connection, fields.store)?,
+        };
+        let (_, store) = self.store.insert((fields.store, store));
+        let name = |id: Option<i64>| id.and_then(|id| self.names.get(&id));
+        let count = |number| u64::try_from(number).map_err(|_| RowError::Damaged);
+        let jwt_sha256 = fields.jwt_sha256.map(TryInto::try_into).transpose();
+        Ok(EntryRef {
+            store,
+            key: key_text(fields.key, digits).ok_or(RowError::Damaged)?,
+            policy: policy(fields.policy).ok_or(RowError::Damaged)?,
+            kind: kind(fields.kind).ok_or(RowError::Damaged)?,
+            size: count(fields.size)?,
+            created_at: Timestamp::from_millis(fields.created_at),
+            updated_at: fields.updated_at.map(Timestamp::from_millis),
+            expires_at: fields.expires_at.map(Timestamp::from_millis),
+            user_id: name(fields.user),
+            operator_uri: name(fields.operator),
+            prompt_id: name(fields.prompt),
+            jwt_sha256: jwt_sha256.map_err(|_| RowError::Damaged)?,
+            function: name(fields.function),
+            cost_ms: fields.cost_ms.map(count).transpose()?,
+            args: fields.args,
+            last_used_at: uses.last_used_at,
+            hits: uses.hits,
+            saved_ms: uses.saved_ms,
+        })
+    }
+}
+
 /// Builds an entry from verified fields.
 pub(super) fn entry(
     connection: &Connection,
@@ -139,33 +205,10 @@ pub(super) fn entry(
     fields: &Fields<'_>,
     uses: Uses,
 ) -> Result<Entry, RowError> {
-    let name = |id| names.name(connection, id);
-    let count = |number| u64::try_from(number).map_err(|_| RowError::Damaged);
-    let jwt_sha256 = fields.jwt_sha256.map(TryInto::try_into).transpose();
-    Ok(Entry {
-        address: Address {
-            store: names.store(connection, fields.store)?,
-            key: key(fields.key).ok_or(RowError::Damaged)?,
-        },
-        policy: policy(fields.policy).ok_or(RowError::Damaged)?,
-        kind: kind(fields.kind).ok_or(RowError::Damaged)?,
-        size: count(fields.size)?,
-        created_at: Timestamp::from_millis(fields.created_at),
-        updated_at: fields.updated_at.map(Timestamp::from_millis),
-        expires_at: fields.expires_at.map(Timestamp::from_millis),
-        scopes: Scopes {
-            user_id: name(fields.user)?,
-            operator_uri: name(fields.operator)?,
-            prompt_id: name(fields.prompt)?,
-            jwt_sha256: jwt_sha256.map_err(|_| RowError::Damaged)?,
-        },
-        function: name(fields.function)?,
-        cost_ms: fields.cost_ms.map(count).transpose()?,
-        args: fields.args.map(Into::into),
-        last_used_at: uses.last_used_at,
-        hits: uses.hits,
-        saved_ms: uses.saved_ms,
-    })
+    let mut known = Known::default();
+    let mut digits = [0; 64];
+    let entry = known.entry(connection, names, fields, uses, &mut digits)?;
+    Ok(entry.to_entry())
 }
 
 /// Reads and verifies the value of a row of [`columns`] followed by the value.
@@ -177,6 +220,22 @@ pub(super) fn content(
     let content = unread(fields, row)?;
     verify_chunks(connection, &content)?;
     Ok(content)
+}
+
+/// Reads and verifies the value of such a row likewise, where it is; `None` for a chunked one.
+pub(super) fn inline<'a>(
+    fields: &Fields<'_>,
+    row: &'a Row<'_>,
+) -> Result<Option<&'a [u8]>, RowError> {
+    if fields.blob.is_some() {
+        return Ok(None);
+    }
+    let bytes = row.get_ref(VALUE)?.as_blob()?;
+    if fields.identity().with_bytes(bytes)? == checksum(row)? {
+        Ok(Some(bytes))
+    } else {
+        Err(RowError::Damaged)
+    }
 }
 
 /// Reads the value likewise, but verifies only the name and size of a chunked one.

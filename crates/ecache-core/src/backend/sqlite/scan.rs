@@ -4,20 +4,24 @@
 //! write-ahead log from being reused. A page begins behind the last id of the one before. Where the
 //! index does not give the entries in order of their id, the ids are collected first (8 bytes
 //! each), and for another order also the sort keys (8 bytes more, 40 for a key that is a hash).
+//!
+//! A visitor gets each entry with its value while SQLite still holds the row, which saves copying
+//! both. A row that needs more than that ends the page and is handed over after it.
 
 use std::sync::Arc;
 
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{CachedStatement, Connection, params_from_iter};
 
 use super::damage::{self, RowError, UNREADABLE, damaged, is_corrupt};
 use super::index_walk::Walk;
 use super::pool::{Held, Look};
 use super::query::{Conditions, Plan, Range};
-use super::row::{self, NO_USES, USES, Uses};
+use super::row::{self, Known, NO_USES, USES, Uses};
 use super::salvage::{self, Salvage};
 use super::scan_order::sorted_ids;
+use super::uses_beside::UsesBeside;
 use super::{SqliteBackend, encoding, stores};
-use crate::backend::{Content, Direction, Row, Scan, Sort, Values};
+use crate::backend::{Content, Direction, Row, Scan, Sort, Values, Visitor};
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -26,7 +30,7 @@ use crate::time::Timestamp;
 /// flat.
 const PAGE: usize = 1000;
 
-const PAGE_BYTES: usize = 4 << 20;
+const PAGE_BYTES: usize = 1 << 20;
 
 impl SqliteBackend {
     pub(super) fn rows(&self, scan: &Scan, now: Timestamp) -> Result<RowsOf<'_>> {
@@ -63,6 +67,7 @@ impl SqliteBackend {
             is_ended: false,
             last: 0,
             seen: 0,
+            known: Known::default(),
         })
     }
 }
@@ -88,6 +93,8 @@ pub(super) struct RowsOf<'a> {
     last: i64,
     /// Number of rows read
     seen: u64,
+    /// The names that rows led to
+    known: Known,
 }
 
 enum Source {
@@ -125,9 +132,9 @@ impl Iterator for RowsOf<'_> {
                 self.left -= 1;
                 return Some(Ok(row));
             }
-            match self.next_page() {
-                Ok(page) if page.is_empty() => return None,
-                Ok(page) => self.page = page.into_iter(),
+            match self.next_page(None) {
+                Ok((_, page)) if page.is_empty() => return None,
+                Ok((_, page)) => self.page = page.into_iter(),
                 Err(error) => {
                     self.left = 0;
                     return Some(Err(error));
@@ -139,28 +146,35 @@ impl Iterator for RowsOf<'_> {
 }
 
 /// The entry of a row.
-enum Found {
+enum ScannedRow {
     /// An entry, or a damaged one
     Row(Row),
+    /// An entry that the visitor has taken, and the size of its value
+    Visited(usize),
     /// A removed entry, and whether the index of keys has it under its store
     Removed { is_indexed: bool },
     /// Nothing that the filter matches
     Nothing,
 }
 
-impl Found {
+impl ScannedRow {
     fn entry(self) -> Option<Row> {
         match self {
             Self::Row(row) => Some(row),
-            Self::Removed { .. } | Self::Nothing => None,
+            Self::Visited(_) | Self::Removed { .. } | Self::Nothing => None,
         }
     }
 }
 
 /// Rows that were read in one transaction.
-#[derive(Default)]
-struct Page {
+struct Page<'v> {
     rows: Vec<Row>,
+    /// Takes entries as they are read
+    visitor: Option<&'v mut dyn Visitor>,
+    /// Number of entries that the visitor has taken
+    visited: usize,
+    /// Maximum number of entries
+    most: usize,
     bytes: usize,
     /// The id of the last row
     last: i64,
@@ -168,9 +182,15 @@ struct Page {
     removed: u64,
 }
 
-impl Page {
+impl Page<'_> {
+    /// Returns the number of rows.
+    fn len(&self) -> usize {
+        self.rows.len() + self.visited
+    }
+
     fn is_full(&self) -> bool {
-        self.rows.len() >= PAGE || self.bytes >= PAGE_BYTES
+        let is_interrupted = self.visitor.is_some() && !self.rows.is_empty();
+        self.len() >= self.most || self.bytes >= PAGE_BYTES || is_interrupted
     }
 
     fn push(&mut self, id: i64, row: Row) {
@@ -183,25 +203,52 @@ impl Page {
 }
 
 impl RowsOf<'_> {
-    /// Returns the next rows; none at the end.
-    fn next_page(&mut self) -> Result<Vec<Row>> {
+    /// Hands all rows to a visitor.
+    pub(super) fn visit(mut self, visitor: &mut dyn Visitor) -> Result<()> {
+        while self.left > 0 {
+            let (visited, rows) = self.next_page(Some(visitor))?;
+            if visited == 0 && rows.is_empty() || visitor.end_page().is_break() {
+                break;
+            }
+            self.left = self.left.saturating_sub((visited + rows.len()) as u64);
+            for row in rows {
+                if visitor.row(row).is_break() {
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the next rows, none at the end. Returns the number of those that the visitor has
+    /// taken, and the rest, which comes after them.
+    fn next_page(&mut self, visitor: Option<&mut dyn Visitor>) -> Result<(usize, Vec<Row>)> {
         let connection = self.backend.connection()?;
         let snapshot = connection
             .unchecked_transaction()
             .map_err(|error| self.backend.error(error))?;
         let mut page = Page {
+            rows: Vec::new(),
+            visitor,
+            visited: 0,
+            most: usize::try_from(self.left).map_or(PAGE, |left| left.min(PAGE)),
+            bytes: 0,
             last: self.last,
-            ..Page::default()
+            removed: 0,
         };
         let sqlite = |error| self.backend.error(error);
         let mut sql = self.sql();
+        // Where each row is looked up by itself, finding the statement would take as long as its
+        // columns.
+        let mut statement = None;
         while !page.is_full()
             && let Some(range) = self.source.next(&snapshot, &self.plan).map_err(sqlite)?
         {
-            let before = (page.rows.len(), page.removed);
-            match (self.read(&snapshot, &sql, range, &mut page), &self.source) {
+            let before = (page.len(), page.removed);
+            let read = self.read(&snapshot, (&sql, &mut statement), range, &mut page);
+            match (read, &self.source) {
                 (Ok(()), Source::Ids(_) | Source::Walk(_))
-                    if self.is_salvaged && (page.rows.len(), page.removed) == before =>
+                    if self.is_salvaged && (page.len(), page.removed) == before =>
                 {
                     self.lost.push(range.end);
                 }
@@ -210,7 +257,7 @@ impl RowsOf<'_> {
                 (Err(Error::Damaged { .. }), Source::Ranges(_)) => {
                     let lost = self.salvage(&snapshot, page.last).map_err(sqlite)?;
                     page.rows.extend(lost);
-                    sql = self.sql();
+                    (sql, statement) = (self.sql(), None);
                 }
                 (Err(Error::Damaged { .. }), Source::Ids(_) | Source::Walk(_)) => {
                     match self.without_uses(&snapshot, range).map_err(sqlite)? {
@@ -222,11 +269,11 @@ impl RowsOf<'_> {
             }
         }
         self.last = page.last;
-        self.seen += page.rows.len() as u64 + page.removed;
-        if page.rows.is_empty() {
+        self.seen += page.len() as u64 + page.removed;
+        if page.len() == 0 {
             page.rows.extend(self.hidden(&snapshot).map_err(sqlite)?);
         }
-        Ok(page.rows)
+        Ok((page.visited, page.rows))
     }
 
     /// Continues after an id with the readable rows of a damaged file, and returns the unreadable
@@ -265,17 +312,24 @@ impl RowsOf<'_> {
     }
 
     /// Reads an entry without its hits, for an entry that cannot be read together with them.
-    fn without_uses(&self, connection: &Connection, range: Range) -> rusqlite::Result<Option<Row>> {
+    fn without_uses(
+        &mut self,
+        connection: &Connection,
+        range: Range,
+    ) -> rusqlite::Result<Option<Row>> {
         let source = format!(
             "FROM entries AS e NOT INDEXED WHERE e.id = ?2 AND e.id > ?1 AND {}",
             self.plan.condition()
         );
         let sql = self.select(NO_USES, &source);
-        let read = || -> Result<Option<Row>, RowError> {
+        let mut read = || -> Result<Option<Row>, RowError> {
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(self.plan.bound(range)))?;
             match rows.next()? {
-                Some(row) => self.try_row(connection, row).map(Found::entry),
+                Some(row) => {
+                    let found = self.try_row(connection, row, Uses::default(), None);
+                    found.map(ScannedRow::entry)
+                }
                 None => Ok(None),
             }
         };
@@ -290,7 +344,19 @@ impl RowsOf<'_> {
             Source::Ranges(_) => format!("{} ORDER BY e.id", self.plan.source_of_rows()),
             Source::Ids(_) | Source::Walk(_) => self.plan.source_by_id(),
         };
-        self.select(USES.0, &source)
+        let uses = if self.has_uses_beside() {
+            NO_USES
+        } else {
+            USES.0
+        };
+        self.select(uses, &source)
+    }
+
+    /// Reports whether the uses of entries are read by a statement of their own.
+    fn has_uses_beside(&self) -> bool {
+        matches!(self.source, Source::Ranges(_))
+            && self.plan.index.is_none()
+            && self.plan.conditions() == Conditions::Nothing
     }
 
     fn select(&self, uses: &str, source: &str) -> String {
@@ -304,15 +370,29 @@ impl RowsOf<'_> {
     }
 
     /// Reads the rows of one range until the page is full.
-    fn read(
-        &self,
-        connection: &Connection,
-        sql: &str,
+    fn read<'c>(
+        &mut self,
+        connection: &'c Connection,
+        (sql, statement): (&str, &mut Option<CachedStatement<'c>>),
         range: Range,
-        page: &mut Page,
+        page: &mut Page<'_>,
     ) -> Result<()> {
-        let sqlite = |error| self.backend.error(error);
-        let mut statement = connection.prepare_cached(sql).map_err(sqlite)?;
+        let backend = self.backend;
+        let sqlite = |error| backend.error(error);
+        let mut beside = if self.has_uses_beside() {
+            Some(UsesBeside::statement(connection).map_err(sqlite)?)
+        } else {
+            None
+        };
+        let beside = beside.as_mut();
+        let mut beside = beside
+            .map(|statement| UsesBeside::new(statement, range))
+            .transpose()
+            .map_err(sqlite)?;
+        let statement = match statement {
+            Some(statement) => statement,
+            None => statement.insert(connection.prepare_cached(sql).map_err(sqlite)?),
+        };
         let mut rows = statement
             .query(params_from_iter(self.plan.bound(range)))
             .map_err(sqlite)?;
@@ -324,21 +404,39 @@ impl RowsOf<'_> {
             if !range.contains(id) || !is_next {
                 return Err(sqlite(damaged("the entries are out of order")));
             }
-            match self.row(connection, row, id)? {
-                Found::Row(row) => page.push(id, row),
-                Found::Removed { is_indexed } => {
+            let uses = match &mut beside {
+                Some(beside) => beside.of(id).map_err(sqlite)?,
+                None => Uses::of_row(row, USES.1),
+            };
+            let visitor = page.visitor.as_deref_mut();
+            match self.row(connection, row, id, uses, visitor)? {
+                ScannedRow::Row(row) => page.push(id, row),
+                ScannedRow::Visited(bytes) => {
+                    page.visited += 1;
+                    page.bytes += bytes;
+                    page.last = id;
+                }
+                ScannedRow::Removed { is_indexed } => {
                     page.removed += u64::from(is_indexed);
                     page.last = id;
                 }
-                Found::Nothing => {}
+                ScannedRow::Nothing => {}
             }
         }
         Ok(())
     }
 
     /// Reads the entry of a row found in the table or by an index.
-    fn row(&self, connection: &Connection, row: &rusqlite::Row<'_>, id: i64) -> Result<Found> {
-        match self.try_row(connection, row) {
+    fn row(
+        &mut self,
+        connection: &Connection,
+        row: &rusqlite::Row<'_>,
+        id: i64,
+        uses: Result<Uses, RowError>,
+        visitor: Option<&mut (dyn Visitor + '_)>,
+    ) -> Result<ScannedRow> {
+        let found = uses.and_then(|uses| self.try_row(connection, row, uses, visitor));
+        match found {
             Ok(found) => Ok(found),
             Err(RowError::Sqlite(error)) => Err(self.backend.error(error)),
             Err(RowError::Damaged) => {
@@ -346,7 +444,7 @@ impl RowsOf<'_> {
                     Source::Ranges(_) if self.plan.index.is_some() => {
                         self.row_by_id(connection, id)
                     }
-                    _ => self.damaged(connection, row).map(Found::Row),
+                    _ => self.damaged(connection, row).map(ScannedRow::Row),
                 };
                 row.map_err(|error| self.backend.error(error))
             }
@@ -355,34 +453,63 @@ impl RowsOf<'_> {
 
     /// Reads an entry from the table alone; nothing if the index is wrong and the filter does not
     /// match.
-    fn row_by_id(&self, connection: &Connection, id: i64) -> rusqlite::Result<Found> {
+    fn row_by_id(&mut self, connection: &Connection, id: i64) -> rusqlite::Result<ScannedRow> {
         let sql = self.select(USES.0, &self.plan.source_by_id());
         let mut statement = connection.prepare_cached(&sql)?;
         let mut rows = statement.query(params_from_iter(self.plan.bound(Range::one(id))))?;
         let Some(row) = rows.next()? else {
-            return Ok(Found::Nothing);
+            return Ok(ScannedRow::Nothing);
         };
-        match self.try_row(connection, row) {
+        let found =
+            Uses::of_row(row, USES.1).and_then(|uses| self.try_row(connection, row, uses, None));
+        match found {
             Ok(found) => Ok(found),
             Err(RowError::Sqlite(error)) => Err(error),
-            Err(RowError::Damaged) => self.damaged(connection, row).map(Found::Row),
+            Err(RowError::Damaged) => self.damaged(connection, row).map(ScannedRow::Row),
         }
     }
 
-    fn try_row(&self, connection: &Connection, row: &rusqlite::Row<'_>) -> Result<Found, RowError> {
+    /// Reads the entry of a row, and hands it to the visitor if its value is in the row. The
+    /// visitor gets nothing of a row that fails verification.
+    fn try_row(
+        &mut self,
+        connection: &Connection,
+        row: &rusqlite::Row<'_>,
+        uses: Uses,
+        visitor: Option<&mut (dyn Visitor + '_)>,
+    ) -> Result<ScannedRow, RowError> {
         let fields = row::fields(row)?;
         if fields.is_marked() {
             let is_indexed = fields.store > 0;
-            return Ok(Found::Removed { is_indexed });
+            return Ok(ScannedRow::Removed { is_indexed });
         }
-        let uses = Uses::of_row(row, USES.1)?;
-        let entry = row::entry(connection, &self.backend.names, &fields, uses)?;
+        let (names, mut digits) = (&self.backend.names, [0; 64]);
+        let known = &mut self.known;
+        let entry = known.entry(connection, names, &fields, uses, &mut digits)?;
+        if let Some(visitor) = visitor {
+            match self.values {
+                Values::Omit => {
+                    visitor.entry(&entry, None);
+                    return Ok(ScannedRow::Visited(0));
+                }
+                Values::Include => {
+                    if let Some(value) = row::inline(&fields, row)? {
+                        visitor.entry(&entry, Some(value));
+                        return Ok(ScannedRow::Visited(value.len()));
+                    }
+                }
+                Values::Start => {}
+            }
+        }
         let content = match self.values {
             Values::Omit => None,
             Values::Start => Some(row::start(connection, &fields, row)?),
             Values::Include => Some(row::content(connection, &fields, row)?),
         };
-        Ok(Found::Row(Row::Entry(Box::new(entry), content)))
+        Ok(ScannedRow::Row(Row::Entry(
+            Box::new(entry.to_entry()),
+            content,
+        )))
     }
 
     /// Returns the address of a damaged row, as far as it can be read.

@@ -8,14 +8,16 @@ use std::cmp::Ordering;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
+use super::column;
 use super::damage::readable;
-use super::encoding::{self, hash_bytes, stored_key};
+use super::encoding::{self, stored_key};
 use super::query::{Plan, USED, WRITTEN};
-use super::row;
 use super::store_rows::find_store;
+use super::worth;
 use crate::backend::{Direction, Scan, Sort};
 use crate::entry::{Entry, waste};
-use crate::key::hex;
+use crate::eviction;
+use crate::key::{hash_bytes, hex};
 use crate::time::Timestamp;
 
 /// Returns the ids of a plan in the order of a scan, up to its limit.
@@ -44,9 +46,16 @@ pub(super) fn sorted_ids(
             let after = after.map(|after| (after.entry.waste(now), after.id));
             let columns = format!("e.size, {USED}");
             return sorted_by(connection, plan, scan, &columns, after, |row| {
-                let used_at = row::number(row, 2)?.unwrap_or(i64::MAX);
+                let used_at = column::number(row, 2)?.unwrap_or(i64::MAX);
                 let used_at = Timestamp::from_millis(used_at);
-                Ok(waste(row::size(row, 1)?, used_at, now))
+                Ok(waste(column::size(row, 1)?, used_at, now))
+            });
+        }
+        Sort::Worth => {
+            let after = after.map(|after| (scan.sort.rank(after.entry, now), after.id));
+            let columns = worth::columns();
+            return sorted_by(connection, plan, scan, &columns, after, |row| {
+                Ok(eviction::rank(worth::read(row, 1, now)?))
             });
         }
         Sort::Updated => WRITTEN,

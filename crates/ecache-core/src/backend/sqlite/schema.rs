@@ -28,7 +28,15 @@ pub(super) const LARGE: u64 = 64 * 1024;
 /// Step `n` brings a file from version `n` to `n + 1`.
 const MIGRATIONS: &[&str] = &[VERSION_1];
 
-const VERSION_1: &str = "
+/// The index of keys; an import into an empty file builds it after the rows.
+macro_rules! key_index {
+    () => {
+        "CREATE UNIQUE INDEX entries_key ON entries(store, key)"
+    };
+}
+
+const VERSION_1: &str = concat!(
+    "
 CREATE TABLE stores(id INTEGER PRIMARY KEY AUTOINCREMENT, collection, name, dataset, retired, checksum, \
 generation, metadata, metadata_policy, metadata_created_at, metadata_updated_at, metadata_checksum, \
 UNIQUE(collection, name, dataset, retired));
@@ -36,12 +44,15 @@ CREATE TABLE names(id INTEGER PRIMARY KEY AUTOINCREMENT, kind, name, checksum, U
 CREATE TABLE entries(id INTEGER PRIMARY KEY, store, key, user, operator, prompt, function, \
 split, policy, kind, size, created_at, updated_at, expires_at, cost_ms, blob, jwt_sha256, args, \
 row_checksum, checksum, value);
-CREATE UNIQUE INDEX entries_key ON entries(store, key);
+",
+    key_index!(),
+    ";
 CREATE TABLE uses(entry INTEGER PRIMARY KEY, last_used_at, hits, saved_ms);
 CREATE TABLE history(kind, at, id, body, PRIMARY KEY(kind, at, id)) WITHOUT ROWID;
 CREATE TABLE blobs(id INTEGER PRIMARY KEY, staged_at, staged_by, replaced_at);
 CREATE TABLE chunks(id INTEGER PRIMARY KEY, checksum, bytes);
-";
+"
+);
 
 /// The indexes that only filters need; an import into an empty store builds them last.
 pub(super) const FILTER_INDEXES: &[(&str, &str)] = &[
@@ -79,6 +90,27 @@ pub(super) const FILTER_INDEXES: &[(&str, &str)] = &[
     ),
 ];
 
+/// The bytes of an entry's key, which an index repeats, and of its arguments.
+macro_rules! text_size {
+    () => {
+        "2 * coalesce(octet_length(key), 0) + coalesce(octet_length(args), 0)"
+    };
+}
+pub(super) use text_size;
+
+/// The table from which the entries that may be evicted are sampled; only a store with limits has
+/// it.
+///
+/// Groups of eight entries that were written one after the other are spread evenly over it
+/// (Fibonacci hashing), so that those that follow a random place are a random sample, whatever gaps
+/// removals left in the ids. Its other columns decide which limits an entry belongs to and what it
+/// is worth: a sample is a few pages of this table, and no row of `entries`.
+pub(super) const SAMPLE_TABLE: (&str, &str) = (
+    "entries_sample",
+    "CREATE TABLE entries_sample(place, id, user, operator, prompt, kind, size, text_size, cost_ms, \
+     expires_at, written_at, PRIMARY KEY(place, id)) WITHOUT ROWID",
+);
+
 /// Brings a file to [`VERSION`]; safe to be called by many processes at once.
 pub(super) fn migrate(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -104,6 +136,16 @@ pub(super) fn create_filter_indexes(connection: &Connection) -> rusqlite::Result
     Ok(())
 }
 
+/// Creates the index of keys.
+pub(super) fn create_key_index(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute(key_index!(), ()).map(|_| ())
+}
+
+/// Drops the index of keys.
+pub(super) fn drop_key_index(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute("DROP INDEX entries_key", ()).map(|_| ())
+}
+
 /// Drops the indexes that filters need.
 pub(super) fn drop_filter_indexes(connection: &Connection) -> rusqlite::Result<()> {
     for (name, _) in FILTER_INDEXES {
@@ -126,6 +168,7 @@ pub(super) fn is_ours(connection: &Connection) -> rusqlite::Result<bool> {
         // were made.
         match missing.iter().position(|known| *known == sql) {
             Some(place) => drop(missing.remove(place)),
+            None if sql == SAMPLE_TABLE.1 => {}
             None => return Ok(false),
         }
     }

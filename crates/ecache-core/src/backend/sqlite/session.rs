@@ -8,15 +8,22 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut};
+use std::sync::Arc;
 
 use rusqlite::{Connection, FileControl};
 
+use super::counters::Limits;
+use super::prepared::{Connected, PreparedStatement};
 use crate::scope::StoreAddress;
 
 /// A connection with the ids of stores that are known to it.
 pub(super) struct Session {
-    connection: Connection,
+    connection: Connected,
     stores: RefCell<KnownStores>,
+    /// The function whose result was read last, with its id, which never changes
+    function: RefCell<Option<(Arc<str>, i64)>>,
+    /// The limits of the file, for writing
+    pub(super) limits: RefCell<Limits>,
 }
 
 /// Ids of stores, as of one version of the data.
@@ -31,13 +38,23 @@ struct KnownStores {
 impl Session {
     pub(super) fn new(connection: Connection) -> Self {
         Self {
-            connection,
+            connection: Connected::new(connection),
             stores: RefCell::default(),
+            function: RefCell::default(),
+            limits: RefCell::default(),
         }
     }
 
     pub(super) fn into_connection(self) -> Connection {
-        self.connection
+        self.connection.into_connection()
+    }
+
+    /// Returns a statement that stays prepared, for what every hit or write runs.
+    pub(super) fn prepare_kept(
+        &self,
+        sql: &'static str,
+    ) -> rusqlite::Result<PreparedStatement<'_>> {
+        self.connection.prepare_kept(sql)
     }
 
     /// Returns the id of a store as it was when it was last read. It is valid if
@@ -64,6 +81,17 @@ impl Session {
         stores.ids.insert(store.clone(), id);
     }
 
+    /// Returns the id of a function, if its result was read last.
+    pub(super) fn known_function(&self, name: &Arc<str>) -> Option<i64> {
+        let last = self.function.borrow();
+        let (last, id) = last.as_ref()?;
+        (Arc::ptr_eq(last, name) || last == name).then_some(*id)
+    }
+
+    pub(super) fn remember_function(&self, name: &Arc<str>, id: i64) {
+        *self.function.borrow_mut() = Some((name.clone(), id));
+    }
+
     /// Keeps the known ids across a commit of this connection that changed none of them.
     pub(super) fn keep_known(&self) {
         self.stores.borrow_mut().version = self.version();
@@ -74,7 +102,8 @@ impl Session {
         self.stores.borrow_mut().ids.clear();
     }
 
-    fn version(&self) -> Option<u32> {
+    /// Returns a number that changes with every commit that this connection sees.
+    pub(super) fn version(&self) -> Option<u32> {
         let mut version = 0;
         let asked = self.file_control(None::<&str>, FileControl::DataVersion(&mut version));
         asked.ok().map(|()| version)

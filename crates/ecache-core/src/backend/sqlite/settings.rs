@@ -7,14 +7,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::SqliteBackend;
 use super::checksum;
 use super::codec::{put_text, text};
 use super::history::{self, RecordKind};
-use super::operations::{Effect, Stored};
-use crate::backend::Operation;
-use crate::error::Result;
-use crate::time::Timestamp;
+use super::session::Session;
 
 /// A change of a setting; `None` is a setting that is not there.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,12 +43,12 @@ pub(super) fn get(connection: &Connection, name: &str) -> rusqlite::Result<Optio
 }
 
 /// Sets or removes a setting.
-pub(super) fn put(
-    connection: &Connection,
-    name: &str,
-    value: Option<&str>,
-) -> rusqlite::Result<()> {
+pub(super) fn put(connection: &Session, name: &str, value: Option<&str>) -> rusqlite::Result<()> {
+    // It may be a limit, of which this connection knows. Other bounds leave its counters as they
+    // are.
+    connection.forget_limits();
     let Some(value) = value else {
+        history::delete_all_at(connection, RecordKind::Used, place(name))?;
         return history::delete(connection, RecordKind::Setting, place(name), 0).map(drop);
     };
     let mut body = Vec::new();
@@ -61,44 +57,12 @@ pub(super) fn put(
     history::put(connection, RecordKind::Setting, place(name), 0, &body)
 }
 
-fn place(name: &str) -> i64 {
+/// Returns the place of a setting in the history.
+pub(super) fn place(name: &str) -> i64 {
     checksum::name(0, RecordKind::Setting as i64, name)
 }
 
 fn decode(body: &[u8]) -> rusqlite::Result<(String, String)> {
     let mut rest = body;
     Ok((text(&mut rest)?, text(&mut rest)?))
-}
-
-impl SqliteBackend {
-    /// Changes settings as one operation, and returns its number, unless they are so already.
-    pub(super) fn set_settings(
-        &self,
-        changes: &[(&str, Option<&str>)],
-        operation: &Operation,
-        now: Timestamp,
-    ) -> Result<Option<u64>> {
-        self.transaction(|transaction| {
-            let change = || -> rusqlite::Result<Option<u64>> {
-                let mut stored = Stored::begin(transaction, operation, Effect::Set, now)?;
-                for (name, new) in changes {
-                    let old = get(transaction, name)?;
-                    if old.as_deref() != *new {
-                        put(transaction, name, *new)?;
-                        stored.settings.push(SettingChange {
-                            name: (*name).into(),
-                            old,
-                            new: new.map(Into::into),
-                        });
-                    }
-                }
-                if stored.settings.is_empty() {
-                    return Ok(None);
-                }
-                stored.write(transaction)?;
-                Ok(Some(stored.number.unsigned_abs()))
-            };
-            change().map_err(|error| self.error(error))
-        })
-    }
 }

@@ -9,12 +9,12 @@ use std::sync::Arc;
 use rusqlite::{Connection, Row};
 
 use super::SqliteBackend;
+use super::column::{number, size};
 use super::damage::readable;
-use super::encoding::{UNMARKED, policy_number};
+use super::encoding::{UNMARKED, kind, policy_number};
 use super::names::Names;
 use super::query::{Plan, WRITTEN};
-use super::row::{number, size};
-use crate::backend::{Dimension, Group};
+use crate::backend::{Dimension, Group, Holds, Spread};
 use crate::entry::Policy;
 use crate::error::Result;
 use crate::filter::{Filter, Usage};
@@ -26,13 +26,14 @@ impl SqliteBackend {
         filter: &Filter,
         by: Dimension,
         now: Timestamp,
+        spread: &mut Spread,
     ) -> Result<Vec<Group>> {
         let connection = self.connection()?;
         let snapshot = connection
             .unchecked_transaction()
             .map_err(|error| self.error(error))?;
         let plan = self.plan(&snapshot, filter, now)?;
-        group(&snapshot, &self.names, &plan, by, now).map_err(|error| self.error(error))
+        group(&snapshot, &self.names, &plan, by, now, spread).map_err(|error| self.error(error))
     }
 }
 
@@ -42,6 +43,7 @@ fn group(
     plan: &Plan,
     by: Dimension,
     now: Timestamp,
+    spread: &mut Spread,
 ) -> rusqlite::Result<Vec<Group>> {
     let column = match by {
         Dimension::Collection | Dimension::Store | Dimension::Dataset => "e.store",
@@ -50,10 +52,13 @@ fn group(
         Dimension::Prompt => "e.prompt",
     };
     let mut by_id: HashMap<Option<i64>, Group> = HashMap::new();
-    let columns = format!("{column}, e.size, e.policy, e.expires_at, e.created_at, {WRITTEN}");
+    let columns = format!(
+        "{column}, e.size, e.policy, e.expires_at, e.created_at, {WRITTEN}, e.kind, \
+         e.function IS NOT NULL"
+    );
     for range in plan.ranges() {
         plan.select(connection, &columns, range, |row| {
-            add(by_id.entry(number(row, 0)?).or_default(), row, now)
+            add(by_id.entry(number(row, 0)?).or_default(), row, now, spread)
         })?;
     }
     add_uses(connection, plan, column, &mut by_id)?;
@@ -73,16 +78,25 @@ fn group(
     Ok(by_name.into_iter().map(named).collect())
 }
 
-fn add(group: &mut Group, row: &Row<'_>, now: Timestamp) -> rusqlite::Result<()> {
+fn add(
+    group: &mut Group,
+    row: &Row<'_>,
+    now: Timestamp,
+    spread: &mut Spread,
+) -> rusqlite::Result<()> {
     let usage = Usage {
         entries: 1,
         bytes: size(row, 1)?,
     };
     let time = |column| Ok::<_, rusqlite::Error>(number(row, column)?.map(Timestamp::from_millis));
+    let (expires_at, written_at) = (time(3)?, time(5)?);
+    spread.add_times(usage.bytes, written_at, expires_at, now);
+    let kind = number(row, 6)?.and_then(kind);
+    let has_function = number(row, 7)? == Some(1);
     group.merge(Group {
         name: None,
         usage,
-        expired: match time(3)? {
+        expired: match expires_at {
             Some(expires) if expires <= now => usage,
             _ => Usage::default(),
         },
@@ -90,7 +104,8 @@ fn add(group: &mut Group, row: &Row<'_>, now: Timestamp) -> rusqlite::Result<()>
         hits: 0,
         saved_ms: 0,
         oldest: time(4)?,
-        newest: time(5)?,
+        newest: written_at,
+        holds: Holds::of(kind, has_function),
     });
     Ok(())
 }

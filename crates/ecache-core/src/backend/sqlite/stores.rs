@@ -14,7 +14,7 @@ use super::{SqliteBackend, checksum};
 use crate::backend::{Dimension, StoreMetadata, StoreRecord};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
-use crate::scope::{Address, Scopes, StoreAddress};
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 impl SqliteBackend {
@@ -80,8 +80,7 @@ impl SqliteBackend {
             let kind = match of {
                 Dimension::Collection | Dimension::Store | Dimension::Dataset => {
                     let stores = store_rows::stores(&connection)?.into_iter();
-                    let names =
-                        stores.filter_map(|(_, store)| of.name(&store?, &Scopes::default()));
+                    let names = stores.filter_map(|(_, store)| of.name_of_store(&store?).cloned());
                     return Ok(names.collect());
                 }
                 Dimension::User => NameKind::User,
@@ -164,6 +163,17 @@ pub(super) fn damaged_documents(
     connection: &Connection,
     ranges: &[Range],
 ) -> rusqlite::Result<Vec<Address>> {
+    // Listing all stores for each scan of one would take longer than the scans.
+    if ranges.iter().all(Range::is_store) {
+        let mut is_intact = true;
+        for range in ranges {
+            let document = own_document(connection, range.end >> 32)?;
+            is_intact &= !matches!(document, OwnDocument::Damaged);
+        }
+        if is_intact {
+            return Ok(Vec::new());
+        }
+    }
     let mut damaged = Vec::new();
     for (id, store) in store_rows::stores(connection)? {
         let is_meant = ranges.iter().any(|range| range.contains(id << 32 | 1));
@@ -182,4 +192,17 @@ pub(super) fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<
         format!("SELECT 1 FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 AND {UNMARKED}");
     let exists = connection.prepare_cached(&sql)?.exists([after, end]);
     Ok(intact(exists)?.unwrap_or(true))
+}
+
+/// Returns the last id of a store's entries, or the one before its first possible id.
+pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i64> {
+    let Range { after, end } = Range::store(store);
+    let last: Option<i64> = connection
+        .prepare_cached("SELECT max(id) FROM entries WHERE id > ?1 AND id <= ?2")?
+        .query_row([after, end], |row| row.get(0))?;
+    match last {
+        None => Ok(after),
+        Some(last) if (Range { after, end }).contains(last) => Ok(last),
+        Some(_) => Err(damaged("the entries are out of order")),
+    }
 }

@@ -4,14 +4,20 @@
 //! transaction share records of the table `history`, with their cause and operation. Records are
 //! numbered by the tombstones before them, like the offsets of a log: keeping the latest
 //! [`MOST`] needs no counting.
+//!
+//! An entry that a limit evicted also has a record of its own, which is found by its sum: a write
+//! has no time to search, and is to know whether it computes anew what a limit took. It goes with
+//! the tombstone.
 
 use rusqlite::Connection;
 use rusqlite::types::{FromSqlResult, ValueRef};
 
 use super::checksum;
 use super::codec::{number, put_number, put_text, text, unreadable};
+use super::damage::readable;
 use super::encoding::stored_key;
 use super::history::{self, RecordKind};
+use super::session::Session;
 use crate::backend::Cause;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -60,7 +66,7 @@ pub(super) struct Burial<'a> {
     pub(super) cause: Cause,
     /// The number of the operation, or 0
     pub(super) operation: i64,
-    /// A detail, such as the name of a limit
+    /// The scope of the limit that evicts them, or nothing
     pub(super) note: &'a str,
     pub(super) now: Timestamp,
 }
@@ -102,10 +108,88 @@ impl Burial<'_> {
         let before = next_number(connection)?;
         let count = entries.len() as i64;
         history::put(connection, RecordKind::Tombstone, before, count, &body)?;
+        if cause == Cause::Evicted && !self.note.is_empty() {
+            let mut body = Vec::new();
+            put_number(&mut body, before);
+            put_text(&mut body, self.note);
+            for (sum, _) in entries {
+                history::put(connection, RecordKind::Evicted, *sum as i64, 0, &body)?;
+            }
+        }
         let oldest = before + count - MOST;
+        forget_evicted(connection, oldest)?;
         history::delete_before(connection, RecordKind::Tombstone, oldest)?;
         Ok(())
     }
+}
+
+/// Deletes the own records of evicted entries whose tombstones are older than `oldest`, which are
+/// about to go.
+fn forget_evicted(connection: &Connection, oldest: i64) -> rusqlite::Result<()> {
+    let mut sums = Vec::new();
+    let old = (i64::MIN, oldest - 1);
+    history::scan(connection, RecordKind::Tombstone, old, |at, count, body| {
+        let body = body.as_deref().unwrap_or_default();
+        let evicted = evicted_sums(body, count).unwrap_or_default();
+        sums.extend(evicted.into_iter().map(|sum| (sum, at)));
+        Ok(true)
+    })?;
+    for (sum, at) in sums {
+        // Otherwise the entry was evicted again.
+        if matches!(evicted(connection, sum)?, Some((number, _)) if number == at) {
+            history::delete(connection, RecordKind::Evicted, sum, 0)?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the sums of the entries that a record says were evicted.
+fn evicted_sums(body: &[u8], count: i64) -> Option<Vec<i64>> {
+    let mut rest = body;
+    let cause = number(&mut rest).ok().and_then(cause_of)?;
+    let (_, _) = (number(&mut rest).ok()?, number(&mut rest).ok()?);
+    let note = text(&mut rest).ok()?;
+    let size = usize::try_from(count).ok()?.checked_mul(SUM)?;
+    let sums = rest
+        .get(..size)
+        .filter(|_| cause == Cause::Evicted && !note.is_empty())?;
+    let (sums, _) = sums.as_chunks::<SUM>();
+    Some(sums.iter().map(|sum| i64::from_le_bytes(*sum)).collect())
+}
+
+/// Returns the number of an evicted entry's tombstone and the scope of the limit.
+fn evicted(connection: &Connection, sum: i64) -> rusqlite::Result<Option<(i64, String)>> {
+    evicted_by(history::get(connection, RecordKind::Evicted, sum, 0))
+}
+
+fn evicted_by(
+    record: rusqlite::Result<Option<Vec<u8>>>,
+) -> rusqlite::Result<Option<(i64, String)>> {
+    let body = readable(record)?.flatten();
+    let read = |body: Vec<u8>| {
+        let mut rest = &body[..];
+        Ok((number(&mut rest)?, text(&mut rest)?))
+    };
+    body.map(read).transpose()
+}
+
+/// Returns the scope of the limit that evicted an entry, if one did, and forgets that: it is being
+/// written again.
+pub(super) fn take_evicted(
+    session: &Session,
+    address: &Address,
+) -> rusqlite::Result<Option<String>> {
+    let key = stored_key(address.key.as_str());
+    let sum = checksum::key_with_seed((&key).into(), checksum::address(&address.store))? as i64;
+    let found = {
+        let mut statement = session.prepare_kept(history::GET)?;
+        let record = history::get_with(statement.get(), RecordKind::Evicted, sum, 0);
+        evicted_by(record)?
+    };
+    if found.is_some() {
+        history::delete(session, RecordKind::Evicted, sum, 0)?;
+    }
+    Ok(found.map(|(_, scope)| scope))
 }
 
 /// Returns the number of tombstones ever written.
@@ -121,7 +205,7 @@ fn next_number(connection: &Connection) -> rusqlite::Result<i64> {
 
 /// A tombstone as it is stored.
 #[derive(Debug, PartialEq)]
-pub(super) struct Stored {
+pub(super) struct TombstoneRecord {
     pub(super) cause: Cause,
     /// Time at which the entry went
     pub(super) at: Timestamp,
@@ -132,7 +216,10 @@ pub(super) struct Stored {
 }
 
 /// Finds the latest tombstone of an address.
-pub(super) fn find(connection: &Connection, address: &Address) -> rusqlite::Result<Option<Stored>> {
+pub(super) fn find(
+    connection: &Connection,
+    address: &Address,
+) -> rusqlite::Result<Option<TombstoneRecord>> {
     let key = stored_key(address.key.as_str());
     let sum = checksum::key_with_seed((&key).into(), checksum::address(&address.store))?;
     let mut found = None;
@@ -148,7 +235,7 @@ pub(super) fn find(connection: &Connection, address: &Address) -> rusqlite::Resu
     Ok(found)
 }
 
-fn find_in(body: &[u8], count: i64, sum: u64) -> rusqlite::Result<Option<Stored>> {
+fn find_in(body: &[u8], count: i64, sum: u64) -> rusqlite::Result<Option<TombstoneRecord>> {
     if body.is_empty() {
         return Ok(None);
     }
@@ -171,7 +258,7 @@ fn find_in(body: &[u8], count: i64, sum: u64) -> rusqlite::Result<Option<Stored>
         }
         expired_at = Some(Timestamp::from_millis(at - number(&mut rest)?));
     }
-    Ok(Some(Stored {
+    Ok(Some(TombstoneRecord {
         cause,
         at: Timestamp::from_millis(at),
         operation,
@@ -222,7 +309,7 @@ mod tests {
         let burial = Burial {
             cause,
             operation: 7,
-            note: "a limit",
+            note: "user=ann",
             now: Timestamp::from_millis(at),
         };
         burial.bury(connection, graves).expect("tombstones");
@@ -240,11 +327,16 @@ mod tests {
         bury(&connection, Cause::Evicted, 0..100, 1000);
         let evicted = find(1).expect("a tombstone");
         assert_eq!((evicted.cause, evicted.operation), (Cause::Evicted, 7));
-        assert_eq!((evicted.at.as_millis(), &*evicted.note), (1000, "a limit"));
+        assert_eq!((evicted.at.as_millis(), &*evicted.note), (1000, "user=ann"));
         assert_eq!(evicted.expired_at, None);
         let expired = find(2).expect("a tombstone");
         assert_eq!(expired.cause, Cause::Expired);
         assert_eq!(expired.expired_at, Some(Timestamp::from_millis(2)));
+
+        let take = |number| take_evicted(&connection, &address(number)).expect("a search");
+        assert_eq!(take(1).as_deref(), Some("user=ann"));
+        assert_eq!(take(1), None, "it is told once");
+        assert_eq!(take(2), None, "it was expired");
 
         bury(&connection, Cause::Pruned, 1..2, 2000);
         assert_eq!(find(1).map(|found| found.cause), Some(Cause::Pruned));
@@ -252,6 +344,15 @@ mod tests {
         bury(&connection, Cause::Removed, 1000..MOST as usize + 2000, -1);
         assert_eq!(find(1), None);
         assert_eq!(find(1000), None);
+        let left: i64 = connection
+            .query_row("SELECT count(*) FROM history WHERE kind = 8", (), |row| {
+                row.get(0)
+            })
+            .expect("a count");
+        assert_eq!(
+            left, 0,
+            "the record of an evicted entry goes with its tombstone"
+        );
         let last = find(MOST as usize + 1999).map(|found| found.cause);
         assert_eq!(last, Some(Cause::Removed));
         let count: i64 = connection

@@ -2,22 +2,46 @@
 
 use std::time::Duration;
 
-use rusqlite::Connection;
-
 use super::session::Session;
 use super::{SqliteBackend, having_waited};
 use crate::error::Result;
 
 /// Undoes a transaction that is dropped before it was committed.
-struct Rollback<'a>(&'a Connection);
+struct Rollback<'a> {
+    session: &'a Session,
+    is_committed: bool,
+}
 
 impl Drop for Rollback<'_> {
     fn drop(&mut self) {
-        if !self.0.is_autocommit() {
+        if self.is_committed {
+            return;
+        }
+        self.session.roll_limits_back();
+        // On a full disk, SQLite may have done it.
+        if !self.session.is_autocommit() {
             // A connection that cannot roll back is not used again.
-            let _ = self.0.execute_batch("ROLLBACK");
+            let _ = self.session.execute_batch("ROLLBACK");
         }
     }
+}
+
+/// The end of a transaction whose work is done.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// The changes stay
+    Commit,
+    /// Nothing is changed
+    Rollback,
+}
+
+/// The way in which a transaction counts the rows that it adds to `entries` and removes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Counting {
+    /// By triggers, which take longer to make than an entry takes to write
+    ByRow,
+    /// The work tells each change, by [`Session::note`]
+    ByItself,
 }
 
 impl SqliteBackend {
@@ -51,21 +75,67 @@ impl SqliteBackend {
         connection: &Session,
         work: impl FnOnce(&Session) -> Result<T>,
     ) -> Result<T> {
+        self.transaction_ending(connection, End::Commit, work)
+    }
+
+    /// Runs a transaction that writes one entry: `work` notes what it adds to the table `entries`
+    /// and takes from it.
+    pub(super) fn transaction_of_one<T>(
+        &self,
+        work: impl FnOnce(&Session) -> Result<T>,
+    ) -> Result<T> {
+        let connection = self.writing_connection()?;
+        self.transaction_with(&connection, End::Commit, Counting::ByItself, work)
+    }
+
+    /// Runs a transaction that may be a rehearsal.
+    pub(super) fn transaction_ending<T>(
+        &self,
+        connection: &Session,
+        end: End,
+        work: impl FnOnce(&Session) -> Result<T>,
+    ) -> Result<T> {
+        self.transaction_with(connection, end, Counting::ByRow, work)
+    }
+
+    fn transaction_with<T>(
+        &self,
+        connection: &Session,
+        end: End,
+        counting: Counting,
+        work: impl FnOnce(&Session) -> Result<T>,
+    ) -> Result<T> {
         // Prepared once for each connection, unlike those of `rusqlite::Transaction`.
-        let execute = |sql| -> Result<()> {
+        let execute = |sql: &'static str| -> Result<()> {
             let executed = connection
-                .prepare_cached(sql)
-                .and_then(|mut statement| statement.execute(()));
+                .prepare_kept(sql)
+                .and_then(|mut statement| statement.get().execute(()));
             executed.map(drop).map_err(|error| self.error(error))
         };
+        let sqlite = |error| self.error(error);
         execute("BEGIN IMMEDIATE")?;
-        let _rollback = Rollback(connection);
+        let mut rollback = Rollback {
+            session: connection,
+            is_committed: false,
+        };
+        if !connection.read_limits(self, counting).map_err(sqlite)? {
+            execute("ROLLBACK")?;
+            connection.begin_to_count().map_err(sqlite)?;
+            execute("BEGIN IMMEDIATE")?;
+            connection.read_limits(self, counting).map_err(sqlite)?;
+        }
         let result = work(connection)?;
+        if end == End::Rollback {
+            return Ok(result);
+        }
+        connection.write_counters(self).map_err(sqlite)?;
         let is_current = connection.is_current();
         execute("COMMIT")?;
+        rollback.is_committed = true;
         if is_current {
             connection.keep_known();
         }
+        connection.keep_limits();
         Ok(result)
     }
 }

@@ -6,21 +6,24 @@
 //! older than 30 days are merged into the row at the begin of their day.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
+use rusqlite::types::{Value, ValueRef};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::encoding::stored_key;
 use super::history::{self, RecordKind};
-use super::open::SHORT_WAIT;
+use super::query::Parameter;
+use super::timeouts::SHORT_WAIT;
 use super::{SqliteBackend, damage};
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, Counts, DAY, EntryUse, Gap, Group, HOUR, HOURS_KEPT, KEPT, LogId, MAX_ROWS, Period,
-    Position, Recorded, StoredRow, Tally,
+    Batch, Counts, DAY, EntryUse, Gap, Group, HOUR, HOURS_KEPT, KEPT, LogId, LogRange, MAX_ROWS,
+    Period, Recorded, StoredRow, Tally,
 };
 
 /// The id of the record that says up to which time hours are merged into days.
@@ -28,6 +31,9 @@ const MERGED: i64 = 0;
 
 /// The time of all records of [`RecordKind::Offset`].
 const NO_TIME: i64 = 0;
+
+/// The time of folding that stands for the last one of a log.
+const CLOSED: i64 = i64::MAX;
 
 /// Ids that groups of one hash may have.
 const PROBES: i64 = 8;
@@ -42,7 +48,7 @@ impl SqliteBackend {
     pub(super) fn write_usage(
         &self,
         batch: &Batch,
-        position: Option<Position>,
+        position: Option<LogRange>,
         now: Timestamp,
     ) -> Result<bool> {
         for period in &batch.periods {
@@ -53,12 +59,18 @@ impl SqliteBackend {
         // Counting must not delay a call.
         self.transaction_within(SHORT_WAIT, |transaction| {
             let write = || -> rusqlite::Result<bool> {
-                if let Some(Position { log, from, to }) = position {
+                if let Some(LogRange { log, from, to }) = position {
                     if offset(transaction, log)? != from {
                         return Ok(false);
                     }
-                    let body = to.to_le_bytes();
-                    history::put(transaction, RecordKind::Offset, NO_TIME, id_of(log), &body)?;
+                    put_offset(transaction, log, to, now.as_millis())?;
+                }
+                for log in &batch.closed {
+                    let to = offset(transaction, *log)?;
+                    put_offset(transaction, *log, to, CLOSED)?;
+                }
+                for log in &batch.forgotten {
+                    history::delete(transaction, RecordKind::Offset, NO_TIME, id_of(*log))?;
                 }
                 Self::add_uses(transaction, &batch.uses)?;
                 let merged = merge_hours(transaction, now)?;
@@ -96,6 +108,23 @@ impl SqliteBackend {
     pub(super) fn read_folded(&self, log: LogId) -> Result<u64> {
         let connection = self.connection()?;
         offset(&connection, log).map_err(|error| self.error(error))
+    }
+
+    pub(super) fn read_folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
+        let connection = self.connection()?;
+        let mut logs = Vec::new();
+        let at = (NO_TIME, NO_TIME);
+        let read = history::scan(&connection, RecordKind::Offset, at, |_, id, body| {
+            if id != MERGED
+                && let Some((_, folded_at)) = body.as_deref().and_then(offset_of)
+            {
+                let folded_at = Some(folded_at).filter(|at| *at != CLOSED);
+                logs.push((LogId(id), folded_at.map(Timestamp::from_millis)));
+            }
+            Ok(true)
+        });
+        read.map_err(|error| self.error(error))?;
+        Ok(logs)
     }
 
     pub(super) fn read_usage(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
@@ -140,42 +169,64 @@ impl SqliteBackend {
     /// Adds the hits of entries; those of entries that are gone are dropped, and so are those of a
     /// result from before an entry was created, which belong to an earlier one of its key.
     fn add_uses(transaction: &Connection, uses: &[EntryUse]) -> rusqlite::Result<()> {
-        let mut find = transaction.prepare_cached(
-            "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2",
-        )?;
-        let mut found = Vec::with_capacity(uses.len());
-        let mut last: Option<(&StoreAddress, Option<i64>)> = None;
-        for one in uses {
-            let address: &StoreAddress = &one.address.store;
-            let store = match last {
-                Some((known, id)) if known == address => id,
-                _ => super::store_rows::find_store(transaction, address)?,
-            };
-            last = Some((address, store));
-            let Some(store) = store else {
-                continue;
-            };
-            let key = stored_key(one.address.key.as_str());
-            let id: Option<i64> = find.query_row((store, key), |row| row.get(0)).optional()?;
-            found.extend(id.map(|id| (id, one)));
+        let mut ids = Vec::with_capacity(uses.len());
+        let mut first = 0;
+        for of_store in uses.chunk_by(|one, next| one.address.store == next.address.store) {
+            let address: &StoreAddress = &of_store[0].address.store;
+            if let Some(store) = super::store_rows::find_store(transaction, address)? {
+                find_ids(transaction, store, of_store, |id, place| {
+                    ids.push((id, &uses[first + place]));
+                })?;
+            }
+            first += of_store.len();
         }
-        // Neighbours in `uses` are written together.
-        found.sort_unstable_by_key(|(id, _)| *id);
+        // Neighbours in the table, and in `uses`, are read and written together.
+        ids.sort_unstable_by_key(|(id, _)| *id);
         let mut add = transaction.prepare_cached(
-            "INSERT INTO uses(entry, hits, saved_ms, last_used_at) \
-             SELECT id, ?2, ?3, ?4 FROM entries NOT INDEXED WHERE id = ?1 AND created_at <= ?5 \
+            "INSERT INTO uses(entry, hits, saved_ms, last_used_at) VALUES (?1, ?2, ?3, ?4) \
              ON CONFLICT(entry) DO UPDATE SET \
              hits = min(ifnull(hits, 0), 9223372036854775807 - ?2) + ?2, \
              saved_ms = min(ifnull(saved_ms, 0), 9223372036854775807 - ?3) + ?3, \
              last_used_at = max(ifnull(last_used_at, ?4), ?4)",
         )?;
-        for (id, one) in found {
-            let (hits, saved) = (one.hits.min(MAX_COUNT), one.saved_ms.min(MAX_COUNT));
+        let created = "SELECT k.rowid, e.created_at FROM rarray(?1) AS k \
+                       CROSS JOIN entries AS e NOT INDEXED ON e.id = k.value";
+        let mut created = transaction.prepare_cached(created)?;
+        let mut rows = created.query([Parameter::many(ids.iter().map(|(id, _)| *id))])?;
+        while let Some(row) = rows.next()? {
+            let Some((id, one)) = ids.get(row.get::<_, usize>(0)? - 1) else {
+                continue;
+            };
             let (used, written) = (one.used_at.as_millis(), one.written_at.as_millis());
-            add.execute((id, hits, saved, used, written))?;
+            // The time of a damaged row is of any type.
+            if matches!(row.get_ref(1)?, ValueRef::Integer(created) if created <= written) {
+                let (hits, saved) = (one.hits.min(MAX_COUNT), one.saved_ms.min(MAX_COUNT));
+                add.execute((id, hits, saved, used))?;
+            }
         }
         Ok(())
     }
+}
+
+/// Finds the entries of uses of one store, in the index of keys alone: in its order, as the uses
+/// are, so that each page of it is read once. Passes each id and the place of its use.
+fn find_ids(
+    transaction: &Connection,
+    store: i64,
+    uses: &[EntryUse],
+    mut found: impl FnMut(i64, usize),
+) -> rusqlite::Result<()> {
+    let keys = uses.iter().map(|one| stored_key(one.address.key.as_str()));
+    let keys: Rc<Vec<Value>> = Rc::new(keys.map(Value::from).collect());
+    let mut find = transaction.prepare_cached(
+        "SELECT k.rowid, e.id FROM rarray(?2) AS k \
+         CROSS JOIN entries AS e INDEXED BY entries_key ON e.store = ?1 AND e.key = k.value",
+    )?;
+    let mut rows = find.query((store, keys))?;
+    while let Some(row) = rows.next()? {
+        found(row.get(1)?, row.get::<_, usize>(0)? - 1);
+    }
+    Ok(())
 }
 
 /// Adds counts in a transaction that changes entries.
@@ -196,11 +247,27 @@ fn id_of(log: LogId) -> i64 {
 fn offset(connection: &Connection, log: LogId) -> rusqlite::Result<u64> {
     match history::get(connection, RecordKind::Offset, NO_TIME, id_of(log))? {
         None => Ok(0),
-        Some(body) => match body.try_into() {
-            Ok(body) => Ok(u64::from_le_bytes(body)),
-            Err(_) => Err(damage::damaged("an offset of the usage log is damaged")),
-        },
+        Some(body) => offset_of(&body)
+            .map(|(offset, _)| offset)
+            .ok_or_else(|| damage::damaged("an offset of the usage log is damaged")),
     }
+}
+
+/// Reads the offset up to which a log is folded, and when it was.
+fn offset_of(body: &[u8]) -> Option<(u64, i64)> {
+    let (offset, folded_at) = body.split_first_chunk::<8>()?;
+    let folded_at = folded_at.try_into().ok()?;
+    Some((u64::from_le_bytes(*offset), i64::from_le_bytes(folded_at)))
+}
+
+fn put_offset(
+    transaction: &Connection,
+    log: LogId,
+    to: u64,
+    folded_at: i64,
+) -> rusqlite::Result<()> {
+    let body = [to.to_le_bytes(), folded_at.to_le_bytes()].concat();
+    history::put(transaction, RecordKind::Offset, NO_TIME, id_of(log), &body)
 }
 
 /// Returns the time before which hours are merged into days.
@@ -210,7 +277,7 @@ fn merged_until(connection: &Connection) -> rusqlite::Result<i64> {
     Ok(time.map_or(i64::MIN, i64::from_le_bytes))
 }
 
-/// Merges hours that are older than 30 days into days, once a day, and drops what is older than a
+/// Merges hours that are older than 30 days into days, once a day, and drops those older than a
 /// year. Returns the time before which rows are days.
 fn merge_hours(transaction: &Connection, now: Timestamp) -> rusqlite::Result<i64> {
     let day = |time: i64| time.div_euclid(DAY).saturating_mul(DAY);
@@ -257,7 +324,7 @@ fn add_periods(transaction: &Connection, periods: &[Period], merged: i64) -> rus
         };
         let mut row = StoredRow::Counts(period.group.clone(), period.counts);
         let mut place = find_row(transaction, at, &row.group_bytes())?;
-        if matches!(place, Place::Free(_)) {
+        if matches!(place, Slot::Free(_)) {
             let count = match rows {
                 Some(count) => count,
                 None => count_rows(transaction)?,
@@ -266,10 +333,10 @@ fn add_periods(transaction: &Connection, periods: &[Period], merged: i64) -> rus
                 row = StoredRow::Counts(Group::Other, period.counts);
                 place = find_row(transaction, at, &row.group_bytes())?;
             }
-            rows = Some(count + usize::from(matches!(place, Place::Free(_))));
+            rows = Some(count + usize::from(matches!(place, Slot::Free(_))));
         }
         match place {
-            Place::Taken(id, known) => {
+            Slot::Taken(id, known) => {
                 let StoredRow::Counts(group, _) = row else {
                     continue;
                 };
@@ -278,7 +345,7 @@ fn add_periods(transaction: &Connection, periods: &[Period], merged: i64) -> rus
                 let body = StoredRow::Counts(group, sum).write();
                 history::put(transaction, RecordKind::Usage, at, id, &body)?;
             }
-            Place::Free(id) => {
+            Slot::Free(id) => {
                 history::put(transaction, RecordKind::Usage, at, id, &row.write())?;
             }
         }
@@ -286,35 +353,35 @@ fn add_periods(transaction: &Connection, periods: &[Period], merged: i64) -> rus
     Ok(())
 }
 
-/// Where the row of a group is, or would be.
-enum Place {
+/// The place of the row of a group, existing or free.
+enum Slot {
     Taken(i64, Counts),
     Free(i64),
 }
 
-fn find_row(connection: &Connection, at: i64, group: &[u8]) -> rusqlite::Result<Place> {
+fn find_row(connection: &Connection, at: i64, group: &[u8]) -> rusqlite::Result<Slot> {
     let mut last = 0;
     for id in ids(group) {
         last = id;
         match history::get(connection, RecordKind::Usage, at, id) {
-            Ok(None) => return Ok(Place::Free(id)),
+            Ok(None) => return Ok(Slot::Free(id)),
             Ok(Some(body)) => match StoredRow::read(&body) {
                 Some(row @ StoredRow::Counts(_, counts)) if row.group_bytes() == group => {
-                    return Ok(Place::Taken(id, counts));
+                    return Ok(Slot::Taken(id, counts));
                 }
                 _ => {}
             },
             // A damaged row cannot be added to; it is replaced.
-            Err(error) if damage::is_damage(&error) => return Ok(Place::Free(id)),
+            Err(error) if damage::is_damage(&error) => return Ok(Slot::Free(id)),
             Err(error) => return Err(error),
         }
     }
-    Ok(Place::Free(last))
+    Ok(Slot::Free(last))
 }
 
 /// Writes a row whose group has none at that time.
 fn put_row(transaction: &Connection, at: i64, row: &StoredRow) -> rusqlite::Result<()> {
-    let (Place::Taken(id, _) | Place::Free(id)) = find_row(transaction, at, &row.group_bytes())?;
+    let (Slot::Taken(id, _) | Slot::Free(id)) = find_row(transaction, at, &row.group_bytes())?;
     history::put(transaction, RecordKind::Usage, at, id, &row.write())
 }
 

@@ -13,6 +13,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 use super::SqliteBackend;
 use super::blobs::{self, Unnamed};
 use super::checksum::Fields;
+use super::column;
 use super::damage::{self, RowError, intact};
 use super::encoding::policy_number;
 use super::evictions::Evictions;
@@ -82,7 +83,7 @@ pub(super) fn visit(
         if !in_use.has(connection, row.get::<_, i64>(0)? >> 32)? {
             continue;
         }
-        let is_meant = row::number(row, row::COLUMNS)? == Some(1);
+        let is_meant = column::number(row, row::COLUMNS)? == Some(1);
         let fields = row::fields(row).and_then(|fields| {
             names.store(connection, fields.store)?;
             Ok(fields)
@@ -115,11 +116,11 @@ fn witnessed(
     let is_known = |store| -> rusqlite::Result<bool> {
         Ok(damage::readable(names.store(connection, store))?.is_some())
     };
-    let (by_id, by_column) = (id >> 32, row::number(row, 1)?);
+    let (by_id, by_column) = (id >> 32, column::number(row, 1)?);
     if plan.means_all() {
         return Ok(by_column != Some(by_id) || is_known(by_id)?);
     }
-    let is_meant = row::number(row, row::COLUMNS)? == Some(1);
+    let is_meant = column::number(row, row::COLUMNS)? == Some(1);
     if by_column != Some(by_id) || !is_known(by_id)? || !is_meant {
         return Ok(false);
     }
@@ -143,12 +144,15 @@ pub(super) struct Batch {
     pub(super) left: u64,
     /// The deleted entries; those of one batch only
     pub(super) graves: Graves,
+    /// Those that went for a limit and are not counted yet
+    pub(super) evictions: Evictions,
 }
 
 impl AddAssign for Batch {
     fn add_assign(&mut self, other: Self) {
         self.usage += other.usage;
         self.left += other.left;
+        self.evictions.append(other.evictions);
     }
 }
 
@@ -170,7 +174,7 @@ pub(super) struct Judged {
     /// Ids of their large values
     blobs: Vec<i64>,
     /// Those that go because of a limit
-    evictions: Evictions,
+    pub(super) evictions: Evictions,
     pub(super) usage: Usage,
     /// Number of damaged rows left
     left: u64,
@@ -210,30 +214,14 @@ impl Judged {
                 }
             }
             judged.ids.push(row.get(0)?);
-            judged.usage += one(row::size(row, row::SIZE)?);
+            judged.usage += one(column::size(row, row::SIZE)?);
             Ok(())
         })?;
         Ok(judged)
     }
 
-    /// Counts the evictions among them.
-    pub(super) fn count(
-        &self,
-        backend: &SqliteBackend,
-        transaction: &Connection,
-        now: Timestamp,
-    ) -> rusqlite::Result<()> {
-        self.evictions.write(backend, transaction, now)
-    }
-
     /// Removes the rows.
-    pub(super) fn delete(
-        self,
-        backend: &SqliteBackend,
-        transaction: &Connection,
-        now: Timestamp,
-    ) -> rusqlite::Result<Batch> {
-        self.count(backend, transaction, now)?;
+    pub(super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
         let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
         let ids = Parameter::many(self.ids);
         for sql in [
@@ -252,6 +240,7 @@ impl Judged {
             usage: self.usage,
             left: self.left,
             graves: self.graves,
+            evictions: self.evictions,
         })
     }
 }
@@ -261,9 +250,8 @@ pub(super) fn delete_batch(
     transaction: &Connection,
     plan: &Plan,
     ids: &[i64],
-    now: Timestamp,
 ) -> rusqlite::Result<Batch> {
-    Judged::new(transaction, &backend.names, plan, ids)?.delete(backend, transaction, now)
+    Judged::new(transaction, &backend.names, plan, ids)?.delete(transaction)
 }
 
 /// Sets the lifetime of an entry, and the sums that cover it.
@@ -309,7 +297,7 @@ pub(super) fn touch_batch(
                 new,
             });
         }
-        batch.usage += one(row::size(row, row::SIZE)?);
+        batch.usage += one(column::size(row, row::SIZE)?);
         stores.insert(fields.store);
         Ok(())
     })?;

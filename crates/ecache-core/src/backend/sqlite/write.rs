@@ -6,15 +6,20 @@ use rusqlite::Connection;
 
 use super::chunks::chunk;
 use super::damage::RowError;
-use super::entry_rows::{Interned, Write, existing, full_store, id_after, last_id, replace, write};
+use super::encoding::stored_key;
+use super::entry_rows::{Write, existing, full_store, id_after, replace, write};
+use super::interned::Interned;
 use super::purge::Purge;
 use super::reclaim::Due;
 use super::remove::ForGood;
+use super::row_changes::{self, Amount};
+use super::session::Session;
 use super::store_rows::set_metadata;
+use super::stores::last_id;
 use super::{SqliteBackend, blobs, encoding, row};
 use crate::backend::{
     CallIdentity, Commit, Condition, Content, Imported, OnConflict, OnExistingStore, OnRefused,
-    Progress, Put, PutOptions, Record, StoreMetadata, Touch, WriteBackend,
+    Progress, Put, PutCall, PutOptions, Record, StoreMetadata, Touch, WriteBackend,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -44,6 +49,7 @@ impl WriteBackend for SqliteBackend {
     ) -> Result<Put> {
         let put = entry
             .check()
+            .map_err(Error::from)
             .and_then(|()| self.write_put(entry, content, options, now));
         let put = match put {
             // Retired entries go before a write fails for lack of space.
@@ -71,7 +77,7 @@ impl WriteBackend for SqliteBackend {
         entry: &Entry,
         content: &Content,
         now: Timestamp,
-    ) -> Result<Option<u64>> {
+    ) -> Result<PutCall> {
         self.put_result(call, entry, content, now)
     }
 
@@ -112,7 +118,7 @@ impl WriteBackend for SqliteBackend {
         })
     }
 
-    fn remove_documents(&self, filter: &Filter) -> Result<u64> {
+    fn remove_documents(&self, filter: &Filter, _: Timestamp) -> Result<u64> {
         self.delete_documents(filter)
     }
 
@@ -143,23 +149,60 @@ impl SqliteBackend {
         options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put> {
-        self.transaction(|transaction| {
+        self.transaction_of_one(|transaction| {
             let sqlite = |error| self.error(error);
             let interned = Interned::new(&self.names, transaction, entry).map_err(sqlite)?;
-            self.put_within(transaction, &interned, entry, content, options, now)
+            let written = self.put_within(transaction, &interned, entry, content, options, now);
+            written.map(|(put, _)| put)
         })
     }
 
-    /// Writes an entry within a transaction that has written no other.
+    /// Writes an entry within a transaction that has written no other, and makes room for it where
+    /// a limit needs that. Also returns its expiry, which a limit may have given it.
     pub(super) fn put_within(
         &self,
-        transaction: &Connection,
+        transaction: &Session,
         interned: &Interned,
         entry: &Entry,
         content: &Content,
         options: &PutOptions,
         now: Timestamp,
-    ) -> Result<Put> {
+    ) -> Result<(Put, Option<Timestamp>)> {
+        if !transaction.has_limits() {
+            let (put, _) = self.put_row(transaction, interned, entry, content, options, now)?;
+            return Ok((put, entry.expires_at));
+        }
+        let cell = interned.cell();
+        let entry = &*self.with_default_ttl(transaction, cell, entry, options.expiry, now)?;
+        let (put, id) = self.put_row(transaction, interned, entry, content, options, now)?;
+        if let Some(id) = id {
+            let key = stored_key(entry.address.key.as_str());
+            let args = entry.args.as_deref();
+            let footprint = row_changes::footprint(content.size(), (&key).into(), args);
+            self.check_worth(transaction, cell, entry)?;
+            self.check_fits(transaction, cell, footprint)?;
+            self.count_loss(transaction, cell, entry, now)
+                .map_err(|error| self.error(error))?;
+            let amount = Amount::one(footprint as i64);
+            match put {
+                Put::Created => transaction.note_added(id, cell, amount),
+                _ => transaction.note_changed(id, cell, amount),
+            }
+            self.make_room(transaction, Some(id), now)?;
+        }
+        Ok((put, entry.expires_at))
+    }
+
+    /// Writes an entry, and returns its id if it was written. Notes what it takes from the table.
+    fn put_row(
+        &self,
+        transaction: &Session,
+        interned: &Interned,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        now: Timestamp,
+    ) -> Result<(Put, Option<i64>)> {
         let sqlite = |error| self.error(error);
         let id = last_id(transaction, interned.store)
             .and_then(|last| id_after(transaction, interned.store, last))
@@ -171,7 +214,7 @@ impl SqliteBackend {
                 let how = Write::InsertNew;
                 let written = write(transaction, how, id, interned, entry, content, None);
                 if written.map_err(sqlite)? > 0 {
-                    return Ok(Put::Created);
+                    return Ok((Put::Created, Some(id)));
                 }
             }
         }
@@ -185,7 +228,7 @@ impl SqliteBackend {
             (Condition::IfValue(_), _) => false,
         };
         if !holds {
-            return Ok(Put::Refused);
+            return Ok((Put::Refused, None));
         }
         self.check_staged(transaction, content)?;
         let Some(existing) = existing else {
@@ -200,7 +243,7 @@ impl SqliteBackend {
                 None,
             )
             .map_err(sqlite)?;
-            return Ok(Put::Created);
+            return Ok((Put::Created, Some(id)));
         };
         let created_at = Some(existing.created_at);
         let (policy, expires_at) = match existing.lifetime {
@@ -221,7 +264,9 @@ impl SqliteBackend {
             &kept
         };
         replace(transaction, &existing, interned, entry, content, created_at).map_err(sqlite)?;
-        Ok(Put::Replaced)
+        let (cell, amount) = existing.counted;
+        transaction.note_changed(existing.id, cell, -amount);
+        Ok((Put::Replaced, Some(existing.id)))
     }
 
     /// Refuses a staged value that is no longer there.

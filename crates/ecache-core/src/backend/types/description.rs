@@ -9,7 +9,7 @@ use crate::scope::Address;
 
 /// Damage to a collection that no entry shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Trouble {
+pub enum CollectionDamage {
     /// An entry of policy `persist` with an expiry, at which the engine removes it all the same;
     /// its length in bytes
     PersistExpiry(Address, u64),

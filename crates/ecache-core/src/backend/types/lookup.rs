@@ -3,11 +3,16 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::entry::Entry;
+use crate::entry::{Entry, EntryRef};
+use crate::error::Result;
 use crate::key::Key;
 use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Kind};
+
+/// Total size of values, in bytes, above which a
+/// [`lookup_many`](crate::backend::ReadBackend::lookup_many) ends.
+pub const LOOKUP_SIZE: usize = 8 << 20;
 
 /// A value as a backend hands it out or takes it in: in memory, or a name for its chunks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +63,14 @@ pub enum Lookup {
     Foreign(Box<Entry>, String),
     /// Nothing
     Missing,
+}
+
+/// The result of one of many look-ups, of which most hits are borrowed from the backend.
+pub enum LookedUp<'a> {
+    /// A fresh entry and its verified value
+    Hit(&'a EntryRef<'a>, &'a [u8]),
+    /// Anything else, a hit of a value in chunks or of a backend that lends none among it
+    Other(Lookup),
 }
 
 /// A cached call as its entry is found and recognised.
@@ -146,4 +159,24 @@ pub struct CallResult {
     pub cost_ms: Option<u64>,
     /// The store's generation, no newer than the result, if it was wanted
     pub generation: Option<u64>,
+}
+
+/// Looks up entries one after the other until their values exceed [`LOOKUP_SIZE`].
+pub(in crate::backend) fn lookup_enough(
+    addresses: &[Address],
+    mut lookup: impl FnMut(&Address) -> Result<Lookup>,
+) -> Result<Vec<Lookup>> {
+    let mut lookups = Vec::new();
+    let mut size = 0;
+    for address in addresses {
+        let found = lookup(address)?;
+        if let Lookup::Hit(_, Content::Inline(value)) = &found {
+            size += value.len();
+        }
+        lookups.push(found);
+        if size > LOOKUP_SIZE {
+            break;
+        }
+    }
+    Ok(lookups)
 }

@@ -5,6 +5,7 @@ mod lookup;
 mod put;
 mod record;
 mod scan;
+mod spread;
 
 pub(in crate::backend) use self::put::Lifespan;
-pub use self::{description::*, lookup::*, put::*, record::*, scan::*};
+pub use self::{description::*, lookup::*, put::*, record::*, scan::*, spread::*};

@@ -22,6 +22,19 @@ pub struct PutOptions {
     pub condition: Condition,
     /// Parts of the replaced entry's lifetime that stay
     pub keep: Keep,
+    /// Origin of the entry's expiry
+    pub expiry: Expiry,
+}
+
+/// The origin of the expiry of an entry that is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expiry {
+    /// The entry's own, or its lack of one
+    #[default]
+    Named,
+    /// A default: a limit of the store with a default lifetime goes before it, for an entry of
+    /// policy `evict`
+    Default,
 }
 
 impl From<Condition> for PutOptions {
@@ -30,6 +43,7 @@ impl From<Condition> for PutOptions {
         Self {
             condition,
             keep: Keep::default(),
+            expiry: Expiry::Named,
         }
     }
 }
@@ -42,13 +56,14 @@ impl PutOptions {
     /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without
     /// names no lifetime and keeps the policy, such as one that `touch` made `persist`.
     pub fn of_call(result: &Entry) -> Self {
-        let keep = match result.expires_at {
-            Some(_) => Keep::default(),
-            None => Keep::POLICY,
+        let (keep, expiry) = match result.expires_at {
+            Some(_) => (Keep::default(), Expiry::Named),
+            None => (Keep::POLICY, Expiry::Default),
         };
         Self {
             condition: Condition::Always,
             keep,
+            expiry,
         }
     }
 }
@@ -112,6 +127,16 @@ pub enum Put {
     Replaced,
     /// The condition did not hold, and nothing was written
     Refused,
+}
+
+/// The outcome of writing the result of a cached call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PutCall {
+    /// The store's generation, if it is wanted: the result is unchanged for as long as the store
+    /// has it
+    pub generation: Option<u64>,
+    /// The expiry of the result, which a limit of the store may have given it
+    pub expires_at: Option<Timestamp>,
 }
 
 /// A change of lifetime or policy; `None` leaves it as it is.

@@ -29,9 +29,10 @@ impl Record {
     /// Refuses a record with an invalid name.
     pub(in crate::backend) fn check(&self) -> Result<()> {
         match self {
-            Self::Entry(entry, _) => entry.check(),
-            Self::Store(store) => store.address.check(),
+            Self::Entry(entry, _) => entry.check()?,
+            Self::Store(store) => store.address.check()?,
         }
+        Ok(())
     }
 }
 
@@ -66,6 +67,7 @@ impl StoreMetadata {
 
 /// The treatment of a conflict between an imported record and an existing one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum OnConflict {
     /// The imported one replaces it
     Replace,

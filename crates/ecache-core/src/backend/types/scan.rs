@@ -1,21 +1,27 @@
 //! Scanning: orders, rows, and groups of entries.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::lookup::Content;
-use crate::entry::{Entry, Policy};
+use crate::entry::{Entry, EntryRef, Policy};
 use crate::error::Result;
-use crate::filter::{Filter, Usage};
-use crate::scope::{Address, Scopes, StoreAddress};
+use crate::eviction;
+use crate::filter::{Filter, Order, Usage};
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
+use crate::value::Kind;
 
 /// The order of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Sort {
     /// The backend's own: store by store, oldest first; it streams
     #[default]
+    #[cfg_attr(feature = "clap", clap(skip))]
     Stored,
     /// The fastest one
+    #[cfg_attr(feature = "clap", clap(skip))]
     Any,
     /// By key
     Key,
@@ -35,14 +41,16 @@ pub enum Sort {
     Cost,
     /// By the time that recorded hits saved
     Saved,
-    /// By [`Entry::waste`]
+    /// By size times the time since the last use
     Waste,
+    /// By the time that keeping it is expected to save for its size
+    Worth,
 }
 
 impl Sort {
     /// Returns the number by which entries are ordered; that of their keys, and the backend's own
     /// order, are none.
-    pub(in crate::backend) fn rank(self, entry: &Entry, now: Timestamp) -> i128 {
+    pub(crate) fn rank(self, entry: &Entry, now: Timestamp) -> i128 {
         match self {
             Self::Stored | Self::Any | Self::Key => 0,
             Self::Created => entry.created_at.as_millis().into(),
@@ -57,6 +65,18 @@ impl Sort {
             Self::Cost => entry.cost_ms.map_or(-1, i128::from),
             Self::Saved => entry.saved_ms.into(),
             Self::Waste => entry.waste(now),
+            Self::Worth => eviction::rank(entry.worth(now)),
+        }
+    }
+}
+
+impl From<Order> for (Sort, Direction) {
+    fn from(order: Order) -> Self {
+        match order {
+            Order::Worth => (Sort::Worth, Direction::Ascending),
+            Order::Use => (Sort::Used, Direction::Ascending),
+            Order::Age => (Sort::Updated, Direction::Ascending),
+            Order::Size => (Sort::Size, Direction::Descending),
         }
     }
 }
@@ -143,6 +163,21 @@ pub struct Foreign {
 /// Rows as they come; no transaction is held between them.
 pub type Rows<'a> = Box<dyn Iterator<Item = Result<Row>> + 'a>;
 
+/// Takes the rows of a scan, most of them while they are still borrowed from the backend.
+pub trait Visitor {
+    /// Takes an entry, and its verified value where the scan includes values.
+    ///
+    /// A read transaction may be open: this neither waits nor uses the backend.
+    fn entry(&mut self, entry: &EntryRef<'_>, value: Option<&[u8]>);
+
+    /// Takes a row that is damaged, foreign, has a value in chunks, or of a backend that lends
+    /// none.
+    fn row(&mut self, row: Row) -> ControlFlow<()>;
+
+    /// Called after some entries, while no transaction is open.
+    fn end_page(&mut self) -> ControlFlow<()>;
+}
+
 /// The field by which entries are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dimension {
@@ -161,15 +196,24 @@ pub enum Dimension {
 }
 
 impl Dimension {
-    /// Returns the name in this dimension of an entry with that store and those scopes.
-    pub fn name(self, store: &StoreAddress, scopes: &Scopes) -> Option<Arc<str>> {
+    /// Returns the name of an entry in this dimension.
+    pub fn name<'a>(self, entry: impl Into<EntryRef<'a>>) -> Option<&'a Arc<str>> {
+        let entry = entry.into();
         match self {
-            Self::Collection => Some(store.collection.clone()),
-            Self::Store => Some(store.store_name.clone()),
-            Self::Dataset => store.dataset_id.clone(),
-            Self::User => scopes.user_id.clone(),
-            Self::Operator => scopes.operator_uri.clone(),
-            Self::Prompt => scopes.prompt_id.clone(),
+            Self::Collection | Self::Store | Self::Dataset => self.name_of_store(entry.store),
+            Self::User => entry.user_id,
+            Self::Operator => entry.operator_uri,
+            Self::Prompt => entry.prompt_id,
+        }
+    }
+
+    /// Returns the name in this dimension of all entries of a store, if they have one.
+    pub fn name_of_store(self, store: &StoreAddress) -> Option<&Arc<str>> {
+        match self {
+            Self::Collection => Some(&store.collection),
+            Self::Store => Some(&store.store_name),
+            Self::Dataset => store.dataset_id.as_ref(),
+            Self::User | Self::Operator | Self::Prompt => None,
         }
     }
 }
@@ -193,11 +237,39 @@ pub struct Group {
     pub oldest: Option<Timestamp>,
     /// Time of the latest write
     pub newest: Option<Timestamp>,
+    /// The sources of the entries
+    pub holds: Holds,
+}
+
+/// The sources of the entries of a group; a damaged entry has none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holds {
+    /// Entries that are outputs of commands
+    pub commands: u64,
+    /// Entries that are results of functions
+    pub functions: u64,
+    /// Entries that were set by hand
+    pub values: u64,
+}
+
+impl Holds {
+    /// Returns those of one entry.
+    pub(in crate::backend) fn of(kind: Option<Kind>, has_function: bool) -> Self {
+        let mut holds = Self::default();
+        match kind {
+            None => {}
+            Some(Kind::Command) => holds.commands = 1,
+            Some(_) if has_function => holds.functions = 1,
+            Some(_) => holds.values = 1,
+        }
+        holds
+    }
 }
 
 impl Group {
     /// Returns the unnamed group of one entry.
-    pub fn of(entry: &Entry, now: Timestamp) -> Self {
+    pub fn of<'a>(entry: impl Into<EntryRef<'a>>, now: Timestamp) -> Self {
+        let entry = entry.into();
         let usage = Usage {
             entries: 1,
             bytes: entry.size,
@@ -215,6 +287,7 @@ impl Group {
             saved_ms: entry.saved_ms,
             oldest: Some(entry.created_at),
             newest: Some(entry.written_at()),
+            holds: Holds::of(Some(entry.kind), entry.function.is_some()),
         }
     }
 
@@ -227,5 +300,8 @@ impl Group {
         self.saved_ms = self.saved_ms.saturating_add(other.saved_ms);
         self.oldest = self.oldest.into_iter().chain(other.oldest).min();
         self.newest = self.newest.into_iter().chain(other.newest).max();
+        self.holds.commands += other.holds.commands;
+        self.holds.functions += other.holds.functions;
+        self.holds.values += other.holds.values;
     }
 }

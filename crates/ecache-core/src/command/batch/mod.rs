@@ -33,8 +33,8 @@ use crate::command::Call;
 use crate::command::output::live_output;
 use crate::error::{Error, Result};
 use crate::key::Key;
-use crate::limits;
 use crate::single_flight::FlightLocks;
+use crate::system_limits;
 use crate::time::{Clock, Timestamp};
 
 /// Number of files a worker opens to start a command: its locks, a connection to the store, and
@@ -53,7 +53,7 @@ const REPORTING: Duration = Duration::from_millis(10);
 
 /// An item as it is about to be looked up.
 #[derive(Clone, Debug)]
-pub enum Prepared {
+pub enum PreparedItem {
     /// It is this command
     Run(Box<Call>),
     /// It is no command, for this reason, which is a failure
@@ -125,7 +125,7 @@ pub enum Stop {
 /// Settings and resources for warming commands.
 ///
 /// ```
-/// use ecache_core::command::{Call, Identity, Prepared, Program, Settings, Warm, Warmed};
+/// use ecache_core::command::{Call, Identity, PreparedItem, Program, Settings, Warm, Warmed};
 /// use ecache_core::location::{self, Access};
 /// use ecache_core::scope::{Scopes, StoreAddress};
 /// use ecache_core::time::SystemClock;
@@ -141,7 +141,7 @@ pub enum Stop {
 ///     };
 ///     let scopes = (Scopes::default(), None);
 ///     let call = Call::new(identity, &StoreAddress::new("echo"), scopes, Settings::default());
-///     Prepared::Run(Box::new(call))
+///     PreparedItem::Run(Box::new(call))
 /// };
 /// let warm = || Warm {
 ///     store: &path,
@@ -195,7 +195,7 @@ impl Warm<'_> {
     pub fn run<T: Send + 'static>(
         &self,
         items: impl Iterator<Item = T> + Send + 'static,
-        prepare: impl Fn(&T) -> Prepared + Sync,
+        prepare: impl Fn(&T) -> PreparedItem + Sync,
         mut on_done: impl FnMut(T, Done, Option<u64>) -> io::Result<()>,
     ) -> Result<Option<Stop>> {
         let locks = self.locks()?;
@@ -204,7 +204,7 @@ impl Warm<'_> {
         let source = queue.clone();
         thread::Builder::new()
             .spawn(move || source.fill(items))
-            .map_err(limits::no_thread)?;
+            .map_err(system_limits::no_thread)?;
         let (sender, receiver) = mpsc::sync_channel(BACKLOG);
         let work = Work {
             warm: self,
@@ -220,7 +220,7 @@ impl Warm<'_> {
                 reported = thread
                     .spawn_scoped(scope, || queue.pass_on(signals))
                     .map(drop)
-                    .map_err(limits::no_thread);
+                    .map_err(system_limits::no_thread);
             }
             let mut is_any_at_work = false;
             // Borrowed: a worker that closed its own lock file would drop the signatures of the
@@ -234,7 +234,7 @@ impl Warm<'_> {
                     Ok(_) => is_any_at_work = true,
                     // Without room for more threads, fewer workers run.
                     Err(_) if is_any_at_work => break,
-                    Err(error) => reported = reported.and(Err(limits::no_thread(error))),
+                    Err(error) => reported = reported.and(Err(system_limits::no_thread(error))),
                 }
             }
             if reported.is_err() {
@@ -288,7 +288,7 @@ impl Warm<'_> {
     /// Opens fewer where the limit on open files is too low, and fewer workers run.
     fn locks(&self) -> Result<Vec<FlightLocks>> {
         let path = live_output::locks(self.store);
-        let room = limits::open_files().saturating_sub(OWN_FILES) / WORKER_FILES;
+        let room = system_limits::open_files().saturating_sub(OWN_FILES) / WORKER_FILES;
         (0..self.workers.get().min(room.max(1)))
             .map(|_| FlightLocks::open(&path))
             .collect::<io::Result<_>>()

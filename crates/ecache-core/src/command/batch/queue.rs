@@ -228,6 +228,7 @@ impl<T> State<T> {
 
 /// Sends a signal to a process that is not reaped yet.
 fn send(child: u32, signal: u8) {
+    // Not `rustix`, which has no names for realtime signals.
     // SAFETY: this touches no memory. Signal 0, which stands for one from the terminal, only checks
     // that the process exists.
     let _ = unsafe { libc::kill(child as libc::pid_t, i32::from(signal)) };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::existing::Existing;
 use super::queue::Queue;
-use super::{Done, Prepared, Stop, Warm, Warmed};
+use super::{Done, PreparedItem, Stop, Warm, Warmed};
 use crate::command::output::publisher::Publisher;
 use crate::command::output::recorder::Recorder;
 use crate::command::output::resume::Console;
@@ -75,15 +75,15 @@ pub(super) struct Work<'a, T> {
 impl<T> Work<'_, T> {
     pub(super) fn all(
         &self,
-        prepare: &impl Fn(&T) -> Prepared,
+        prepare: &impl Fn(&T) -> PreparedItem,
         locks: &FlightLocks,
         results: &Results<'_, T>,
     ) {
         while let Some(item) = self.queue.take() {
             let done = match prepare(&item) {
-                Prepared::Run(call) => self.one(&call, locks),
-                Prepared::Fail(why) => Done::not_run(Warmed::Failed, None, why),
-                Prepared::Skip(why) => Done::not_run(Warmed::Skipped, None, why),
+                PreparedItem::Run(call) => self.one(&call, locks),
+                PreparedItem::Fail(why) => Done::not_run(Warmed::Failed, None, why),
+                PreparedItem::Skip(why) => Done::not_run(Warmed::Skipped, None, why),
             };
             if !results.add(item, done) {
                 return;
@@ -150,11 +150,9 @@ impl<T> Work<'_, T> {
             ..Event::new(outcome, now, store, &call.scopes)
         };
         let log = Log::beside(self.warm.store);
-        if log
-            .append(&[event])
-            .is_ok_and(|size| size > statistics::FOLD_ABOVE)
-        {
-            let _ = statistics::fold(self.warm.backend, &log, now);
+        let appended = log.append(&[event]);
+        if appended.is_ok_and(|appended| appended.is_due(statistics::FOLD_ABOVE)) {
+            let _ = statistics::fold_some(self.warm.backend, &log, 1, now);
         }
     }
 

@@ -29,7 +29,7 @@ pub struct Program {
     pub name: OsString,
     /// Its length in bytes
     pub size: u64,
-    /// When it was last changed, in nanoseconds since 1970
+    /// The time of its last change, in nanoseconds since 1970
     pub mtime_ns: i64,
 }
 

@@ -20,7 +20,7 @@ use crate::python_json::{Json, PyString};
 use crate::scope::token_hash;
 use crate::value::{Kind, Value};
 
-/// Why a command cannot be run again as it was.
+/// The reason why a command cannot be run again as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotRepeatable {

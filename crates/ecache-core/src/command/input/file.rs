@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
-use rustix::fs::{SeekFrom, inotify, seek};
+use rustix::fs::{SeekFrom, seek};
 use sha2::{Digest, Sha256};
 
-use super::InputKey;
+use super::{InputKey, system};
 
 /// A regular file at an offset.
 ///
@@ -94,8 +94,7 @@ impl FileInput {
     /// # Errors
     /// Fails if it cannot be opened any more.
     pub fn reopen(&self) -> io::Result<File> {
-        use std::os::fd::AsRawFd;
-        let file = File::open(format!("/proc/self/fd/{}", self.file.as_raw_fd()))?;
+        let file = system::reopen(&self.file)?;
         seek(&file, SeekFrom::Start(self.offset))?;
         Ok(file)
     }
@@ -113,16 +112,14 @@ pub fn watch_terminal(is_input: bool) -> Option<TerminalWatch> {
     if !has_terminal && !is_input {
         return None;
     }
-    let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
-    let watch = inotify::init(flags).ok()?;
-    let add = |path| inotify::add_watch(&watch, path, inotify::WatchFlags::ACCESS).ok();
+    let mut paths = Vec::new();
     if has_terminal {
-        add(TERMINAL)?;
+        paths.push(TERMINAL);
     }
     if is_input {
-        add("/proc/self/fd/0")?;
+        paths.push("/proc/self/fd/0");
     }
-    Some(TerminalWatch(watch))
+    system::watch_reads(&paths).map(TerminalWatch)
 }
 
 impl TerminalWatch {

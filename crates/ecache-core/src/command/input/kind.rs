@@ -2,10 +2,11 @@
 
 use std::os::fd::{AsFd, BorrowedFd};
 
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat, major, minor};
+use rustix::fs::{Dev, FileType, OFlags, fcntl_getfl, fstat, major, minor};
 use rustix::net::{SocketType, sockopt};
 
 use super::Wire;
+use super::system::{NULL, PACKETS, PATH_ONLY, is_anonymous, is_listening, is_made_up};
 
 /// The kind of a descriptor, as a reader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,16 +27,13 @@ pub enum InputKind {
     Other,
 }
 
-/// The device number of `/dev/null`.
-const NULL: (u32, u32) = (1, 3);
-
 /// Classifies a descriptor.
 pub fn input_kind(fd: impl AsFd) -> InputKind {
     let fd = fd.as_fd();
     let (Ok(stat), Ok(flags)) = (fstat(fd), fcntl_getfl(fd)) else {
         return InputKind::Closed;
     };
-    let is_readable = !flags.contains(OFlags::PATH) && flags & OFlags::ACCMODE != OFlags::WRONLY;
+    let is_readable = !flags.intersects(PATH_ONLY) && flags & OFlags::ACCMODE != OFlags::WRONLY;
     match (FileType::from_raw_mode(stat.st_mode), is_readable) {
         (FileType::CharacterDevice, _) if is_null(stat.st_rdev) => {
             if is_readable {
@@ -51,7 +49,7 @@ pub fn input_kind(fd: impl AsFd) -> InputKind {
         (FileType::Fifo, true)
             if is_supported()
                 && flags & OFlags::ACCMODE == OFlags::RDONLY
-                && !flags.contains(OFlags::DIRECT)
+                && !flags.intersects(PACKETS)
                 && is_anonymous(fd) =>
         {
             InputKind::Stream(Wire::Pipe)
@@ -65,33 +63,18 @@ pub fn input_kind(fd: impl AsFd) -> InputKind {
     }
 }
 
-fn is_null(device: u64) -> bool {
-    cfg!(target_os = "linux") && (major(device), minor(device)) == NULL
+fn is_null(device: Dev) -> bool {
+    #[allow(
+        clippy::unnecessary_cast,
+        reason = "the parts are signed on some systems"
+    )]
+    let device = (major(device) as u32, minor(device) as u32);
+    device == NULL
 }
 
 /// Reports whether streams can be peeked at; `tee(2)` exists on Linux only.
 fn is_supported() -> bool {
     cfg!(target_os = "linux")
-}
-
-/// File systems whose files are made when they are read, which may block or differ each time.
-#[cfg(target_os = "linux")]
-const MADE_UP: [i64; 4] = [0x9fa0, 0x6265_6572, 0x6462_6720, 0x7472_6163];
-
-/// Reports whether a file is in `/proc`, `/sys` or the like.
-fn is_made_up(fd: BorrowedFd<'_>) -> bool {
-    #[cfg(target_os = "linux")]
-    return rustix::fs::fstatfs(fd).is_ok_and(|system| MADE_UP.contains(&system.f_type));
-    #[cfg(not(target_os = "linux"))]
-    return false;
-}
-
-/// Reports whether a pipe has no name, so that its end is final.
-fn is_anonymous(fd: BorrowedFd<'_>) -> bool {
-    #[cfg(target_os = "linux")]
-    return rustix::fs::fstatfs(fd).is_ok_and(|system| system.f_type == 0x5049_5045);
-    #[cfg(not(target_os = "linux"))]
-    return false;
 }
 
 /// Reports whether a socket is standard output or standard error as well, as inetd hands it over.
@@ -102,6 +85,6 @@ fn is_written_to(inode: u64) -> bool {
 
 fn is_connected_stream(fd: BorrowedFd<'_>) -> bool {
     sockopt::socket_type(fd) == Ok(SocketType::STREAM)
-        && sockopt::socket_acceptconn(fd) == Ok(false)
+        && !is_listening(fd)
         && rustix::net::getpeername(fd).is_ok()
 }

@@ -28,6 +28,8 @@ mod pump;
 mod source;
 mod spool;
 mod stream;
+mod system;
+mod taken;
 
 use std::fs::File;
 

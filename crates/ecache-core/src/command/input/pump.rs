@@ -11,14 +11,12 @@ use std::time::{Duration, Instant};
 
 use rustix::event::PollFlags;
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
-use rustix::net::{
-    AddressFamily, SendFlags, Shutdown, SocketFlags, SocketType, send, shutdown, socketpair,
-};
-use rustix::pipe::{PipeFlags, fcntl_setpipe_size, pipe_with};
+use rustix::net::{AddressFamily, SendFlags, Shutdown, SocketType, send, shutdown, socketpair};
 
 use super::profile::{Hasher, Seen};
 use super::source::{Source, Wire};
-use super::stream::Spooled;
+use super::system::{CLOSE_ON_EXEC, NO_SIGNAL, enlarge, pipe};
+use super::taken::Spooled;
 
 /// Minimum and maximum polling interval while the command has unread input.
 const TICK: [Duration; 2] = [Duration::from_micros(50), Duration::from_millis(50)];
@@ -253,7 +251,7 @@ impl Pump {
         };
         let written = retry_on_intr(|| match self.source.wire {
             Wire::Pipe => rustix::io::write(writer, bytes),
-            Wire::Socket => send(writer, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL),
+            Wire::Socket => send(writer, bytes, SendFlags::DONTWAIT | NO_SIGNAL),
         });
         let written = match written {
             Ok(written) => written,
@@ -297,14 +295,10 @@ fn is_running(process: u32) -> bool {
 fn ends(source: &Source) -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(match source.wire {
         Wire::Pipe => {
-            let (reader, writer) = pipe_with(PipeFlags::CLOEXEC)?;
-            rustix::io::ioctl_fionbio(&writer, true)?;
-            let _ = fcntl_setpipe_size(&writer, source.capacity());
+            let (reader, writer) = pipe(true)?;
+            enlarge(&writer, source.capacity());
             (reader, writer)
         }
-        Wire::Socket => {
-            let flags = SocketFlags::CLOEXEC;
-            socketpair(AddressFamily::UNIX, SocketType::STREAM, flags, None)?
-        }
+        Wire::Socket => socketpair(AddressFamily::UNIX, SocketType::STREAM, CLOSE_ON_EXEC, None)?,
     })
 }

@@ -8,9 +8,8 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::net::{RecvFlags, recv};
-use rustix::pipe::{
-    PipeFlags, SpliceFlags, fcntl_getpipe_size, fcntl_setpipe_size, pipe_with, splice, tee,
-};
+
+use super::system::{PEER_ENDED, capacity, enlarge, pipe, splice, tee};
 
 /// Maximum number of bytes peeked from a socket, which has no capacity to query.
 const SOCKET_WINDOW: usize = 1 << 18;
@@ -56,12 +55,12 @@ impl Source {
         let (copy, capacity) = match wire {
             Wire::Socket => (None, SOCKET_WINDOW),
             Wire::Pipe => {
-                let (reader, writer) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)?;
-                let capacity = fcntl_getpipe_size(&fd)?;
+                let (reader, writer) = pipe(false)?;
+                let whole = capacity(&fd)?;
                 // One that cannot be made that large shows less of the source.
-                let _ = fcntl_setpipe_size(&writer, capacity);
-                let copied = fcntl_getpipe_size(&writer)?;
-                (Some([reader, writer]), capacity.min(copied))
+                enlarge(&writer, whole);
+                let copied = capacity(&writer)?;
+                (Some([reader, writer]), whole.min(copied))
             }
         };
         Ok(Self {
@@ -86,13 +85,13 @@ impl Source {
     /// Reports whether no more bytes can arrive. Call this before [`Source::available`], or bytes
     /// may be missed.
     pub(super) fn is_ended(&self) -> io::Result<bool> {
-        let ended = PollFlags::HUP | PollFlags::RDHUP | PollFlags::ERR;
-        Ok(poll_now(&self.fd, PollFlags::RDHUP)?.intersects(ended))
+        let ended = PollFlags::HUP | PEER_ENDED | PollFlags::ERR;
+        Ok(poll_now(&self.fd, PEER_ENDED)?.intersects(ended))
     }
 
     /// Waits until there is something to read, or end of file.
     pub(super) fn wait(&self, patience: Duration) -> io::Result<()> {
-        poll_for(&self.fd, PollFlags::IN | PollFlags::RDHUP, patience).map(drop)
+        poll_for(&self.fd, PollFlags::IN | PEER_ENDED, patience).map(drop)
     }
 
     /// Copies the available bytes, up to the capacity, and leaves them in the stream.
@@ -112,8 +111,7 @@ impl Source {
             bytes.truncate(count);
             return Ok(count >= SOCKET_FULL);
         };
-        let flags = SpliceFlags::NONBLOCK;
-        match retry_on_intr(|| tee(&self.fd, writer, self.capacity, flags)) {
+        match retry_on_intr(|| tee(&self.fd, writer, self.capacity)) {
             Ok(count) => {
                 let has_room = poll_now(writer, PollFlags::OUT)?.contains(PollFlags::OUT);
                 read_copy(reader, count, bytes)?;
@@ -142,17 +140,13 @@ impl Source {
                     bytes.truncate(start + taken.unwrap_or(0));
                     taken
                 }
-                Some([reader, writer]) => {
-                    let flags = SpliceFlags::NONBLOCK;
-                    let moved = retry_on_intr(|| splice(&self.fd, None, writer, None, left, flags));
-                    match moved {
-                        Ok(moved) => {
-                            read_copy(reader, moved, bytes)?;
-                            Ok(moved)
-                        }
-                        Err(error) => Err(error),
+                Some([reader, writer]) => match retry_on_intr(|| splice(&self.fd, writer, left)) {
+                    Ok(moved) => {
+                        read_copy(reader, moved, bytes)?;
+                        Ok(moved)
                     }
-                }
+                    Err(error) => Err(error),
+                },
             };
             match taken {
                 Ok(0) | Err(Errno::AGAIN) => return Err(io::ErrorKind::UnexpectedEof.into()),

@@ -1,15 +1,15 @@
 //! Standard input that is a pipe or socket: recognises a known input without consuming an unknown
 //! one.
 
-use std::io::{self, PipeReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, PipeReader};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
-
-use tempfile::SpooledTempFile;
 
 use super::profile::Hasher;
 use super::pump::Pump;
 use super::source::{Source, Wire};
+use super::system::enlarge;
+use super::taken::Spooled;
 use super::{InputKey, Profile};
 
 /// Maximum wait for the next byte of an input whose beginning is known, if the command itself reads
@@ -25,9 +25,6 @@ const EARLY_PATIENCE: Duration = Duration::from_millis(200);
 
 /// Minimum and maximum polling interval.
 const PAUSE: [Duration; 2] = [Duration::from_micros(100), Duration::from_millis(10)];
-
-/// Maximum number of taken bytes kept in memory.
-const IN_MEMORY: usize = 1 << 20;
 
 /// Standard input that is a pipe or a socket.
 #[derive(Debug)]
@@ -114,7 +111,7 @@ impl StreamInput {
         };
         let bytes = self.peek_whole()?.ok_or_else(refused)?;
         let (reader, writer) = io::pipe()?;
-        let _ = rustix::pipe::fcntl_setpipe_size(&writer, bytes.len().max(1));
+        enlarge(&writer, bytes.len().max(1));
         rustix::io::ioctl_fionbio(&writer, true)?;
         match rustix::io::write(&writer, &bytes) {
             Ok(count) if count == bytes.len() => Ok(reader),
@@ -243,7 +240,7 @@ impl StreamInput {
         }
     }
 
-    /// Takes the first `length` bytes of the content, less what was taken already.
+    /// Takes the first `length` bytes of the content, except those already taken.
     pub(crate) fn consume(&mut self, length: u64) -> io::Result<()> {
         let mut left = length.saturating_sub(self.taken.length());
         let mut bytes = Vec::new();
@@ -273,64 +270,5 @@ impl StreamInput {
     pub(crate) fn pump(self) -> Result<(Pump, OwnedFd), (Self, io::Error)> {
         Pump::new(self.source, self.taken)
             .map_err(|(source, taken, error)| (Self { source, taken }, error))
-    }
-}
-
-/// Bytes taken from a stream, in order.
-#[derive(Debug)]
-pub(super) struct Spooled {
-    file: SpooledTempFile,
-    length: u64,
-    is_reading: bool,
-}
-
-impl Default for Spooled {
-    fn default() -> Self {
-        Self {
-            file: SpooledTempFile::new(IN_MEMORY),
-            length: 0,
-            is_reading: false,
-        }
-    }
-}
-
-impl Spooled {
-    pub(super) fn length(&self) -> u64 {
-        self.length
-    }
-
-    /// Appends bytes; keeps them in memory if the disk is full.
-    fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.length += bytes.len() as u64;
-        if self.file.write_all(bytes).is_ok() {
-            return Ok(());
-        }
-        let before = self.length - bytes.len() as u64;
-        let mut all = Vec::new();
-        self.file.rewind()?;
-        Read::by_ref(&mut self.file)
-            .take(before)
-            .read_to_end(&mut all)?;
-        all.extend_from_slice(bytes);
-        self.file = SpooledTempFile::new(usize::MAX);
-        self.file.write_all(&all)
-    }
-
-    /// Reads the next bytes; [`Spooled::unread`] hands some of them back.
-    pub(super) fn read(&mut self, bytes: &mut Vec<u8>) -> io::Result<()> {
-        if !self.is_reading {
-            self.file.rewind()?;
-            self.is_reading = true;
-        }
-        bytes.resize(1 << 16, 0);
-        let count = self.file.read(bytes)?;
-        bytes.truncate(count);
-        Ok(())
-    }
-
-    /// Hands the last `count` bytes back.
-    pub(super) fn unread(&mut self, count: usize) -> io::Result<()> {
-        let count = i64::try_from(count).expect("a piece is short");
-        self.file.seek(SeekFrom::Current(-count)).map(drop)
     }
 }

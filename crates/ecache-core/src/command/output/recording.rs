@@ -138,7 +138,7 @@ pub struct Ending {
 #[error("it is not what a command printed")]
 pub struct Malformed;
 
-/// Why a replay ended early.
+/// The reason why a replay ended early.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
     /// The value is not a recording

@@ -1,10 +1,12 @@
 //! Stores the recording of a command as an entry, if it may be kept.
 
+use std::time::Duration;
+
 use super::feed::InputUse;
 use super::process::Ended;
-use crate::backend::{Backend, Condition, Lookup};
+use crate::backend::{Backend, Condition, Expiry, Lookup, PutOptions};
 use crate::command::output::recorder::NotRecorded;
-use crate::command::settings::{Arguments, Failures, Outcome, Report};
+use crate::command::settings::{Arguments, Failures, Report, RunOutcome};
 use crate::command::{InputLeft, Mode, Runner};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
@@ -20,8 +22,8 @@ impl Runner<'_> {
         mut report: Report,
     ) -> Result<Report> {
         report.outcome = match self.call.settings.mode {
-            Mode::Refresh => Outcome::Refreshed,
-            _ => Outcome::Miss,
+            Mode::Refresh => RunOutcome::Refreshed,
+            _ => RunOutcome::Miss,
         };
         self.keep(backend, ended, &mut report)?;
         Ok(report)
@@ -43,11 +45,15 @@ impl Runner<'_> {
             // Followers get all of it, whether it is kept or not.
             Some(_) => records.end(report.exit),
         }
-        let ttl = match (report.exit, self.call.settings.failures) {
-            (0, _) | (_, Failures::KeepAlike) => self.call.settings.ttl,
-            (_, Failures::KeepFor(ttl)) => ttl,
+        let settings = &self.call.settings;
+        let (ttl, expiry) = match (report.exit, settings.failures) {
+            (0, _) | (_, Failures::KeepAlike) => (settings.ttl, settings.expiry),
+            (_, Failures::KeepFor(ttl)) => (ttl, Expiry::Named),
             (_, Failures::Forget) => return self.leave("it failed"),
         };
+        if report.cost.is_some_and(|cost| cost < settings.min_cost) {
+            return self.leave("its run was shorter than that of a result that is kept");
+        }
         match ended.input {
             InputUse::Unknown(why) => return self.leave(why),
             InputUse::LeftAt(position) => records.leave_input(InputLeft {
@@ -91,16 +97,35 @@ impl Runner<'_> {
             ..Entry::new(call.entry.address.clone(), Kind::Command, now)
         };
         let kept = backend.stage(&mut recording, now).and_then(|content| {
-            backend.put(&entry, &content, &Condition::Always.into(), now)?;
+            let options = PutOptions {
+                expiry,
+                ..Condition::Always.into()
+            };
+            backend.put(&entry, &content, &options, now)?;
             Ok(content.size())
         });
+        if let Err(error @ Error::OverLimit { .. }) = &kept {
+            return self.leave(&error.to_string());
+        }
         report.size = self.attempt(kept)?;
         report.key = report.size.map(|_| entry.address.key.clone());
         if let (Some(_), Some(publisher)) = (report.size, records.publisher) {
             publisher.settle();
         }
-        report.ttl_left = report.size.and(ttl);
+        report.ttl_left = report.size.and(match expiry {
+            Expiry::Named => ttl,
+            Expiry::Default => self.ttl_left(backend, &entry, now),
+        });
         Ok(())
+    }
+
+    /// Returns the lifetime of an entry that was just written: a limit may have given it another.
+    fn ttl_left(&self, backend: &dyn Backend, entry: &Entry, now: Timestamp) -> Option<Duration> {
+        let expires_at = match backend.lookup_unread(&entry.address, now) {
+            Ok(Lookup::Hit(written, _)) => written.expires_at,
+            _ => entry.expires_at,
+        };
+        expires_at.map(|expires_at| expires_at.since(now))
     }
 
     /// Returns the policy of the present result, which a new one keeps.

@@ -6,6 +6,7 @@ pub(crate) mod keep;
 pub(crate) mod leader;
 pub(crate) mod other_outputs;
 pub(crate) mod piped_input;
+pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod replay;
 pub(crate) mod runner;

@@ -147,8 +147,8 @@ impl<'a> Runner<'a> {
         mut report: Report,
     ) -> Result<Report> {
         report.outcome = match self.call.settings.mode {
-            Mode::Refresh => crate::command::Outcome::Refreshed,
-            _ => crate::command::Outcome::Miss,
+            Mode::Refresh => crate::command::RunOutcome::Refreshed,
+            _ => crate::command::RunOutcome::Miss,
         };
         let InputUse::Took(taken) = &ended.input else {
             // The command inherited the stream itself.

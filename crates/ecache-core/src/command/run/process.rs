@@ -25,7 +25,7 @@ use crate::command::output::recorder::{NotRecorded, Recorder};
 use crate::command::output::recording::{InputLeft, Stream};
 use crate::command::settings::Outputs;
 use crate::command::{Call, CommandError, Input};
-use crate::limits::is_exhausted;
+use crate::system_limits::is_exhausted;
 
 /// Maximum wait for output after a command has ended: that of `>(tee log)` arrives a little later.
 const GRACE: Duration = Duration::from_millis(100);

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::runner::{Ports, StoredResult};
+use super::ports::{Ports, StoredResult};
 use crate::backend::{Backend, Content, ContentReader};
 use crate::command::output::reader::Source;
-use crate::command::settings::{OnMiss, Outcome, Report};
+use crate::command::settings::{OnMiss, Report, RunOutcome};
 use crate::command::{CommandError, ReplayError, Runner, replay};
 use crate::error::Error;
 
@@ -19,7 +19,7 @@ impl Runner<'_> {
         found: StoredResult,
         ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
-        self.replay(&backend, found, Outcome::Hit, ports)
+        self.replay(&backend, found, RunOutcome::Hit, ports)
     }
 
     /// Replays a stale result, as [`Runner::replay`].
@@ -30,7 +30,7 @@ impl Runner<'_> {
         ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
         (self.on_stale)("its time is over");
-        self.replay(backend, found, Outcome::Stale, ports)
+        self.replay(backend, found, RunOutcome::Stale, ports)
     }
 
     /// Prints a recorded result. Returns `None` if the rest of it is damaged and the error is
@@ -45,7 +45,7 @@ impl Runner<'_> {
         &self,
         backend: &Arc<dyn Backend>,
         (entry, content): StoredResult,
-        outcome: Outcome,
+        outcome: RunOutcome,
         ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
         let console = &mut ports.console;

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 
 use super::leader::{Election, Wait};
-use super::process::{self, Ended, Receivers, Signals, Streams};
+use super::ports::{Ports, StoredResult};
+use super::process::{self, Ended, Receivers, Streams};
 use super::replay::lost;
 use super::stale::Usable;
 use crate::backend::{Backend, Content};
@@ -20,7 +21,7 @@ use crate::command::output::publisher::Publisher;
 use crate::command::output::recorder::Recorder;
 use crate::command::output::resume::Console;
 use crate::command::settings::{
-    Mode, OnBusy, OnFailure, OnMiss, Outcome, Outputs, Report, StoreUse, Unusable,
+    Mode, OnBusy, OnFailure, OnMiss, Outputs, Report, RunOutcome, StoreUse, Unusable,
 };
 use crate::command::{Call, CommandError, Input};
 use crate::entry::Entry;
@@ -62,29 +63,6 @@ pub struct Runner<'a> {
     /// its terminal, and returns at once
     pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
 }
-
-/// The input, outputs and signals of a command that has not started yet.
-pub(crate) struct Ports<'a> {
-    pub(crate) input: Input,
-    pub(crate) console: Console<'a>,
-    pub(crate) signals: &'a dyn Signals,
-}
-
-impl Ports<'_> {
-    /// Hands the streams to the command, which is about to start.
-    pub(crate) fn take(&mut self) -> Streams<'_> {
-        self.console.begin(None);
-        Streams {
-            input: std::mem::replace(&mut self.input, Input::Nothing),
-            stdout: &mut self.console.stdout,
-            stderr: &mut self.console.stderr,
-            signals: self.signals,
-        }
-    }
-}
-
-/// The entry of a result, and its value.
-pub(crate) type StoredResult = (Box<Entry>, Content);
 
 /// The outcome of a look-up.
 pub(crate) enum LookedUp<'a> {
@@ -129,12 +107,12 @@ impl<'a> Runner<'a> {
     /// what it has is folded another time.
     fn count(&self, report: &Report) {
         let outcome = match report.outcome {
-            Outcome::Hit => usage::Outcome::Hit,
-            Outcome::Followed => usage::Outcome::Follower,
-            Outcome::Stale => usage::Outcome::Stale,
-            Outcome::Miss => usage::Outcome::Miss,
-            Outcome::Refreshed => usage::Outcome::Refresh,
-            Outcome::Bypass => usage::Outcome::Bypass,
+            RunOutcome::Hit => usage::Outcome::Hit,
+            RunOutcome::Followed => usage::Outcome::Follower,
+            RunOutcome::Stale => usage::Outcome::Stale,
+            RunOutcome::Miss => usage::Outcome::Miss,
+            RunOutcome::Refreshed => usage::Outcome::Refresh,
+            RunOutcome::Bypass => usage::Outcome::Bypass,
         };
         let settings = &self.call.settings;
         let (Some(path), Mode::On | Mode::Refresh) = (self.store, settings.mode) else {
@@ -150,7 +128,7 @@ impl<'a> Runner<'a> {
         let event = Event {
             saved_ms: millis(report.saved()),
             spent_ms: match report.outcome {
-                Outcome::Miss | Outcome::Refreshed => millis(report.cost),
+                RunOutcome::Miss | RunOutcome::Refreshed => millis(report.cost),
                 _ => 0,
             },
             key: report.key.clone(),
@@ -158,16 +136,17 @@ impl<'a> Runner<'a> {
             ..Event::new(outcome, now, store, &self.call.scopes)
         };
         let log = Log::beside(self.beside(path));
-        let is_writer = matches!(report.outcome, Outcome::Miss | Outcome::Refreshed);
+        let is_writer = matches!(report.outcome, RunOutcome::Miss | RunOutcome::Refreshed);
         let fold_above = if is_writer {
             statistics::FOLD_ABOVE
         } else {
             statistics::FOLD_NOW_ABOVE
         };
-        if log.append(&[event]).is_ok_and(|size| size > fold_above)
+        let appended = log.append(&[event]);
+        if appended.is_ok_and(|appended| appended.is_due(fold_above))
             && let Ok(backend) = self.open(path, settings.access)
         {
-            let _ = statistics::fold(backend.as_ref(), &log, now);
+            let _ = statistics::fold_some(backend.as_ref(), &log, 1, now);
         }
     }
 
@@ -181,7 +160,7 @@ impl<'a> Runner<'a> {
         let Some(path) = self.store.filter(|_| settings.mode != Mode::Off) else {
             return self.bypass(&mut ports);
         };
-        // Which entry answers for a stream is known only after a look at both.
+        // The entry of a stream is known only after both were looked at.
         let is_stream = matches!(ports.input, Input::Stream(_));
         let mut call = (!is_stream).then_some(Cow::Borrowed(self.call));
         // The reader stays open: a writer alone would have to read the whole log again.
@@ -471,7 +450,7 @@ impl<'a> Runner<'a> {
         let started = Instant::now();
         let mut ended = process::run(self.call, self.outputs, streams, records)?;
         let report = Report {
-            outcome: Outcome::Bypass,
+            outcome: RunOutcome::Bypass,
             exit: process::exit_code(ended.status),
             signal: ended
                 .status

@@ -5,14 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::ports::{Ports, StoredResult};
 use super::process::{Receivers, Streams};
 use super::replay::{lost, unread};
-use super::runner::{Ports, StoredResult};
 use crate::backend::{Backend, Content, Lookup};
 use crate::command::output::buffered::Buffered;
 use crate::command::output::live_output;
 use crate::command::output::recording::{self, Stream};
-use crate::command::settings::{Failures, OnBusy, OnFailure, Outcome, Report, Unusable};
+use crate::command::settings::{Failures, OnBusy, OnFailure, Report, RunOutcome, Unusable};
 use crate::command::{CommandError, Mode, OnMiss, ReplayError, Runner};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -240,7 +240,7 @@ impl Runner<'_> {
         };
         (self.on_stale)(&why);
         let found = (entry, content);
-        let report = self.replay(backend, found, Outcome::Stale, ports)?;
+        let report = self.replay(backend, found, RunOutcome::Stale, ports)?;
         report.ok_or_else(lost)
     }
 }

@@ -9,7 +9,8 @@ use serde::ser::{self, Serialize};
 use super::Writer;
 use crate::python_json::{KeyOrder, write_string};
 use crate::stored::StoredError;
-use crate::stored::coverage::{Coverage, Extent};
+use crate::stored::coverage::{Coverage, Extent, Verdict};
+use crate::stored::doubt::{Doubt, Doubts};
 use crate::stored::map_key::MapKey;
 
 /// Writes a list or dict, item by item.
@@ -25,6 +26,9 @@ pub(in crate::stored) struct Compound<'a> {
     pub(super) is_whole: bool,
     /// The fields of a struct that must not leave one out
     pub(super) coverage: Option<Coverage>,
+    /// The struct or variant, where it may leave out a field unseen
+    pub(super) doubt: Option<Doubt>,
+    pub(super) doubts: Option<&'a mut Doubts>,
 }
 
 /// The data for arranging the items of a compound when all are written, such as the offsets at
@@ -45,6 +49,7 @@ impl Compound<'_> {
         Writer {
             depth: self.depth,
             extent: self.is_whole.then(|| Extent::of(value)),
+            doubts: self.doubts.as_deref_mut(),
             ..Writer::new::<T>(self.out, self.order)
         }
     }
@@ -83,16 +88,46 @@ impl Compound<'_> {
         }
     }
 
+    /// Notes the doubts about the key of a map, which is written as a text.
+    fn doubt_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), StoredError> {
+        let Some(doubts) = self.doubts.as_deref_mut() else {
+            return Ok(());
+        };
+        let mut text = Vec::new();
+        let writer = Writer::new::<T>(&mut text, self.order).whole(key);
+        key.serialize(writer.doubting(doubts))
+    }
+
     fn cover<T: ?Sized>(&mut self, field: &T) {
         if let Some(coverage) = &mut self.coverage {
             coverage.add(Extent::of(field));
         }
+        self.count_field();
     }
 
-    pub(super) fn close(self) -> Result<(), StoredError> {
-        if self.coverage.is_some_and(Coverage::lacks_a_field) {
-            return Err(StoredError::LeftOut);
+    fn count_field(&mut self) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.fields += 1;
         }
+    }
+
+    /// Checks that no field was left out, as far as that can be seen here.
+    fn vouch(&mut self) -> Result<(), StoredError> {
+        let is_doubtful = match self.coverage.take().map(Coverage::verdict) {
+            Some(Verdict::LacksAField) => return Err(StoredError::LeftOut),
+            Some(Verdict::IsWhole) => false,
+            Some(Verdict::MayLackOne | Verdict::Unknown) | None => true,
+        };
+        if let Some(doubt) = self.doubt.take().filter(|_| is_doubtful)
+            && let Some(doubts) = &mut self.doubts
+        {
+            doubts.add(doubt)?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn close(mut self) -> Result<(), StoredError> {
+        self.vouch()?;
         match self.items {
             Items::AsTheyCome => {}
             Items::Bytes(bytes) => {
@@ -198,6 +233,7 @@ impl ser::SerializeTupleVariant for Compound<'_> {
     type Error = StoredError;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
+        self.count_field();
         self.element(value)
     }
 
@@ -211,6 +247,7 @@ impl ser::SerializeMap for Compound<'_> {
     type Error = StoredError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), StoredError> {
+        self.doubt_key(key)?;
         let key = key.serialize(MapKey)?;
         self.key(key);
         Ok(())
@@ -243,6 +280,7 @@ impl ser::SerializeStruct for Compound<'_> {
         if let Some(coverage) = &mut self.coverage {
             coverage.add_unknown();
         }
+        self.count_field();
         Ok(())
     }
 
@@ -261,6 +299,10 @@ impl ser::SerializeStructVariant for Compound<'_> {
         value: &T,
     ) -> Result<(), StoredError> {
         ser::SerializeStruct::serialize_field(self, key, value)
+    }
+
+    fn skip_field(&mut self, key: &'static str) -> Result<(), StoredError> {
+        ser::SerializeStruct::skip_field(self, key)
     }
 
     fn end(self) -> Result<(), StoredError> {

@@ -11,6 +11,8 @@ use serde::ser::{self, Serialize};
 use self::compound::{Compound, Items};
 use super::StoredError;
 use super::coverage::{Coverage, Extent};
+use super::doubt::{Doubt, Doubts};
+use super::type_names::{bare, ident, is_of_bytes, is_unordered};
 use super::types::{DATE, DATETIME, SET};
 use crate::python_json::{KeyOrder, MAX_DEPTH, write_float, write_integer, write_string};
 
@@ -23,6 +25,8 @@ pub(super) struct Writer<'a> {
     sequence: Sequence,
     /// The memory extent of the value, if it must not leave out a field
     extent: Option<Extent>,
+    /// Where structs and variants are noted that may leave one out
+    doubts: Option<&'a mut Doubts>,
 }
 
 /// The form in which a sequence is written.
@@ -44,55 +48,6 @@ impl Sequence {
     }
 }
 
-/// Returns the name of the type behind references and boxes.
-fn bare(full_name: &str) -> &str {
-    let mut name = full_name
-        .trim_start_matches("&mut ")
-        .trim_start_matches('&');
-    for pointer in ["alloc::boxed::Box<", "alloc::rc::Rc<", "alloc::sync::Arc<"] {
-        let within = name
-            .strip_prefix(pointer)
-            .and_then(|name| name.strip_suffix('>'));
-        name = within.unwrap_or(name);
-    }
-    name
-}
-
-/// Reports whether the type with this full name is a list of bytes.
-pub(super) fn is_of_bytes(full_name: &str) -> bool {
-    matches!(bare(full_name), "alloc::vec::Vec<u8>" | "[u8]")
-}
-
-/// Reports whether the type with this full name has an order of its own making: a collection that
-/// hashes its members, a heap, or an iterator over one of them.
-fn is_unordered(full_name: &str) -> bool {
-    let mut name = full_name
-        .trim_start_matches("&mut ")
-        .trim_start_matches('&');
-    let is_wrapper = |path: &str| {
-        path.starts_with("core::iter::adapters::")
-            || matches!(
-                path,
-                "alloc::boxed::Box" | "alloc::rc::Rc" | "alloc::sync::Arc"
-            )
-    };
-    while let Some((path, within)) = name.split_once('<')
-        && is_wrapper(path)
-    {
-        name = within.trim_start_matches('&');
-    }
-    // A tuple, array or slice has the order that the program gave it, whatever its members are.
-    if name.starts_with(['(', '[']) {
-        return false;
-    }
-    let path = name.split_once('<').map_or(name, |(path, _)| path);
-    let modules = ["::hash::set::", "::hash::map::", "::binary_heap::"];
-    path.ends_with("HashSet")
-        || path.ends_with("DashSet")
-        || path.starts_with("hashbrown::")
-        || modules.iter().any(|module| path.contains(module))
-}
-
 impl<'a> Writer<'a> {
     /// Creates the writer of a `T`.
     pub(super) fn new<T: ?Sized>(out: &'a mut Vec<u8>, order: KeyOrder) -> Self {
@@ -102,6 +57,7 @@ impl<'a> Writer<'a> {
             depth: 0,
             sequence: Sequence::Of(type_name::<T>),
             extent: None,
+            doubts: None,
         }
     }
 
@@ -113,12 +69,57 @@ impl<'a> Writer<'a> {
         }
     }
 
-    fn text(self, text: &str) -> Result<(), StoredError> {
+    /// Makes this a writer that notes what it cannot vouch for.
+    pub(super) fn doubting(self, doubts: &'a mut Doubts) -> Self {
+        Writer {
+            doubts: Some(doubts),
+            ..self
+        }
+    }
+
+    /// Returns the doubt about a struct of this type, or about a variant; no field was written yet.
+    fn doubt(&self, variant: Option<(&'static str, u32)>) -> Option<Doubt> {
+        self.doubts.as_ref()?;
+        let Sequence::Of(name) = self.sequence else {
+            return None;
+        };
+        Some(Doubt {
+            type_name: bare(name()),
+            variant,
+            fields: 0,
+        })
+    }
+
+    /// Notes the doubt about a variant.
+    fn note(
+        &mut self,
+        variant: &'static str,
+        index: u32,
+        fields: usize,
+    ) -> Result<(), StoredError> {
+        let doubt = self.doubt(Some((variant, index)));
+        match (doubt, &mut self.doubts) {
+            (Some(doubt), Some(doubts)) => doubts.add(Doubt { fields, ..doubt }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Notes that a value is written as something that is neither a struct nor a variant, as by
+    /// `untagged`, `flatten`, `into` or code of the type's own.
+    fn note_opaque(&mut self) {
+        if let (Some(doubts), Sequence::Of(name)) = (&mut self.doubts, self.sequence) {
+            doubts.add_opaque(bare(name()));
+        }
+    }
+
+    fn text(mut self, text: &str) -> Result<(), StoredError> {
+        self.note_opaque();
         self.out.extend_from_slice(text.as_bytes());
         Ok(())
     }
 
-    fn integer(self, integer: impl itoa::Integer) -> Result<(), StoredError> {
+    fn integer(mut self, integer: impl itoa::Integer) -> Result<(), StoredError> {
+        self.note_opaque();
         write_integer(integer, self.out);
         Ok(())
     }
@@ -128,6 +129,16 @@ impl<'a> Writer<'a> {
         let mut compound = self.open(opening, "}", Items::AsTheyCome)?;
         value.serialize(compound.writer(value))?;
         compound.close()
+    }
+
+    /// Reports whether a NaN must be told from others, as in an argument.
+    fn is_odd_nan(&self, is_odd: bool) -> bool {
+        is_odd && self.extent.is_some()
+    }
+
+    /// Writes a NaN with the bits of a sign or payload, which a function may read.
+    fn nan(self, bits: &str) -> Result<(), StoredError> {
+        self.class(r#"{"_cls": "nan", "value": "#, bits)
     }
 
     /// Begins `{variant: `.
@@ -181,6 +192,8 @@ impl<'a> Writer<'a> {
         Ok(Compound {
             is_whole: self.extent.is_some(),
             coverage: None,
+            doubt: None,
+            doubts: self.doubts,
             start: self.out.len(),
             out: self.out,
             order: self.order,
@@ -253,11 +266,19 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.integer(value)
     }
 
-    fn serialize_f32(self, value: f32) -> Result<(), StoredError> {
+    fn serialize_f32(mut self, value: f32) -> Result<(), StoredError> {
+        self.note_opaque();
+        if self.is_odd_nan(value.is_nan() && value.to_bits() != f32::NAN.to_bits()) {
+            return self.nan(&format!("{:08x}", value.to_bits()));
+        }
         self.serialize_f64(value.into())
     }
 
-    fn serialize_f64(self, value: f64) -> Result<(), StoredError> {
+    fn serialize_f64(mut self, value: f64) -> Result<(), StoredError> {
+        self.note_opaque();
+        if self.is_odd_nan(value.is_nan() && value.to_bits() != f64::NAN.to_bits()) {
+            return self.nan(&format!("{:016x}", value.to_bits()));
+        }
         write_float(value, self.out);
         Ok(())
     }
@@ -266,12 +287,14 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.serialize_str(value.encode_utf8(&mut [0; 4]))
     }
 
-    fn serialize_str(self, value: &str) -> Result<(), StoredError> {
+    fn serialize_str(mut self, value: &str) -> Result<(), StoredError> {
+        self.note_opaque();
         write_string(value.as_bytes(), self.out);
         Ok(())
     }
 
-    fn serialize_bytes(self, value: &[u8]) -> Result<(), StoredError> {
+    fn serialize_bytes(mut self, value: &[u8]) -> Result<(), StoredError> {
+        self.note_opaque();
         self.class(BYTES, &BASE64_STANDARD.encode(value))
     }
 
@@ -280,7 +303,8 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     /// Writes the content, in an envelope if it would otherwise read as `None` or as an envelope.
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Result<(), StoredError> {
+    fn serialize_some<T: Serialize + ?Sized>(mut self, value: &T) -> Result<(), StoredError> {
+        self.note_opaque();
         let (start, depth) = (self.out.len(), self.depth);
         value.serialize(Writer {
             out: &mut *self.out,
@@ -288,6 +312,7 @@ impl<'a> ser::Serializer for Writer<'a> {
             depth,
             sequence: self.sequence.within::<T>(),
             extent: self.extent.map(|_| Extent::of(value)),
+            doubts: self.doubts.as_deref_mut(),
         })?;
         let text = &self.out[start..];
         if text == b"null" || text.starts_with(SOME_OPENING) {
@@ -305,23 +330,29 @@ impl<'a> ser::Serializer for Writer<'a> {
     }
 
     fn serialize_unit_struct(self, _name: &'static str) -> Result<(), StoredError> {
-        self.text("null")
+        self.out.extend_from_slice(b"null");
+        Ok(())
     }
 
     fn serialize_unit_variant(
-        self,
+        mut self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
     ) -> Result<(), StoredError> {
-        self.serialize_str(variant)
+        self.note(variant, index, 0)?;
+        write_string(variant.as_bytes(), self.out);
+        Ok(())
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
+        mut self,
         name: &'static str,
         value: &T,
     ) -> Result<(), StoredError> {
+        if let (Some(doubts), Sequence::Of(name)) = (&mut self.doubts, self.sequence) {
+            doubts.add_name(ident(bare(name())));
+        }
         match name {
             DATE => self.class(r#"{"_cls": "date", "value": "#, value),
             DATETIME => self.class(r#"{"_cls": "datetime", "value": "#, value),
@@ -342,15 +373,17 @@ impl<'a> ser::Serializer for Writer<'a> {
     fn serialize_newtype_variant<T: Serialize + ?Sized>(
         mut self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
         value: &T,
     ) -> Result<(), StoredError> {
+        self.note(variant, index, 1)?;
         self.variant(variant);
         self.class("", value)
     }
 
-    fn serialize_seq(self, length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+    fn serialize_seq(mut self, length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+        self.note_opaque();
         if self.is_of_bytes() {
             let bytes = Vec::with_capacity(length.unwrap_or(0).min(1 << 20));
             return self.open(BYTES, "}", Items::Bytes(bytes));
@@ -376,19 +409,21 @@ impl<'a> ser::Serializer for Writer<'a> {
         ser::SerializeSeq::end(sequence)
     }
 
-    fn serialize_tuple(self, _length: usize) -> Result<Compound<'a>, StoredError> {
+    fn serialize_tuple(mut self, _length: usize) -> Result<Compound<'a>, StoredError> {
+        self.note_opaque();
         self.sequence(TUPLE, "]}")
     }
 
     fn serialize_tuple_struct(
         self,
         _name: &'static str,
-        length: usize,
+        _length: usize,
     ) -> Result<Compound<'a>, StoredError> {
-        let coverage = self.extent.map(Coverage::new);
-        let compound = self.serialize_tuple(length)?;
+        let (coverage, doubt) = (self.extent.map(Coverage::new), self.doubt(None));
+        let compound = self.sequence(TUPLE, "]}")?;
         Ok(Compound {
             coverage,
+            doubt,
             ..compound
         })
     }
@@ -396,15 +431,18 @@ impl<'a> ser::Serializer for Writer<'a> {
     fn serialize_tuple_variant(
         mut self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
         _length: usize,
     ) -> Result<Compound<'a>, StoredError> {
+        let doubt = self.doubt(Some((variant, index)));
         self.variant(variant);
-        self.open(TUPLE, "]}}", Items::AsTheyCome)
+        let compound = self.open(TUPLE, "]}}", Items::AsTheyCome)?;
+        Ok(Compound { doubt, ..compound })
     }
 
-    fn serialize_map(self, _length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+    fn serialize_map(mut self, _length: Option<usize>) -> Result<Compound<'a>, StoredError> {
+        self.note_opaque();
         self.dict("{", "}")
     }
 
@@ -413,10 +451,11 @@ impl<'a> ser::Serializer for Writer<'a> {
         _name: &'static str,
         _length: usize,
     ) -> Result<Compound<'a>, StoredError> {
-        let coverage = self.extent.map(Coverage::new);
+        let (coverage, doubt) = (self.extent.map(Coverage::new), self.doubt(None));
         let compound = self.dict("{", "}")?;
         Ok(Compound {
             coverage,
+            doubt,
             ..compound
         })
     }
@@ -424,11 +463,13 @@ impl<'a> ser::Serializer for Writer<'a> {
     fn serialize_struct_variant(
         mut self,
         _name: &'static str,
-        _index: u32,
+        index: u32,
         variant: &'static str,
         _length: usize,
     ) -> Result<Compound<'a>, StoredError> {
+        let doubt = self.doubt(Some((variant, index)));
         self.variant(variant);
-        self.dict("{", "}}")
+        let compound = self.dict("{", "}}")?;
+        Ok(Compound { doubt, ..compound })
     }
 }

@@ -11,7 +11,7 @@ use crate::backend::{
 };
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
-use crate::transfer::{Found, Importer, Records};
+use crate::transfer::{FoundRecord, Importer, Records};
 
 const ID: &str = "6b03de1228195dbc2df5c505";
 
@@ -174,7 +174,7 @@ fn keys_of_any_type_keep_it_on_the_way_through_another_store() {
         let mut importer = Importer::new(to, OnConflict::Fail, &mut refuse);
         for found in Records::new(from, &Filter::default(), NOW).expect("a scan") {
             match found.expect("a record") {
-                Found::Record(record) => importer.add(record).expect("a write"),
+                FoundRecord::Record(record) => importer.add(record).expect("a write"),
                 found => panic!("{found:?}"),
             }
         }
@@ -223,6 +223,68 @@ fn numbers_that_are_one_key_to_the_server_are_one_entry() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn equal_numbers_of_other_types_are_one_name_of_an_import() {
+    let decimal = r#"bson:{"$bson": {"$numberDecimal": "1.50"}}"#;
+    let long = r#"bson:{"$bson": {"$numberLong": "2"}}"#;
+    let backend = TemporaryDatabase::new();
+    let stores = [("bson:1.5", "bson:2"), (decimal, long)];
+    let records = stores.map(|(store, key)| {
+        let store = StoreAddress::new(store).with_dataset("bson:7");
+        let address = store.entry(Key::new(key).expect("a key"));
+        let entry = Entry::new(address, Kind::Text, NOW);
+        Ok(Record::Entry(Box::new(entry), key.as_bytes().to_vec()))
+    });
+    let imported = backend.import(
+        &mut records.into_iter(),
+        OnConflict::Replace,
+        Commit::Whole,
+        &mut fail_at_refused,
+        &mut no_progress,
+    );
+    let imported = imported.expect("an import");
+    assert_eq!((imported.created, imported.replaced), (1, 1));
+    assert_eq!(addresses(&*backend, &Filter::default()).len(), 1);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn names_of_every_type_are_listed() {
+    let backend = TemporaryDatabase::new();
+    let names = |of| {
+        let names = backend.names(of).expect("names");
+        Vec::from_iter(names.iter().map(ToString::to_string))
+    };
+    for (number, (value, _)) in keys().into_iter().enumerate() {
+        let fields = doc! { "key": number as i64, "store_name": &value, "dataset_id": value };
+        insert(&backend, document(fields));
+    }
+    // Equal numbers are one name to the server.
+    insert(
+        &backend,
+        document(doc! { "store_name": 2_i64, "key": "equal" }),
+    );
+    insert(
+        &backend,
+        not_utf8(doc! { "store_name": "~", "dataset_id": "~" }),
+    );
+    let mut stores = backend.stores().expect("stores");
+    assert_eq!(stores.len(), keys().len() + 2);
+    stores.retain(|store| &*store.address.store_name == "bson:?");
+    assert_eq!(stores.len(), 1, "a name that is not UTF-8");
+    let mut expected: Vec<String> = keys().into_iter().map(|(_, name)| name).collect();
+    expected.push("bson:?".to_owned());
+    expected.sort();
+    assert_eq!(names(Dimension::Store), expected);
+    assert_eq!(
+        names(Dimension::Dataset).len(),
+        expected.len() - 1,
+        "null is no dataset"
+    );
+    assert_eq!(names(Dimension::User), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn what_has_no_form_is_listed_and_kept() {
     let backend = TemporaryDatabase::new();
     let foreign = [
@@ -250,8 +312,8 @@ fn what_has_no_form_is_listed_and_kept() {
     let (mut kept, mut copied) = (0, 0);
     for found in records {
         match found.expect("a record") {
-            Found::Foreign(..) => kept += 1,
-            Found::Record(_) => copied += 1,
+            FoundRecord::Foreign(..) => kept += 1,
+            FoundRecord::Record(_) => copied += 1,
             found => panic!("{found:?}"),
         }
     }

@@ -1,15 +1,18 @@
 //! Records of FiftyOne's transient jobs.
 
+use std::time::Duration;
+
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, Document, doc};
 
 use super::TemporaryDatabase;
 use crate::backend::conformance::{NOW, scan};
-use crate::backend::{Backend, Record, Scan, no_progress};
-use crate::filter::{Capacity, Filter, Jobs, Pattern, Selection, Usage};
-use crate::scope::DEFAULT_COLLECTION;
+use crate::backend::{Backend, Operation, Record, Scan, StoreMetadata, no_progress};
+use crate::entry::Policy;
+use crate::filter::{Capacity, Filter, Jobs, Order, Pattern, Selection, Usage};
+use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
 use crate::time::Timestamp;
-use crate::transfer::{Found, Records};
+use crate::transfer::{FoundRecord, Records};
 use crate::transient_job::Job;
 
 const DAY: i64 = 86_400_000;
@@ -98,7 +101,7 @@ fn jobs_are_told_from_other_entries_as_by_their_values() {
     );
     let records = Records::new(backend, &means(None), NOW).expect("it is read");
     for found in records {
-        let Found::Record(Record::Entry(entry, value)) = found.expect("it is read") else {
+        let FoundRecord::Record(Record::Entry(entry, value)) = found.expect("it is read") else {
             continue;
         };
         let key = entry.address.key.as_str();
@@ -136,6 +139,47 @@ fn a_removal_leaves_jobs_that_run() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn the_document_of_a_store_in_which_a_job_runs_stays() {
+    let database = filled();
+    let backend: &dyn Backend = &*database;
+    for name in ["jobs", "other"] {
+        let document = StoreMetadata {
+            value: "{}".into(),
+            created_at: NOW,
+            updated_at: None,
+            policy: Policy::Evict,
+        };
+        let set = backend.set_metadata(&StoreAddress::new(name), Some(&document));
+        set.expect("it is written");
+    }
+    let later = NOW.saturating_add(Duration::from_millis(1));
+    let evict = |jobs| Filter {
+        policy: Some(Policy::Evict),
+        ..means(jobs)
+    };
+    let idle = Some(Jobs::NotRunning);
+    let count = |jobs, now| backend.count_documents(&evict(jobs), now).expect("a count");
+    assert_eq!(
+        (count(idle, NOW), count(idle, later), count(None, NOW)),
+        (1, 2, 2)
+    );
+    let removed = backend.remove_documents(&evict(idle), NOW);
+    assert_eq!(removed.expect("it is removed"), 1);
+    let stays = backend.document(&StoreAddress::new("jobs"));
+    assert!(stays.expect("it is read").is_some());
+    let operation = Operation::default();
+    let removed = backend.remove_for_good(
+        &Selection::default(),
+        Some(&evict(idle)),
+        &operation,
+        later,
+        &mut no_progress,
+    );
+    assert_eq!(removed.expect("it is removed").documents, 1);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn a_job_whose_entry_has_expired_does_not_run() {
     let database = TemporaryDatabase::new();
     let collection = database.database.collection::<Document>(DEFAULT_COLLECTION);
@@ -164,7 +208,9 @@ fn a_capacity_leaves_jobs_that_run() {
                 scope: means(jobs),
                 max_size: None,
                 max_entries: Some(0),
+                order: Order::Use,
             }),
+            ..Selection::default()
         };
         let counted = backend.usage(&selection, NOW).expect("it is counted");
         let removed = backend.remove(&selection, NOW, &mut no_progress);
@@ -182,7 +228,7 @@ fn a_job_that_several_filters_match_counts_once() {
         let filter = means(Some(jobs));
         let selection = Selection {
             any_of: vec![filter.clone(), filter],
-            beyond: None,
+            ..Selection::default()
         };
         let counted = backend.usage(&selection, NOW).expect("it is counted");
         assert_eq!(counted.entries, count, "{jobs:?}");

@@ -1,26 +1,25 @@
-//! The log of operations, and what is kept so that they can be undone.
+//! The log of operations, and the records that an undo needs.
 //!
-//! An operation is a record of the table `history` under its number: what was done, by whom, and
-//! which stores it retired or brought back. The ids of single entries that it removed or restored
-//! follow in records of their own (`parts`), one for each transaction, so that a killed operation
-//! has written down exactly what it did.
+//! An operation is a record of the table `history` under its number: its command, its user, and
+//! the stores that it retired or brought back. The ids of single entries that it removed or
+//! restored follow in records of their own (`parts`), one for each transaction, so that the record
+//! of a killed operation is exact.
 
 mod parts;
 mod record;
 
 pub(super) use parts::{Added, Part, Touched};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
 use super::damage::UNREADABLE;
-use super::entry_rows::last_id;
 use super::history::{self, RecordKind};
 use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
 use super::store_rows::{self, write_metadata};
-use super::stores::{OwnDocument, own_document};
+use super::stores::{OwnDocument, last_id, own_document};
 use crate::backend::{
     Did, Operation, OperationRecord, Removed, StoreMetadata, UNDO_KEEP, UndoState,
 };
@@ -110,7 +109,7 @@ pub(super) struct Swap {
 
 /// An operation as it is stored.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stored {
+pub(super) struct LoggedOperation {
     pub(super) number: i64,
     pub(super) at: i64,
     pub(super) effect: Effect,
@@ -136,7 +135,7 @@ pub(super) struct Stored {
     keep_ms: i64,
 }
 
-impl Stored {
+impl LoggedOperation {
     /// Returns a new operation with the next number.
     pub(super) fn begin(
         connection: &Connection,
@@ -307,6 +306,23 @@ impl Stored {
         }
     }
 
+    /// Returns the stores that it changed, as far as that is kept.
+    pub(super) fn stores(&self, connection: &Connection) -> rusqlite::Result<Vec<StoreAddress>> {
+        let mut ids: BTreeSet<i64> = self.swaps.iter().map(|swap| swap.retired).collect();
+        for number in 1..=self.parts {
+            let part = self.part(connection, number)?;
+            ids.extend(part.ids().map(|id| id >> 32));
+        }
+        let changed = self.changed.iter().map(|change| change.store.clone());
+        let renamed = self.renamed.clone().into_iter();
+        let renamed = renamed.flat_map(|(from, to)| [from, to]);
+        let mut stores: BTreeSet<StoreAddress> = changed.chain(renamed).collect();
+        for id in ids {
+            stores.extend(store_rows::store_row(connection, id)?.map(|row| row.address));
+        }
+        Ok(stores.into_iter().collect())
+    }
+
     pub(super) fn add_usage(&mut self, usage: Usage) {
         let (entries, bytes) = self.usage.unwrap_or_default();
         self.usage = Some((entries + usage.entries as i64, bytes + usage.bytes as i64));
@@ -397,7 +413,7 @@ impl Stored {
 
 /// Returns the changes of rows of `stores` by undos later than an operation.
 pub(super) fn revived_since(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Swap>> {
-    let undos = Stored::all(connection)?
+    let undos = LoggedOperation::all(connection)?
         .into_iter()
         .filter(|one| one.effect == Effect::Restored && one.undone_by == 0 && one.number > number);
     Ok(undos.flat_map(|undo| undo.swaps).collect())
@@ -407,7 +423,7 @@ pub(super) fn revived_since(connection: &Connection, number: i64) -> rusqlite::R
 /// entry that moves gets a later one, so that it is not taken for one of those.
 pub(super) fn last_id_ever(connection: &Connection, store: i64) -> rusqlite::Result<i64> {
     let mut last = last_id(connection, store)?;
-    for undo in Stored::all(connection)? {
+    for undo in LoggedOperation::all(connection)? {
         let swaps = undo.swaps.iter().filter(|swap| swap.used == store);
         last = swaps.fold(last, |last, swap| last.max(swap.last));
     }
@@ -425,7 +441,7 @@ pub(super) fn follow(
         return Ok(());
     }
     let sql = format!("SELECT 1 FROM entries AS e WHERE e.id = ?1 AND {WRITTEN} <= ?2");
-    for mut undo in Stored::all(connection)? {
+    for mut undo in LoggedOperation::all(connection)? {
         if undo.undone_by != 0 {
             continue;
         }

@@ -21,7 +21,7 @@ pub(in super::super) enum Part {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in super::super) struct Added {
     pub(in super::super) ids: Vec<i64>,
-    /// When those were written that claim to be later than the operation
+    /// Times of writing of those that claim to be later than the operation
     pub(in super::super) later: BTreeMap<i64, i64>,
 }
 
@@ -116,6 +116,16 @@ impl Part {
                 });
                 added.collect()
             }
+        }
+    }
+
+    /// Returns the ids of its entries.
+    pub(super) fn ids(&self) -> Box<dyn Iterator<Item = i64> + '_> {
+        match self {
+            Self::Removed(ids) | Self::Moved(ids) | Self::Added(Added { ids, .. }) => {
+                Box::new(ids.iter().copied())
+            }
+            Self::Touched(entries) => Box::new(entries.iter().map(|touched| touched.id)),
         }
     }
 

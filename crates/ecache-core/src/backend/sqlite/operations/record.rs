@@ -1,4 +1,5 @@
-//! The record of an operation.
+//! The record of an operation: numbers, texts, and then the parts of which the numbers say how many
+//! there are. docs/views.sql reads the numbers and texts.
 
 use super::super::codec::{
     number, optional_text, put_number, put_optional_text, put_text, text, unreadable,
@@ -6,15 +7,22 @@ use super::super::codec::{
 use super::super::encoding::{policy, policy_number};
 use super::super::settings::SettingChange;
 use super::super::tombstones::{cause_number, cause_of};
-use super::{DocumentChange, Effect, Stored, Swap};
+use super::{DocumentChange, Effect, LoggedOperation, Swap};
 use crate::backend::{Operation, StoreMetadata};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
-impl Stored {
+impl LoggedOperation {
     pub(super) fn encode(&self) -> Vec<u8> {
         let mut body = Vec::new();
         let (entries, bytes) = self.usage.unwrap_or((-1, -1));
+        let Operation {
+            user,
+            host,
+            command,
+            filter,
+            cause,
+        } = &self.operation;
         for field in [
             self.at,
             self.effect as i64,
@@ -26,42 +34,35 @@ impl Stored {
             self.replaced.0,
             self.replaced.1,
             self.parts,
-            cause_number(self.operation.cause),
+            cause_number(*cause),
+            self.swaps.len() as i64,
+            self.changed.len() as i64,
+            self.settings.len() as i64,
+            i64::from(self.renamed.is_some()),
         ] {
             put_number(&mut body, field);
         }
-        put_number(&mut body, self.swaps.len() as i64);
+        for field in [user, host, command, filter] {
+            put_text(&mut body, field);
+        }
         for swap in &self.swaps {
             for field in [swap.retired, swap.used, swap.last] {
                 put_number(&mut body, field);
             }
         }
-        put_number(&mut body, self.changed.len() as i64);
         for change in &self.changed {
             put_address(&mut body, &change.store);
             put_document(&mut body, change.old.as_ref());
             put_document(&mut body, change.new.as_ref());
         }
-        put_number(&mut body, self.settings.len() as i64);
         for change in &self.settings {
             put_text(&mut body, &change.name);
             put_optional_text(&mut body, change.old.as_deref());
             put_optional_text(&mut body, change.new.as_deref());
         }
-        put_number(&mut body, i64::from(self.renamed.is_some()));
         if let Some((from, to)) = &self.renamed {
             put_address(&mut body, from);
             put_address(&mut body, to);
-        }
-        let Operation {
-            user,
-            host,
-            command,
-            filter,
-            cause: _,
-        } = &self.operation;
-        for field in [user, host, command, filter] {
-            put_text(&mut body, field);
         }
         body
     }
@@ -76,8 +77,17 @@ impl Stored {
         let (entries, bytes) = (next()?, next()?);
         let (replaced, parts) = ((next()?, next()?), next()?);
         let cause = cause_of(next()?).ok_or_else(unreadable)?;
+        let counts = (next()?, next()?, next()?);
+        let is_renamed = next()? != 0;
+        let operation = Operation {
+            user: text(rest)?,
+            host: text(rest)?,
+            command: text(rest)?,
+            filter: text(rest)?,
+            cause,
+        };
         let mut swaps = Vec::new();
-        for _ in 0..number(rest)? {
+        for _ in 0..counts.0 {
             swaps.push(Swap {
                 retired: number(rest)?,
                 used: number(rest)?,
@@ -85,7 +95,7 @@ impl Stored {
             });
         }
         let mut changed = Vec::new();
-        for _ in 0..number(rest)? {
+        for _ in 0..counts.1 {
             changed.push(DocumentChange {
                 store: address(rest)?,
                 old: document(rest)?,
@@ -93,16 +103,17 @@ impl Stored {
             });
         }
         let mut settings = Vec::new();
-        for _ in 0..number(rest)? {
+        for _ in 0..counts.2 {
             settings.push(SettingChange {
                 name: text(rest)?,
                 old: optional_text(rest)?,
                 new: optional_text(rest)?,
             });
         }
-        let renamed = match number(rest)? {
-            0 => None,
-            _ => Some((address(rest)?, address(rest)?)),
+        let renamed = if is_renamed {
+            Some((address(rest)?, address(rest)?))
+        } else {
+            None
         };
         Ok(Self {
             number: number_of,
@@ -114,13 +125,7 @@ impl Stored {
             usage: (entries >= 0).then_some((entries, bytes)),
             replaced,
             parts,
-            operation: Operation {
-                user: text(rest)?,
-                host: text(rest)?,
-                command: text(rest)?,
-                filter: text(rest)?,
-                cause,
-            },
+            operation,
             swaps,
             changed,
             settings,

@@ -55,7 +55,7 @@ impl Plan {
         let mut exact = Vec::new();
         for pattern in &filter.keys {
             match pattern {
-                Pattern::Exact(key) => exact.push(stored_key(key)),
+                Pattern::Exact(key) => exact.push(stored_key(key).into()),
                 Pattern::Glob(glob) => {
                     let glob = self.bind(glob.to_string());
                     alternatives.push(format!("key_matches(e.key, {glob})"));
@@ -112,9 +112,10 @@ impl Plan {
             Some(Policy::Evict) => self.and("e.policy = 1"),
             None => {}
         }
-        let now_at = now.as_millis();
         match filter.freshness {
-            Some(Freshness::Expired) => self.compare("e.expires_at <=", now_at),
+            Some(Freshness::Expired) => {
+                self.compare("e.expires_at <=", filter.expired_by(now).as_millis());
+            }
             Some(Freshness::Fresh) => {
                 let (now, skewed) = self.bind_fresh(now);
                 self.and(&format!(

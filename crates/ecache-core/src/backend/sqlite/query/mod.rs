@@ -217,9 +217,19 @@ impl Plan {
         self.is_eviction
     }
 
+    /// Leaves out results that took longer than that to compute, unless they have expired.
+    pub(super) fn spare_costly(&mut self, cost_ms: u64, now: Timestamp) {
+        self.conditions = Conditions::Others;
+        let cost = self.bind(i64::try_from(cost_ms).unwrap_or(i64::MAX));
+        let now = self.bind(now.as_millis());
+        self.and(&format!(
+            "(e.cost_ms IS NULL OR e.cost_ms <= {cost} OR coalesce(e.expires_at <= {now}, FALSE))"
+        ));
+    }
+
     /// Restricts the plan to entries of policy `evict` that were last used at `time` or before,
     /// which a limit evicts.
-    pub(super) fn narrow_to_least_used(&mut self, time: i64) {
+    pub(super) fn narrow_to_used_by(&mut self, time: i64) {
         self.is_eviction = true;
         self.conditions = Conditions::Others;
         self.and("e.policy = 1");

@@ -24,7 +24,7 @@ impl Range {
     }
 
     /// Reports whether it is that of one store.
-    pub(super) fn is_store(&self) -> bool {
+    pub(in crate::backend::sqlite) fn is_store(&self) -> bool {
         self.after.checked_add(1).map(|first| first >> 32) == Some(self.end >> 32)
     }
 

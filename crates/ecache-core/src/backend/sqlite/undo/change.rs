@@ -1,5 +1,5 @@
-//! Taking back what is no removal: restored and imported entries, lifetimes, names, documents and
-//! settings.
+//! Taking back changes that are no removals: restored and imported entries, lifetimes, names,
+//! documents and settings.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::super::checksum::Fields;
 use super::super::damage::RowError;
 use super::super::encoding::UNMARKED;
 use super::super::entry_rows::{full_store_of, id_after};
-use super::super::operations::{self, DocumentChange, Part, Stored, Swap, Touched};
+use super::super::operations::{self, DocumentChange, LoggedOperation, Part, Swap, Touched};
 use super::super::query::{Range, WRITTEN};
 use super::super::rename::move_entry;
 use super::super::retire::Meant;
@@ -19,7 +19,7 @@ use super::super::store_rows::{self, bump_generation, store_row, write_metadata}
 use super::super::stores::{OwnDocument, own_document};
 use super::super::verify::{SET_LIFETIME, StoresInUse};
 use super::super::{SqliteBackend, marks, row};
-use super::Report;
+use super::findings::Findings;
 use super::restore::{same_key, usage_of_entry};
 use crate::error::Result;
 use crate::filter::Usage;
@@ -32,13 +32,13 @@ const BY_ID: &str = concat!(
 );
 
 impl SqliteBackend {
-    /// Retires a store again that an undo brought back, except what was written since.
+    /// Retires a store again that an undo brought back, except entries written since.
     pub(super) fn retire_again(
         &self,
         transaction: &Session,
         swap: &Swap,
-        target: &Stored,
-        again: &mut Stored,
+        target: &LoggedOperation,
+        again: &mut LoggedOperation,
     ) -> Result<()> {
         let sqlite = |error| self.error(error);
         let row = store_row(transaction, swap.used).map_err(sqlite)?;
@@ -61,8 +61,8 @@ impl SqliteBackend {
         &self,
         transaction: &Session,
         ids: &[i64],
-        undo: &mut Stored,
-        report: &mut Report,
+        undo: &mut LoggedOperation,
+        findings: &mut Findings,
     ) -> Result<()> {
         let sqlite = |error| self.error(error);
         let Some((from, to)) = undo.renamed.clone() else {
@@ -81,15 +81,15 @@ impl SqliteBackend {
             if let Some(other) = same_key(transaction, *id, store).map_err(sqlite)?
                 && !marks::make_way(transaction, other).map_err(sqlite)?
             {
-                report.add_newer(transaction, &to, other);
+                findings.add_newer(transaction, &to, other);
                 continue;
             }
             let next = id_after(transaction, store, last).map_err(sqlite)?;
             let next = next.ok_or_else(|| full_store_of(&to))?;
             match move_entry(transaction, *id, next, store) {
-                Ok(bytes) => report.changed += Usage { entries: 1, bytes },
+                Ok(bytes) => findings.changed += Usage { entries: 1, bytes },
                 Err(RowError::Damaged) => {
-                    report.damaged += 1;
+                    findings.damaged += 1;
                     continue;
                 }
                 Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
@@ -113,8 +113,8 @@ impl SqliteBackend {
 pub(super) fn set_lifetimes_back(
     transaction: &Session,
     entries: &[Touched],
-    undo: &mut Stored,
-    report: &mut Report,
+    undo: &mut LoggedOperation,
+    findings: &mut Findings,
 ) -> rusqlite::Result<()> {
     let mut in_use = StoresInUse::default();
     let (mut changed, mut stores) = (Vec::new(), BTreeSet::new());
@@ -135,7 +135,7 @@ pub(super) fn set_lifetimes_back(
             Ok(fields) if fields.is_marked() => continue,
             Ok(fields) => fields,
             Err(RowError::Damaged) => {
-                report.damaged += 1;
+                findings.damaged += 1;
                 continue;
             }
             Err(RowError::Sqlite(error)) => return Err(error),
@@ -147,7 +147,7 @@ pub(super) fn set_lifetimes_back(
         if lifetime != new || fields.identity().written_at != written_at {
             drop(rows);
             if let Some(row) = store_row(transaction, id >> 32)? {
-                report.add_newer(transaction, &row.address, id);
+                findings.add_newer(transaction, &row.address, id);
             }
             continue;
         }
@@ -158,7 +158,7 @@ pub(super) fn set_lifetimes_back(
         stores.insert(fields.store);
         drop(rows);
         transaction.prepare_cached(SET_LIFETIME)?.execute(renewed)?;
-        report.changed += usage_of_entry(transaction, id)?;
+        findings.changed += usage_of_entry(transaction, id)?;
         changed.push(Touched {
             id,
             written_at,
@@ -175,8 +175,8 @@ pub(super) fn set_lifetimes_back(
 /// Gives stores their old documents, unless those were changed since.
 pub(super) fn set_documents_back(
     transaction: &Connection,
-    target: &Stored,
-    undo: &mut Stored,
+    target: &LoggedOperation,
+    undo: &mut LoggedOperation,
 ) -> rusqlite::Result<()> {
     for DocumentChange { store, old, new } in target.changed.iter().rev().cloned() {
         let id = store_rows::intern_store(transaction, &store)?;
@@ -197,9 +197,9 @@ pub(super) fn set_documents_back(
 
 /// Sets settings back, unless they were changed since.
 pub(super) fn set_settings_back(
-    transaction: &Connection,
-    target: &Stored,
-    undo: &mut Stored,
+    transaction: &Session,
+    target: &LoggedOperation,
+    undo: &mut LoggedOperation,
 ) -> rusqlite::Result<()> {
     for SettingChange { name, old, new } in target.settings.iter().rev().cloned() {
         if settings::get(transaction, &name)? == new {

@@ -1,29 +1,31 @@
-//! Undoing operations.
+//! Operations: changes that are logged, and undoing them.
 //!
-//! A retired store comes back by exchanging its row with the one in use. If entries were written in
-//! between, the fewer of both sides move to the other, and the newer one of a key stays. Single
-//! entries lose their mark, and move along if their store was retired since.
-//!
-//! An undo is an operation itself, with the changes of its target the other way round: it is
-//! undone in the same way. What was written, touched or set since stays as it is.
+//! A removal keeps its entries: it retires whole stores (`retire`) or marks rows (`marks`). If
+//! neither is possible, as on a full disk or in a damaged file, the entries go for good.
 
 mod change;
+mod findings;
 mod restore;
+mod reverse;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
 use super::damage::RowError;
-use super::marks;
-use super::operations::{Effect, Part, Stored};
+use super::fates::find_fate;
+use super::operations::{Effect, LoggedOperation, Part};
 use super::pool::Look;
 use super::purge::Purge;
+use super::query::Plan;
 use super::reclaim::Due;
-use super::removed::find_fate;
-use super::retire::usage_of;
-use super::session::Session;
-use super::{SqliteBackend, rename, settings};
+use super::remove::{ForGood, Pace};
+use super::settings::{self, SettingChange};
+use super::undo_bounds::KeptPart;
+use super::verify::{Batch, touch_batch};
+use super::{SqliteBackend, reserve};
+use crate::backend::limit::LimitUsage;
 use crate::backend::{
     Commit, DropKept, Fate, ImportLog, Imported, KeepForUndo, OnConflict, OnExistingStore,
     OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed, Touch, UndoBackend,
@@ -34,46 +36,8 @@ use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
-/// Maximum number of addresses in an answer.
-const EXAMPLES: usize = 10;
-
-/// Number of entries that one transaction restores.
-const BATCH: usize = 2000;
-
-/// The findings of an undo so far.
-#[derive(Default)]
-struct Report {
-    newer: u64,
-    examples: Vec<Address>,
-    damaged: u64,
-    /// Rows of stores that are in use again, and the newer entries that moved there
-    revived: Vec<(i64, Usage)>,
-    /// Entries that came back
-    restored: Usage,
-    /// Entries that are removed again
-    removed: Usage,
-    /// Entries that were changed otherwise
-    changed: Usage,
-}
-
-impl Report {
-    /// Returns the number of entries done.
-    fn entries(&self) -> u64 {
-        self.restored.entries + self.removed.entries + self.changed.entries
-    }
-
-    fn add_newer(&mut self, connection: &Connection, store: &StoreAddress, id: i64) {
-        self.newer += 1;
-        if self.examples.len() < EXAMPLES
-            && let Ok(Some(key)) = rename::key_of(connection, id)
-        {
-            self.examples.push(store.entry(key));
-        }
-    }
-}
-
 impl UndoBackend for SqliteBackend {
-    fn keeps_operations(&self) -> bool {
+    fn keeps_for_undo(&self) -> bool {
         true
     }
 
@@ -85,7 +49,25 @@ impl UndoBackend for SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Removal> {
-        self.retire_or_mark(selection, documents, operation, now, progress)
+        let _held = self.hold(Look::Always);
+        if !reserve::is_needed(&self.path) {
+            let removed = match self.retire_whole(selection, documents, operation, now) {
+                Ok(None) => self.mark_selected(selection, documents, operation, now, progress),
+                Ok(Some(removed)) => Ok(Removal::Done(removed)),
+                Err(error) => Err(error),
+            };
+            match removed {
+                Err(Error::Full { .. } | Error::Damaged { .. }) => {}
+                removed => {
+                    // Best effort: the next removal retries.
+                    let _ = self.reclaim(Due::By(now));
+                    let _ = self.purge(Purge::ALittle(now));
+                    return removed;
+                }
+            }
+        }
+        self.remove_for_good(selection, documents, operation, now, progress)
+            .map(Removal::Done)
     }
 
     fn remove_for_good(
@@ -96,7 +78,27 @@ impl UndoBackend for SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Removed> {
-        self.delete_logged(selection, documents, operation, now, progress)
+        let log = ForGood::new(Some(operation), now);
+        let usage = self.delete(selection, &log, progress)?;
+        let documents = match documents {
+            Some(filter) => self.delete_documents(filter)?,
+            None => 0,
+        };
+        let mut removed = Removed {
+            usage,
+            documents,
+            operation: None,
+            until: None,
+        };
+        if (usage, documents) != (Usage::default(), 0) {
+            let logged = self.transaction(|transaction| {
+                let logged = log.end(transaction, usage, documents);
+                logged.map_err(|error| self.error(error))
+            });
+            // On a full disk there may be no space for the record.
+            removed.operation = logged.unwrap_or(None);
+        }
+        Ok(removed)
     }
 
     fn touch_logged(
@@ -108,7 +110,38 @@ impl UndoBackend for SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Removal> {
-        self.update_logged(selection, touch, keep, operation, now, progress)
+        let _held = self.hold(Look::Always);
+        let mut done = Batch::default();
+        let parts = self.select(selection, now)?;
+        if keep == KeepForUndo::Yes
+            && let Some(usage) = self.beyond_limits(&parts, KeptPart::Lifetimes)?
+        {
+            return Ok(Removal::TooMany(usage));
+        }
+        let stored: RefCell<Option<LoggedOperation>> = RefCell::default();
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            let (batch, touched) = touch_batch(transaction, &self.names, plan, ids, touch)?;
+            if batch.usage.entries > 0 {
+                let begun = stored.borrow().clone();
+                let mut logged = match begun {
+                    Some(logged) => logged,
+                    None => LoggedOperation::begin(transaction, operation, Effect::Touched, now)?,
+                };
+                logged.add_usage(batch.usage);
+                if keep == KeepForUndo::Yes {
+                    logged.add_part(transaction, &Part::Touched(touched))?;
+                }
+                logged.write(transaction)?;
+                stored.replace(Some(logged));
+            }
+            Ok(batch)
+        };
+        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
+        done.finish()?;
+        let stored = stored.take();
+        Ok(Removal::Done(
+            stored.map_or_else(Removed::default, |stored| stored.removed()),
+        ))
     }
 
     fn import_logged(
@@ -132,14 +165,14 @@ impl UndoBackend for SqliteBackend {
 
     fn rename_logged(
         &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
+        (from, to): (&StoreAddress, &StoreAddress),
         on_existing: OnExistingStore,
+        keep: KeepForUndo,
         operation: &Operation,
         now: Timestamp,
         _progress: Progress<'_>,
     ) -> Result<Removed> {
-        self.rename(from, to, on_existing, Some((operation, now)))
+        self.rename(from, to, on_existing, Some((operation, keep, now)))
     }
 
     fn drop_kept(&self, how: DropKept) -> Result<u64> {
@@ -166,18 +199,53 @@ impl UndoBackend for SqliteBackend {
         settings::all(&*self.connection()?).map_err(|error| self.error(error))
     }
 
+    fn limits(&self) -> Result<Vec<LimitUsage>> {
+        self.limits_used()
+    }
+
     fn change_settings(
         &self,
         changes: &[(&str, Option<&str>)],
         operation: &Operation,
         now: Timestamp,
     ) -> Result<Option<u64>> {
-        self.set_settings(changes, operation, now)
+        self.transaction(|transaction| {
+            let change = || -> rusqlite::Result<Option<u64>> {
+                let mut stored = LoggedOperation::begin(transaction, operation, Effect::Set, now)?;
+                for (name, new) in changes {
+                    let old = settings::get(transaction, name)?;
+                    if old.as_deref() != *new {
+                        settings::put(transaction, name, *new)?;
+                        stored.settings.push(SettingChange {
+                            name: (*name).into(),
+                            old,
+                            new: new.map(Into::into),
+                        });
+                    }
+                }
+                if stored.settings.is_empty() {
+                    return Ok(None);
+                }
+                stored.write(transaction)?;
+                Ok(Some(stored.number.unsigned_abs()))
+            };
+            change().map_err(|error| self.error(error))
+        })
     }
 
     fn operations(&self) -> Result<Vec<OperationRecord>> {
-        let all = Stored::all(&*self.connection()?).map_err(|error| self.error(error))?;
-        Ok(all.iter().map(Stored::record).collect())
+        let all = LoggedOperation::all(&*self.connection()?).map_err(|error| self.error(error))?;
+        Ok(all.iter().map(LoggedOperation::record).collect())
+    }
+
+    fn operation_stores(&self, number: u64) -> Result<Vec<StoreAddress>> {
+        let connection = self.connection()?;
+        let read = || {
+            let stored =
+                LoggedOperation::read(&connection, i64::try_from(number).unwrap_or(i64::MAX))?;
+            stored.map_or(Ok(Vec::new()), |stored| stored.stores(&connection))
+        };
+        read().map_err(|error| self.error(error))
     }
 
     fn undo(
@@ -189,7 +257,7 @@ impl UndoBackend for SqliteBackend {
     ) -> Result<Undone> {
         let _held = self.hold(Look::Always);
         let target = self.undoable(which)?;
-        let (undo, report) = self.reverse(&target, operation, now, progress)?;
+        let (undo, findings) = self.reverse(&target, operation, now, progress)?;
         let _ = self.reclaim(Due::By(now));
         Ok(Undone {
             undone: target.record(),
@@ -199,171 +267,9 @@ impl UndoBackend for SqliteBackend {
             replaced: undo.replaced(),
             documents: undo.documents.unsigned_abs(),
             settings: undo.settings.len() as u64,
-            newer: report.newer,
-            newer_examples: report.examples,
-            damaged: report.damaged,
+            newer: findings.newer,
+            newer_examples: findings.examples,
+            damaged: findings.damaged,
         })
-    }
-}
-
-impl SqliteBackend {
-    /// Returns the operation of that number; without one, the latest that can be undone and is no
-    /// undo itself.
-    fn undoable(&self, which: Option<u64>) -> Result<Stored> {
-        let connection = self.connection()?;
-        let sqlite = |error| self.error(error);
-        let Some(number) = which else {
-            let all = Stored::all(&connection).map_err(sqlite)?;
-            let latest = all.first().map_or(0, |latest| latest.number);
-            let found = all
-                .into_iter()
-                .find(|one| one.undoes == 0 && one.is_undoable());
-            return found.ok_or_else(|| {
-                Error::NotUndoable(match latest {
-                    0 => "there is nothing to undo: no operation is logged".into(),
-                    _ => "there is nothing to undo: `ecache log` says why".into(),
-                })
-            });
-        };
-        let found = i64::try_from(number).ok().filter(|number| *number > 0);
-        let found = found
-            .map(|number| Stored::read(&connection, number))
-            .transpose()
-            .map_err(sqlite)?
-            .flatten();
-        let why = match found {
-            None => "is not in the log".into(),
-            Some(found) if found.undone_by != 0 => {
-                let by = found.undone_by;
-                format!("was undone by operation {by}; `ecache undo {by}` takes that back")
-            }
-            Some(found) if !found.is_undoable() => "cannot be undone: nothing of it is kept".into(),
-            Some(found) => return Ok(found),
-        };
-        Err(Error::NotUndoable(format!("operation {number} {why}")))
-    }
-
-    /// Takes an operation back, as another one.
-    fn reverse(
-        &self,
-        target: &Stored,
-        operation: &Operation,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<(Stored, Report)> {
-        let sqlite = |error| self.error(error);
-        let mut report = Report::default();
-        let mut undo = self.transaction(|transaction| {
-            let effect = target.effect.reversed();
-            let mut undo = Stored::begin(transaction, operation, effect, now).map_err(sqlite)?;
-            undo.undoes = target.number;
-            undo.renamed = target.renamed.clone().map(|(from, to)| (to, from));
-            for swap in &target.swaps {
-                if target.effect == Effect::Removed {
-                    self.revive(transaction, swap.retired, target, &mut undo, &mut report)?;
-                } else {
-                    self.retire_again(transaction, swap, target, &mut undo)?;
-                }
-            }
-            change::set_documents_back(transaction, target, &mut undo).map_err(sqlite)?;
-            change::set_settings_back(transaction, target, &mut undo).map_err(sqlite)?;
-            self.end_with(transaction, target, &undo, target.parts == 0)?;
-            Ok(undo)
-        })?;
-        for (row, moved) in std::mem::take(&mut report.revived) {
-            let usage = usage_of(&*self.connection()?, row).map_err(sqlite)?;
-            report.restored += Usage {
-                entries: usage.entries.saturating_sub(moved.entries),
-                bytes: usage.bytes.saturating_sub(moved.bytes),
-            };
-        }
-        // In reverse order: an imported entry goes before the one that it replaced comes back.
-        for number in (1..=target.parts).rev() {
-            let part = target.part(&*self.connection()?, number).map_err(sqlite)?;
-            let batches = part.split(BATCH);
-            let count = batches.len();
-            for (batch, part) in batches.into_iter().enumerate() {
-                let is_last = number == 1 && batch + 1 == count;
-                self.transaction(|transaction| {
-                    self.reverse_part(transaction, target, &part, &mut undo, &mut report)?;
-                    self.end_with(transaction, target, &undo, is_last)
-                })?;
-                if progress(report.entries()).is_break() && !is_last {
-                    let done = self.sum_up(&mut undo, &report)?;
-                    return Err(Error::Interrupted { done });
-                }
-            }
-        }
-        if target.effect != Effect::Removed {
-            for swap in &undo.swaps {
-                report.removed += usage_of(&*self.connection()?, swap.retired).map_err(sqlite)?;
-            }
-        }
-        self.sum_up(&mut undo, &report)?;
-        Ok((undo, report))
-    }
-
-    /// Takes back what one transaction of an operation did to single entries.
-    fn reverse_part(
-        &self,
-        transaction: &Session,
-        target: &Stored,
-        part: &Part,
-        undo: &mut Stored,
-        report: &mut Report,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
-        match part {
-            Part::Removed(ids) => self.unmark(transaction, ids, undo, report),
-            Part::Added(added) => {
-                let marked = marks::mark_unchanged(transaction, added, target.at);
-                let (usage, marked) = marked.map_err(sqlite)?;
-                report.removed += usage;
-                undo.add_part(transaction, &Part::Removed(marked))
-                    .map_err(sqlite)
-            }
-            Part::Touched(entries) => {
-                change::set_lifetimes_back(transaction, entries, undo, report).map_err(sqlite)
-            }
-            Part::Moved(ids) => self.move_back(transaction, ids, undo, report),
-        }
-    }
-
-    /// Writes into the record of an undo what it came to, and returns it.
-    fn sum_up(&self, undo: &mut Stored, report: &Report) -> Result<Usage> {
-        let (usage, replaced) = match undo.effect {
-            Effect::Removed => (report.removed, report.restored),
-            Effect::Restored | Effect::Imported => (report.restored, report.removed),
-            Effect::Touched | Effect::Renamed | Effect::Set => (report.changed, Usage::default()),
-        };
-        undo.usage = Some((0, 0));
-        undo.add_usage(usage);
-        undo.replaced = (0, 0);
-        undo.add_replaced(replaced);
-        self.transaction(|transaction| {
-            let written = undo.write(transaction);
-            written.map_err(|error| self.error(error))
-        })?;
-        Ok(usage)
-    }
-
-    /// Writes the record of an undo, and into that of its target that it is undone.
-    fn end_with(
-        &self,
-        transaction: &Session,
-        target: &Stored,
-        undo: &Stored,
-        is_last: bool,
-    ) -> Result<()> {
-        let end = || -> rusqlite::Result<()> {
-            undo.write(transaction)?;
-            if is_last {
-                let mut target = target.clone();
-                target.undone_by = undo.number;
-                target.write(transaction)?;
-            }
-            Ok(())
-        };
-        end().map_err(|error| self.error(error))
     }
 }

@@ -5,16 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::super::blobs::{self, Unnamed};
+use super::super::column;
 use super::super::damage::RowError;
 use super::super::encoding::UNMARKED;
-use super::super::entry_rows::{full_store_of, id_after, last_id};
-use super::super::operations::{self, Added, Part, Stored, Swap};
+use super::super::entry_rows::{full_store_of, id_after};
+use super::super::operations::{self, Added, LoggedOperation, Part, Swap};
 use super::super::query::{Range, WRITTEN};
 use super::super::retire::{set_retired, take_over, usage_of};
 use super::super::session::Session;
 use super::super::store_rows::{self, StoreRow, bump_generation, store_row};
-use super::super::{SqliteBackend, marks, rename, row};
-use super::Report;
+use super::super::stores::last_id;
+use super::super::{SqliteBackend, marks, rename};
+use super::findings::Findings;
 use crate::error::Result;
 use crate::filter::Usage;
 
@@ -24,9 +26,9 @@ impl SqliteBackend {
         &self,
         transaction: &Session,
         retired: i64,
-        target: &Stored,
-        undo: &mut Stored,
-        report: &mut Report,
+        target: &LoggedOperation,
+        undo: &mut LoggedOperation,
+        findings: &mut Findings,
     ) -> Result<()> {
         let sqlite = |error| self.error(error);
         let row = store_row(transaction, retired).map_err(sqlite)?;
@@ -42,7 +44,7 @@ impl SqliteBackend {
             for id in &newer {
                 moved += usage_of_entry(transaction, *id).map_err(sqlite)?;
                 if let Some(older) = same_key(transaction, *id, retired).map_err(sqlite)? {
-                    report.add_newer(transaction, &address, *id);
+                    findings.add_newer(transaction, &address, *id);
                     delete(transaction, older).map_err(sqlite)?;
                 }
             }
@@ -61,15 +63,15 @@ impl SqliteBackend {
                 used: retired,
                 last,
             });
-            report.revived.push((retired, moved));
+            findings.revived.push((retired, moved));
         } else {
             marks::make_way_for_all(transaction, retired, used).map_err(sqlite)?;
             let mut older = Vec::new();
             for id in rename::ids(transaction, retired).map_err(sqlite)? {
                 match same_key(transaction, id, used).map_err(sqlite)? {
-                    Some(newer) => report.add_newer(transaction, &address, newer),
+                    Some(newer) => findings.add_newer(transaction, &address, newer),
                     None => {
-                        report.restored += usage_of_entry(transaction, id).map_err(sqlite)?;
+                        findings.restored += usage_of_entry(transaction, id).map_err(sqlite)?;
                         older.push(id);
                     }
                 }
@@ -91,8 +93,8 @@ impl SqliteBackend {
         &self,
         transaction: &Session,
         ids: &[i64],
-        undo: &mut Stored,
-        report: &mut Report,
+        undo: &mut LoggedOperation,
+        findings: &mut Findings,
     ) -> Result<()> {
         let sqlite = |error| self.error(error);
         let mut restored = Added::default();
@@ -104,7 +106,7 @@ impl SqliteBackend {
                 Ok(Some(marked)) => marked,
                 Ok(None) => continue,
                 Err(RowError::Damaged) => {
-                    report.damaged += 1;
+                    findings.damaged += 1;
                     continue;
                 }
                 Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
@@ -114,7 +116,7 @@ impl SqliteBackend {
                 address, retired, ..
             }) = row
             else {
-                report.damaged += 1;
+                findings.damaged += 1;
                 continue;
             };
             let store = match retired {
@@ -124,7 +126,7 @@ impl SqliteBackend {
             let other = with_key(transaction, store, &marked.key).map_err(sqlite)?;
             match other.filter(|other| other != id) {
                 Some(other) if !marks::make_way(transaction, other).map_err(sqlite)? => {
-                    report.add_newer(transaction, &address, other);
+                    findings.add_newer(transaction, &address, other);
                     continue;
                 }
                 _ => {}
@@ -144,7 +146,7 @@ impl SqliteBackend {
             match marks::restore(transaction, *id, to, store) {
                 Ok(()) => {}
                 Err(RowError::Damaged) => {
-                    report.damaged += 1;
+                    findings.damaged += 1;
                     continue;
                 }
                 Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
@@ -154,7 +156,7 @@ impl SqliteBackend {
             }
             stores.insert(store);
             restored.push(to, marked.written_at, undo.at);
-            report.restored += Usage {
+            findings.restored += Usage {
                 entries: 1,
                 bytes: marked.size,
             };
@@ -176,7 +178,7 @@ pub(super) fn usage_of_entry(connection: &Connection, id: i64) -> rusqlite::Resu
     let sql = "SELECT size FROM entries WHERE id = ?1";
     let bytes = connection
         .prepare_cached(sql)?
-        .query_row([id], |row| row::size(row, 0))?;
+        .query_row([id], |row| column::size(row, 0))?;
     Ok(Usage { entries: 1, bytes })
 }
 
@@ -245,5 +247,7 @@ fn claim_later(connection: &Connection, store: i64, last: i64, at: i64) -> rusql
 fn written_at(connection: &Connection, id: i64) -> rusqlite::Result<i64> {
     let sql = "SELECT coalesce(updated_at, created_at) FROM entries WHERE id = ?1";
     let mut statement = connection.prepare_cached(sql)?;
-    statement.query_row([id], |found| Ok(row::number(found, 0)?.unwrap_or(i64::MAX)))
+    statement.query_row([id], |found| {
+        Ok(column::number(found, 0)?.unwrap_or(i64::MAX))
+    })
 }

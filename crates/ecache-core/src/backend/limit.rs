@@ -1,0 +1,482 @@
+//! Limits: how much some entries of a store may take.
+//!
+//! A limit is a setting of the store, so that every writer obeys it. The name of the setting is the
+//! scope, as in `limit user~* each`, and its value the bounds, as in `max_size=4194304`.
+
+use std::fmt::{self, Write as _};
+
+use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
+use crate::scope::StoreAddress;
+
+/// The first word of the names of settings that are limits.
+const PREFIX: &str = "limit";
+
+/// The entries that a limit is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LimitScope {
+    /// Patterns of collections, stores, datasets, users, operators and prompts
+    names: Filter,
+    /// One limit for each combination of names that match, instead of one for all
+    is_each: bool,
+}
+
+/// The bounds of a limit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Maximum size in bytes, overhead included
+    pub max_bytes: Option<u64>,
+    /// Maximum number of entries
+    pub max_entries: Option<u64>,
+    /// Share of the disk, in percent, that stays free: below it the store takes no more space
+    pub min_free_percent: Option<u64>,
+    /// Lifetime, in milliseconds, of a new entry of policy `evict` that names none
+    pub default_ttl_ms: Option<u64>,
+    /// Milliseconds that computing a result takes at least if it is kept
+    pub min_cost_ms: Option<u64>,
+}
+
+/// A limit and what it is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limit {
+    /// The entries
+    pub scope: LimitScope,
+    /// The bounds of their use
+    pub bounds: Bounds,
+}
+
+/// A limit and how much of it is used.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LimitUsage {
+    /// The limit
+    pub limit: Limit,
+    /// The names that it is about, of a limit for each
+    pub group: Option<String>,
+    /// Entries and bytes, with overhead and with entries kept for undo
+    pub used: Usage,
+    /// Number of entries that it evicted since it was set
+    pub evictions: u64,
+    /// Number of those whose results were computed again
+    pub losses: u64,
+    /// Milliseconds that took
+    pub lost_ms: u64,
+}
+
+impl LimitUsage {
+    /// Returns the names that the limit is about, as in `user=ann`.
+    pub fn name(&self) -> String {
+        let group = self.group.clone();
+        group.unwrap_or_else(|| self.limit.scope.to_string())
+    }
+
+    /// Reports whether the limit is too low for the results in use: half of the evicted ones were
+    /// computed again.
+    pub fn is_thrashing(&self) -> bool {
+        self.evictions >= MANY_EVICTIONS && self.losses >= self.evictions / 2
+    }
+}
+
+/// Number of evictions from which their part that was computed again says something.
+const MANY_EVICTIONS: u64 = 20;
+
+impl Bounds {
+    /// Reports whether nothing is bounded.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Returns these bounds, and those of `before` where these have none.
+    #[must_use]
+    pub fn or(self, before: Self) -> Self {
+        Self {
+            max_bytes: self.max_bytes.or(before.max_bytes),
+            max_entries: self.max_entries.or(before.max_entries),
+            min_free_percent: self.min_free_percent.or(before.min_free_percent),
+            default_ttl_ms: self.default_ttl_ms.or(before.default_ttl_ms),
+            min_cost_ms: self.min_cost_ms.or(before.min_cost_ms),
+        }
+    }
+
+    /// Reports whether an amount is within the bounds.
+    pub fn hold(&self, used: Usage) -> bool {
+        self.max_bytes.is_none_or(|most| used.bytes <= most)
+            && self.max_entries.is_none_or(|most| used.entries <= most)
+    }
+
+    /// Returns the value of the setting.
+    pub fn setting(&self) -> String {
+        let bounds = [
+            ("max_size", self.max_bytes),
+            ("max_entries", self.max_entries),
+            ("min_free_percent", self.min_free_percent),
+            ("default_ttl_ms", self.default_ttl_ms),
+            ("min_cost_ms", self.min_cost_ms),
+        ];
+        let bounds = bounds
+            .into_iter()
+            .filter_map(|(name, bound)| bound.map(|bound| format!("{name}={bound}")));
+        Vec::from_iter(bounds).join(" ")
+    }
+
+    /// Reads the value of a setting; `None` if it has a bound that this release does not know.
+    fn read(value: &str) -> Option<Self> {
+        let mut bounds = Self::default();
+        for word in value.split_ascii_whitespace() {
+            let (name, bound) = word.split_once('=')?;
+            let bound = Some(bound.parse().ok()?);
+            match name {
+                "max_size" => bounds.max_bytes = bound,
+                "max_entries" => bounds.max_entries = bound,
+                "min_free_percent" => bounds.min_free_percent = bound,
+                "default_ttl_ms" => bounds.default_ttl_ms = bound,
+                "min_cost_ms" => bounds.min_cost_ms = bound,
+                _ => return None,
+            }
+        }
+        Some(bounds)
+    }
+}
+
+impl LimitScope {
+    /// Returns the scope of the entries whose names a filter matches.
+    pub fn new(names: &Filter, is_each: bool) -> Self {
+        let names = Filter {
+            keys: Vec::new(),
+            arguments: Vec::new(),
+            ..names.names()
+        };
+        Self { names, is_each }
+    }
+
+    /// Returns the filter of its entries.
+    pub fn filter(&self) -> &Filter {
+        &self.names
+    }
+
+    /// Reports whether the limit holds for each combination of names.
+    pub fn is_each(&self) -> bool {
+        self.is_each
+    }
+
+    /// Returns the number of kinds of names that it restricts: a narrower scope has more.
+    pub(crate) fn narrowness(&self) -> usize {
+        let names = &self.names;
+        [
+            names.stores.len(),
+            names.datasets.len(),
+            names.users.len(),
+            names.operators.len(),
+            names.prompts.len(),
+        ]
+        .into_iter()
+        .filter(|count| *count > 0)
+        .count()
+    }
+
+    /// Reports which names are the same in all entries of one group, or of the whole scope if it
+    /// has no groups.
+    pub(crate) fn is_one(&self) -> IsOne {
+        let is_one = |patterns: &[Pattern]| match patterns {
+            [] => false,
+            [Pattern::Exact(_)] => true,
+            _ => self.is_each,
+        };
+        IsOne {
+            user: is_one(&self.names.users),
+            operator: is_one(&self.names.operators),
+            prompt: is_one(&self.names.prompts),
+        }
+    }
+
+    /// Reports whether an entry of these names is meant.
+    pub(crate) fn matches(&self, entry: &Names<'_>) -> bool {
+        let named = |patterns: &[Pattern], name: Option<&str>| {
+            patterns.is_empty()
+                || name.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))
+        };
+        self.names.matches_store(entry.store)
+            && named(&self.names.users, entry.user)
+            && named(&self.names.operators, entry.operator)
+            && named(&self.names.prompts, entry.prompt)
+    }
+
+    /// Returns the part of the scope that an entry of these names belongs to: all of it, or those
+    /// with the same names.
+    pub(crate) fn group(&self, entry: &Names<'_>) -> Self {
+        if !self.is_each {
+            return self.clone();
+        }
+        let one = |patterns: &[Pattern], name: Option<&str>| {
+            let name = name.filter(|_| !patterns.is_empty());
+            name.map(Pattern::exact).into_iter().collect()
+        };
+        let names = &self.names;
+        let dataset = entry.store.dataset_id.as_deref();
+        let names = Filter {
+            stores: one(&names.stores, Some(&entry.store.store_name)),
+            datasets: match names.datasets[..] {
+                [] => Vec::new(),
+                _ => vec![DatasetPattern::exact(dataset)],
+            },
+            users: one(&names.users, entry.user),
+            operators: one(&names.operators, entry.operator),
+            prompts: one(&names.prompts, entry.prompt),
+            ..names.clone()
+        };
+        Self {
+            names,
+            is_each: false,
+        }
+    }
+
+    /// Returns the name of the setting.
+    pub fn setting(&self) -> String {
+        format!("{PREFIX} {self}")
+    }
+
+    /// Reads the name of a setting; `None` if it is no limit.
+    fn read(name: &str) -> Option<Self> {
+        let mut words = name.split(' ');
+        if words.next() != Some(PREFIX) {
+            return None;
+        }
+        let mut scope = Self {
+            names: Filter {
+                collections: Vec::new(),
+                ..Filter::default()
+            },
+            is_each: false,
+        };
+        for word in words {
+            match word {
+                "everything" => continue,
+                "each" => scope.is_each = true,
+                "no-dataset" => scope.names.datasets.push(DatasetPattern::Unlinked),
+                _ => {
+                    let end = word.find(['=', '~'])?;
+                    let (dimension, name) = word.split_at(end);
+                    let text = unescaped(&name[1..])?;
+                    let pattern = match name.as_bytes()[0] {
+                        b'=' => Pattern::Exact(text),
+                        _ => Pattern::glob(&text).ok()?,
+                    };
+                    match dimension {
+                        "collection" => scope.names.collections.push(pattern),
+                        "store" => scope.names.stores.push(pattern),
+                        "dataset" => scope.names.datasets.push(DatasetPattern::Id(pattern)),
+                        "user" => scope.names.users.push(pattern),
+                        "operator" => scope.names.operators.push(pattern),
+                        "prompt" => scope.names.prompts.push(pattern),
+                        _ => return None,
+                    }
+                }
+            }
+        }
+        if scope.names.collections.is_empty() {
+            scope.names.collections = Filter::default().collections;
+        }
+        Some(scope)
+    }
+}
+
+impl Limit {
+    /// Reads a setting; `None` if it is no limit, or one that this release does not know.
+    pub fn read(name: &str, value: &str) -> Option<Self> {
+        Some(Self {
+            scope: LimitScope::read(name)?,
+            bounds: Bounds::read(value)?,
+        })
+    }
+}
+
+impl fmt::Display for LimitScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut words: Vec<String> = Vec::new();
+        let mut add = |dimension: &str, pattern: &Pattern| {
+            let (sign, text) = match pattern {
+                Pattern::Exact(name) => ('=', name.as_str()),
+                Pattern::Glob(glob) => ('~', glob.as_str()),
+            };
+            words.push(format!("{dimension}{sign}{}", escaped(text)));
+        };
+        let names = &self.names;
+        if names.collections.is_empty() {
+            add("collection", &Pattern::glob("*").expect("a pattern"));
+        } else if names.collections != Filter::default().collections {
+            for pattern in &names.collections {
+                add("collection", pattern);
+            }
+        }
+        for pattern in &names.stores {
+            add("store", pattern);
+        }
+        for pattern in &names.datasets {
+            if let DatasetPattern::Id(pattern) = pattern {
+                add("dataset", pattern);
+            }
+        }
+        for (dimension, patterns) in [
+            ("user", &names.users),
+            ("operator", &names.operators),
+            ("prompt", &names.prompts),
+        ] {
+            for pattern in patterns {
+                add(dimension, pattern);
+            }
+        }
+        if names.datasets.contains(&DatasetPattern::Unlinked) {
+            words.push("no-dataset".into());
+        }
+        if words.is_empty() {
+            words.push("everything".into());
+        }
+        if self.is_each {
+            words.push("each".into());
+        }
+        f.write_str(&words.join(" "))
+    }
+}
+
+/// Escapes what would end a word.
+fn escaped(name: &str) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in name.chars() {
+        if c == '%' || c.is_whitespace() || c.is_control() {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                let _ = write!(text, "%{byte:02x}");
+            }
+        } else {
+            text.push(c);
+        }
+    }
+    text
+}
+
+fn unescaped(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        if *first == b'%' {
+            let (digits, after) = rest.split_at_checked(2)?;
+            bytes.push(u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?);
+            rest = after;
+        } else {
+            bytes.push(*first);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// The kinds of names that are the same in all entries of a group.
+pub(crate) struct IsOne {
+    pub(crate) user: bool,
+    pub(crate) operator: bool,
+    pub(crate) prompt: bool,
+}
+
+/// The names that decide which limits an entry belongs to.
+pub(crate) struct Names<'a> {
+    pub(crate) store: &'a StoreAddress,
+    pub(crate) user: Option<&'a str>,
+    pub(crate) operator: Option<&'a str>,
+    pub(crate) prompt: Option<&'a str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope(names: Filter, is_each: bool) -> LimitScope {
+        LimitScope::new(&names, is_each)
+    }
+
+    fn glob(text: &str) -> Pattern {
+        Pattern::glob(text).expect("a pattern")
+    }
+
+    #[test]
+    fn a_limit_comes_back_from_its_setting() {
+        let odd = "100% of a\nname = ~each\u{a0}東京";
+        let scopes = [
+            scope(Filter::default(), false),
+            scope(
+                Filter {
+                    collections: vec![glob("*")],
+                    stores: vec![Pattern::exact(odd), glob(odd)],
+                    datasets: vec![DatasetPattern::Unlinked],
+                    keys: vec![Pattern::exact("dropped")],
+                    ..Filter::default()
+                },
+                false,
+            ),
+            scope(
+                Filter {
+                    users: vec![glob("*")],
+                    operators: vec![Pattern::exact("@acme/stats")],
+                    prompts: vec![Pattern::exact("")],
+                    datasets: vec![DatasetPattern::exact(Some("6b03"))],
+                    ..Filter::default()
+                },
+                true,
+            ),
+        ];
+        let texts = scopes.each_ref().map(ToString::to_string);
+        assert_eq!(texts[0], "everything");
+        assert_eq!(
+            texts[2],
+            "dataset=6b03 user~* operator=@acme/stats prompt= each"
+        );
+        let bounds = Bounds {
+            max_bytes: Some(4 << 20),
+            max_entries: Some(0),
+            min_free_percent: Some(10),
+            default_ttl_ms: Some(604_800_000),
+            min_cost_ms: Some(50),
+        };
+        for scope in scopes {
+            let limit = Limit {
+                scope: scope.clone(),
+                bounds,
+            };
+            let read = Limit::read(&scope.setting(), &bounds.setting()).expect("a limit");
+            assert_eq!(read.scope.to_string(), scope.to_string());
+            assert_eq!(read.bounds, limit.bounds);
+        }
+        for (name, value) in [
+            ("undo_keep", "1"),
+            ("limit store", ""),
+            ("limit planet=mars", ""),
+            ("limit everything", "max_size=many"),
+            ("limit everything", "max_age=1"),
+        ] {
+            assert_eq!(Limit::read(name, value), None, "{name} {value}");
+        }
+    }
+
+    #[test]
+    fn each_has_a_group_for_each_name() {
+        let users = scope(
+            Filter {
+                users: vec![glob("a*")],
+                ..Filter::default()
+            },
+            true,
+        );
+        let store = StoreAddress::new("s");
+        let of = |user| Names {
+            store: &store,
+            user,
+            operator: None,
+            prompt: None,
+        };
+        assert!(users.matches(&of(Some("ann"))));
+        assert!(!users.matches(&of(Some("bob"))));
+        assert!(!users.matches(&of(None)));
+        assert_eq!(users.group(&of(Some("ann"))).to_string(), "user=ann");
+        let all = scope(Filter::default(), false);
+        assert!(all.matches(&of(None)));
+        assert_eq!(all.group(&of(Some("ann"))).to_string(), "everything");
+        assert!(users.narrowness() > all.narrowness());
+    }
+}

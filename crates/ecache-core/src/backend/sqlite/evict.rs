@@ -1,0 +1,472 @@
+//! Makes room where a write exceeds a limit.
+//!
+//! Entries of the limit's scope are sampled, and those of least worth go (`eviction`), in the
+//! transaction of the write. An entry that persists stays, and so does one that belongs to a
+//! narrower limit that is not exceeded, unless the new entry belongs to that limit, too: what one
+//! user writes takes no other user's share. Only where nothing else is left, as for the first entry
+//! of a new user in a full store, it goes all the same: shares may add up to more than the whole.
+//!
+//! A large value that is being read stays readable, as a replaced one does (`reclaim`).
+//!
+//! A write into a full store took 4.4 times as long as one without a limit. Designs weighed:
+//!
+//! - *One entry for each that is added*: a sample of 64, and a statement and a page of the log for
+//!   each place that knows of evictions (counts, tombstones, generation, watchers), every time.
+//! - *The sample's next ones kept in memory for the next write*: helps no process that writes once,
+//!   and each candidate has to be read again, since it may have been hit.
+//! - *Another thread that makes room*: the limit would not hold after each write, or writes would
+//!   wait for the thread.
+//! - *Some at once, ahead of need* (chosen): one write in 16 makes room for all of them, in less
+//!   than two milliseconds. A sample grows with the number that goes, so that their mean rank in it
+//!   stays the same.
+
+use std::cell::Cell;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::SqliteBackend;
+use super::blobs::{self, Unnamed};
+use super::counters::{Counter, Shared};
+use super::damage::RowError;
+use super::encoding::policy_number;
+use super::entry_rows::forget_uses;
+use super::evictions::Evictions;
+use super::row;
+use super::row_changes::{Amount, Cell as Names};
+use super::sample::{self, Sampled, Source};
+use super::session::Session;
+use super::store_rows::{bump_generation, store_rows};
+use super::tombstones::{Burial, Graves};
+use super::verify::StoresInUse;
+use crate::backend::Cause;
+use crate::backend::limit::Bounds;
+use crate::entry::Policy;
+use crate::error::{Error, Result};
+use crate::eviction::{Candidate, HEADROOM, SAMPLE, most_ahead, order, sample_size};
+use crate::filter::Usage;
+use crate::time::Timestamp;
+
+/// Number of entries below which a sample is too small, and the scope is read through another
+/// index.
+const FEW: usize = 8;
+
+/// A sample is taken from elsewhere, too, where one of so many entries may go.
+const SOME: usize = 4;
+
+/// One of so many entries of a sample may go, if only a few have to.
+const FIRST: usize = 16;
+
+/// One of so many entries of a sample may go, if many have to.
+const AT_MOST: usize = 2;
+
+/// An entry that went.
+struct Removed {
+    amount: Amount,
+    is_in_use: bool,
+}
+
+/// The target for one counter.
+struct Target {
+    bounds: Bounds,
+    counter: Counter,
+    /// The amount that may be used when the transaction ends
+    most: Usage,
+    /// The amount that is left free below that, if something has to go
+    headroom: Amount,
+}
+
+impl SqliteBackend {
+    /// Removes entries until the limits hold that this transaction has exceeded. An entry is about
+    /// to be acknowledged: `written`, which stays.
+    ///
+    /// Where a limit was exceeded before, this removes twice what the transaction added.
+    ///
+    /// # Errors
+    /// [`Error::OverLimit`] if there are not enough entries that may go.
+    pub(super) fn make_room(
+        &self,
+        transaction: &Session,
+        written: Option<i64>,
+        now: Timestamp,
+    ) -> Result<()> {
+        let sqlite = |error| self.error(error);
+        if !transaction.has_limits() {
+            return Ok(());
+        }
+        transaction.absorb(self).map_err(sqlite)?;
+        let targets = targets(transaction, &self.path);
+        let mut room = Room {
+            backend: self,
+            transaction,
+            written,
+            now,
+            own: targets.iter().map(|target| target.counter).collect(),
+            spares_shares: true,
+            has_tail: false,
+            evictions: Evictions::default(),
+            graves: Graves::default(),
+        };
+        for target in targets {
+            room.reach(&target)?;
+            room.bury(target.counter).map_err(sqlite)?;
+        }
+        let written = room.evictions.write(self, transaction, now);
+        written.map_err(sqlite)
+    }
+}
+
+/// Returns what this transaction has to reach for each limit that it has added to.
+fn targets(transaction: &Session, path: &Path) -> Vec<Target> {
+    let mut limits = transaction.limits.borrow_mut();
+    let mut targets = Vec::new();
+    for counter in limits.changed() {
+        let bounds = limits.all[counter.0].bounds;
+        let Ok(used) = limits.used_of(transaction, counter) else {
+            continue;
+        };
+        let (before, now) = (used.before, used.now);
+        // On a disk with too little space, the entries of the store become fewer.
+        let max_bytes = match bounds.min_free_percent {
+            Some(percent) if is_short_of_space(path, percent) => Some(0),
+            _ => bounds.max_bytes,
+        };
+        // Where it was exceeded, what was added has to go twice.
+        let most = |bound: Option<u64>, before: i64, now: i64| {
+            let bound = bound.map_or(i64::MAX, |bound| i64::try_from(bound).unwrap_or(i64::MAX));
+            let most = match (before > bound, now > before) {
+                (false, _) => bound,
+                (true, true) => bound.max(before - (now - before)),
+                (true, false) => now.max(bound),
+            };
+            most.unsigned_abs()
+        };
+        let most = Usage {
+            entries: most(bounds.max_entries, before.entries, now.entries),
+            bytes: most(max_bytes, before.bytes, now.bytes),
+        };
+        // Where more than the bound may be used, twice as much goes anyway.
+        let headroom = |bound: Option<u64>, most: u64| match bound {
+            Some(bound) if bound == most => (bound / HEADROOM) as i64,
+            _ => 0,
+        };
+        targets.push(Target {
+            bounds,
+            counter,
+            most,
+            headroom: Amount {
+                entries: headroom(bounds.max_entries, most.entries),
+                bytes: headroom(max_bytes, most.bytes),
+            },
+        });
+    }
+    targets
+}
+
+/// Reports whether less of the disk of a file is free than a share. Where the disk does not say,
+/// nothing has to go.
+fn is_short_of_space(path: &Path, percent: u64) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|disk| {
+        u128::from(disk.f_bavail) * 100 < u128::from(disk.f_blocks) * u128::from(percent)
+    })
+}
+
+impl Target {
+    /// Returns how much goes where an amount has to.
+    fn ahead(&self, excess: Amount) -> Amount {
+        let with = |excess: i64, headroom: i64| match excess {
+            0 => 0,
+            excess => excess.saturating_add(headroom),
+        };
+        Amount {
+            entries: with(excess.entries, self.headroom.entries),
+            bytes: with(excess.bytes, self.headroom.bytes),
+        }
+    }
+}
+
+/// The removals of one transaction.
+struct Room<'a> {
+    backend: &'a SqliteBackend,
+    transaction: &'a Session,
+    written: Option<i64>,
+    now: Timestamp,
+    /// The counters that the new entry belongs to
+    own: BTreeSet<Counter>,
+    /// Set while entries of narrower limits that are not exceeded stay
+    spares_shares: bool,
+    /// Set once the entries that were added lately can be sampled
+    has_tail: bool,
+    evictions: Evictions,
+    graves: Graves,
+}
+
+impl Room<'_> {
+    /// Removes entries until a target is reached.
+    fn reach(&mut self, target: &Target) -> Result<()> {
+        self.spares_shares = true;
+        loop {
+            let excess = self.excess(target);
+            let excess = excess.map_err(|error| self.backend.error(error))?;
+            if excess == Amount::default() {
+                return Ok(());
+            }
+            let gone = self.evict(target, excess).map_err(|error| match error {
+                RowError::Sqlite(error) => self.backend.error(error),
+                RowError::Damaged => Error::Damaged {
+                    path: self.backend.path.clone(),
+                    detail: "an entry that makes room does not match its checksum".into(),
+                },
+            })?;
+            if gone == 0 && self.spares_shares {
+                self.spares_shares = false;
+            } else if gone == 0 {
+                return Err(Error::OverLimit {
+                    scope: self.transaction.limits.borrow().name(target.counter),
+                    why: "is reached: nothing in it may be evicted",
+                });
+            }
+        }
+    }
+
+    /// Writes the tombstones of the entries that went for a limit.
+    fn bury(&mut self, counter: Counter) -> rusqlite::Result<()> {
+        let note = self.transaction.limits.borrow().name(counter);
+        let burial = Burial {
+            cause: Cause::Evicted,
+            operation: 0,
+            note: &note,
+            now: self.now,
+        };
+        burial.bury(self.transaction, std::mem::take(&mut self.graves))
+    }
+
+    /// Returns how much has to go.
+    fn excess(&self, target: &Target) -> rusqlite::Result<Amount> {
+        self.transaction.absorb(self.backend)?;
+        let mut limits = self.transaction.limits.borrow_mut();
+        let used = limits.used_of(self.transaction, target.counter)?.now;
+        let over = |used: i64, most: u64| {
+            let most = i64::try_from(most).unwrap_or(i64::MAX);
+            used.saturating_sub(most).max(0)
+        };
+        debug_assert!(!target.bounds.is_empty());
+        Ok(Amount {
+            entries: over(used.entries, target.most.entries),
+            bytes: over(used.bytes, target.most.bytes),
+        })
+    }
+
+    /// Removes some of a sample, and returns their number.
+    fn evict(&mut self, target: &Target, excess: Amount) -> Result<i64, RowError> {
+        if !std::mem::replace(&mut self.has_tail, true) {
+            self.transaction.sample_tail()?;
+        }
+        let counter = target.counter;
+        let wish = target.ahead(excess);
+        let size = self.sample_size(counter, wish)?;
+        let mut sample = self.sample(counter, size)?;
+        // Of entries of equal worth, the one that was written first goes.
+        sample.sort_unstable_by_key(|one| one.id);
+        sample.dedup_by_key(|one| one.id);
+        let candidates: Vec<Candidate> = sample.iter().map(|one| one.candidate).collect();
+        let mut gone = Amount::default();
+        let (mut evicted, mut stores) = (0, BTreeSet::new());
+        let mut in_use = StoresInUse::default();
+        let most_ahead = most_ahead(sample.len(), size) as i64;
+        for place in order(&candidates) {
+            let most = if is_many(excess, gone) {
+                AT_MOST
+            } else {
+                FIRST
+            };
+            let most = sample.len().max(SAMPLE) / most;
+            let is_ahead = gone.covers(excess);
+            if gone.entries >= most as i64
+                || is_ahead && (gone.covers(wish) || gone.entries >= most_ahead)
+            {
+                break;
+            }
+            let Some(removed) = self.remove(sample[place].id, &mut in_use)? else {
+                continue;
+            };
+            gone += removed.amount;
+            if removed.is_in_use {
+                stores.insert(sample[place].id >> 32);
+                evicted += 1;
+            }
+        }
+        for store in stores {
+            bump_generation(self.transaction, store)?;
+        }
+        let mut limits = self.transaction.limits.borrow_mut();
+        limits.used_of(self.transaction, counter)?.evictions += evicted;
+        Ok(gone.entries)
+    }
+
+    /// Returns the number of entries that a sample should have for so much to go.
+    fn sample_size(&self, counter: Counter, wish: Amount) -> rusqlite::Result<usize> {
+        let mut limits = self.transaction.limits.borrow_mut();
+        let used = limits.used_of(self.transaction, counter)?.now;
+        let mean = (used.bytes / used.entries.max(1)).max(1);
+        let count = wish.entries.max(wish.bytes / mean);
+        Ok(sample_size(usize::try_from(count).unwrap_or(0)))
+    }
+
+    /// Removes one entry; `None` if it is damaged.
+    fn remove(&mut self, id: i64, in_use: &mut StoresInUse) -> Result<Option<Removed>, RowError> {
+        let transaction = self.transaction;
+        let mut statement = transaction.prepare_cached(BY_ID)?;
+        let mut rows = statement.query([id])?;
+        let Some(row) = rows.next()? else {
+            sample::refresh(transaction, id)?;
+            return Ok(None);
+        };
+        let fields = match row::fields(row) {
+            Ok(fields) if fields.policy == policy_number(Policy::Evict) => fields,
+            Ok(_) | Err(RowError::Damaged) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let is_in_use = !fields.is_marked() && in_use.has(transaction, id >> 32)?;
+        if is_in_use {
+            self.evictions.add(&fields);
+            let address = self.backend.names.store(transaction, id >> 32)?;
+            self.graves
+                .add(id >> 32, &address, fields.key, fields.expires_at)?;
+        }
+        let (cell, amount) = row::counted(row)?;
+        let blob = fields.blob;
+        drop(rows);
+        transaction
+            .prepare_cached("DELETE FROM entries WHERE id = ?1")?
+            .execute([id])?;
+        forget_uses(transaction, id)?;
+        if let Some(blob) = blob {
+            blobs::leave(transaction, blob, Unnamed::Replaced)?;
+        }
+        transaction.note_changed(id, cell, -amount);
+        Ok(Some(Removed { amount, is_in_use }))
+    }
+
+    /// Returns random entries that may go for a limit.
+    fn sample(&self, counter: Counter, size: usize) -> Result<Vec<Sampled>, RowError> {
+        let (shared, own) = {
+            let limits = self.transaction.limits.borrow();
+            let is_narrower = |one: &&Counter| one.0 < counter.0;
+            let own = self.own.iter().filter(is_narrower);
+            let own = own.map(|own| limits.shared(*own));
+            let own = own.filter(|shared| *shared != Shared::default());
+            (limits.shared(counter), own.collect::<Vec<_>>())
+        };
+        let in_scope = Cell::new(0);
+        let take = |source: Source| {
+            sample::take(self.transaction, source, self.now, |id, names| {
+                in_scope.set(in_scope.get() + usize::from(self.is_in(counter, names)?));
+                Ok(Some(id) != self.written && self.may_go(counter, names)?)
+            })
+        };
+        let mut source = Source::of(shared, size);
+        if !own.is_empty() && self.spares_shares {
+            // Where the others are within their limits, only what the new entry's own have may go.
+            source.most = size;
+        }
+        let mut sample = take(source)?;
+        if sample.len() < size / SOME {
+            for shared in &own {
+                sample.extend(take(Source::of(*shared, size))?);
+            }
+        }
+        // Where the new entry's own are few among those of others, an index finds them.
+        let has_own = !own.is_empty();
+        for shared in own {
+            if sample.len() < FEW {
+                sample.extend(self.few(counter, shared)?);
+            }
+        }
+        if has_own && self.spares_shares && sample.is_empty() {
+            // As for the first entry of a user.
+            in_scope.set(0);
+            sample = take(Source::of(shared, size))?;
+            if in_scope.get() >= SAMPLE {
+                // Looking at each entry of a scope that is large would take too long.
+                return Ok(sample);
+            }
+        }
+        if sample.is_empty() || (!has_own && sample.len() < FEW) {
+            sample = self.few(counter, shared)?;
+        }
+        Ok(sample)
+    }
+
+    /// Returns random entries of a scope that has few in a large file.
+    fn few(&self, counter: Counter, shared: Shared) -> Result<Vec<Sampled>, RowError> {
+        let transaction = self.transaction;
+        let ids = match sample::ids_of_shared(transaction, shared)? {
+            Some(ids) => ids,
+            None => {
+                let scope = self.transaction.limits.borrow().all[counter.0]
+                    .scope
+                    .clone();
+                let mut ids = Vec::new();
+                for (id, store) in store_rows(transaction)? {
+                    if store.is_some_and(|store| scope.filter().matches_store(&store.address)) {
+                        ids.extend(sample::ids_of_store(transaction, id)?);
+                    }
+                }
+                ids
+            }
+        };
+        sample::take_of(transaction, ids, self.now, |id, cell| {
+            Ok(Some(id) != self.written && self.may_go(counter, cell)?)
+        })
+    }
+
+    /// Reports whether entries of some names belong to a counter.
+    fn is_in(&self, counter: Counter, names: Names) -> rusqlite::Result<bool> {
+        let mut limits = self.transaction.limits.borrow_mut();
+        let counters = limits.counters(self.transaction, self.backend, names)?;
+        Ok(counters.contains(&counter))
+    }
+
+    /// Reports whether entries of some names may go for a limit.
+    fn may_go(&self, counter: Counter, cell: Names) -> rusqlite::Result<bool> {
+        let mut limits = self.transaction.limits.borrow_mut();
+        let counters = limits.counters(self.transaction, self.backend, cell)?;
+        if !counters.contains(&counter) {
+            return Ok(false);
+        }
+        if !self.spares_shares {
+            return Ok(true);
+        }
+        let narrowness = limits.all[counter.0].scope.narrowness();
+        for other in counters.iter().filter(|other| **other != counter) {
+            let limit = &limits.all[other.0];
+            let bounds = limit.bounds;
+            if self.own.contains(other) || limit.scope.narrowness() <= narrowness {
+                continue;
+            }
+            let used = limits.used_of(self.transaction, *other)?.now;
+            let used = Usage {
+                entries: u64::try_from(used.entries).unwrap_or(0),
+                bytes: u64::try_from(used.bytes).unwrap_or(0),
+            };
+            if !bounds.is_empty() && bounds.hold(used) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// Reports whether so much has to go that a larger part of each sample goes: for a value as large
+/// as many entries, or for an import.
+fn is_many(excess: Amount, gone: Amount) -> bool {
+    let bytes = gone.bytes / gone.entries.max(1);
+    excess.entries >= SAMPLE as i64 || excess.bytes / bytes.max(1) > SAMPLE as i64
+}
+
+/// The columns of one row, from the table.
+const BY_ID: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM entries NOT INDEXED WHERE id = ?1"
+);

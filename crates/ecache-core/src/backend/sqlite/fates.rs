@@ -1,0 +1,148 @@
+//! Finds out what became of an entry: the removal that took it away, or its tombstone.
+
+use std::collections::BTreeSet;
+
+use rusqlite::Connection;
+
+use super::damage::RowError;
+use super::encoding::{MARK, StoredKey, stored_key};
+use super::names::Names;
+use super::operations::{Effect, LoggedOperation, Part};
+use super::row::{self, Uses};
+use super::{store_rows, tombstones};
+use crate::backend::{Fate, OperationRecord, Tombstone};
+use crate::entry::Entry;
+use crate::scope::Address;
+
+/// Finds out what became of the entry of an address.
+pub(super) fn find_fate(
+    connection: &Connection,
+    names: &Names,
+    address: &Address,
+) -> Result<Option<Fate>, RowError> {
+    let kept = find_removed(connection, names, address)?;
+    let tombstone = tombstones::find(connection, address)?;
+    let tombstone = tombstone.filter(|found| kept.as_ref().is_none_or(|kept| kept.0.at < found.at));
+    let Some(found) = tombstone else {
+        return Ok(kept.map(|(operation, entry)| Fate::Kept(operation.into(), entry.into())));
+    };
+    Ok(Some(Fate::Gone(Box::new(Tombstone {
+        cause: found.cause,
+        at: found.at,
+        operation: match found.operation {
+            0 => None,
+            number => LoggedOperation::read(connection, number)?.map(|stored| stored.record()),
+        },
+        note: found.note,
+        expired_at: found.expired_at,
+    }))))
+}
+
+/// Finds the entry of an address that was removed last, and the operation.
+fn find_removed(
+    connection: &Connection,
+    names: &Names,
+    address: &Address,
+) -> Result<Option<(OperationRecord, Entry)>, RowError> {
+    let mut removals = LoggedOperation::all(connection)?;
+    removals
+        .retain(|one| one.effect == Effect::Removed && one.undone_by == 0 && one.keeps_something());
+    if removals.is_empty() {
+        return Ok(None);
+    }
+    let rows = store_rows::store_rows(connection)?.into_iter();
+    let rows = rows.filter(|(_, row)| {
+        row.as_ref()
+            .is_some_and(|row| row.address == *address.store)
+    });
+    let stores: BTreeSet<i64> = rows.map(|(id, _)| id).collect();
+    let key = stored_key(address.key.as_str());
+    let marked = marked(connection, &stores, &key)?;
+    for removal in removals {
+        for swap in &removal.swaps {
+            if stores.contains(&swap.retired)
+                && let Some(id) = with_key(connection, swap.retired, &key)?
+                && let Some(entry) = read(connection, names, id, false)?
+            {
+                return Ok(Some((removal.record(), entry)));
+            }
+        }
+        for part in (1..=removal.parts).filter(|_| !marked.is_empty()) {
+            let Part::Removed(ids) = removal.part(connection, part)? else {
+                continue;
+            };
+            let found = marked.iter().find(|id| ids.binary_search(id).is_ok());
+            if let Some(id) = found
+                && let Some(entry) = read(connection, names, *id, true)?
+            {
+                return Ok(Some((removal.record(), entry)));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the ids of marked rows with a key in some stores.
+fn marked(
+    connection: &Connection,
+    stores: &BTreeSet<i64>,
+    key: &StoredKey<'_>,
+) -> Result<Vec<i64>, RowError> {
+    // Those that made way are below zero in the index of keys.
+    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store < 0 AND key = ?1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let ids = statement.query_map([key], |row| row.get::<_, i64>(0))?;
+    let mut found = Vec::new();
+    for id in ids {
+        let id = id?;
+        if stores.contains(&(id >> 32)) {
+            found.push(id);
+        }
+    }
+    for store in stores {
+        found.extend(with_key(connection, *store, key)?);
+    }
+    Ok(found)
+}
+
+fn with_key(
+    connection: &Connection,
+    store: i64,
+    key: &StoredKey<'_>,
+) -> Result<Option<i64>, RowError> {
+    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query((store, key))?;
+    Ok(match rows.next()? {
+        Some(row) => Some(row.get(0)?),
+        None => None,
+    })
+}
+
+/// Reads a row that is marked, or is not, as the entry that it was.
+fn read(
+    connection: &Connection,
+    names: &Names,
+    id: i64,
+    is_marked: bool,
+) -> Result<Option<Entry>, RowError> {
+    let sql = concat!(
+        "SELECT ",
+        row::columns!(),
+        " FROM entries NOT INDEXED WHERE id = ?1"
+    );
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let mut fields = row::fields(row)?;
+    if fields.is_marked() != is_marked {
+        return Ok(None);
+    }
+    if is_marked {
+        fields.kind -= MARK;
+        fields.store = id >> 32;
+    }
+    row::entry(connection, names, &fields, Uses::default()).map(Some)
+}

@@ -1,0 +1,356 @@
+//! Samples the entries of which some go where a write exceeds a limit.
+//!
+//! A table has what decides about an entry that may go, in a random order (`schema`). A sample is a
+//! stretch of it from a random place. Where the entries that may go are rare there, their ids are
+//! read from an index, and a random part of the rows.
+//!
+//! Each row that changes is read anew into the table, except that new ones join it together
+//! (`tail`). An index in its place would have a page for each new entry that the write did not
+//! need: at a random place, and divided where the index was just made and is full.
+
+use std::hash::{BuildHasher, RandomState};
+use std::ops::RangeInclusive;
+
+use rusqlite::{Connection, Row};
+
+use super::column::{number, size};
+use super::counters::Shared;
+use super::damage::RowError;
+use super::encoding::MARK;
+use super::row_changes::Cell;
+use super::schema;
+use super::verify::StoresInUse;
+use crate::entry::idle_ms;
+use crate::eviction::{Candidate, SAMPLE, footprint};
+use crate::time::Timestamp;
+
+/// Maximum number of entries that one sample reads from the table: about half a millisecond.
+const MOST_READ: usize = 4096;
+
+/// Maximum number of entries that SQLite passes over for one sample: about half a millisecond.
+const MOST_PASSED: i64 = 8192;
+
+/// Number of entries whose places show how far apart entries are.
+const NEIGHBOURS: i64 = 64;
+
+/// The number of places.
+const PLACES: i64 = 1 << 32;
+
+/// An entry that may go. Its row has not been verified.
+pub(super) struct Sampled {
+    pub(super) id: i64,
+    pub(super) candidate: Candidate,
+}
+
+/// The entries that a sample is taken of.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    /// The names that all of them share
+    pub(super) shared: Shared,
+    /// Number of entries that a sample has, if so many may go
+    pub(super) size: usize,
+    /// Maximum number of entries to read
+    pub(super) most: usize,
+}
+
+impl Source {
+    /// Returns those whose entries share some names, or every entry.
+    pub(super) fn of(shared: Shared, size: usize) -> Self {
+        let most = if shared == Shared::default() {
+            MOST_READ
+        } else {
+            size
+        };
+        Self { shared, size, most }
+    }
+}
+
+/// Makes the table, which only a store with limits has.
+pub(super) fn make_table(connection: &Connection) -> rusqlite::Result<()> {
+    let (_, sql) = schema::SAMPLE_TABLE;
+    connection.execute(sql, ())?;
+    connection.execute(ADD_ALL, ()).map(drop)
+}
+
+/// Drops it.
+pub(super) fn drop_table(connection: &Connection) -> rusqlite::Result<()> {
+    let (name, _) = schema::SAMPLE_TABLE;
+    let sql = format!("DROP TABLE IF EXISTS {name}");
+    connection.execute(&sql, ()).map(drop)
+}
+
+/// Adds entries with ids in a range that it does not have yet.
+pub(super) fn add(connection: &Connection, ids: RangeInclusive<i64>) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare_cached(ADD_RANGE)?;
+    statement.execute((ids.start(), ids.end())).map(drop)
+}
+
+/// Reads an entry anew that was changed or removed.
+pub(super) fn refresh(connection: &Connection, id: i64) -> rusqlite::Result<()> {
+    connection.prepare_cached(FORGET)?.execute([id])?;
+    connection.prepare_cached(ADD_ONE)?.execute([id]).map(drop)
+}
+
+/// Takes random entries that may go.
+pub(super) fn take(
+    connection: &Connection,
+    source: Source,
+    now: Timestamp,
+    mut may_go: impl FnMut(i64, Cell) -> rusqlite::Result<bool>,
+) -> Result<Vec<Sampled>, RowError> {
+    let mut in_use = StoresInUse::default();
+    let mut sample = Vec::with_capacity(source.size);
+    let Shared {
+        user,
+        operator,
+        prompt,
+    } = source.shared;
+    let begin = (random() & (PLACES as u64 - 1)) as i64;
+    let width = if source.shared == Shared::default() {
+        PLACES
+    } else {
+        distance(connection, begin)?.saturating_mul(MOST_PASSED)
+    };
+    let end = begin.saturating_add(width).min(begin + PLACES - 1);
+    let mut read = 0;
+    for (from, to) in [(begin, end.min(PLACES - 1)), (0, end - PLACES)] {
+        let mut statement = connection.prepare_cached(IN_ORDER)?;
+        let mut rows = statement.query((from, to, user, operator, prompt))?;
+        while let Some(row) = rows.next()? {
+            if may_go(row.get(0)?, Cell::of_row(row)?)? {
+                sample.push(sampled(connection, row, &mut in_use, now)?);
+            }
+            read += 1;
+            if sample.len() == source.size || read == source.most {
+                return Ok(sample);
+            }
+        }
+    }
+    Ok(sample)
+}
+
+/// Takes a random part of some entries.
+pub(super) fn take_of(
+    connection: &Connection,
+    mut ids: Vec<i64>,
+    now: Timestamp,
+    mut may_go: impl FnMut(i64, Cell) -> rusqlite::Result<bool>,
+) -> Result<Vec<Sampled>, RowError> {
+    let mut in_use = StoresInUse::default();
+    let mut sample = Vec::new();
+    for place in 0..ids.len().min(MOST_READ) {
+        let other = place + random() as usize % (ids.len() - place);
+        ids.swap(place, other);
+        let mut statement = connection.prepare_cached(BY_ID)?;
+        let mut rows = statement.query([ids[place]])?;
+        if let Some(row) = rows.next()?
+            && may_go(row.get(0)?, Cell::of_row(row)?)?
+        {
+            sample.push(sampled(connection, row, &mut in_use, now)?);
+        }
+        if sample.len() == SAMPLE {
+            break;
+        }
+    }
+    Ok(sample)
+}
+
+/// Returns the ids of all entries that share a name, if there is one.
+pub(super) fn ids_of_shared(
+    connection: &Connection,
+    shared: Shared,
+) -> rusqlite::Result<Option<Vec<i64>>> {
+    for (sql, name) in [
+        (
+            "SELECT id FROM entries INDEXED BY entries_prompt WHERE prompt = ?1",
+            shared.prompt,
+        ),
+        (
+            "SELECT id FROM entries INDEXED BY entries_user WHERE user = ?1",
+            shared.user,
+        ),
+        (
+            "SELECT id FROM entries INDEXED BY entries_operator WHERE operator = ?1",
+            shared.operator,
+        ),
+    ] {
+        if let Some(name) = name {
+            return ids(connection, sql, name).map(Some);
+        }
+    }
+    Ok(None)
+}
+
+/// Returns the ids of a store's entries, removed ones included.
+pub(super) fn ids_of_store(connection: &Connection, store: i64) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT id FROM entries INDEXED BY entries_written WHERE store = ?1";
+    ids(connection, sql, store)
+}
+
+fn ids(connection: &Connection, sql: &str, parameter: i64) -> rusqlite::Result<Vec<i64>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let ids = statement.query_map([parameter], |row| row.get(0))?;
+    ids.collect()
+}
+
+/// Returns the mean distance of entries that follow a place, in places.
+fn distance(connection: &Connection, begin: i64) -> rusqlite::Result<i64> {
+    let mut statement = connection.prepare_cached(NEIGHBOUR)?;
+    let mut distance = |from: i64, count: i64| -> rusqlite::Result<i64> {
+        let mut rows = statement.query([from, count])?;
+        Ok(match rows.next()? {
+            Some(row) => row.get::<_, i64>(0)? - from,
+            None => PLACES,
+        })
+    };
+    // The end of the index is as far as its beginning.
+    let ahead = distance(begin, NEIGHBOURS)?;
+    let ahead = if ahead == PLACES {
+        distance(0, NEIGHBOURS)?
+    } else {
+        ahead
+    };
+    Ok(ahead / NEIGHBOURS + 1)
+}
+
+fn random() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+/// Reads an entry from [`IN_ORDER`] or [`BY_ID`]. A sample is no answer: a damaged number counts
+/// for nothing, and the row is verified before it goes.
+fn sampled(
+    connection: &Connection,
+    row: &Row<'_>,
+    in_use: &mut StoresInUse,
+    now: Timestamp,
+) -> Result<Sampled, RowError> {
+    let id: i64 = row.get(0)?;
+    let number = |column| number(row, column);
+    let is_marked = number(4)?.is_some_and(|kind| kind >= MARK);
+    let is_expired = number(8)?.is_some_and(|at| at <= now.as_millis());
+    let written_at = Timestamp::from_millis(number(9)?.unwrap_or(0));
+    let used_at = number(11)?.map_or(written_at, |at| Timestamp::from_millis(at).max(written_at));
+    Ok(Sampled {
+        id,
+        candidate: Candidate {
+            bytes: footprint(size(row, 5)?, number(6)?.unwrap_or(0).unsigned_abs()),
+            cost_ms: number(7)?.and_then(|cost| u64::try_from(cost).ok()),
+            hits: number(10)?
+                .and_then(|hits| u64::try_from(hits).ok())
+                .unwrap_or(0),
+            idle_ms: idle_ms(used_at, now),
+            is_dead: is_marked || is_expired || !in_use.has(connection, id >> 32)?,
+        },
+    })
+}
+
+/// The place of an entry with an id.
+macro_rules! place {
+    ($id:literal) => {
+        concat!("((", $id, " & 4294967295) >> 3) * 1640531527 & 4294967295")
+    };
+}
+
+/// The columns of the table after the place, as in `entries`.
+macro_rules! columns {
+    () => {
+        concat!(
+            "id, user, operator, prompt, kind, size, ",
+            schema::text_size!(),
+            ", cost_ms, expires_at, coalesce(updated_at, created_at)"
+        )
+    };
+}
+
+macro_rules! add {
+    ($condition:literal) => {
+        concat!(
+            "INSERT OR IGNORE INTO entries_sample SELECT ",
+            place!("id"),
+            ", ",
+            columns!(),
+            " FROM entries NOT INDEXED WHERE policy = 1 AND ",
+            $condition
+        )
+    };
+}
+
+const ADD_ALL: &str = add!("true ORDER BY 1");
+const ADD_RANGE: &str = add!("id BETWEEN ?1 AND ?2");
+const ADD_ONE: &str = add!("id = ?1");
+const FORGET: &str = concat!(
+    "DELETE FROM entries_sample WHERE place = ",
+    place!("?1"),
+    " AND id = ?1"
+);
+
+/// Entries in the order of the table, between two places, with names if they are given.
+const IN_ORDER: &str = "SELECT s.id, user, operator, prompt, kind, size, text_size, cost_ms, \
+     expires_at, written_at, u.hits, u.last_used_at \
+     FROM entries_sample AS s LEFT JOIN uses AS u ON u.entry = s.id \
+     WHERE place BETWEEN ?1 AND ?2 AND (?3 IS NULL OR user = ?3) AND (?4 IS NULL OR operator = ?4) \
+     AND (?5 IS NULL OR prompt = ?5) ORDER BY place";
+
+/// The place of an entry some places on.
+const NEIGHBOUR: &str =
+    "SELECT place FROM entries_sample WHERE place >= ?1 ORDER BY place LIMIT 1 OFFSET ?2";
+
+/// One entry, from the table `entries`.
+const BY_ID: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", u.hits, u.last_used_at FROM entries AS e NOT INDEXED LEFT JOIN uses AS u ON u.entry = e.id \
+     WHERE e.id = ?1 AND policy = 1"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::sqlite::{Access, SqliteBackend};
+
+    #[test]
+    fn a_sample_is_read_in_the_order_of_its_table_and_changed_by_its_key() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let backend = SqliteBackend::open(&path, Access::Write).expect("a new store");
+        let connection = backend.connection().expect("a connection");
+        make_table(&connection).expect("the table");
+        let uses = "SEARCH u USING INTEGER PRIMARY KEY (rowid=?) LEFT-JOIN";
+        for (sql, expected) in [
+            (
+                IN_ORDER,
+                &["SEARCH s USING PRIMARY KEY (place>? AND place<?)", uses][..],
+            ),
+            (
+                NEIGHBOUR,
+                &["SEARCH entries_sample USING PRIMARY KEY (place>?)"],
+            ),
+            (
+                FORGET,
+                &["SEARCH entries_sample USING PRIMARY KEY (place=? AND id=?)"],
+            ),
+            (
+                ADD_ONE,
+                &["SEARCH entries USING INTEGER PRIMARY KEY (rowid=?)"],
+            ),
+            (
+                ADD_RANGE,
+                &["SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
+            ),
+        ] {
+            let mut statement = connection
+                .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+                .expect("a statement");
+            let parameters = vec![0; statement.parameter_count()];
+            let steps =
+                statement.query_map(rusqlite::params_from_iter(parameters), |row| row.get(3));
+            let steps: Vec<String> = steps
+                .expect("a query plan")
+                .collect::<rusqlite::Result<_>>()
+                .expect("its steps");
+            assert_eq!(steps, expected, "{sql}");
+        }
+        drop_table(&connection).expect("no table");
+    }
+}

@@ -1,0 +1,132 @@
+//! Limits hold after any sequence, by several processes, some of which are killed.
+
+use super::*;
+
+/// Does something random to a store, as far as its limits allow.
+pub(crate) fn act(backend: &SqliteBackend, seed: &mut u64, step: i64) {
+    let name = ["s", "t"][random(seed) % 2];
+    let now = Timestamp::from_millis(NOW.as_millis() + step);
+    let key = format!("{}", random(seed) % 60);
+    let made = Made {
+        store: name,
+        key: &key,
+        user: [None, Some("ann"), Some("bob")][random(seed) % 3],
+        size: [10, 300, 2000, CHUNK_SIZE + 1][(random(seed) % 40).min(3) % 4],
+        cost_ms: Some(random(seed) as u64 % 5000).filter(|cost| cost % 3 > 0),
+        policy: Policy::Evict,
+    };
+    let selection: Selection = Filter {
+        users: made.user.map(Pattern::exact).into_iter().collect(),
+        ..store(name)
+    }
+    .into();
+    let operation = Operation::default();
+    match random(seed) % 24 {
+        0 => drop(backend.remove_undoably(&selection, None, &operation, now, &mut no_progress)),
+        1 => drop(backend.remove(&selection, now, &mut no_progress)),
+        2 => drop(backend.undo(None, &operation, now, &mut no_progress)),
+        3 => {
+            let (from, to) = (StoreAddress::new(name), StoreAddress::new("t"));
+            drop(backend.rename_store(&from, &to, OnExistingStore::Merge, &mut no_progress));
+        }
+        4 => drop(backend.collect_garbage(now)),
+        5 => {
+            let records = (0..6).map(|number| {
+                let address = StoreAddress::new(name);
+                let key = Key::new(format!("{number}")).expect("a key");
+                let mut entry = Entry::new(address.entry(key), Kind::Bytes, now);
+                entry.scopes.user_id = made.user.map(Into::into);
+                entry.cost_ms = made.cost_ms;
+                Ok(Record::Entry(Box::new(entry), vec![7; made.size]))
+            });
+            let imported = backend.import(
+                &mut records.into_iter(),
+                OnConflict::Replace,
+                Commit::Every(2),
+                &mut |_, error| match error {
+                    Error::OverLimit { .. } => Ok(()),
+                    error => Err(error),
+                },
+                &mut no_progress,
+            );
+            match imported {
+                Ok(_) | Err(Error::OverLimit { .. }) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        _ => match make(backend, made, step) {
+            Ok(_) | Err(Error::OverLimit { .. }) => {}
+            Err(error) => panic!("{error}"),
+        },
+    }
+}
+
+pub(crate) fn limited(path: &Path) -> SqliteBackend {
+    let backend = write(path);
+    let whole = Bounds {
+        max_entries: Some(50),
+        min_free_percent: Some(1),
+        default_ttl_ms: Some(60_000),
+        min_cost_ms: Some(100),
+        ..bytes(4_000_000)
+    };
+    set(&backend, &everything(), whole);
+    set(&backend, &LimitScope::new(&store("s"), false), entries(30));
+    set(&backend, &each_user(), bytes(20_000));
+    backend
+}
+
+/// Checks the limits that no renaming can exceed.
+fn check(path: &Path) {
+    let now = used(&write(path));
+    assert_eq!(now, counted_again(path));
+    for one in &now {
+        if one.limit.scope == everything() || one.limit.scope == each_user() {
+            assert!(one.limit.bounds.hold(one.used), "{one:?}");
+        }
+    }
+}
+
+#[test]
+fn limits_hold_after_any_sequence() {
+    for mut seed in 0..6 {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let backend = limited(&path);
+        for step in 0..150 {
+            act(&backend, &mut seed, step * 1000);
+        }
+        drop(backend);
+        check(&path);
+        assert_eq!(integrity(&path), "ok");
+    }
+}
+
+#[test]
+fn limits_hold_whatever_writers_are_killed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    drop(limited(&path));
+    for round in 0..5 {
+        let mut writers = [0, 1, 2].map(|writer| {
+            let mut command = worker("act", &path);
+            command.env("WORKER_NAME", format!("{}", round * 3 + writer));
+            command.spawn().expect("a process")
+        });
+        for writer in &mut writers {
+            let output = writer.stdout.take().expect("a pipe");
+            let mut lines = BufReader::new(output).lines();
+            lines
+                .find(|line| line.as_ref().is_ok_and(|line| line.contains("acting")))
+                .expect("a line")
+                .expect("text");
+        }
+        thread::sleep(Duration::from_millis(20 * round));
+        for mut writer in writers {
+            writer.kill().expect("a process");
+            writer.wait().expect("a process");
+        }
+        check(&path);
+    }
+    assert_eq!(integrity(&path), "ok");
+}

@@ -1,0 +1,75 @@
+//! A limit for each user, beside one for the whole store.
+
+use super::*;
+
+#[test]
+fn what_one_user_writes_takes_no_other_users_share() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    set(&backend, &each_user(), entries(10));
+    set(&backend, &everything(), entries(15));
+    fn of<'a>(user: &'a str, key: &'a str) -> Made<'a> {
+        Made {
+            key,
+            user: Some(user),
+            ..USUAL
+        }
+    }
+    for number in 0..8 {
+        make(&backend, of("bob", &format!("bob {number}")), 0).expect("room");
+    }
+    for number in 0..200 {
+        make(&backend, of("ann", &format!("ann {number}")), 1000 + number).expect("room");
+    }
+    let used: Vec<_> = used(&backend)
+        .into_iter()
+        .map(|one| (one.group, one.used.entries))
+        .collect();
+    let group = |name: &str| Some(format!("user={name}"));
+    assert!(used.contains(&(group("bob"), 8)), "{used:?}");
+    assert!(used.contains(&(group("ann"), 7)), "{used:?}");
+    assert!(used.contains(&(None, 15)), "{used:?}");
+}
+
+#[test]
+fn a_new_user_gets_a_place_where_shares_exceed_the_store() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    set(&backend, &each_user(), entries(10));
+    set(&backend, &everything(), entries(15));
+    let write = |user: &str, number: usize, cost_ms| {
+        let made = Made {
+            key: &format!("{user} {number}"),
+            user: Some(user),
+            cost_ms: Some(cost_ms),
+            ..USUAL
+        };
+        make(&backend, made, number as i64).expect("room");
+    };
+    for number in 0..8 {
+        write("bob", number, 1000);
+    }
+    for number in 0..7 {
+        write("ann", number, if number == 3 { 1 } else { 1000 });
+    }
+    let of = |name: &str| {
+        let used = used(&backend);
+        let group = format!("user={name}");
+        let one = used.iter().find(|one| one.group.as_ref() == Some(&group));
+        one.map_or(0, |one| one.used.entries)
+    };
+    for number in 0..40 {
+        write("eve", number, 1000);
+    }
+    // The least of the others went for the first entry, and eve's own for each later one.
+    assert_eq!((of("bob"), of("ann"), of("eve")), (8, 6, 1));
+    assert_eq!(get(&backend, "ann 3").expect("a look-up"), None);
+    let pinned = Made {
+        key: "pinned",
+        user: Some("eve"),
+        policy: Policy::Persist,
+        ..USUAL
+    };
+    make(&backend, pinned, 100).expect("room");
+    assert_eq!((of("bob"), of("ann"), of("eve")), (8, 6, 1));
+}

@@ -1,0 +1,135 @@
+//! Entries kept for undo: their limits and their end.
+
+use super::*;
+
+#[test]
+fn too_many_entries_are_not_removed_before_it_is_known() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    let large = vec![7; 65 << 20];
+    common::put(&backend, "large", &large).expect("an entry");
+    let filter = Filter {
+        keys: vec![Pattern::exact("large")],
+        ..Filter::default()
+    };
+    let selection = filter.into();
+    let removed = backend.remove_undoably(&selection, None, &operation(0), NOW, &mut no_progress);
+    assert!(matches!(removed, Ok(Removal::TooMany(usage)) if usage.entries == 1));
+    assert!(common::get(&backend, "large").expect("a look-up").is_some());
+    let removed = backend.remove_for_good(&selection, None, &operation(0), NOW, &mut no_progress);
+    assert_eq!(removed.expect("a removal").until, None);
+    assert!(matches!(
+        backend.undo(None, &operation(1), NOW, &mut no_progress),
+        Err(Error::NotUndoable(_))
+    ));
+    let log = backend.operations().expect("a log");
+    assert_eq!(log.len(), 1);
+}
+
+/// Removes a store as one operation, and returns its number.
+fn clear(backend: &SqliteBackend, store: &str, now: Timestamp) -> u64 {
+    let filter = Filter::store(&StoreAddress::new(store));
+    let removal =
+        backend.remove_undoably(&filter.into(), None, &operation(0), now, &mut no_progress);
+    let Ok(Removal::Done(removed)) = removal else {
+        panic!("{removal:?}")
+    };
+    removed.operation.expect("a number")
+}
+
+#[test]
+fn what_is_removed_goes_for_good_after_a_day() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    let large = vec![7; 3 << 20];
+    let day = 86_400_000;
+    let later = |ms: i64| Timestamp::from_millis(NOW.as_millis() + ms);
+    common::put(&backend, "a", &large).expect("an entry");
+    common::put(&backend, "b", b"small").expect("an entry");
+    clear(&backend, "s", NOW);
+    common::put(&backend, "c", &large).expect("an entry");
+    common::put(&backend, "d", b"stays").expect("an entry");
+    let filter = Filter {
+        keys: vec![Pattern::exact("c")],
+        ..Filter::default()
+    };
+    backend
+        .remove_undoably(
+            &filter.into(),
+            None,
+            &operation(1),
+            later(1000),
+            &mut no_progress,
+        )
+        .expect("a removal");
+    assert_eq!(backend.describe().expect("facts").entries, 1);
+    backend.collect_garbage(later(day - 1)).expect("nothing");
+    assert_eq!((rows(&path, "entries"), rows(&path, "chunks")), (4, 6));
+
+    backend.collect_garbage(later(day)).expect("a purge");
+    assert_eq!((rows(&path, "entries"), rows(&path, "chunks")), (2, 3));
+    let undo = |which, now| backend.undo(which, &operation(2), now, &mut no_progress);
+    assert!(matches!(
+        undo(Some(1), later(day)),
+        Err(Error::NotUndoable(_))
+    ));
+    // The other one has another second.
+    backend.collect_garbage(later(day + 1000)).expect("a purge");
+    assert_eq!((rows(&path, "entries"), rows(&path, "chunks")), (1, 0));
+    assert!(matches!(
+        undo(None, later(day + 1000)),
+        Err(Error::NotUndoable(_))
+    ));
+    assert_eq!(backend.operations().expect("a log").len(), 2);
+    assert_eq!(rows(&path, "stores"), 1);
+    let kept = common::get(&backend, "d").expect("a look-up");
+    assert_eq!(kept.as_deref(), Some(&b"stays"[..]));
+}
+
+#[test]
+fn earlier_removals_go_first_where_they_take_too_much() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    let value = vec![7; 1 << 20];
+    let mut numbers = Vec::new();
+    for store in ["a", "b", "c"] {
+        for key in 0..30 {
+            let key = Key::new(key.to_string()).expect("a key");
+            let entry = Entry::new(StoreAddress::new(store).entry(key), Kind::Bytes, NOW);
+            import(&backend, &entry, &value);
+        }
+    }
+    for store in ["a", "b", "c"] {
+        numbers.push(clear(&backend, store, NOW));
+    }
+    // 90 MiB are kept, and nothing is in use.
+    let undo = |number| backend.undo(Some(number), &operation(2), NOW, &mut no_progress);
+    assert!(matches!(undo(numbers[0]), Err(Error::NotUndoable(_))));
+    for number in &numbers[1..] {
+        assert_eq!(undo(*number).expect("an undo").usage.entries, 30);
+    }
+}
+
+#[test]
+fn what_is_overwritten_is_in_no_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    let secret = b"a value that is not to be found again";
+    let large: Vec<u8> = secret.iter().copied().cycle().take(3 << 20).collect();
+    common::put(&backend, "large", &large).expect("an entry");
+    common::put(&backend, "small", secret).expect("an entry");
+    let is_there = || {
+        let files = std::fs::read_dir(folder.path()).expect("a folder");
+        files.into_iter().any(|file| {
+            let bytes = std::fs::read(file.expect("a file").path()).expect("its bytes");
+            bytes.windows(secret.len()).any(|window| window == secret)
+        })
+    };
+    assert!(is_there());
+    clear(&backend, "s", NOW);
+    let dropped = backend.drop_kept(ecache_core::backend::DropKept::Overwritten);
+    assert_eq!(dropped.expect("nothing is in the way"), 1);
+    assert!(!is_there());
+}

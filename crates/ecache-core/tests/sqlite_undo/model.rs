@@ -1,0 +1,350 @@
+//! Random writes, removals and undos, against a model of the store.
+
+use super::*;
+
+const DATASETS: [Option<&str>; 3] = [None, Some("one"), Some("two")];
+
+const KEYS: [&str; 4] = [
+    "k",
+    "l",
+    "m",
+    "ad1e85b9ddae68414f8527434b5e44d4a88bf484c85c05bd622d01f23d6a8a88",
+];
+
+/// A change of a store.
+#[derive(Clone, Debug)]
+enum Step {
+    Write(Box<Entry>, u8),
+    /// Removes whole stores, or single entries by user and key
+    Remove(Filter),
+    RemoveForGood(Filter),
+    /// Undoes the latest operation that can be undone
+    Undo,
+    /// Undoes an operation by its place in the log
+    UndoOne(prop::sample::Index),
+    Metadata(StoreAddress, bool),
+}
+
+fn store() -> impl Strategy<Value = StoreAddress> {
+    (select(STORES.to_vec()), select(DATASETS.to_vec())).prop_map(|(name, dataset)| {
+        let store = StoreAddress::new(name);
+        match dataset {
+            Some(dataset) => store.with_dataset(dataset),
+            None => store,
+        }
+    })
+}
+
+prop_compose! {
+    fn entry()(
+        store in store(),
+        key in select(KEYS.to_vec()),
+        policy in prop_oneof![3 => Just(Policy::Evict), 1 => Just(Policy::Persist)],
+        user in proptest::option::of(select(vec!["ann", "bob"])),
+        hits in 0..3_u64,
+        lifetime in proptest::option::of(1..100_i64),
+    ) -> Entry {
+        let mut entry = Entry::new(store.entry(Key::new(key).expect("a key")), Kind::Bytes, NOW);
+        entry.policy = policy;
+        entry.scopes.user_id = user.map(Into::into);
+        entry.hits = hits;
+        entry.last_used_at = (hits > 0).then_some(NOW);
+        entry.expires_at = lifetime
+            .filter(|_| policy == Policy::Evict)
+            .map(|hours| Timestamp::from_millis(NOW.as_millis() + hours * 3_600_000));
+        entry.cost_ms = Some(hits * 7);
+        entry
+    }
+}
+
+fn filter() -> impl Strategy<Value = Filter> {
+    let stores = proptest::option::of(select(STORES.to_vec()));
+    let datasets = proptest::option::of(select(DATASETS.to_vec()));
+    let policy = prop_oneof![
+        3 => Just(Some(Policy::Evict)),
+        1 => Just(Some(Policy::Persist)),
+        1 => Just(None)
+    ];
+    let users = proptest::option::weighted(0.3, select(vec!["ann", "bob"]));
+    let keys = proptest::option::weighted(0.3, select(KEYS.to_vec()));
+    (stores, datasets, policy, users, keys).prop_map(|(store, dataset, policy, user, key)| Filter {
+        stores: store.map(Pattern::exact).into_iter().collect(),
+        datasets: dataset.map(DatasetPattern::exact).into_iter().collect(),
+        users: user.map(Pattern::exact).into_iter().collect(),
+        keys: key.map(Pattern::exact).into_iter().collect(),
+        policy,
+        ..Filter::default()
+    })
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        6 => (entry(), any::<u8>()).prop_map(|(entry, value)| Step::Write(Box::new(entry), value)),
+        4 => filter().prop_map(Step::Remove),
+        1 => filter().prop_map(Step::RemoveForGood),
+        2 => Just(Step::Undo),
+        2 => any::<prop::sample::Index>().prop_map(Step::UndoOne),
+        1 => (store(), any::<bool>()).prop_map(|(store, is_there)| Step::Metadata(store, is_there)),
+    ]
+}
+
+/// The changes of an operation in the model.
+#[derive(Clone, Debug)]
+struct Change {
+    number: u64,
+    is_undo: bool,
+    is_undone: bool,
+    /// `true` if the entries were removed, `false` if they came back
+    is_removal: bool,
+    entries: Contents,
+    documents: BTreeMap<StoreAddress, StoreMetadata>,
+}
+
+/// The store as it should be.
+#[derive(Default)]
+struct Model {
+    contents: Contents,
+    documents: BTreeMap<StoreAddress, StoreMetadata>,
+    changes: Vec<Change>,
+}
+
+fn time(step: usize) -> Timestamp {
+    Timestamp::from_millis(NOW.as_millis() + step as i64)
+}
+
+fn documents(backend: &dyn Backend) -> BTreeMap<StoreAddress, StoreMetadata> {
+    let stores = backend.stores().expect("the stores").into_iter();
+    stores
+        .filter_map(|store| Some((StoreAddress::clone(&store.address), store.metadata?)))
+        .collect()
+}
+
+impl Model {
+    fn step(&mut self, backend: &SqliteBackend, number: usize, step: &Step) {
+        let now = time(number);
+        match step {
+            Step::Write(entry, value) => {
+                let mut entry = Entry::clone(entry);
+                (entry.created_at, entry.updated_at) = (now, Some(now));
+                let value = vec![*value; usize::from(*value)];
+                entry.size = value.len() as u64;
+                import(backend, &entry, &value);
+                self.contents.insert(entry.address.clone(), (entry, value));
+            }
+            Step::Metadata(store, is_there) => {
+                let metadata = is_there.then(|| StoreMetadata {
+                    value: format!("{{\"step\": {number}}}"),
+                    policy: Policy::Evict,
+                    created_at: now,
+                    updated_at: None,
+                });
+                backend
+                    .set_metadata(store, metadata.as_ref())
+                    .expect("metadata");
+                match metadata {
+                    Some(metadata) => drop(self.documents.insert(store.clone(), metadata)),
+                    None => drop(self.documents.remove(store)),
+                }
+            }
+            Step::Remove(filter) => {
+                let removal = backend.remove_undoably(
+                    &filter.clone().into(),
+                    Some(filter),
+                    &operation(number),
+                    now,
+                    &mut no_progress,
+                );
+                let Ok(Removal::Done(removed)) = removal else {
+                    panic!("{removal:?}")
+                };
+                let (entries, documents) = self.remove(filter, now);
+                assert_eq!(removed.usage.entries, entries.len() as u64);
+                assert_eq!(removed.documents, documents.len() as u64);
+                assert_eq!(removed.operation.is_some(), removed.until.is_some());
+                let is_any = !entries.is_empty() || !documents.is_empty();
+                assert_eq!(removed.operation.is_some(), is_any);
+                if let Some(number) = removed.operation {
+                    self.changes.push(Change {
+                        number,
+                        is_undo: false,
+                        is_undone: false,
+                        is_removal: true,
+                        entries,
+                        documents,
+                    });
+                }
+            }
+            Step::RemoveForGood(filter) => {
+                let removed = backend.remove_for_good(
+                    &filter.clone().into(),
+                    Some(filter),
+                    &operation(number),
+                    now,
+                    &mut no_progress,
+                );
+                let (entries, _) = self.remove(filter, now);
+                assert_eq!(
+                    removed.expect("a removal").usage.entries,
+                    entries.len() as u64
+                );
+            }
+            Step::Undo => {
+                let mut changes = self.changes.iter().rev();
+                let expected = changes.find(|change| !change.is_undo && !change.is_undone);
+                let expected = expected.map(|change| change.number);
+                match backend.undo(None, &operation(number), now, &mut no_progress) {
+                    Ok(undone) => {
+                        assert_eq!(Some(undone.undone.id), expected);
+                        self.undo(&undone);
+                    }
+                    Err(Error::NotUndoable(_)) => assert_eq!(expected, None),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Step::UndoOne(index) if !self.changes.is_empty() => {
+                let change = &self.changes[index.index(self.changes.len())];
+                let which = Some(change.number);
+                match backend.undo(which, &operation(number), now, &mut no_progress) {
+                    Ok(undone) => {
+                        assert!(!change.is_undone);
+                        self.undo(&undone);
+                    }
+                    // Undoing what restored nothing is nothing to undo.
+                    Err(Error::NotUndoable(_)) => assert!(
+                        change.is_undone
+                            || (change.entries.is_empty() && change.documents.is_empty())
+                    ),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+            Step::UndoOne(_) => {}
+        }
+    }
+
+    fn remove(
+        &mut self,
+        filter: &Filter,
+        now: Timestamp,
+    ) -> (Contents, BTreeMap<StoreAddress, StoreMetadata>) {
+        let (entries, contents) = std::mem::take(&mut self.contents)
+            .into_iter()
+            .partition(|(_, (entry, _))| filter.matches(entry, now));
+        self.contents = contents;
+        let (removed, documents) = std::mem::take(&mut self.documents)
+            .into_iter()
+            .partition(|(store, metadata)| filter.matches_document(store, Some(metadata.policy)));
+        self.documents = documents;
+        (entries, removed)
+    }
+
+    fn undo(&mut self, undone: &Undone) {
+        let target = self
+            .changes
+            .iter_mut()
+            .find(|change| change.number == undone.undone.id)
+            .expect("a known operation");
+        target.is_undone = true;
+        assert_eq!((undone.did == Did::Restored), target.is_removal);
+        let mut changed = Change {
+            number: undone.operation,
+            is_undo: true,
+            is_undone: false,
+            is_removal: !target.is_removal,
+            entries: Contents::new(),
+            documents: BTreeMap::new(),
+        };
+        let mut newer = 0;
+        for (address, entry) in target.entries.clone() {
+            if target.is_removal {
+                if self.contents.contains_key(&address) {
+                    newer += 1;
+                } else {
+                    self.contents.insert(address.clone(), entry.clone());
+                    changed.entries.insert(address, entry);
+                }
+            } else if self.contents.get(&address) == Some(&entry) {
+                self.contents.remove(&address);
+                changed.entries.insert(address, entry);
+            }
+        }
+        for (store, metadata) in target.documents.clone() {
+            if target.is_removal {
+                if !self.documents.contains_key(&store) {
+                    self.documents.insert(store.clone(), metadata.clone());
+                    changed.documents.insert(store, metadata);
+                }
+            } else if self.documents.get(&store) == Some(&metadata) {
+                self.documents.remove(&store);
+                changed.documents.insert(store, metadata);
+            }
+        }
+        assert_eq!(undone.usage.entries, changed.entries.len() as u64);
+        assert_eq!(undone.newer, newer);
+        self.changes.push(changed);
+    }
+
+    fn check(&self, backend: &SqliteBackend, now: Timestamp) {
+        assert_eq!(contents(backend, now), self.contents);
+        assert_eq!(documents(backend), self.documents);
+        let all = Filter::default();
+        let counted = backend.usage(&all.into(), now).expect("a count");
+        assert_eq!(counted.entries, self.contents.len() as u64);
+        for store in STORES.into_iter().map(StoreAddress::new) {
+            for key in KEYS {
+                let address = store.entry(Key::new(key).expect("a key"));
+                let found = backend.lookup(&address, now).expect("a look-up");
+                let is_hit = matches!(found, ecache_core::backend::Lookup::Hit(..));
+                assert_eq!(is_hit, self.contents.contains_key(&address), "{address}");
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 100,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    })]
+
+    #[test]
+    fn a_store_is_what_its_writes_removals_and_undos_make_it(
+        steps in prop::collection::vec(step(), 1..50),
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let (ours, theirs) = (write(&path), write(&path));
+        let mut model = Model::default();
+        for (number, step) in steps.iter().enumerate() {
+            // Another process knows other ids.
+            let (backend, other) = match number % 3 {
+                0 => (&theirs, &ours),
+                _ => (&ours, &theirs),
+            };
+            model.step(backend, number, step);
+            model.check(other, time(number));
+        }
+        model.check(&write(&path), time(steps.len()));
+    }
+
+    #[test]
+    fn undoing_all_removals_restores_the_store(
+        entries in prop::collection::vec((entry(), any::<u8>()), 1..30),
+        filters in prop::collection::vec(filter(), 1..50),
+    ) {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = write(&folder.path().join("store.db"));
+        let mut model = Model::default();
+        for (entry, value) in &entries {
+            model.step(&backend, 0, &Step::Write(Box::new(entry.clone()), *value));
+        }
+        let before = contents(&backend, NOW);
+        for (number, filter) in filters.iter().enumerate() {
+            model.step(&backend, number, &Step::Remove(filter.clone()));
+        }
+        for number in 0..=filters.len() {
+            model.step(&backend, filters.len() + number, &Step::Undo);
+        }
+        prop_assert_eq!(contents(&backend, NOW), before);
+    }
+}

@@ -1,0 +1,94 @@
+//! The layout of the screen.
+
+use ratatui_core::layout::Rect;
+
+use crate::output::cut;
+
+/// Sizes of the parts of the screen.
+const PLACES: u16 = 20;
+const PLACES_WIDE: u16 = 26;
+const VALUE: u16 = 44;
+const STRIP: u16 = 3;
+
+/// From this width on, the value stands on the right.
+const WIDE: u16 = 120;
+
+/// Below this width, the places are only shown while they are chosen from.
+const NARROW: u16 = 60;
+
+/// Below this height, there is no strip.
+const LOW: u16 = 20;
+
+/// The smallest screen that anything fits on.
+pub(super) const SMALLEST: (u16, u16) = (24, 8);
+
+/// The part of the screen that keys go to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pane {
+    Places,
+    Entries,
+}
+
+/// The parts of the screen.
+pub(super) struct Parts {
+    pub(super) places: Option<Rect>,
+    pub(super) entries: Rect,
+    pub(super) value: Option<Rect>,
+    pub(super) strip: Option<Rect>,
+    /// The line above the strip or the keys
+    pub(super) rule: u16,
+}
+
+/// Returns the parts of the screen; `None` if it is too small.
+pub(super) fn parts(width: u16, height: u16, pane: Pane) -> Option<Parts> {
+    const TOP: u16 = 3;
+    if width < SMALLEST.0 || height < SMALLEST.1 {
+        return None;
+    }
+    let is_wide = width >= WIDE;
+    let strip = (height >= LOW && !is_wide).then_some(STRIP);
+    let rule = height - 2 - strip.unwrap_or(0);
+    let body = |x, width| Rect::new(x, TOP, width, rule - TOP);
+    let left = match (width < NARROW, pane) {
+        (true, Pane::Places) => width,
+        (true, Pane::Entries) => 0,
+        (false, _) if is_wide => PLACES_WIDE,
+        (false, _) => PLACES,
+    };
+    let right = if is_wide { VALUE } else { 0 };
+    let places = (left > 0).then(|| body(0, left));
+    // A column is a line between them.
+    let begin = if left > 0 { (left + 1).min(width) } else { 0 };
+    let end = if is_wide { width - right - 1 } else { width };
+    Some(Parts {
+        places,
+        entries: body(begin, end.saturating_sub(begin)),
+        value: is_wide.then(|| body(end + 1, right)),
+        strip: strip.map(|height| Rect::new(0, rule + 1, width, height)),
+        rule,
+    })
+}
+
+/// Returns the number of entries that fit on the screen.
+pub(super) fn entry_rows(width: u16, height: u16, pane: Pane) -> usize {
+    parts(width, height, pane).map_or(0, |parts| {
+        usize::from(parts.entries.height).saturating_sub(1)
+    })
+}
+
+/// Folds a line to a width.
+pub(super) fn folded(line: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut used = 0;
+    for c in line.chars() {
+        let mut bytes = [0; 4];
+        let columns = cut::width(c.encode_utf8(&mut bytes));
+        if used + columns > width {
+            lines.push(String::new());
+            used = 0;
+        }
+        used += columns;
+        lines.last_mut().expect("there is one").push(c);
+    }
+    lines
+}

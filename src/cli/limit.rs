@@ -1,0 +1,175 @@
+//! The arguments of `ecache limit` and its verbs.
+
+use clap::{Args, Subcommand};
+use ecache_core::backend::limit::Bounds;
+
+use super::FormatArgs;
+use super::filter::{FilterArgs, StoreNames};
+use crate::units::{parse_duration, parse_size};
+
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  ecache limit set --max-size 2GiB
+  ecache limit set thumbs --max-size 4MiB --max-entries 1000
+  ecache limit set --user '*' --glob --each --max-size 200MiB
+  ecache limit set --min-free 10% --default-ttl 7d --min-cost 50ms
+  ecache limit ls
+  ecache limit rm thumbs")]
+pub(crate) struct LimitArgs {
+    #[command(subcommand)]
+    pub(crate) verb: LimitVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LimitVerb {
+    /// Set a limit, or change its bounds
+    ///
+    /// Bounds that are not named stay as they are. If more is used already, nothing is removed at
+    /// once: each write removes at least twice what it adds, until the limit holds.
+    #[command(after_help = "\
+Examples:
+  ecache limit set --max-size 2GiB
+  ecache limit set thumbs --max-size 4MiB --max-entries 1000
+  ecache limit set --user '*' --glob --each --max-size 200MiB")]
+    Set(Box<LimitSetArgs>),
+    /// List the limits, and how much of each is used
+    ///
+    /// The amount used includes the overhead of entries, and removed ones kept for undo. The
+    /// row `undo` has what --undo-size and --undo-keep set, and what removed entries take.
+    #[command(after_help = "\
+Examples:
+  ecache limit ls
+  ecache limit ls --json")]
+    Ls(LimitListArgs),
+    /// Remove a limit, and no entry
+    ///
+    /// Exits with 1 if there is no limit for this scope.
+    #[command(after_help = "\
+Examples:
+  ecache limit rm thumbs
+  ecache limit rm --user '*' --glob --each")]
+    Rm(Box<LimitRemoveArgs>),
+}
+
+// The entries that a limit is about. Without any, all of the collection.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Scope")]
+pub(crate) struct LimitScopeArgs {
+    #[command(flatten)]
+    store: StoreNames,
+    /// Entries linked to this dataset: its id
+    #[arg(long, value_name = "ID")]
+    dataset: Vec<String>,
+    /// Entries linked to no dataset
+    #[arg(long)]
+    no_dataset: bool,
+    /// Entries made for this user
+    #[arg(long, value_name = "ID")]
+    user: Vec<String>,
+    /// Entries made by this operator
+    #[arg(long, value_name = "URI")]
+    operator: Vec<String>,
+    /// Entries made in this operator prompt
+    #[arg(long, value_name = "ID")]
+    prompt: Vec<String>,
+    /// Take names for patterns: * ? [a-z]
+    #[arg(long)]
+    glob: bool,
+    /// One limit for each name that matches, instead of one for all of them
+    #[arg(long)]
+    pub(crate) each: bool,
+}
+
+impl LimitScopeArgs {
+    /// Returns the filter of the same entries.
+    pub(crate) fn filter(&self) -> FilterArgs {
+        FilterArgs {
+            store: self.store.clone(),
+            dataset: self.dataset.clone(),
+            no_dataset: self.no_dataset,
+            user: self.user.clone(),
+            operator: self.operator.clone(),
+            prompt: self.prompt.clone(),
+            glob: self.glob,
+            ..FilterArgs::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitSetArgs {
+    #[command(flatten)]
+    bounds: BoundArgs,
+    #[command(flatten)]
+    pub(crate) scope: LimitScopeArgs,
+}
+
+// At least one bound.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+struct BoundArgs {
+    /// Evict entries beyond this size, overhead included, as in 500MB or 2GiB
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    max_size: Option<u64>,
+    /// Evict entries beyond this number
+    #[arg(long, value_name = "N")]
+    max_entries: Option<u64>,
+    /// While less of the disk is free than this share, as in 10%, let each write remove twice what
+    /// it adds
+    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
+    min_free: Option<u64>,
+    /// Give this lifetime to new entries of policy evict that name none
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    default_ttl: Option<u64>,
+    /// Keep no result of `run` or a function that took less time than this, as in 50ms
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    min_cost: Option<u64>,
+    /// Keep removed entries for undo this long [default: 1d]
+    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    undo_keep: Option<u64>,
+    /// Let removed entries that are kept for undo take this much, besides the latest removal
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    undo_size: Option<u64>,
+}
+
+/// Reads a share of the disk, as in `10%`.
+fn parse_percent(text: &str) -> Result<u64, String> {
+    let share = text.strip_suffix('%').and_then(|share| share.parse().ok());
+    share
+        .filter(|share| (1..=99).contains(share))
+        .ok_or_else(|| "not a share of the disk between 1% and 99%".into())
+}
+
+impl LimitSetArgs {
+    /// Returns the bounds that were typed.
+    pub(crate) fn bounds(&self) -> Bounds {
+        Bounds {
+            max_bytes: self.bounds.max_size,
+            max_entries: self.bounds.max_entries,
+            min_free_percent: self.bounds.min_free,
+            default_ttl_ms: self.bounds.default_ttl,
+            min_cost_ms: self.bounds.min_cost,
+        }
+    }
+
+    /// Returns the settings of undo that were typed: the time in milliseconds, and the size.
+    pub(crate) fn undo(&self) -> (Option<u64>, Option<u64>) {
+        (self.bounds.undo_keep, self.bounds.undo_size)
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitRemoveArgs {
+    /// Remove the settings of --undo-keep and --undo-size instead of a limit
+    #[arg(long)]
+    pub(crate) undo: bool,
+    #[command(flatten)]
+    pub(crate) scope: LimitScopeArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LimitListArgs {
+    #[command(flatten)]
+    pub(crate) format: FormatArgs,
+}

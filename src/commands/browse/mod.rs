@@ -1,0 +1,307 @@
+//! `ecache browse`: the interactive browser, on the store of this command.
+
+mod store;
+
+use std::ffi::OsString;
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
+use ecache_core::backend::{Cause, OperationRecord};
+use ecache_core::entry::Policy;
+use ecache_core::filter::Filter;
+use ecache_core::location::{self, Access};
+use ecache_core::scope::{Address, DEFAULT_COLLECTION};
+
+use self::store::Store;
+use super::shared::fields::Field;
+use super::shared::filter::{Unless, filter};
+use super::shared::listing::{Entries, Listing, Shown, scopes};
+use super::shared::{call_text, operation, spread};
+use crate::browse::{self, Copied, Desk, Figures, Look, Model, Row, Texts};
+use crate::cli::{BrowseArgs, FilterWords};
+use crate::context::Context;
+use crate::datasets::Datasets;
+use crate::error::{Exit, usage_tip};
+use crate::inherited;
+use crate::output::cut::{self, Cut};
+use crate::output::escape::{for_line, shell};
+use crate::output::{Cell, Column, Format, Secrets, Terminal, Writer, human, stdin};
+use crate::variables;
+
+/// Maximum number of stores among the figures.
+const STORES: usize = 8;
+
+pub(crate) fn run(context: &Context, args: BrowseArgs) -> Result<Exit> {
+    if !(stdin().is_terminal() && context.terminal.stdout_is_terminal) || context.terminal.dumb {
+        return Err(usage_tip(
+            "browse needs a terminal",
+            "ecache ls lists in a pipe or a script",
+        ));
+    }
+    let now = context.now();
+    let meant = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    context.fold_usage();
+    let backend = context.reader()?;
+    let datasets = context.datasets()?;
+    let secrets = Secrets::from(args.reveal);
+    let (path, _) = context.location()?;
+    let store = Store {
+        backend: Arc::clone(&backend),
+        writer: Mutex::new(None),
+        path: path.clone().into_os_string(),
+        access: context.access,
+        clock: context.shared_clock(),
+        whole: Filter {
+            collections: meant.collections.clone(),
+            ..Filter::default()
+        },
+        operation: operation::this(Cause::Removed, String::new()),
+        secrets,
+    };
+    let words = args.filter.words(shell);
+    let shown = location::shown(path.as_os_str());
+    let model = Model::new(shown, words.trim(), meant, backend.keeps_for_undo());
+    let desk = Table {
+        context,
+        datasets,
+        secrets,
+    };
+    let look = Look {
+        color: context.terminal.color,
+        is_unicode: context.terminal.is_unicode,
+    };
+    browse::run(model, &desk, Arc::new(store), look)
+}
+
+/// Formats entries, and reads filters.
+struct Table<'a> {
+    context: &'a Context,
+    datasets: Datasets,
+    secrets: Secrets,
+}
+
+impl Table<'_> {
+    fn terminal(&self, width: usize) -> Terminal {
+        Terminal {
+            width: Some(width),
+            color: false,
+            wide: false,
+            now: self.context.now().as_millis(),
+            ..Terminal::clone(&self.context.terminal)
+        }
+    }
+
+    /// Formats rows as a header and a line for each of them.
+    fn lines<'c, R: AsRef<[Cell<'c>]>>(
+        &self,
+        columns: &[Column],
+        rows: impl Iterator<Item = R>,
+        width: usize,
+    ) -> Vec<String> {
+        let mut lines = Vec::new();
+        let terminal = self.terminal(width);
+        let table = Writer::new(Format::Table, columns, &mut lines, &terminal);
+        let written = table.and_then(|mut table| {
+            for row in rows {
+                table.row(row.as_ref())?;
+            }
+            table.finish()
+        });
+        // Memory takes all that is written.
+        if written.is_err() {
+            return Vec::new();
+        }
+        let lines = String::from_utf8_lossy(&lines);
+        lines.lines().map(str::to_owned).collect()
+    }
+
+    /// Returns `ecache` with these words, on this store. Its location may have a password, which a
+    /// command line would show to others.
+    fn ecache(&self, words: &[&str]) -> Result<Command> {
+        let (path, _) = self.context.location()?;
+        let program = std::env::current_exe().context("cannot find this program")?;
+        let mut command = Command::new(program);
+        command.env(variables::STORE, path);
+        if self.context.settings().path().is_none() {
+            command.arg("--no-config");
+        }
+        if self.context.access == Access::WriteDurably {
+            command.arg("--durable");
+        }
+        command.args(words);
+        inherited::prepare(&mut command);
+        Ok(command)
+    }
+}
+
+impl Texts for Table<'_> {
+    fn table(&self, rows: &[&Row], with_stores: bool, width: usize) -> Vec<String> {
+        let mut shown = vec![Shown::Field(Field::Key)];
+        if with_stores {
+            shown.insert(0, Shown::Field(Field::StoreName));
+        }
+        if width >= 80 {
+            shown.extend(scopes(&self.datasets));
+            shown.push(Shown::Age);
+        }
+        shown.extend([
+            Shown::Field(Field::Size),
+            Shown::Field(Field::ExpiresAt),
+            Shown::Call,
+        ]);
+        let now = self.context.now();
+        let kind = Entries::of(rows.iter().map(|row| &row.entry));
+        let listing = Listing::new(shown, kind, &self.datasets, self.secrets, now);
+        // Columns must not come and go while the list is scrolled.
+        let columns: Vec<Column> = listing.columns().iter().map(|one| one.asked()).collect();
+        let cells = rows
+            .iter()
+            .map(|row| listing.cells(&row.entry, row.start.as_ref()));
+        self.lines(&columns, cells, width)
+    }
+
+    fn operations(&self, operations: &[&OperationRecord], width: usize) -> Vec<String> {
+        let now = self.context.now();
+        let cells = operations.iter().map(|one| operation::cells(one, now));
+        self.lines(&operation::COLUMNS, cells, width)
+    }
+
+    fn figures(&self, figures: &Figures, width: usize) -> Vec<String> {
+        let mut stores: Vec<_> = figures.stores.iter().collect();
+        stores.sort_by_key(|store| std::cmp::Reverse(store.usage.bytes));
+        let columns = [
+            Column::text("store_name"),
+            Column::number("entries"),
+            Column::number("size"),
+            Column::number("hits"),
+            Column::number("saved_ms"),
+        ];
+        let cells = stores.iter().take(STORES).map(|store| {
+            let name = store.name.as_deref().unwrap_or_default();
+            [
+                Cell::from(name.to_owned()),
+                Cell::Count(store.usage.entries),
+                Cell::Size(store.usage.bytes),
+                Cell::Count(store.hits),
+                Cell::Duration(store.saved_ms),
+            ]
+        });
+        let mut lines = self.lines(&columns, cells, width);
+        if stores.len() > STORES {
+            lines.push(format!(
+                "{} more stores",
+                human::count((stores.len() - STORES) as u64)
+            ));
+        }
+        lines.push(String::new());
+        lines.extend(spread::lines(&figures.spread, &self.terminal(width)));
+        lines
+    }
+
+    fn summary(&self, row: &Row, width: usize) -> [String; 2] {
+        let entry = &row.entry;
+        let now = self.context.now().as_millis();
+        let call = call_text::text(entry, row.start.as_ref(), self.secrets);
+        let call = call.unwrap_or_else(|| entry.address.key.as_str().to_owned());
+        let mut call = [for_line(&call).into_owned()];
+        cut::column(&mut call, width, Cut::Middle);
+        let [call] = call;
+        let mut facts = Vec::new();
+        if let Some(cost) = entry.cost_ms {
+            facts.push(format!("took {}", human::duration(cost)));
+        }
+        if entry.hits > 0 {
+            let noun = if entry.hits == 1 { "hit" } else { "hits" };
+            facts.push(format!("{} {noun}", human::count(entry.hits)));
+        }
+        if entry.saved_ms > 0 {
+            facts.push(format!("saved {}", human::duration(entry.saved_ms)));
+        }
+        facts.push(human::size(entry.size));
+        facts.push(format!(
+            "{} old",
+            human::age(now.abs_diff(entry.written_at().as_millis()))
+        ));
+        facts.push(match (entry.expires_at, entry.policy) {
+            (Some(at), _) if at.as_millis() <= now => {
+                format!("expired {}", human::relative(at.as_millis(), now))
+            }
+            (Some(at), _) => format!("expires {}", human::relative(at.as_millis(), now)),
+            (None, Policy::Persist) => "persist".to_owned(),
+            (None, Policy::Evict) => "never expires".to_owned(),
+        });
+        let scopes = &entry.scopes;
+        for (name, scope) in [
+            ("dataset", entry.address.store.dataset_id.as_deref()),
+            ("user", scopes.user_id.as_deref()),
+            ("by", scopes.operator_uri.as_deref()),
+        ] {
+            if let Some(scope) = scope {
+                let scope = self.secrets.text(scope);
+                let scope = for_line(&scope).into_owned();
+                let scope = cut::short_id(&scope).unwrap_or(scope);
+                facts.push(format!("{name} {scope}"));
+            }
+        }
+        [call, cut::shorten(&facts.join("   "), width, Cut::End)]
+    }
+
+    fn is_expired(&self, row: &Row) -> bool {
+        row.entry.is_expired(self.context.now())
+    }
+}
+
+/// Returns the options that say in which collection and of which dataset an entry is.
+fn place_of(address: &Address) -> Vec<String> {
+    let store = &address.store;
+    let mut words = Vec::new();
+    if *store.collection != *DEFAULT_COLLECTION {
+        words.push(format!("--collection={}", store.collection));
+    }
+    words.extend(
+        store
+            .dataset_id
+            .as_deref()
+            .map(|id| format!("--dataset={id}")),
+    );
+    words
+}
+
+impl Desk for Table<'_> {
+    fn copied(&self, row: &Row, what: Copied) -> Option<String> {
+        match what {
+            Copied::Key => Some(row.address().key.as_str().to_owned()),
+            Copied::Command => call_text::call(&row.entry, self.secrets),
+        }
+    }
+
+    fn edit(&self, address: &Address) -> Result<Command> {
+        let mut command = self.ecache(&["edit"])?;
+        let (store, key) = (&*address.store.store_name, address.key.as_str());
+        command.args(place_of(address)).args(["--", store, key]);
+        Ok(command)
+    }
+
+    fn rerun(&self, address: &Address) -> Result<Command> {
+        let mut command = self.ecache(&["warm", "--refresh", "--policy=any"])?;
+        let (store, key) = (&*address.store.store_name, address.key.as_str());
+        command.args(place_of(address));
+        command.args([format!("--store={store}"), format!("--key={key}")]);
+        Ok(command)
+    }
+
+    fn filter(&self, words: &str) -> Result<Filter, String> {
+        let words = browse::words(words)?;
+        let words = words.into_iter().map(OsString::from);
+        let args = FilterWords::try_parse_from(words).map_err(|error| {
+            let text = error.to_string();
+            let line = text.lines().next().unwrap_or_default();
+            line.trim_start_matches("error: ").to_owned()
+        })?;
+        let now = self.context.now();
+        let meant = filter(self.context, &args.filter, Unless::AnyPolicy, now);
+        meant.map_err(|error| format!("{error:#}"))
+    }
+}

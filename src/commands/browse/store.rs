@@ -1,0 +1,346 @@
+//! The store of `ecache browse`, read and changed on any thread.
+
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use anyhow::{Result, bail};
+use ecache_core::backend::{
+    Backend, Cause, Content, ContentReader, Dimension, KeepForUndo, Lookup, Operation,
+    OperationRecord, Removal, Row as Scanned, Scan, Spread, Touch, Values, no_progress, read_value,
+};
+use ecache_core::command::replay;
+use ecache_core::entry::{Entry, Policy};
+use ecache_core::error::Error;
+use ecache_core::filter::{Filter, Freshness, Jobs, Pattern, Selection, Usage};
+use ecache_core::location::{self, Access};
+use ecache_core::scope::Address;
+use ecache_core::time::{Clock, Timestamp};
+use ecache_core::value::{Kind, Value};
+
+use super::super::shared::deletion::{amount, entries};
+use super::super::shared::lifetime::LifetimeChange;
+use super::super::shared::{call_text, entry_view, filter_words, undone};
+use crate::browse::{Counts, Figures, Place, Row, Source, Whole};
+use crate::cli::value::TtlChange;
+use crate::output::escape::{for_line, for_terminal, shell};
+use crate::output::{Secrets, human};
+use crate::units::Ttl;
+
+/// Maximum number of bytes of a value that are read for the screen.
+const SHOWN: u64 = 256 * 1024;
+
+/// Reads and changes the store, on any thread.
+pub(super) struct Store {
+    pub(super) backend: Arc<dyn Backend>,
+    /// Opened for the first change
+    pub(super) writer: Mutex<Option<Arc<dyn Backend>>>,
+    pub(super) path: OsString,
+    pub(super) access: Access,
+    pub(super) clock: Arc<dyn Clock>,
+    /// All entries of the collections
+    pub(super) whole: Filter,
+    pub(super) operation: Operation,
+    pub(super) secrets: Secrets,
+}
+
+impl Store {
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn writer(&self) -> Result<Arc<dyn Backend>> {
+        if location::is_url(&self.path) {
+            return Ok(Arc::clone(&self.backend));
+        }
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if writer.is_none() {
+            *writer = Some(location::open(&self.path, self.access)?);
+        }
+        Ok(Arc::clone(writer.as_ref().expect("it was opened above")))
+    }
+
+    /// Reads an entry, and its value as far as it is shown.
+    fn entry(&self, address: &Address) -> Result<Option<(Entry, Option<Value>, bool)>> {
+        let filter = Filter {
+            keys: vec![Pattern::exact(address.key.as_str())],
+            ..Filter::store(&address.store)
+        };
+        let scan = Scan::new(filter);
+        let read = |values| -> Result<Option<Scanned>> {
+            let scan = Scan {
+                values,
+                ..scan.clone()
+            };
+            Ok(self.backend.scan(&scan, self.now())?.next().transpose()?)
+        };
+        let entry = match read(Values::Omit)? {
+            Some(Scanned::Entry(entry, _)) => *entry,
+            Some(Scanned::Foreign(found)) => found.entry,
+            Some(Scanned::Damaged(address)) => {
+                let address = Box::new(address);
+                return Err(Error::DamagedEntry { address }.into());
+            }
+            None => return Ok(None),
+        };
+        if entry.size > SHOWN {
+            let content = match self.backend.lookup_unread(address, self.now())? {
+                Lookup::Hit(_, content) => content,
+                _ => return Ok(Some((entry, None, true))),
+            };
+            let mut bytes = Vec::new();
+            let value = ContentReader::new(self.backend.as_ref(), content);
+            value.take(SHOWN).read_to_end(&mut bytes)?;
+            let kind = entry.kind;
+            return Ok(Some((entry, Some(Value { kind, bytes }), true)));
+        }
+        let content: Option<Content> = match read(Values::Include)? {
+            Some(Scanned::Entry(_, content)) => content,
+            Some(Scanned::Foreign(found)) => found.content,
+            _ => None,
+        };
+        let value = content.map(|content| read_value(self.backend.as_ref(), entry.kind, content));
+        Ok(Some((entry, value.transpose()?, false)))
+    }
+}
+
+impl Store {
+    /// Changes fresh entries, as an operation of the log where that can be undone.
+    fn touch(&self, selection: &Selection, touch: Touch) -> Result<(Usage, Option<u64>)> {
+        // An expired entry is a miss, and is not revived in passing.
+        let selection = selection.map(|filter| Filter {
+            freshness: filter.freshness.or(Some(Freshness::Fresh)),
+            ..filter.clone()
+        });
+        let operation = Operation {
+            filter: filter_words::words(&selection),
+            ..self.operation.clone()
+        };
+        let (writer, now) = (self.writer()?, self.now());
+        let touch =
+            |keep| writer.touch_logged(&selection, touch, keep, &operation, now, &mut no_progress);
+        let touched = match touch(KeepForUndo::Yes)? {
+            // They are more than an undo can change back.
+            Removal::TooMany(_) => touch(KeepForUndo::No)?,
+            done => done,
+        };
+        Ok(match touched {
+            Removal::Done(touched) => (touched.usage, touched.until.and(touched.operation)),
+            Removal::TooMany(_) => (Usage::default(), None),
+        })
+    }
+}
+
+impl Source for Store {
+    fn rows(&self, scan: &Scan) -> Result<Vec<Row>> {
+        let mut rows = Vec::new();
+        for row in self.backend.scan(scan, self.now())? {
+            match row? {
+                Scanned::Entry(entry, start) => rows.push(Row {
+                    entry: *entry,
+                    start,
+                }),
+                Scanned::Foreign(found) => rows.push(Row {
+                    entry: found.entry,
+                    start: found.content,
+                }),
+                // `doctor` names it.
+                Scanned::Damaged(_) => {}
+            }
+        }
+        Ok(rows)
+    }
+
+    fn count(&self, filter: &Filter, everywhere: &Filter) -> Result<Counts> {
+        let now = self.now();
+        let stores = self.backend.groups(everywhere, Dimension::Store, now)?;
+        let datasets = self.backend.groups(everywhere, Dimension::Dataset, now)?;
+        let mut sum = Usage::default();
+        stores.iter().for_each(|store| sum += store.usage);
+        let mut places = vec![(Place::All, sum)];
+        let named = |name: Option<Arc<str>>| name.map(Place::Store);
+        places.extend(
+            stores
+                .into_iter()
+                .filter_map(|group| named(group.name).map(|place| (place, group.usage))),
+        );
+        let is_linked = datasets.iter().any(|dataset| dataset.name.is_some());
+        if is_linked {
+            let datasets = datasets.into_iter();
+            places.extend(datasets.map(|group| (Place::Dataset(group.name), group.usage)));
+        }
+        let usage = |filter: &Filter| self.backend.usage(&filter.clone().into(), now);
+        Ok(Counts {
+            found: if filter == everywhere {
+                sum
+            } else {
+                usage(filter)?
+            },
+            all: if *everywhere == self.whole {
+                sum
+            } else {
+                usage(&self.whole)?
+            },
+            places,
+        })
+    }
+
+    fn whole(&self, address: &Address) -> Result<Whole> {
+        let Some((entry, value, is_cut)) = self.entry(address)? else {
+            return Ok(Whole::default());
+        };
+        let facts = entry_view::facts(&entry, self.secrets, self.now());
+        let mut text = match &value {
+            Some(value) if is_cut => for_terminal(&value.bytes).into_owned(),
+            Some(value) => entry_view::value(value, 78, false),
+            None => String::new(),
+        };
+        if is_cut {
+            let (store, key) = (&entry.address.store.store_name, entry.address.key.as_str());
+            let shown = value.as_ref().map_or(0, |value| value.bytes.len() as u64);
+            text.push_str(&format!(
+                "\n{} more: ecache get {} {}",
+                human::size(entry.size - shown),
+                shell(store),
+                shell(key)
+            ));
+        }
+        let lines = |text: &str| -> Vec<String> {
+            text.lines()
+                .map(|line| line.replace('\t', "    "))
+                .collect()
+        };
+        Ok(Whole {
+            facts: lines(&facts),
+            value: lines(&text),
+            preview: value.as_ref().map_or_else(String::new, preview),
+        })
+    }
+
+    fn remove(&self, selection: &Selection) -> Result<(String, Option<u64>)> {
+        // FiftyOne's running jobs stay, as with `clear`.
+        let selection = selection.map(|filter| Filter {
+            jobs: filter.jobs.or(Some(Jobs::NotRunning)),
+            ..filter.clone()
+        });
+        let is_named = selection
+            .any_of
+            .iter()
+            .all(|filter| !filter.keys.is_empty());
+        let operation = Operation {
+            filter: filter_words::words(&selection),
+            cause: if is_named {
+                Cause::Removed
+            } else {
+                Cause::Cleared
+            },
+            ..self.operation.clone()
+        };
+        let (writer, now) = (self.writer()?, self.now());
+        let removal =
+            writer.remove_undoably(&selection, None, &operation, now, &mut no_progress)?;
+        match removal {
+            Removal::Done(removed) => {
+                let undo = removed.until.and(removed.operation);
+                let how = if undo.is_some() {
+                    "; u takes it back"
+                } else {
+                    ""
+                };
+                Ok((format!("removed {}{how}", amount(removed.usage)), undo))
+            }
+            Removal::TooMany(usage) => bail!(
+                "{} are more than undo keeps, and stay: `ecache clear` removes them for good",
+                amount(usage)
+            ),
+        }
+    }
+
+    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<(String, Option<u64>)> {
+        let touch = Touch {
+            policy: Some(policy),
+            expires_at: (policy == Policy::Persist).then_some(None),
+        };
+        let (usage, undo) = self.touch(selection, touch)?;
+        let count = entries(usage.entries);
+        let said = match (usage.entries, policy) {
+            (0, _) => "nothing was pinned: what is expired stays so".to_owned(),
+            (_, Policy::Persist) => format!("pinned {count}: policy persist, never expires"),
+            (_, Policy::Evict) => format!("let go of {count}: policy evict, never expires"),
+        };
+        Ok((said, undo))
+    }
+
+    fn set_lifetime(&self, selection: &Selection, ttl: Ttl) -> Result<(String, Option<u64>)> {
+        let change = LifetimeChange::new(Some(TtlChange::To(ttl)), None)?;
+        let now = self.now();
+        let (usage, undo) = self.touch(selection, change.touch(now)?)?;
+        let said = match usage.entries {
+            0 => "nothing was changed: what is expired stays so".to_owned(),
+            count => {
+                let lifetime = change.told(now).unwrap_or_default();
+                format!("{}: {lifetime}", entries(count))
+            }
+        };
+        Ok((said, undo))
+    }
+
+    fn operations(&self) -> Result<Option<Vec<OperationRecord>>> {
+        Ok(match self.backend.logs_operations() {
+            true => Some(self.backend.operations()?),
+            false => None,
+        })
+    }
+
+    fn figures(&self, filter: &Filter) -> Result<Figures> {
+        let mut spread = Spread::default();
+        let stores =
+            self.backend
+                .groups_with_spread(filter, Dimension::Store, self.now(), &mut spread)?;
+        Ok(Figures { stores, spread })
+    }
+
+    fn undo(&self, operation: u64) -> Result<String> {
+        let writer = self.writer()?;
+        let undone = writer.undo(
+            Some(operation),
+            &self.operation,
+            self.now(),
+            &mut no_progress,
+        )?;
+        let mut said = undone::told(&undone);
+        if undone.newer > 0 {
+            let newer = human::count(undone.newer);
+            said.push_str(&format!("; {newer} were written again since then and stay"));
+        }
+        Ok(said)
+    }
+
+    fn token(&self) -> Result<Option<u64>> {
+        if self.backend.tells_every_change() {
+            Ok(Some(self.backend.change_token()?))
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+/// Returns the beginning of a value on one line: of a command what it printed.
+fn preview(value: &Value) -> String {
+    const LONGEST: usize = 1024;
+    let mut printed = Vec::new();
+    let bytes = if value.kind == Kind::Command {
+        // A recording that was cut off is shown as far as it goes.
+        let _ = replay(&value.bytes[..], &mut printed, &mut std::io::sink());
+        &printed
+    } else {
+        &value.bytes
+    };
+    let start = &bytes[..bytes.len().min(LONGEST)];
+    if value.kind == Kind::Bytes && str::from_utf8(&value.bytes).is_err() {
+        return call_text::kind_of_bytes(start).to_owned();
+    }
+    let text = String::from_utf8_lossy(start);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    for_line(&words.join(" ")).into_owned()
+}

@@ -1,0 +1,138 @@
+//! The command that mends a finding.
+
+use ecache_core::doctor::{Check, Finding, NEAR_LIMIT};
+use ecache_core::scope::DEFAULT_COLLECTION;
+
+use super::Doctor;
+use crate::cli::filter::{FilterArgs, PolicyChoice, StoreNames};
+use crate::context::Collections;
+use crate::output::escape::shell;
+
+impl Doctor<'_> {
+    /// Returns the command that mends it, or the first of them, or what to do instead.
+    pub(super) fn command(&self, collection: &str, finding: &Finding) -> String {
+        match finding.check {
+            Check::SharedStores => "give each function a store_name of its own".to_owned(),
+            Check::Structure => {
+                let save = self.line(collection, "export --output FILE");
+                let clear = self.line(collection, "clear --all --policy any");
+                format!("{save}; {clear}; {}", self.line(collection, "import FILE"))
+            }
+            Check::Foreign => "nothing is to be done: they stay as they are".to_owned(),
+            Check::Thrashing => {
+                let list = self.line(collection, "limit ls");
+                format!("raise the limit with ecache limit set; {list} shows what is used")
+            }
+            Check::MissingIndexes => "let FiftyOne open the store: it makes them".to_owned(),
+            _ => {
+                let (verb, filter) = self.advice(finding);
+                self.line(collection, &format!("{verb}{}", filter.words(shell)))
+            }
+        }
+    }
+
+    /// Returns the verb and the filter for the findings: they remove them where removal mends them.
+    pub(super) fn advice(&self, finding: &Finding) -> (String, FilterArgs) {
+        // Entries that pruning and clearing leave in place.
+        let is_persistent = finding.persistent == finding.usage.entries;
+        let typed = &self.args.filter;
+        let policy = is_persistent.then_some(PolicyChoice::Any).or(typed.policy);
+        let every = |names: &mut Vec<String>| {
+            if names.is_empty() {
+                names.push("*".to_owned());
+            }
+        };
+        let mut filter = typed.clone();
+        let verb = match finding.check {
+            Check::Orphaned if is_persistent && finding.usage.entries > 0 => {
+                let datasets = finding.datasets().into_iter();
+                filter.dataset = datasets.map(|id| typed.spelled(&id)).collect();
+                filter.policy = policy;
+                "clear"
+            }
+            Check::Orphaned => match &self.args.live_datasets {
+                Some(list) => {
+                    let list = list.to_string_lossy();
+                    let verb = format!("prune --orphaned --live-datasets {}", shell(&list));
+                    return (verb, filter);
+                }
+                None => "prune --orphaned",
+            },
+            Check::Expired => {
+                filter.expired = true;
+                filter.policy = policy;
+                "prune"
+            }
+            Check::EndlessPrompts => {
+                filter = endless(typed);
+                every(&mut filter.prompt);
+                "clear"
+            }
+            Check::EndlessUsers => {
+                filter = endless(typed);
+                every(&mut filter.user);
+                "clear"
+            }
+            Check::OldVersions => {
+                let stores = finding.stores.iter();
+                filter.store = stores.map(|name| typed.spelled(name)).collect();
+                filter.policy = policy;
+                "clear"
+            }
+            Check::NearLimit => {
+                filter.larger_than = typed.larger_than.max(Some(NEAR_LIMIT - 1));
+                "ls"
+            }
+            Check::PersistExpiry => match finding.entries.first() {
+                Some(entry) => {
+                    filter = FilterArgs {
+                        store: StoreNames(vec![entry.store.store_name.to_string()]),
+                        key: vec![entry.key.as_str().to_owned()],
+                        ..FilterArgs::default()
+                    };
+                    "touch --policy evict"
+                }
+                None => "ls",
+            },
+            check => return (format!("doctor --fix {}", check.id()), filter),
+        };
+        (verb.to_owned(), filter)
+    }
+
+    /// Returns a command for the same store and collection.
+    pub(super) fn line(&self, collection: &str, what: &str) -> String {
+        let mut line = format!("ecache {what}");
+        if let Some((option, typed)) = self.context.typed_location() {
+            line.push_str(&format!(" {option} {}", shell(&typed.to_string_lossy())));
+        }
+        let is_named = matches!(self.context.collections, Collections::Named(_));
+        if collection != DEFAULT_COLLECTION || is_named {
+            line.push_str(&format!(" --collection {}", shell(collection)));
+        }
+        line
+    }
+
+    /// Returns the command that shows the growth of stores.
+    pub(super) fn stats(&self, collection: &str) -> String {
+        let typed = FilterArgs {
+            newer_than: None,
+            ..self.args.filter.clone()
+        };
+        let what = format!("stats --newer-than 1d{}", typed.words(shell));
+        self.line(collection, &what)
+    }
+
+    /// Returns the command that removes the values of killed writers.
+    pub(super) fn prune(&self) -> String {
+        self.line(self.context.usual_collection(), "prune --expired")
+    }
+}
+
+/// Returns the filter of entries of policy `evict` that never expire, with patterns for names.
+fn endless(typed: &FilterArgs) -> FilterArgs {
+    FilterArgs {
+        fresh: false,
+        no_expiry: true,
+        ..typed.as_patterns()
+    }
+}

@@ -1,0 +1,231 @@
+//! `ecache doctor`: finds problems in the content of a store, advises commands, and mends them.
+
+mod advice;
+mod report;
+
+use std::collections::BTreeSet;
+
+use anyhow::{Result, anyhow};
+use ecache_core::backend::{Backend, Cause, KeepForUndo};
+use ecache_core::doctor::{Check, Examination, Finding, Remedy, examine};
+use ecache_core::entry::Policy;
+use ecache_core::error::Error;
+use ecache_core::filter::{Filter, Pattern, Selection, Usage};
+use ecache_core::time::Timestamp;
+
+use super::shared::deletion::{Run, Verb, counting, metadata, open, remove_logged};
+use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::jobs::{note_running, without_running};
+use super::shared::live_datasets::Live;
+use crate::cli::{DoctorArgs, FailOn, Fix};
+use crate::context::{Collections, Context};
+use crate::error::Exit;
+use crate::output::Format;
+
+/// Says that orphans were not looked for.
+const SKIPPED: &str = "orphaned: not checked; --live-datasets FILE says which datasets exist";
+
+pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
+    let now = context.now();
+    let run = Run::from(args.dry_run);
+    let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
+    let backend = if args.fix.is_empty() {
+        context.reader()?
+    } else {
+        open(context, run)?
+    };
+    if !context.has_store()? {
+        let (place, _) = context.location()?;
+        return Err(anyhow!("there is no store at {}", place.display()));
+    }
+    note_unknown_names(context, backend.as_ref(), &filter)?;
+    let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
+    let is_orphaned = |check: Check| check == Check::Orphaned;
+    let fixes = args.fix.iter().filter_map(|fix| match fix {
+        Fix::Check(check) => Some(*check),
+        Fix::All => None,
+    });
+    let fails_on = args.fail_on.iter().filter_map(|choice| match choice {
+        FailOn::Check(check) => Some(*check),
+        FailOn::Any | FailOn::None => None,
+    });
+    if live.is_none() && fixes.chain(fails_on).any(is_orphaned) {
+        return Err(Live::unknown());
+    }
+    if live.is_none() && context.format(args.format) != Format::Table {
+        context.note(SKIPPED);
+    }
+    let doctor = Doctor {
+        context,
+        args: &args,
+        filter,
+        backend: backend.as_ref(),
+        live,
+        now,
+        abandoned: backend.describe()?.unnamed.abandoned,
+    };
+    let mut patients = Vec::new();
+    for collection in doctor.collections()? {
+        let mut examination = doctor.examine(&collection)?;
+        let is_meant = |finding: &&Finding| args.fix.iter().any(|fix| fix.includes(finding.check));
+        let mut is_mended = false;
+        for finding in examination.findings.iter().filter(is_meant) {
+            doctor.mend(&collection, finding, run)?;
+            is_mended |= run == Run::Wet;
+        }
+        if is_mended {
+            examination = doctor.examine(&collection)?;
+        }
+        patients.push((collection, examination));
+    }
+    doctor.report(&patients)?;
+    let fails = |finding: &Finding| doctor.fails(finding.check);
+    let mut findings = patients.iter().flat_map(|(_, seen)| &seen.findings);
+    let is_empty = patients.iter().all(|(_, seen)| seen.usage.entries == 0);
+    Ok(if findings.any(fails) {
+        Exit::No
+    } else {
+        args.filter.exit(is_empty)
+    })
+}
+
+struct Doctor<'a> {
+    context: &'a Context,
+    args: &'a DoctorArgs,
+    /// The entries to examine
+    filter: Filter,
+    backend: &'a dyn Backend,
+    live: Option<Live>,
+    now: Timestamp,
+    /// Large values left behind by killed writers; they belong to no collection
+    abandoned: Usage,
+}
+
+impl Doctor<'_> {
+    /// Returns the collections that were named, or all.
+    fn collections(&self) -> Result<BTreeSet<String>> {
+        match &self.context.collections {
+            Collections::Named(names) => return Ok(names.iter().cloned().collect()),
+            Collections::Configured(name) => return Ok(BTreeSet::from([name.clone()])),
+            Collections::Default | Collections::All => {}
+        }
+        let stores = self.backend.stores()?;
+        let names = stores
+            .iter()
+            .map(|store| store.address.collection.to_string());
+        Ok(names.collect())
+    }
+
+    fn examine(&self, collection: &str) -> Result<Examination> {
+        let live = self.live.as_ref().map(Live::ids);
+        let mut bar = self.context.progress("examining", None);
+        let examination = examine(
+            self.backend,
+            collection,
+            &self.filter,
+            live,
+            self.now,
+            &mut counting(&mut bar),
+        );
+        bar.finish();
+        Ok(examination?)
+    }
+
+    fn fails(&self, check: Check) -> bool {
+        let is_named = |choice: &FailOn| match choice {
+            FailOn::Any => check.is_fault(),
+            FailOn::None => false,
+            FailOn::Check(chosen) => *chosen == check,
+        };
+        if self.args.fail_on.is_empty() {
+            check.is_fault()
+        } else {
+            self.args.fail_on.iter().any(is_named)
+        }
+    }
+
+    /// Removes the entries of a finding as one operation, as the advised command would.
+    fn mend(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
+        let meant = self.selection(collection, finding)?;
+        let selection = without_running(self.context, &meant)?;
+        self.context.note(&format!("{}:", finding.check.id()));
+        let (cause, keep) = match finding.check {
+            Check::Expired => (Cause::Expired, KeepForUndo::No),
+            Check::Orphaned => (Cause::Orphaned, KeepForUndo::No),
+            Check::Damaged => (Cause::Removed, KeepForUndo::No),
+            _ => (Cause::Removed, KeepForUndo::Yes),
+        };
+        let orphans = selection.any_of.first().cloned();
+        let documents = orphans.filter(|_| finding.check == Check::Orphaned);
+        let documents = documents.map(|orphans| Filter {
+            policy: None,
+            ..orphans
+        });
+        let documents = documents.as_ref();
+        remove_logged(
+            self.context,
+            self.backend,
+            &selection,
+            documents,
+            cause,
+            (run, keep),
+            self.now,
+        )?;
+        self.mend_documents(finding, run)?;
+        let going = Usage::default();
+        note_running(self.context, self.backend, &meant, going, self.now)
+    }
+
+    /// Removes the damaged documents of stores, unless they were mended meanwhile.
+    fn mend_documents(&self, finding: &Finding, run: Run) -> Result<()> {
+        let mut count = 0;
+        for document in &finding.documents {
+            let read = self.backend.document(&document.store);
+            if let Err(Error::DamagedEntry { .. }) = read {
+                if run == Run::Wet {
+                    self.backend.set_metadata(&document.store, None)?;
+                }
+                count += 1;
+            }
+        }
+        if count > 0 {
+            let word = match run {
+                Run::Dry => Verb::REMOVE.would,
+                Run::Wet => Verb::REMOVE.done,
+            };
+            self.context.note(&format!("{word} {}", metadata(count)));
+        }
+        Ok(())
+    }
+
+    /// Returns the entries that mending removes: those that the advised command does.
+    fn selection(&self, collection: &str, finding: &Finding) -> Result<Selection> {
+        if finding.check.remedy() == Remedy::ByName {
+            return Ok(finding.selection(self.now));
+        }
+        // Entries of policy `persist` are only removed by name, never here.
+        if self.filter.policy == Some(Policy::Persist) {
+            return Ok(Selection::default());
+        }
+        let evictable = |filter| Filter {
+            policy: Some(Policy::Evict),
+            collections: vec![Pattern::exact(collection)],
+            ..filter
+        };
+        if finding.check != Check::Orphaned {
+            let (_, advised) = self.advice(finding);
+            let filter = filter(self.context, &advised, Unless::AnyCollection, self.now)?;
+            return Ok(evictable(filter).into());
+        }
+        // Entries of a dataset that was created since the examination are no orphans.
+        let again = match self.args.live_datasets {
+            Some(_) => None,
+            None => Live::find(self.context, self.backend, None)?,
+        };
+        let live = again.as_ref().or(self.live.as_ref());
+        let live = live.expect("orphans are told by what lives");
+        let datasets = finding.datasets().into_iter().collect();
+        let orphans = live.orphans(datasets, &evictable(self.filter.clone()));
+        Ok(orphans.map(Selection::from).unwrap_or_default())
+    }
+}

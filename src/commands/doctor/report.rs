@@ -1,0 +1,207 @@
+//! Prints the findings, for people and for programs.
+
+use std::io::Write;
+
+use anyhow::Result;
+use ecache_core::doctor::{Check, Examination, Finding, Growth, Severity};
+use ecache_core::filter::{Filter, Pattern, Usage};
+use ecache_core::scope::{Address, DEFAULT_COLLECTION};
+
+use super::{Doctor, SKIPPED};
+use crate::commands::shared::deletion::{amount, amount_with};
+use crate::commands::shared::findings_view::{FindingsView, Label};
+use crate::commands::shared::jobs::find_running;
+use crate::output::{Cell, Column, Format, human, stdout};
+
+/// Maximum number of entries or stores shown for a finding.
+const SAMPLES: usize = 3;
+
+/// Maximum number of the fastest growing stores shown.
+const GROWING: usize = 5;
+
+impl Doctor<'_> {
+    pub(super) fn report(&self, patients: &[(String, Examination)]) -> Result<()> {
+        match self.context.format(self.args.format) {
+            Format::Table => self.tell(patients),
+            format => self.list(format, patients),
+        }
+    }
+
+    /// Returns FiftyOne's running jobs, which are no trouble, and their size.
+    fn running_jobs(&self, collection: &str) -> Result<(Vec<Address>, Usage)> {
+        let filter = Filter {
+            collections: vec![Pattern::exact(collection)],
+            ..self.filter.clone()
+        };
+        find_running(self.context, self.backend, &filter, self.now)
+    }
+
+    /// Prints a few lines for each finding, for people.
+    fn tell(&self, patients: &[(String, Examination)]) -> Result<()> {
+        let mut view = FindingsView::new(self.context);
+        for (collection, examination) in patients {
+            self.tell_good(collection, examination, &mut view);
+            for finding in &examination.findings {
+                let documents = finding.documents.len() as u64;
+                let found = amount_with(finding.usage, documents);
+                let what = finding.check.explain(finding.usage.entries.max(documents));
+                view.finding(
+                    Label::Found(finding.check.severity()),
+                    &format!("{found} {what}"),
+                );
+                for sample in samples(finding) {
+                    view.sample(&sample);
+                }
+                view.tip(&self.command(collection, finding));
+            }
+            let growing: Vec<String> = growing(examination).map(growth).collect();
+            if !growing.is_empty() {
+                let growing = growing.join(", ");
+                view.finding(
+                    Label::Found(Severity::Note),
+                    &format!("written within a day: {growing}"),
+                );
+            }
+            let (jobs, usage) = self.running_jobs(collection)?;
+            if !jobs.is_empty() {
+                view.finding(
+                    Label::Found(Severity::Note),
+                    &format!("running jobs: {}", amount(usage)),
+                );
+                for job in jobs.iter().take(SAMPLES) {
+                    view.sample(&job.to_string());
+                }
+            }
+        }
+        if self.abandoned.entries > 0 {
+            let values = human::counted(self.abandoned.entries, "value", "values");
+            let size = human::size(self.abandoned.bytes);
+            view.finding(
+                Label::Found(Severity::Note),
+                &format!("{values} ({size}) of killed writers can go"),
+            );
+            view.tip(&self.prune());
+        }
+        if self.live.is_none() {
+            view.finding(Label::Skipped, SKIPPED);
+        }
+        stdout().write_all(self.context.terminal.text(&view.finish()).as_bytes())?;
+        Ok(())
+    }
+
+    /// Says how much of a collection is as it should be.
+    fn tell_good(&self, collection: &str, examination: &Examination, view: &mut FindingsView) {
+        let found = |check: Check| {
+            let mut findings = examination.findings.iter();
+            findings.find(move |finding| finding.check == check)
+        };
+        let damaged = found(Check::Damaged).map_or(0, |finding| finding.usage.entries);
+        let all = examination.usage.entries;
+        let mut good = format!(
+            "{} of {} are what was written, in {}",
+            human::count(all.saturating_sub(damaged)),
+            human::entries(all),
+            human::counted(examination.growth.len() as u64, "store", "stores"),
+        );
+        if found(Check::Structure).is_none() && found(Check::MissingIndexes).is_none() {
+            good.push_str(", and all indexes are there");
+        }
+        if collection != DEFAULT_COLLECTION {
+            good = format!("collection {collection}: {good}");
+        }
+        view.finding(Label::Good, &good);
+    }
+
+    /// Prints one row per finding, for programs.
+    fn list(&self, format: Format, patients: &[(String, Examination)]) -> Result<()> {
+        let columns = [
+            Column::whole("check"),
+            Column::whole("severity"),
+            Column::text("collection"),
+            Column::number("entries"),
+            Column::number("size"),
+            Column::text("samples"),
+            Column::text("command"),
+        ];
+        let mut rows = self.context.rows(format, &columns)?;
+        for (collection, examination) in patients {
+            let (jobs, usage) = self.running_jobs(collection)?;
+            if !jobs.is_empty() {
+                let samples: Vec<String> =
+                    jobs.iter().take(SAMPLES).map(ToString::to_string).collect();
+                rows.row(&[
+                    Cell::from("running-jobs"),
+                    Cell::from("info"),
+                    Cell::from(collection.as_str()),
+                    Cell::Count(usage.entries),
+                    Cell::Size(usage.bytes),
+                    Cell::Json(serde_json::to_string(&samples)?.into()),
+                    Cell::from(self.line(collection, "ls --kind job")),
+                ])?;
+            }
+            for finding in &examination.findings {
+                rows.row(&[
+                    Cell::from(finding.check.id()),
+                    Cell::from(match finding.check.severity() {
+                        Severity::Error => "error",
+                        Severity::Warning => "warning",
+                        Severity::Note => "info",
+                    }),
+                    Cell::from(collection.as_str()),
+                    Cell::Count(finding.usage.entries),
+                    Cell::Size(finding.usage.bytes),
+                    Cell::Json(serde_json::to_string(&samples(finding))?.into()),
+                    Cell::from(self.command(collection, finding)),
+                ])?;
+            }
+            for store in growing(examination) {
+                rows.row(&[
+                    Cell::from("growth"),
+                    Cell::from("info"),
+                    Cell::from(collection.as_str()),
+                    Cell::Count(store.recent.entries),
+                    Cell::Size(store.recent.bytes),
+                    Cell::Json(serde_json::to_string(&[&*store.store_name])?.into()),
+                    Cell::from(self.stats(collection)),
+                ])?;
+            }
+        }
+        if self.abandoned.entries > 0 {
+            rows.row(&[
+                Cell::from("abandoned"),
+                Cell::from("info"),
+                Cell::Null,
+                Cell::Count(self.abandoned.entries),
+                Cell::Size(self.abandoned.bytes),
+                Cell::Json("[]".into()),
+                Cell::from(self.prune()),
+            ])?;
+        }
+        rows.finish()?;
+        Ok(())
+    }
+}
+
+/// Returns the first few reasons of a finding, or else its first few entries and stores.
+fn samples(finding: &Finding) -> Vec<String> {
+    if finding.reasons.is_empty() {
+        let found = finding.entries.iter().chain(&finding.documents);
+        found.take(SAMPLES).map(ToString::to_string).collect()
+    } else {
+        finding.reasons.iter().take(SAMPLES).cloned().collect()
+    }
+}
+
+fn growing(examination: &Examination) -> impl Iterator<Item = &Growth> {
+    let recent = |store: &&Growth| store.recent.entries > 0;
+    examination.growth.iter().filter(recent).take(GROWING)
+}
+
+fn growth(store: &Growth) -> String {
+    format!(
+        "{} {} of {}",
+        store.store_name,
+        human::size(store.recent.bytes),
+        human::size(store.usage.bytes)
+    )
+}

@@ -1,0 +1,152 @@
+//! The output of `info`, `log` and `run -h`.
+
+mod support;
+
+use serde_json::Value;
+use support::Session;
+
+fn info(session: &Session, words: &str) -> (i32, Value) {
+    let ran = session.run(&format!("{words} info --json"));
+    let facts: Value = serde_json::from_str(ran.text()).expect("JSON");
+    let facts = facts.as_array().map_or(facts.clone(), |all| all[0].clone());
+    (ran.code, facts)
+}
+
+#[test]
+fn info_says_where_a_store_is_that_cannot_be_read_and_why() {
+    let session = Session::new();
+    std::fs::write(session.path("foreign"), vec![7; 5000]).expect("a file");
+    for (store, code, why) in [
+        ("foreign", 5, "is not an ecache store"),
+        if cfg!(feature = "mongodb") {
+            ("mongodb://127.0.0.1:1/none", 3, "127.0.0.1:1")
+        } else {
+            ("mongodb://127.0.0.1:1/none", 2, "cannot open mongodb://")
+        },
+        (".", 5, "is a folder"),
+    ] {
+        let words = format!("--db {store}");
+        let (ended, facts) = info(&session, &words);
+        assert_eq!(facts["path"], store);
+        assert_eq!(facts["path_from"], "--db");
+        assert_eq!(facts["entries"], Value::Null);
+        let problem = facts["problem"].as_str().expect("a problem");
+        assert!(problem.contains(why), "{problem}");
+        assert_eq!(ended, code, "{problem}");
+        let shown = session.shell_on_columns(80, &format!("ecache {words} info"));
+        let shown = String::from_utf8_lossy(&shown.bytes).into_owned();
+        assert!(
+            shown.contains("error:") && shown.contains("run.ttl"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn info_and_config_say_where_each_setting_came_from() {
+    let session = Session::new().with("NO_COLOR", "1");
+    session.run("config set run.ttl 5m").succeeds();
+    session.run("config set color always").succeeds();
+    let from = |words: &str, key: &str| {
+        let (_, facts) = info(&session, words);
+        let setting = &facts["settings"][key];
+        let text = |name: &str| setting[name].as_str().unwrap_or("nothing").to_owned();
+        [text("value"), text("from")]
+    };
+    assert_eq!(from("", "run.ttl"), ["5m", "config.toml"]);
+    assert_eq!(from("", "color"), ["always", "config.toml"]);
+    assert_eq!(from("--color auto", "color"), ["auto", "--color"]);
+    assert_eq!(from("--no-config", "color"), ["never", "NO_COLOR"]);
+    assert_eq!(from("--no-config", "run.ttl"), ["none", "default"]);
+    assert_eq!(from("--time utc", "time"), ["utc", "--time"]);
+    assert_eq!(from("--db a.db", "db"), ["a.db", "--db"]);
+    assert_eq!(
+        from("--all-collections", "collection"),
+        ["all", "--all-collections"]
+    );
+    assert_eq!(from("", "warm.rate"), ["nothing", "default"]);
+    let listed = session.run("--time iso config ls --json").succeeds();
+    let listed: Vec<Value> = serde_json::from_str(listed.text()).expect("JSON");
+    let (_, facts) = info(&session, "--time iso");
+    let settings = facts["settings"].as_object().expect("settings");
+    assert_eq!(listed.len(), settings.len());
+    for setting in listed {
+        let key = setting["setting"].as_str().expect("a key");
+        assert_eq!(setting["from"], settings[key]["from"], "{key}");
+        assert_eq!(setting["value"], settings[key]["value"], "{key}");
+    }
+}
+
+#[test]
+fn the_log_of_a_store_has_the_operations_that_changed_it() {
+    let session = Session::new();
+    for store in ["a", "b", "c"] {
+        for key in ["1", "2"] {
+            let set = format!("set {store} {key} --ttl 1h");
+            session.run_with_input(&set, b"x").succeeds();
+        }
+    }
+    session.run("rm a 1").succeeds();
+    session.run("clear b").succeeds();
+    session.run("touch --all --ttl 2h").succeeds();
+    session.run("stores rename c d").succeeds();
+    session.run("undo 2").succeeds();
+    session.run("clear a --no-undo").succeeds();
+    let log = |words: &str| -> Vec<u64> {
+        let ran = session
+            .run(&format!("log {words} --format jsonl"))
+            .succeeds();
+        let number = |line| serde_json::from_str::<Value>(line).expect("JSON")["op"].as_u64();
+        ran.text()
+            .lines()
+            .map(|line| number(line).expect("op"))
+            .collect()
+    };
+    let all = log("");
+    assert_eq!(all.len(), 6);
+    let number = |index: usize| all[all.len() - index];
+    let [rm, clear, touch, rename, undo, shred] = [1, 2, 3, 4, 5, 6].map(number);
+    assert_eq!(log("a"), [shred, touch, rm]);
+    assert_eq!(log("--store b"), [undo, clear]);
+    // Entries that moved are known by the store that they are in.
+    assert_eq!(log("d"), [rename, touch]);
+    assert_eq!(log("c"), [rename]);
+    assert_eq!(log("a b"), [shred, undo, touch, clear, rm]);
+    assert_eq!(log("absent"), [0u64; 0]);
+    let plain = session.run("log --format table").succeeds();
+    let more = session.run("log --format table -v").succeeds();
+    let count = |text: &str| text.matches("\n    by ").count();
+    assert_eq!((count(plain.text()), count(more.text())), (0, all.len()));
+    assert!(
+        more.text().contains(": --store b --policy evict\n"),
+        "{}",
+        more.text()
+    );
+    let wide = session.run("log --format table --wide").succeeds();
+    for column in ["USER", "HOST", "FILTER"] {
+        assert!(wide.text().contains(column), "{}", wide.text());
+    }
+}
+
+#[test]
+fn the_short_help_of_run_is_laid_out_by_task_and_fits() {
+    let shown = Session::new().shell_on_columns(80, "ecache run -h");
+    let text = String::from_utf8_lossy(&shown.bytes).replace("\r\n", "\n");
+    let headings: Vec<&str> = text
+        .lines()
+        .filter(|line| line.ends_with(':') && !line.starts_with(' '))
+        .collect();
+    assert_eq!(
+        headings,
+        ["Options:", "Keep:", "Serve:", "Key:", "Examples:"]
+    );
+    assert!(text.contains("Without --ttl a result is kept for ever."));
+    for line in text.lines().filter(|line| line.starts_with("    ")) {
+        let is_option = line.trim_start().starts_with('-');
+        assert!(
+            is_option && line.len() <= 80,
+            "{line:?} is a part of a longer one"
+        );
+    }
+    assert!(text.lines().count() <= 40, "{text}");
+}

@@ -1,0 +1,156 @@
+//! Output for programs has the fields, types and words of `docs/formats.schema.json`.
+
+mod support;
+
+use serde_json::Value;
+use support::{Ran, Session};
+
+fn schema() -> Value {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/formats.schema.json");
+    let text = std::fs::read_to_string(path).expect("the schema");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+/// Reports whether a value is of a type of the schema.
+fn is_of(value: &Value, name: &str) -> bool {
+    match name {
+        "null" => value.is_null(),
+        "boolean" => value.is_boolean(),
+        "string" => value.is_string(),
+        "number" => value.is_number(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "array" => value.is_array(),
+        "object" => value.is_object(),
+        name => panic!("the schema has no type {name}"),
+    }
+}
+
+/// Checks an object against a definition of the schema: no field more, none less, each of its type
+/// and one of its words.
+fn check(schema: &Value, definition: &str, object: &Value) {
+    let place = format!("{definition}: {object}");
+    let definition = &schema["$defs"][definition];
+    let properties = definition["properties"].as_object().expect("fields");
+    let object = object
+        .as_object()
+        .unwrap_or_else(|| panic!("no object: {place}"));
+    for name in definition["required"].as_array().expect("a list") {
+        let name = name.as_str().expect("a name");
+        assert!(object.contains_key(name), "{name} is missing in {place}");
+    }
+    for (name, value) in object {
+        let about = properties.get(name);
+        let about = about.unwrap_or_else(|| panic!("{name} is not in the schema: {place}"));
+        let types = match &about["type"] {
+            Value::Null => continue,
+            Value::String(name) => vec![name.clone()],
+            Value::Array(names) => names
+                .iter()
+                .filter_map(|name| name.as_str())
+                .map(str::to_owned)
+                .collect(),
+            other => panic!("{name}: {other}"),
+        };
+        assert!(
+            types.iter().any(|of| is_of(value, of)),
+            "{name} is none of {types:?}: {place}"
+        );
+        if let Some(words) = about["enum"].as_array() {
+            assert!(
+                words.contains(value),
+                "{name} is none of {words:?}: {place}"
+            );
+        }
+        if about["format"] == "date-time"
+            && let Some(time) = value.as_str()
+        {
+            assert_eq!(
+                time.len(),
+                "2026-11-23T06:32:50.948Z".len(),
+                "{name} of {place}"
+            );
+            assert!(time.ends_with('Z'), "{name} of {place}");
+        }
+    }
+}
+
+/// Checks all objects that a command printed, and that there is one.
+fn check_all(schema: &Value, definition: &str, ran: Ran) {
+    let mut count = 0;
+    for line in ran.text().lines() {
+        let value: Value =
+            serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
+        check(schema, definition, &value);
+        count += 1;
+    }
+    assert!(count > 0, "{definition}: {ran:?}");
+}
+
+#[test]
+fn every_output_for_programs_has_the_fields_of_the_schema() {
+    let schema = schema();
+    let session = Session::new();
+    for _ in 0..2 {
+        session
+            .shell("ecache run --ttl 1h -- echo hi < /dev/null")
+            .succeeds();
+    }
+    session
+        .run("set thumbs cat.jpg meow --ttl 1d --user ann --dataset 6b03de1228195dbc2df5c505")
+        .notes("");
+    session
+        .run("set settings theme dark --policy persist")
+        .notes("");
+    session
+        .run("stores create owned --metadata {\"a\":1}")
+        .succeeds();
+    let checked = |definition: &str, line: &str| {
+        check_all(
+            &schema,
+            definition,
+            session.shell(&format!("ecache {line}")),
+        );
+    };
+    checked("entry", "ls --format jsonl");
+    checked("entry", "ls --fields all --format jsonl");
+    checked("entry", "show settings theme --format jsonl");
+    checked("entry", "show --format jsonl -- echo hi < /dev/null");
+    checked("line", "export | grep -v __store__");
+    checked("store", "stores --format jsonl");
+    checked("stats", "stats --format jsonl");
+    checked("stats", "stats --by user,dataset --format jsonl");
+    checked("stats", "stats --since 1d --format jsonl");
+    checked(
+        "answer",
+        "ls --fields key thumbs | ecache get thumbs --keys-from -",
+    );
+    checked("answer", "ls --format jsonl | ecache get --entries-from -");
+    checked("status", "run --status-fd 3 -- echo hi 3>&1 >/dev/null");
+    checked(
+        "status",
+        "run --status-fd 3 --refresh -- echo hi 3>&1 >/dev/null",
+    );
+    checked(
+        "item",
+        "warm --format jsonl -- echo {} < /etc/passwd 2>/dev/null",
+    );
+    checked(
+        "item",
+        "warm -n --format jsonl -- echo {} < /etc/passwd 2>/dev/null",
+    );
+    checked("finding", "doctor --format jsonl");
+    checked("setting", "config ls --format jsonl");
+    checked("summary", "touch thumbs --ttl 1h --json");
+    checked("summary", "clear thumbs -n --json");
+    checked("summary", "prune --json");
+    checked("summary", "export | ecache import - --json");
+    checked("summary", "copy @ other.db --json");
+    checked("summary", "prune --max-entries 1 --dry-run --json");
+    checked("summary", "rm echo $(ecache ls echo --fields key) --json");
+    checked("summary", "clear thumbs --json");
+    checked("operation", "log --format jsonl");
+    let watched = "(ecache watch --count 1 --format jsonl -v 2>ready & \
+                   until grep -qs watching ready; do :; done; \
+                   ecache set s k v -q; wait)";
+    check_all(&schema, "change", session.shell(watched));
+}

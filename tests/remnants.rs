@@ -1,0 +1,88 @@
+//! Files beside a store, and remnants of values: a shredded one leaves none.
+
+mod support;
+
+use std::path::Path;
+
+use support::Session;
+
+/// Reports whether any file of a folder has these bytes.
+fn has_bytes(folder: &Path, bytes: &[u8]) -> bool {
+    let files = std::fs::read_dir(folder).expect("a folder");
+    files.map(|file| file.expect("a file").path()).any(|path| {
+        if path.is_dir() {
+            return has_bytes(&path, bytes);
+        }
+        let found = std::fs::read(&path).expect("a file");
+        found.windows(bytes.len()).any(|window| window == bytes)
+    })
+}
+
+#[test]
+fn no_byte_of_a_shredded_value_is_left_in_any_file() {
+    const OLD: &[u8] = b"the old one 5b7f5a53d9c3b7c7";
+    const NEW: &[u8] = b"the new one 03b322558d5709d9";
+    const PRINTED: &[u8] = b"printed by a command 44faf1d7";
+    for large in [false, true] {
+        let session = Session::new();
+        let value = |marker: &[u8]| {
+            let repeats = if large { 3 << 20 } else { 4_000 } / marker.len();
+            marker.repeat(repeats)
+        };
+        let set = |key: &str, marker: &[u8]| {
+            let set = format!("set s {key} --ttl 1d --type bytes");
+            session.run_with_input(&set, &value(marker)).succeeds();
+        };
+        let printed = String::from_utf8_lossy(PRINTED).into_owned();
+        let script = format!("printf '{}-%s' 1; printf '{printed}' >&2", &printed[..10]);
+        session
+            .run(["run", "--ttl", "1d", "--", "sh", "-c", &script])
+            .succeeds();
+        for key in ["replaced", "removed", "cleared", "touched"] {
+            set(key, OLD);
+            session.run(&format!("get s {key}")).succeeds();
+        }
+        session.run("export -o dump.jsonl s").succeeds();
+        set("replaced", NEW);
+        session.run("import dump.jsonl").succeeds();
+        session.run("touch s touched --ttl 2d").succeeds();
+        session.run("rm s removed").succeeds();
+        session.run("stores rename s t").succeeds();
+        session.run("clear --all").succeeds();
+        std::fs::remove_file(session.path("dump.jsonl")).expect("the dump");
+        for bytes in [OLD, NEW, PRINTED] {
+            assert!(
+                has_bytes(&session.store_folder(), bytes),
+                "before it is shredded"
+            );
+        }
+        session.run("prune --retired --shred").succeeds();
+        let undo = session.run("undo");
+        assert_ne!(undo.code, 0, "nothing is kept: {undo:?}");
+        for bytes in [OLD, NEW, &PRINTED[12..]] {
+            let text = String::from_utf8_lossy(bytes);
+            assert!(!has_bytes(&session.store_folder(), bytes), "{text} is left");
+        }
+    }
+}
+
+#[test]
+fn a_store_has_one_set_of_sidecars_by_whatever_name() {
+    let session = Session::new();
+    session.shell("mkdir real; ecache --db real/a.db set s k --ttl 1d < /dev/null; ln -s real/a.db link.db")
+        .succeeds();
+    let line = "for db in link.db real/a.db link.db real/a.db; do \
+        ecache --db $db run --ttl 1h --stdin none -- sh -c 'echo ran >> runs; sleep 1; echo done' & \
+        done; wait";
+    let ran = session.shell(line).succeeds();
+    assert_eq!(ran.text(), "done\n".repeat(4));
+    let runs = std::fs::read_to_string(session.path("runs")).expect("the runs");
+    assert_eq!(runs, "ran\n", "one computes, the others wait for it");
+    let beside = std::fs::read_dir(session.home()).expect("the folder");
+    let names = beside.map(|file| file.expect("a file").file_name().into_string());
+    let strays: Vec<_> = names
+        .flatten()
+        .filter(|name| name.starts_with("link.db-"))
+        .collect();
+    assert_eq!(strays, [""; 0]);
+}

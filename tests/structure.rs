@@ -1,0 +1,350 @@
+//! The shape of the tree: modules beside each other import in one direction, a file is short, and
+//! no stored number has the byte order of a processor.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The sources of the three crates.
+const SOURCES: [&str; 3] = ["src", "crates/ecache-core/src", "crates/ecache-macros/src"];
+
+/// Maximum number of lines of a file.
+const LINES: usize = 550;
+
+/// The path of a module below its crate; that of the crate itself is empty.
+type Module = Vec<String>;
+
+#[test]
+fn modules_beside_each_other_import_in_one_direction() {
+    let circles: Vec<String> = SOURCES.into_iter().flat_map(circles).collect();
+    assert!(circles.is_empty(), "{}", circles.join("\n"));
+}
+
+#[test]
+fn a_file_is_short() {
+    let long: Vec<String> = SOURCES
+        .into_iter()
+        .flat_map(|source| modules(source).into_values())
+        .filter_map(|path| {
+            let lines = read(&path).lines().count();
+            (lines > LINES).then(|| format!("{} has {lines} lines", path.display()))
+        })
+        .collect();
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn no_file_has_the_byte_order_or_the_width_of_its_processor() {
+    // Hashes in memory, and words of the kernel's own text.
+    let allowed = ["ledger.rs", "memory_tier.rs", "embedded_server.rs"];
+    let native: Vec<String> = SOURCES
+        .into_iter()
+        .flat_map(|source| modules(source).into_values())
+        .filter(|path| !allowed.iter().any(|name| path.ends_with(name)))
+        .filter(|path| {
+            let text = read(path);
+            let lines = text.lines().map(str::trim_start);
+            let mut code = lines.filter(|line| !line.starts_with("//"));
+            code.any(|line| {
+                [
+                    "_ne_bytes",
+                    "usize::to_",
+                    "usize::from_le",
+                    "usize::from_be",
+                ]
+                .iter()
+                .any(|word| line.contains(word))
+            })
+        })
+        .map(|path| path.display().to_string())
+        .collect();
+    assert!(native.is_empty(), "{}", native.join("\n"));
+}
+
+#[test]
+fn imports_are_read_from_code_alone() {
+    let text = r#"
+        use super::{a::{B, c as d}, e};
+        // use super::comment;
+        const TEXT: &str = "use super::text;";
+        const QUOTE: char = '"';
+        fn f<'a>(x: &'a str) { crate::g::h(x) }
+        #[cfg(test)]
+        mod tests { use super::test; }
+    "#;
+    assert_eq!(
+        imports(&code(text)),
+        ["super::a::B", "super::a::c", "super::e", "crate::g::h"]
+    );
+}
+
+/// Returns the modules of a crate and their files, except those that are built for tests alone.
+fn modules(source: &str) -> BTreeMap<Module, PathBuf> {
+    let mut modules = BTreeMap::new();
+    let mut folders = vec![PathBuf::from(source)];
+    while let Some(folder) = folders.pop() {
+        for file in fs::read_dir(&folder).expect("a folder") {
+            let path = file.expect("a file").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                modules.insert(module(source, &path), path);
+            }
+        }
+    }
+    assert!(!modules.is_empty(), "there are no modules in {source}");
+    let tests: Vec<Module> = modules
+        .iter()
+        .flat_map(|(module, path)| {
+            let names = modules_of_tests(&read(path));
+            names
+                .into_iter()
+                .map(|name| [module.as_slice(), &[name]].concat())
+        })
+        .collect();
+    modules.retain(|module, _| !tests.iter().any(|test| module.starts_with(test)));
+    modules
+}
+
+/// Returns the names of the modules in other files that are built for tests alone.
+fn modules_of_tests(text: &str) -> Vec<String> {
+    text.split("#[cfg(test)]\n")
+        .skip(1)
+        .filter_map(|rest| {
+            let declaration = rest.lines().find(|line| !line.starts_with("#["))?;
+            let (_, name) = declaration.strip_suffix(';')?.split_once("mod ")?;
+            Some(name.to_owned())
+        })
+        .collect()
+}
+
+fn module(source: &str, path: &Path) -> Module {
+    let inner = path.strip_prefix(source).expect("it is in there");
+    let inner = inner.with_extension("");
+    let mut module: Module = inner
+        .iter()
+        .map(|part| part.to_str().expect("a name in ASCII").to_owned())
+        .collect();
+    let is_folders = ["mod", "lib", "main"]
+        .iter()
+        .any(|name| module.ends_with(&[(*name).to_owned()]));
+    if is_folders {
+        module.pop();
+    }
+    module
+}
+
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// Describes the circles of imports among the modules of each folder.
+fn circles(source: &str) -> Vec<String> {
+    let modules = modules(source);
+    let mut imported: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
+    for (module, path) in &modules {
+        for import in imports(&code(&read(path))) {
+            if let Some((from, to)) = siblings(module, &target(&import, module, &modules)) {
+                imported.entry(from).or_default().insert(to);
+            }
+        }
+    }
+    let reached: BTreeMap<&Module, BTreeSet<&Module>> = imported
+        .keys()
+        .map(|module| (module, reachable(module, &imported)))
+        .collect();
+    let mut circles = BTreeSet::new();
+    for (module, others) in &reached {
+        if others.contains(module) {
+            let returns =
+                |other: &&&Module| reached.get(*other).is_some_and(|all| all.contains(module));
+            let circle: Vec<String> = others
+                .iter()
+                .filter(returns)
+                .map(|m| m.join("::"))
+                .collect();
+            circles.insert(format!("{source}: {}", circle.join(" <-> ")));
+        }
+    }
+    circles.into_iter().collect()
+}
+
+fn reachable<'a>(
+    module: &Module,
+    imported: &'a BTreeMap<Module, BTreeSet<Module>>,
+) -> BTreeSet<&'a Module> {
+    let mut reached = BTreeSet::new();
+    let mut next = vec![module];
+    while let Some(module) = next.pop() {
+        for other in imported.get(module).into_iter().flatten() {
+            if reached.insert(other) {
+                next.push(other);
+            }
+        }
+    }
+    reached
+}
+
+/// Returns the two modules of one folder through which one module imports another; `None` if one
+/// is in the other.
+fn siblings(from: &Module, to: &Module) -> Option<(Module, Module)> {
+    let shared = from
+        .iter()
+        .zip(to)
+        .take_while(|(one, other)| one == other)
+        .count();
+    (shared < from.len() && shared < to.len())
+        .then(|| (from[..=shared].to_vec(), to[..=shared].to_vec()))
+}
+
+/// Returns the module that a path leads to.
+fn target(path: &str, from: &Module, modules: &BTreeMap<Module, PathBuf>) -> Module {
+    let mut module = from.clone();
+    for part in path.split("::") {
+        match part {
+            "crate" => module.clear(),
+            "super" => drop(module.pop()),
+            "self" => {}
+            name => {
+                module.push(name.to_owned());
+                if !modules.contains_key(&module) {
+                    module.pop();
+                    break;
+                }
+            }
+        }
+    }
+    module
+}
+
+/// Returns the paths in `use` declarations, and those in expressions that begin with a keyword.
+fn imports(code: &str) -> Vec<String> {
+    let mut imports = Vec::new();
+    let mut rest = code;
+    while let Some(at) = rest.find("use ") {
+        let is_word = rest[..at].chars().next_back().is_none_or(|c| !is_word(c));
+        let end = rest[at..].find(';').map_or(rest.len(), |end| at + end);
+        if is_word {
+            expand("", &rest[at + "use ".len()..end], &mut imports);
+        }
+        rest = &rest[end.min(rest.len())..];
+    }
+    let mut is_path = false;
+    let words = code.split(|c: char| !is_word(c) && c != ':');
+    for word in words {
+        let is_import = std::mem::replace(&mut is_path, word == "use");
+        let begins = ["crate::", "super::", "self::"]
+            .iter()
+            .any(|start| word.starts_with(start));
+        if begins && !is_import && !word.ends_with("::") {
+            imports.push(word.trim_end_matches(':').to_owned());
+        }
+    }
+    imports
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+/// Adds the paths of a `use` tree.
+fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+    let tree = tree.trim();
+    let Some((head, group)) = tree.split_once('{') else {
+        let path = tree.split(" as ").next().expect("one part at least");
+        paths.push(format!("{prefix}{}", path.trim()));
+        return;
+    };
+    let prefix = format!("{prefix}{}", head.trim());
+    let group = group.trim_end().strip_suffix('}').expect("a closed group");
+    let (mut depth, mut start) = (0, 0);
+    for (at, c) in group.char_indices().chain([(group.len(), ',')]) {
+        match c {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            ',' if depth == 0 => {
+                if !group[start..at].trim().is_empty() {
+                    expand(&prefix, &group[start..at], paths);
+                }
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Returns Rust text without comments, literals and modules of tests.
+fn code(text: &str) -> String {
+    let mut code = String::new();
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        let length = literal(rest).unwrap_or(0);
+        if length > 0 {
+            code.push(' ');
+            rest = &rest[length..];
+        } else {
+            code.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
+    }
+    while let Some(start) = code.find("#[cfg(test)]") {
+        let end = match (code[start..].find('{'), code[start..].find(';')) {
+            (Some(brace), semicolon) if semicolon.is_none_or(|at| brace < at) => {
+                block(&code, start + brace)
+            }
+            (_, Some(semicolon)) => start + semicolon + 1,
+            _ => code.len(),
+        };
+        code.replace_range(start..end, "");
+    }
+    code
+}
+
+/// Returns the end of the block whose brace opens at `open`.
+fn block(code: &str, open: usize) -> usize {
+    let mut depth = 0;
+    for (at, c) in code[open..].char_indices() {
+        match c {
+            '{' => depth += 1,
+            '}' if depth == 1 => return open + at + 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    code.len()
+}
+
+/// Returns the length of the comment or literal that a text begins with.
+fn literal(text: &str) -> Option<usize> {
+    if text.starts_with("//") {
+        return Some(text.find('\n').unwrap_or(text.len()));
+    }
+    if let Some(raw) = text.strip_prefix('r') {
+        let hashes = raw.len() - raw.trim_start_matches('#').len();
+        if raw[hashes..].starts_with('"') {
+            let end = format!("\"{}", "#".repeat(hashes));
+            let from = 1 + hashes + 1;
+            return Some(from + text[from..].find(&end)? + end.len());
+        }
+    }
+    let (quote, from) = match text.as_bytes() {
+        [b'"', ..] => (b'"', 1),
+        [b'\'', b'\\', _, ..] => (b'\'', 3),
+        // A lifetime has no second quote.
+        [b'\'', ..] => {
+            let inner = text[1..].chars().next()?.len_utf8();
+            return text[1 + inner..].starts_with('\'').then_some(inner + 2);
+        }
+        _ => return None,
+    };
+    let mut is_escaped = false;
+    for (at, byte) in text.bytes().enumerate().skip(from) {
+        match byte {
+            _ if is_escaped => is_escaped = false,
+            b'\\' => is_escaped = true,
+            byte if byte == quote => return Some(at + 1),
+            _ => {}
+        }
+    }
+    None
+}
