@@ -1,0 +1,501 @@
+//! A cached function: the way of a call from Python's arguments to a result.
+//!
+//! The interpreter's lock is held while the arguments are read and memory is looked at, and taken
+//! again to compute and to touch objects. It is released for everything that may wait: the store,
+//! hashing, another thread's or process's computation.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use ecache_core::execution_cache::{
+    Datasets, ExecutionCache, ExecutionContext, Options, Residency,
+};
+use ecache_core::key::Preimage;
+use ecache_core::stored::StoredError;
+use pyo3::exceptions::{PyException, PyTypeError};
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::awaiting::{Awaiting, Coroutine, Ended};
+use crate::cache::{Cache, failed};
+use crate::complaints;
+use crate::context;
+use crate::form::{self, Purpose};
+use crate::interrupt;
+use crate::kept::{Kept, Stored, said};
+use crate::parameters::{Given, Parameters};
+use crate::per_process::PerProcess;
+
+/// A cached function, without the name and the signature that its wrapper has.
+#[pyclass(frozen, module = "execution_cache._native")]
+pub struct Function {
+    callable: Py<PyAny>,
+    cache: Py<Cache>,
+    options: Options,
+    parameters: Parameters,
+    hooks: Hooks,
+    state: PerProcess<State>,
+}
+
+/// The functions of the program that convert results.
+struct Hooks {
+    serialize: Option<Py<PyAny>>,
+    deserialize: Option<Py<PyAny>>,
+}
+
+/// The state that calls of one process share.
+struct State {
+    cache: ExecutionCache,
+    /// The context of calls without scopes
+    ctx: ExecutionContext,
+}
+
+/// A call that is ready to be looked up.
+struct Ready {
+    state: &'static State,
+    /// The context, if it is not that of every call
+    own: Option<ExecutionContext>,
+    arguments: Result<Preimage, StoredError>,
+}
+
+impl Ready {
+    fn ctx(&self) -> &ExecutionContext {
+        self.own.as_ref().unwrap_or(&self.state.ctx)
+    }
+}
+
+impl Hooks {
+    /// Returns the result as it is kept.
+    fn keep(&self, result: &Bound<'_, PyAny>) -> PyResult<Kept> {
+        match &self.serialize {
+            Some(serialize) => {
+                let form = serialize.bind(result.py()).call1((result,))?;
+                Ok(Kept::of(&form))
+            }
+            None => Ok(Kept::of(result)),
+        }
+    }
+
+    /// Returns the caller's own result.
+    fn hand_out<'py>(&self, py: Python<'py>, kept: &Kept) -> PyResult<Bound<'py, PyAny>> {
+        let object = kept.hand_out(py)?;
+        match &self.deserialize {
+            Some(deserialize) => deserialize.bind(py).call1((object,)),
+            None => Ok(object),
+        }
+    }
+}
+
+impl Function {
+    fn state(&self) -> &'static State {
+        self.state.get_or_make(|| State {
+            cache: ExecutionCache::new(self.options.clone()),
+            ctx: ExecutionContext::new(self.cache.get().core()),
+        })
+    }
+
+    fn ready(&self, given: Given<'_, '_>) -> PyResult<Ready> {
+        let state = self.state();
+        let Some(ctx) = self.parameters.context(given)? else {
+            let arguments = self.parameters.arguments(given)?;
+            return Ok(Ready {
+                state,
+                own: None,
+                arguments,
+            });
+        };
+        let mut own = state.ctx.clone();
+        let arguments = match context::read(&ctx, &self.options, &mut own) {
+            Ok(()) => self.parameters.arguments(given)?,
+            Err(error) => Err(said(error).into()),
+        };
+        Ok(Ready {
+            state,
+            own: Some(own),
+            arguments,
+        })
+    }
+
+    /// Computes a result and makes the copy of it that is kept.
+    ///
+    /// # Errors
+    /// The exception, unless it is one like `KeyboardInterrupt`, which ends the call.
+    fn compute(
+        &self,
+        py: Python<'_>,
+        (args, kwargs): (&Py<PyTuple>, Option<&Py<PyDict>>),
+    ) -> Result<(Py<PyAny>, Option<Kept>), Option<PyErr>> {
+        if interrupt::is_raised() {
+            return Err(None);
+        }
+        let kwargs = kwargs.map(|kwargs| kwargs.bind(py));
+        match self.callable.bind(py).call(args.bind(py), kwargs) {
+            Ok(result) => {
+                let kept = self.keep(&result);
+                Ok((result.unbind(), kept))
+            }
+            Err(error) if error.is_instance_of::<PyException>(py) => Err(Some(error)),
+            Err(error) => {
+                interrupt::raise(error);
+                Err(None)
+            }
+        }
+    }
+
+    /// Returns the copy of a result that is kept, or says why there is none.
+    fn keep(&self, result: &Bound<'_, PyAny>) -> Option<Kept> {
+        match self.hooks.keep(result) {
+            Ok(kept) => Some(kept),
+            Err(error) => {
+                self.complain("serialize a result", &error, result.py());
+                None
+            }
+        }
+    }
+
+    fn complain(&self, what: &str, error: &PyErr, py: Python<'_>) {
+        complaints::add(format!(
+            "the execution cache of {} could not {what}: {}",
+            self.options.function,
+            error.value(py)
+        ));
+    }
+
+    /// Looks a call up, or computes it.
+    fn look_up(slf: &Bound<'_, Self>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
+        let (this, py) = (slf.get(), slf.py());
+        let ready = this.ready(given)?;
+        let ctx = ready.own.as_ref().unwrap_or(&ready.state.ctx);
+        let again = this.options.stale.map(|_| ready.arguments.clone());
+        let Some(call) = ready.state.cache.prepare(ctx, ready.arguments) else {
+            return this.uncached(py, given);
+        };
+        if let Some(kept) = call.in_memory(&Stored) {
+            return this.handed_out(py, &kept, given);
+        }
+        if let Some(arguments) = again {
+            return Self::refreshing(slf, ready.state, ctx, arguments, given);
+        }
+        let args = given.args.clone().unbind();
+        let kwargs = given.kwargs.map(|kwargs| kwargs.clone().unbind());
+        let computed = py.detach(|| {
+            let mut result = None;
+            let kept: Ended = call.try_call(&Stored, || {
+                let (computed, kept) =
+                    Python::attach(|py| this.compute(py, (&args, kwargs.as_ref())))?;
+                result = Some(computed);
+                kept.ok_or(None)
+            });
+            if let Some(error) = interrupt::take() {
+                return Err(error);
+            }
+            match (result, kept) {
+                (Some(result), _) => Ok(Outcome::Computed(result)),
+                (None, Ok(kept)) => Ok(Outcome::Found(kept)),
+                (None, Err(Some(error))) => Err(error),
+                (None, Err(None)) => {
+                    unreachable!("a computation without an exception has a result")
+                }
+            }
+        });
+        match computed? {
+            Outcome::Computed(result) => Ok(result),
+            Outcome::Found(kept) => this.handed_out(py, &kept, given),
+        }
+    }
+
+    /// Looks a call up in the store; an old result is returned while a thread computes a new one.
+    fn refreshing(
+        slf: &Bound<'_, Self>,
+        state: &'static State,
+        ctx: &ExecutionContext,
+        arguments: Result<Preimage, StoredError>,
+        given: Given<'_, '_>,
+    ) -> PyResult<Py<PyAny>> {
+        let (this, py) = (slf.get(), slf.py());
+        let function = slf.clone().unbind();
+        let args = given.args.clone().unbind();
+        let kwargs = given.kwargs.map(|kwargs| kwargs.clone().unbind());
+        let result = Arc::new(Mutex::new(None));
+        let caller = thread::current().id();
+        let slot = Arc::clone(&result);
+        let compute = move || {
+            // An interpreter that ends computes nothing.
+            let computed = Python::try_attach(|py| {
+                let this = function.get();
+                let computed = this.compute(py, (&args, kwargs.as_ref()));
+                if let Err(Some(error)) = &computed
+                    && thread::current().id() != caller
+                {
+                    this.complain("refresh a result", error, py);
+                }
+                computed
+            });
+            let (computed, kept) = computed.unwrap_or(Err(None))?;
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(computed);
+            kept.ok_or(None)
+        };
+        let kept: Ended = py.detach(|| {
+            let cache = &state.cache;
+            cache.try_call_refreshing(ctx, Stored, arguments, || compute)
+        });
+        if let Some(error) = interrupt::take() {
+            return Err(error);
+        }
+        let computed = result.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (computed, kept) {
+            (Some(result), _) => Ok(result),
+            (None, Ok(kept)) => this.handed_out(py, &kept, given),
+            (None, Err(Some(error))) => Err(error),
+            (None, Err(None)) => {
+                unreachable!("a computation without an exception has a result")
+            }
+        }
+    }
+
+    fn handed_out(&self, py: Python<'_>, kept: &Kept, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
+        match self.hooks.hand_out(py, kept) {
+            Ok(result) => Ok(result.unbind()),
+            Err(error) => {
+                self.complain("deserialize a result", &error, py);
+                self.uncached(py, given)
+            }
+        }
+    }
+
+    fn uncached(&self, py: Python<'_>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
+        let result = self.callable.bind(py).call(given.args, given.kwargs)?;
+        Ok(result.unbind())
+    }
+}
+
+/// The result of a call.
+enum Outcome {
+    /// The object that was computed
+    Computed(Py<PyAny>),
+    /// The copy of one that was computed before, or elsewhere
+    Found(Kept),
+}
+
+#[pymethods]
+impl Function {
+    #[new]
+    #[pyo3(signature = (callable, cache, *, names, parameters, options, serialize, deserialize))]
+    fn new(
+        callable: Py<PyAny>,
+        cache: Py<Cache>,
+        names: (String, String),
+        parameters: &Bound<'_, PyDict>,
+        options: &Bound<'_, PyDict>,
+        serialize: Option<Py<PyAny>>,
+        deserialize: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            callable,
+            cache,
+            options: settings(names, options)?,
+            parameters: declared(parameters)?,
+            hooks: Hooks {
+                serialize,
+                deserialize,
+            },
+            state: PerProcess::new(),
+        })
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        let result = Self::look_up(slf, Given { args, kwargs })?;
+        complaints::issue(slf.py())?;
+        Ok(result)
+    }
+
+    /// Begins a call of an `async def`: returns its result from memory, or an `Awaiting`.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn start(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        let py = slf.py();
+        let this = slf.get();
+        let ready = this.ready(Given { args, kwargs })?;
+        let (state, ctx) = (ready.state, ready.ctx().clone());
+        let callable = this.callable.clone_ref(py);
+        let (args, kwargs) = (
+            args.clone().unbind(),
+            kwargs.map(|kwargs| kwargs.clone().unbind()),
+        );
+        let make = move |py: Python<'_>| {
+            let kwargs = kwargs.as_ref().map(|kwargs| kwargs.bind(py));
+            callable.call(py, args.bind(py), kwargs)
+        };
+        let coroutine = Arc::new(Coroutine::default());
+        let function = slf.clone().unbind();
+        let keep = move |result: &Bound<'_, PyAny>| function.get().keep(result);
+        let computing = coroutine.clone().run(make, keep);
+        let arguments = ready.arguments;
+        let future = async move {
+            state
+                .cache
+                .try_call_async(&ctx, Stored, arguments, computing)
+                .await
+        };
+        let function = slf.clone().unbind();
+        let hand_out = move |py: Python<'_>, kept: &Kept| {
+            function.get().hooks.hand_out(py, kept).map(Bound::unbind)
+        };
+        let awaiting = Awaiting::new(future, coroutine, hand_out);
+        Ok(awaiting.into_pyobject(py)?.into_any().unbind())
+    }
+
+    /// Stores a result, which is the last argument.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn set_cache(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<bool> {
+        let Some(last) = args.len().checked_sub(1) else {
+            return Err(PyTypeError::new_err(
+                "set_cache needs a value, after the arguments",
+            ));
+        };
+        let value = args.get_item(last)?;
+        let args = args.get_slice(0, last);
+        let args = &args;
+        let ready = self.ready(Given { args, kwargs })?;
+        let kept = self.hooks.keep(&value)?;
+        let stored = py.detach(|| {
+            let cache = &ready.state.cache;
+            cache.set_cache(ready.ctx(), &Stored, ready.arguments.clone(), kept)
+        });
+        failed(stored)
+    }
+
+    /// Removes the result of one call; returns the number of removed entries.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn clear_cache(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<u64> {
+        let ready = self.ready(Given { args, kwargs })?;
+        let cleared = py.detach(|| {
+            let cache = &ready.state.cache;
+            cache.clear_cache(ready.ctx(), ready.arguments.clone())
+        });
+        Ok(failed(cleared)?.entries)
+    }
+
+    /// Removes all results, or those of one dataset; returns the number of removed entries.
+    #[pyo3(signature = (dataset_id=None))]
+    fn clear_all_caches(
+        &self,
+        py: Python<'_>,
+        dataset_id: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
+        let datasets = match dataset_id {
+            Some(id) => Datasets::from(id.str()?.to_str()?),
+            None => Datasets::All,
+        };
+        let state = self.state();
+        let cleared = py.detach(|| state.cache.clear_all_caches(&state.ctx, &datasets));
+        Ok(failed(cleared)?.entries)
+    }
+
+    /// Returns the counters of this process.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counters = self.state().cache.counters();
+        let dict = PyDict::new(py);
+        for (name, count) in [
+            ("memory_hits", counters.memory_hits),
+            ("store_hits", counters.store_hits),
+            ("stale_hits", counters.stale_hits),
+            ("shared", counters.shared),
+            ("misses", counters.misses),
+            ("computations", counters.computations),
+            ("bypassed", counters.bypassed),
+            ("errors", counters.errors),
+            ("saved_ms", counters.saved_ms),
+        ] {
+            dict.set_item(name, count)?;
+        }
+        Ok(dict)
+    }
+}
+
+/// Returns the options of a function of this identity and this readable name.
+fn settings((identity, name): (String, String), given: &Bound<'_, PyDict>) -> PyResult<Options> {
+    let mut options = Options::new(identity);
+    let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
+        Ok(given.get_item(name)?.filter(|value| !value.is_none()))
+    };
+    let text = |name: &str| -> PyResult<Option<String>> {
+        get(name)?
+            .map(|value| Ok(value.str()?.to_str()?.to_owned()))
+            .transpose()
+    };
+    let flag =
+        |name: &str| -> PyResult<bool> { get(name)?.map_or(Ok(false), |value| value.is_truthy()) };
+    let seconds = |name: &str| -> PyResult<Option<Duration>> {
+        let Some(value) = get(name)? else {
+            return Ok(None);
+        };
+        let seconds = Duration::try_from_secs_f64(value.extract()?);
+        seconds
+            .map(Some)
+            .map_err(|error| PyTypeError::new_err(format!("{name}: {error}")))
+    };
+    options.residency = match text("residency")?.as_deref() {
+        Some("transient") => Residency::Transient,
+        Some("ephemeral") => Residency::Ephemeral,
+        _ => Residency::Hybrid,
+    };
+    options.store_name = Some(text("store_name")?.unwrap_or(name).into());
+    options.version = text("version")?.map(Into::into);
+    if let Some(collection) = text("collection_name")? {
+        options.collection_name = collection.into();
+    }
+    if let Some(max_size) = get("max_size")? {
+        options.max_size = max_size.extract()?;
+    }
+    options.ttl = seconds("ttl")?;
+    options.stale = seconds("stale")?;
+    options.stale_if_error = seconds("stale_if_error")?;
+    options.link_to_dataset = flag("link_to_dataset")?;
+    options.operator_scoped = flag("operator_scoped")?;
+    options.prompt_scoped = flag("prompt_scoped")?;
+    options.user_scoped = flag("user_scoped")?;
+    options.jwt_scoped = flag("jwt_scoped")?;
+    Ok(options)
+}
+
+/// Returns the parameters of a function as `_decorator.py` has read them.
+fn declared(given: &Bound<'_, PyDict>) -> PyResult<Parameters> {
+    let get = |name: &str| {
+        let value = given.get_item(name)?;
+        value.ok_or_else(|| PyTypeError::new_err(format!("{name} is missing")))
+    };
+    Ok(Parameters {
+        positional: get("positional")?.extract()?,
+        defaults: get("defaults")?.extract()?,
+        ctx: get("ctx")?.extract()?,
+        skipped: get("skipped")?.extract()?,
+        key_fn: get("key_fn")?.extract()?,
+        self_key: get("self_key")?.extract()?,
+    })
+}
+
+/// Returns the stored form of an argument as text, which identifies it.
+#[pyfunction]
+pub fn describe(object: &Bound<'_, PyAny>) -> PyResult<String> {
+    Ok(form::to_json(object, Purpose::Key)?.dumps_sorted())
+}

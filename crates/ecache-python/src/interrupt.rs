@@ -1,0 +1,43 @@
+//! Ctrl-C and other exceptions that no result may take the place of.
+//!
+//! Python runs handlers of signals in its main thread, which may be waiting for the computation of
+//! another thread or process.
+
+use std::cell::RefCell;
+
+use ecache_core::single_flight;
+use pyo3::prelude::*;
+
+thread_local! {
+    /// The exception that ends this thread's call
+    static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
+}
+
+/// Makes threads that wait run the handlers of signals.
+pub fn install() {
+    single_flight::interrupt_waits_with(|| {
+        let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+        match raised {
+            Some(error) => {
+                raise(error);
+                true
+            }
+            None => false,
+        }
+    });
+}
+
+/// Ends the call of this thread with an exception.
+pub fn raise(error: PyErr) {
+    RAISED.set(Some(error));
+}
+
+/// Reports whether the call of this thread is to end.
+pub fn is_raised() -> bool {
+    RAISED.with_borrow(Option::is_some)
+}
+
+/// Returns the exception that ends the call of this thread.
+pub fn take() -> Option<PyErr> {
+    RAISED.take()
+}
