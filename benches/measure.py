@@ -12,8 +12,10 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", REPOSITORY / "target"))
-MUSL = TARGET / "x86_64-unknown-linux-musl/release/ecache"
-GLIBC = TARGET / "install/release/ecache"
+# Another binary to measure, in the place of both.
+OTHER = os.environ.get("ECACHE_BENCH_BINARY")
+MUSL = Path(OTHER or TARGET / "x86_64-unknown-linux-musl/release/ecache")
+GLIBC = Path(OTHER or TARGET / "install/release/ecache")
 BKT = TARGET / "peers/bin/bkt"
 PYTHON = TARGET / "peers/python/bin/python"
 SPAWN = TARGET / "peers/bin/spawn"

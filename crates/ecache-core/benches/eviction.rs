@@ -4,11 +4,11 @@
 //! computing time that hits save. A record of a trace is 20 bytes, little-endian: time in
 //! milliseconds (8), id, size, cost in milliseconds (4 each). `benches/limits` makes them.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::fs;
 
-use ecache_core::eviction::{Candidate, SAMPLE, first};
+use ecache_core::eviction::{Candidate, HEADROOM, SAMPLE, most_ahead, order, sample_size};
 
 /// One access.
 struct Access {
@@ -52,12 +52,16 @@ impl Random {
     }
 }
 
-/// A cache of a capacity.
+/// The place of an entry among those that are sampled, and its number, as in a store.
+type Place = (u32, u32);
+
+/// A cache of a capacity, which makes room as a store in a file does.
 struct Cache {
     capacity: u64,
     used: u64,
-    places: HashMap<u32, usize>,
-    kept: Vec<Kept>,
+    written: u32,
+    places: HashMap<u32, Place>,
+    kept: BTreeMap<Place, Kept>,
     random: Random,
 }
 
@@ -66,8 +70,9 @@ impl Cache {
         Self {
             capacity,
             used: 0,
+            written: 0,
             places: HashMap::new(),
-            kept: Vec::new(),
+            kept: BTreeMap::new(),
             random: Random(88_172_645_463_325_252),
         }
     }
@@ -75,7 +80,7 @@ impl Cache {
     /// Reports whether the access is a hit; keeps the result of a miss.
     fn access(&mut self, access: Access) -> bool {
         if let Some(place) = self.places.get(&access.id) {
-            let kept = &mut self.kept[*place];
+            let kept = self.kept.get_mut(place).expect("it has a place");
             kept.hits += 1;
             kept.used_at = access.at;
             return true;
@@ -83,37 +88,61 @@ impl Cache {
         if u64::from(access.size) <= self.capacity {
             let now = access.at;
             self.used += u64::from(access.size);
-            self.places.insert(access.id, self.kept.len());
-            self.kept.push(Kept {
+            self.written += 1;
+            // Eight that were written one after the other have one place.
+            let place = (
+                (self.written >> 3).wrapping_mul(1_640_531_527),
+                self.written,
+            );
+            self.places.insert(access.id, place);
+            let kept = Kept {
                 access,
                 hits: 0,
                 used_at: now,
-            });
+            };
+            self.kept.insert(place, kept);
             while self.used > self.capacity {
-                self.evict(now);
+                self.evict(place, now);
             }
         }
         false
     }
 
-    fn evict(&mut self, now: u64) {
-        let places: [usize; SAMPLE] = std::array::from_fn(|_| self.random.below(self.kept.len()));
-        let sample = places.map(|place| {
-            let kept = &self.kept[place];
-            Candidate {
-                bytes: kept.access.size.into(),
-                cost_ms: Some(kept.access.cost.into()),
-                hits: kept.hits,
-                idle_ms: now - kept.used_at,
-                is_dead: false,
+    /// Removes some entries for one that was just written, which stays.
+    fn evict(&mut self, written: Place, now: u64) {
+        let headroom = self.capacity / HEADROOM;
+        let mean = self.used / self.kept.len() as u64;
+        let count = (self.used - self.capacity + headroom) / mean.max(1);
+        let size = sample_size(count as usize);
+        let begin = (self.random.below(1 << 32) as u32, 0);
+        let stretch = self.kept.range(begin..).chain(self.kept.range(..begin));
+        let others = stretch.filter(|(place, _)| **place != written);
+        let (places, sample): (Vec<Place>, Vec<Candidate>) = others
+            .take(size)
+            .map(|(place, kept)| {
+                let candidate = Candidate {
+                    bytes: kept.access.size.into(),
+                    cost_ms: Some(kept.access.cost.into()),
+                    hits: kept.hits,
+                    idle_ms: now - kept.used_at,
+                    is_dead: false,
+                };
+                (*place, candidate)
+            })
+            .unzip();
+        let most_ahead = most_ahead(sample.len(), size);
+        for (gone, one) in order(&sample).into_iter().enumerate() {
+            let is_enough = self.used <= self.capacity;
+            let has_headroom = self.used <= self.capacity - headroom;
+            // The store takes another sample where a sixteenth of it is not enough.
+            if is_enough && (has_headroom || gone >= most_ahead)
+                || gone >= sample.len().max(SAMPLE) / 16
+            {
+                break;
             }
-        });
-        let place = places[first(&sample).expect("a sample is not empty")];
-        let gone = self.kept.swap_remove(place);
-        self.used -= u64::from(gone.access.size);
-        self.places.remove(&gone.access.id);
-        if let Some(moved) = self.kept.get(place) {
-            self.places.insert(moved.access.id, place);
+            let gone = self.kept.remove(&places[one]).expect("it was sampled");
+            self.used -= u64::from(gone.access.size);
+            self.places.remove(&gone.access.id);
         }
     }
 }

@@ -3,11 +3,17 @@
 //!
 //! A thread wakes a task of the executor every 5 ms; the delay until the task runs is a stall. Each
 //! part prints the longest one, and the longest with no calls going on, for the same time: that is
-//! the machine's own.
+//! the machine's own. Work of the same size that a thread does without a cache shows what the
+//! scheduler and the memory add; both are measured by turns, and the medians of the longest stalls
+//! are printed at the end.
 
+mod smoke;
+
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use ecache_core::execution_cache;
@@ -16,6 +22,7 @@ use ecache_core::single_flight::FlightLocks;
 use futures_executor::ThreadPool;
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
+use smoke::usually;
 
 /// Time between two wake-ups of the ticker.
 const TICK: Duration = Duration::from_millis(5);
@@ -27,7 +34,7 @@ const KEYS: usize = 200;
 
 #[execution_cache(max_bytes = 1 << 30)]
 async fn large(_ctx: &ExecutionContext, number: usize) -> Vec<f32> {
-    vec![number as f32; ELEMENTS]
+    vec![number as f32; usually(ELEMENTS, 1000)]
 }
 
 #[execution_cache]
@@ -91,23 +98,49 @@ impl Ticked {
     }
 }
 
-/// Prints the longest stall during `work`, and without it.
-fn measure(what: &str, work: impl FnOnce(&Ticked)) {
+/// The longest stalls of each part, one for each round: during its work, and without it.
+type Stalls = BTreeMap<&'static str, Vec<[Duration; 2]>>;
+
+/// Notes the longest stall during `work`, and without it.
+fn measure(stalls: &mut Stalls, what: &'static str, work: impl FnOnce(&Ticked)) {
     let (ticked, started) = (Ticked::start(), Instant::now());
     work(&ticked);
     let took = started.elapsed();
     let longest = ticked.end();
     let idle = Ticked::start();
     std::thread::sleep(took);
-    let idle = idle.end();
-    println!("  {what:<54} {took:>8.1?}  {longest:>9.2?}  {idle:>9.2?}");
+    stalls.entry(what).or_default().push([longest, idle.end()]);
+}
+
+/// Runs `work` on a thread of its own, without a cache.
+async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    type Slot<T> = Arc<Mutex<(Option<T>, Option<Waker>)>>;
+    let slot: Slot<T> = Arc::new(Mutex::new((None, None)));
+    let of_thread = slot.clone();
+    std::thread::spawn(move || {
+        let result = work();
+        let mut slot = of_thread.lock().expect("no panic");
+        slot.0 = Some(result);
+        slot.1.take().into_iter().for_each(Waker::wake);
+    });
+    std::future::poll_fn(|context| {
+        let mut slot = slot.lock().expect("no panic");
+        match slot.0.take() {
+            Some(result) => Poll::Ready(result),
+            None => {
+                slot.1 = Some(context.waker().clone());
+                Poll::Pending
+            }
+        }
+    })
+    .await
 }
 
 fn context(path: &Path) -> ExecutionContext {
     ExecutionContext::new(Arc::new(Cache::at(path)))
 }
 
-fn with_a_locked_store(folder: &Path) {
+fn with_a_locked_store(stalls: &mut Stalls, folder: &Path) {
     let path = folder.join("locked.db");
     let ctx = context(&path);
     ctx.cache.backend().expect("a store");
@@ -116,6 +149,7 @@ fn with_a_locked_store(folder: &Path) {
         .execute_batch("BEGIN IMMEDIATE")
         .expect("a write lock");
     measure(
+        stalls,
         "200 misses on a store that is locked for writing",
         |executor| {
             let calls = (0..KEYS).map(|number| {
@@ -128,30 +162,42 @@ fn with_a_locked_store(folder: &Path) {
     drop(writer);
 }
 
-fn with_large_results(folder: &Path) {
+fn with_large_results(stalls: &mut Stalls, folder: &Path) {
     let ctx = context(&folder.join("large.db"));
     let call = |ctx: &ExecutionContext| {
         let ctx = ctx.clone();
         vec![async move { large(&ctx, 1).await }]
     };
     // Filling memory with 100 MB is the function's own work, which no cache moves off the thread.
-    measure("  computing 100 MB, without a cache", |executor| {
+    measure(stalls, "  computing 100 MB, without a cache", |executor| {
         let ctx = ctx.clone();
         executor.run(vec![async move { large::uncached(&ctx, 1).await }]);
     });
-    measure("a miss that stores 100 MB", |executor| {
+    let numbers = Arc::new(vec![1_f32; usually(ELEMENTS, 1000)]);
+    measure(
+        stalls,
+        "  copying 100 MB on a thread, without a cache",
+        |executor| {
+            let numbers = numbers.clone();
+            executor.run(vec![async move {
+                on_a_thread(move || (*numbers).clone()).await
+            }]);
+        },
+    );
+    drop(numbers);
+    measure(stalls, "a miss that stores 100 MB", |executor| {
         executor.run(call(&ctx));
     });
-    measure("a hit of 100 MB in memory", |executor| {
+    measure(stalls, "a hit of 100 MB in memory", |executor| {
         executor.run(call(&ctx));
     });
     let later = context(&folder.join("large.db"));
-    measure("a hit of 100 MB in the store", |executor| {
+    measure(stalls, "a hit of 100 MB in the store", |executor| {
         executor.run(call(&later));
     });
 }
 
-fn with_waiting_keys(folder: &Path) {
+fn with_waiting_keys(stalls: &mut Stalls, folder: &Path) {
     let path = folder.join("waiting.db");
     let ctx = context(&path);
     ctx.cache.backend().expect("a store");
@@ -164,30 +210,45 @@ fn with_waiting_keys(folder: &Path) {
             lock.expect("it is free")
         })
         .collect();
-    measure("200 keys that another process computes", |executor| {
-        let calls = (0..KEYS).map(|number| {
-            let ctx = ctx.clone();
-            async move { small(&ctx, number).await }
-        });
-        let calls: Vec<_> = calls.collect();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                std::thread::sleep(Duration::from_secs(2));
-                drop(held);
+    measure(
+        stalls,
+        "200 keys that another process computes",
+        |executor| {
+            let calls = (0..KEYS).map(|number| {
+                let ctx = ctx.clone();
+                async move { small(&ctx, number).await }
             });
-            executor.run(calls);
-        });
-    });
+            let calls: Vec<_> = calls.collect();
+            std::thread::scope(|scope| {
+                scope.spawn(move || {
+                    std::thread::sleep(Duration::from_secs(2));
+                    drop(held);
+                });
+                executor.run(calls);
+            });
+        },
+    );
 }
 
 fn main() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let mut stalls = Stalls::new();
+    for _ in 0..usually(9, 1) {
+        let folder = tempfile::tempdir().expect("a folder");
+        with_a_locked_store(&mut stalls, folder.path());
+        with_large_results(&mut stalls, folder.path());
+        with_waiting_keys(&mut stalls, folder.path());
+    }
     println!("The longest stall of a current-thread executor (goal: 10 ms)");
     println!(
-        "  {:<54} {:>8}  {:>9}  {:>9}",
-        "", "took", "longest", "idle"
+        "  {:<50} {:>9} {:>9} {:>9}",
+        "", "median", "longest", "idle"
     );
-    with_a_locked_store(folder.path());
-    with_large_results(folder.path());
-    with_waiting_keys(folder.path());
+    for (what, mut stalls) in stalls {
+        let mut idle: Vec<Duration> = stalls.iter().map(|stall| stall[1]).collect();
+        idle.sort_unstable();
+        stalls.sort_unstable();
+        let [median, longest] = [stalls.len() / 2, stalls.len() - 1].map(|at| stalls[at][0]);
+        let idle = idle[idle.len() / 2];
+        println!("  {what:<50} {median:>9.2?} {longest:>9.2?} {idle:>9.2?}");
+    }
 }
