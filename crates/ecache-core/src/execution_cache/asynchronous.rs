@@ -6,9 +6,9 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use super::any_codec::{FoundResult, SharedCodec, Typed, erase};
 use super::call::{Call, Old};
 use super::computation::Begun;
-use super::erased::{FoundResult, SharedCodec, Typed, erase};
 use super::lookup::Troubled;
 use super::memory_tier::Slot;
 use super::{CacheContext, Codec, ExecutionCache, workers};

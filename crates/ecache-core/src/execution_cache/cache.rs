@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 
 use super::coherence::Coherence;
 use super::counters::Event;
-use super::ledger::{Hits, Ledger, Version, Whose};
-use super::residents::Residents;
-use super::tally::Tallying;
-use super::troubles::{PAUSE, Pause, Reaction, Troubles};
+use super::failures::{PAUSE, Pause, Reaction, Troubles};
+use super::memory_sweeper::Residents;
+use super::pending_counters::{Hits, Ledger, Version, Whose};
+use super::pending_marker::Tallying;
 use crate::backend::{Backend, no_progress};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Freshness, Usage};

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sha2::{Digest, Sha256};
 
+use super::any_codec::{AnyCodec, FoundResult};
 use super::counters::{Event, Tier};
-use super::erased::{AnyCodec, FoundResult};
-use super::ledger::Version;
 use super::memory_tier::MemoryKey;
+use super::pending_counters::Version;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
 use crate::backend::CallIdentity;
 use crate::key::{DeclaredScopes, Key, Preimage, Scope, as_text};

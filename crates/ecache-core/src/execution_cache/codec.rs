@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::numbers;
+use super::numeric_arrays;
 use crate::python_json::Json;
 use crate::stored::{self, StoredError};
 use crate::value::{Kind, Value};
@@ -119,14 +119,14 @@ pub struct StoredForm;
 
 impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
     fn encode(&self, result: &T) -> Result<Value, CodecError> {
-        match numbers::encode(result) {
+        match numeric_arrays::encode(result) {
             Some(value) => Ok(value),
             None => encode(result),
         }
     }
 
     fn decode(&self, value: Value) -> Result<T, CodecError> {
-        numbers::decode(value).or_else(decode)
+        numeric_arrays::decode(value).or_else(decode)
     }
 
     fn is_whole(&self, result: &T) -> bool {
@@ -134,7 +134,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
     }
 
     fn is_exact(&self) -> bool {
-        numbers::is_exact(TypeId::of::<T>())
+        numeric_arrays::is_exact(TypeId::of::<T>())
     }
 }
 

@@ -10,8 +10,8 @@ use std::any::TypeId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::shape::fingerprint;
-use super::{Codec, CodecError, numbers};
+use super::type_fingerprint::fingerprint;
+use super::{Codec, CodecError, numeric_arrays};
 use crate::value::{Kind, Value};
 
 /// A compact binary form, through serde, for results that only this program reads.
@@ -59,7 +59,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
     }
 
     fn is_exact(&self) -> bool {
-        numbers::is_exact(TypeId::of::<T>())
+        numeric_arrays::is_exact(TypeId::of::<T>())
     }
 }
 

@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
 use super::call::{Call, Old};
 use super::counters::Event;
-use super::erased::{AnyCodec, FoundResult, SharedCodec};
-use super::lead::{Lead, open_locks_async};
-use super::{ExecutionCache, FlightKey, Shared, erased};
+use super::leader::{Lead, open_locks_async};
+use super::{ExecutionCache, FlightKey, Shared, any_codec};
 use crate::single_flight::{Flight, Inside, Joined, Leader};
 
 /// The state of a call after it has looked for its result.
@@ -262,7 +262,7 @@ impl Computation<'static> {
         let (cost_ms, codec) = (self.cost_ms(), codec.clone());
         let finish = move |call: &Call<'_>| {
             self.finish_after(cost_ms, call, &*codec, Some(&value));
-            erased::owned(value, &*codec)
+            any_codec::owned(value, &*codec)
         };
         call.on_worker(function, finish).await
     }

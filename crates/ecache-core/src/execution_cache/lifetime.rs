@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::codec::{Codec, CodecError};
-use super::outcome::Fallible;
+use super::return_type::Fallible;
 use crate::value::Value;
 
 /// A lifetime: a [`Duration`], whole seconds, or `None` for no lifetime of its own.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use super::any_codec::{AnyCodec, FoundResult};
 use super::call::{Call, Old};
 use super::counters::{Event, Tier};
-use super::erased::{AnyCodec, FoundResult};
-use super::keep::{Remembered, Seen};
-use super::ledger::{Version, Whose};
 use super::memory_tier::Slot;
+use super::pending_counters::{Version, Whose};
+use super::store_result::{Remembered, Seen};
 use crate::backend::{CallLookup, read_value};
 use crate::error::Error;
 use crate::panics::caught;

@@ -15,7 +15,7 @@ use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
 use quick_cache::{OptionsBuilder, Weighter};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::ledger::{Hits, Version};
+use super::pending_counters::{Hits, Version};
 use crate::key::reuse_buffer;
 use crate::time::{Moment, Timestamp};
 

@@ -35,50 +35,50 @@
 //! A matching key alone is no hit: an entry records the function, arguments and scopes of its call,
 //! and a difference in any of them is a miss.
 
+mod any_codec;
 mod arguments;
 mod asynchronous;
+mod attribute_call;
+mod attribute_call_async;
 mod cache;
 mod call;
-mod called;
-mod called_async;
 mod codec;
 mod coherence;
 #[cfg(feature = "compact")]
 mod compact;
-mod companions;
 mod computation;
 mod context;
 mod counters;
-mod declared;
-mod erased;
-#[doc(hidden)]
-mod fallback;
+mod failures;
 pub mod fallible;
 mod fork;
 mod identity;
-mod keep;
-mod lead;
-mod ledger;
+mod key_collision;
+mod lazy_cache;
+mod leader;
 mod lifetime;
 mod lookup;
 #[doc(hidden)]
 pub mod macro_support;
+mod memory_sweeper;
 mod memory_tier;
-mod numbers;
+mod numeric_arrays;
 mod options;
-mod outcome;
+mod output_codec;
 mod peek;
-mod place;
+mod pending_counters;
+mod pending_marker;
 mod prepared;
 mod refresh;
-mod residents;
+mod return_type;
 mod round_trip;
-#[cfg(feature = "compact")]
-mod shape;
+mod set_and_clear;
+#[doc(hidden)]
+mod stale_if_error;
 mod status;
-mod tally;
-mod troubles;
-mod way;
+mod store_result;
+#[cfg(feature = "compact")]
+mod type_fingerprint;
 mod workers;
 
 use std::any::Any;
@@ -91,28 +91,28 @@ pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
 #[cfg(feature = "compact")]
 pub use compact::Compact;
-pub use companions::Datasets;
 pub use context::{
     CacheContext, CacheHandle, DefaultIsSet, ExecutionContext, default_context, set_default,
 };
+pub use failures::Reaction;
 pub use fork::Fork;
 pub use lifetime::IntoLifetime;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
 pub use prepared::Prepared;
+pub use set_and_clear::Datasets;
 pub use status::Status;
-pub use troubles::Reaction;
 
 use crate::key::Preimage;
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::Flights;
 use crate::stored::StoredError;
+use any_codec::{AnyCodec, FoundResult, erase};
 use call::Call;
 use computation::Begun;
 pub use counters::Counters;
 use counters::{Counting, Event};
-use erased::{AnyCodec, FoundResult, erase};
-use ledger::Whose;
 use memory_tier::{MemoryKey, MemoryTier};
+use pending_counters::Whose;
 
 /// A value that a leader shares with its followers.
 type Shared = Arc<dyn Any + Send + Sync>;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
 use super::call::{Call, Old};
-use super::erased::{AnyCodec, FoundResult, SharedCodec};
 use super::memory_tier::Slot;
 use super::{ExecutionCache, ExecutionContext, Shared};
 use crate::backend::{CallLookup, read_value};

@@ -5,8 +5,8 @@
 //! call (64 ns of a hit of 350), holding it throughout (a follower that waits with the lock keeps
 //! its leader from computing), and this one.
 
+use super::any_codec::Typed;
 use super::call::{Call, Old};
-use super::erased::Typed;
 use super::{Codec, ExecutionCache, ExecutionContext};
 use crate::key::Preimage;
 use crate::stored::StoredError;

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 
+use super::any_codec::{SharedCodec, Typed, erase};
 use super::call::{Call, Old};
 use super::computation::Begun;
-use super::erased::{SharedCodec, Typed, erase};
 use super::{CacheContext, Codec, ExecutionCache, FlightKey, Shared};
 use crate::key::Preimage;
 use crate::single_flight::{Joined, Leader};

@@ -7,8 +7,8 @@
 //! The order of list members is ignored: a `HashSet` that is read back has a different one.
 
 use super::Shared;
+use super::any_codec::{AnyCodec, AnyResult};
 use super::codec::{CodecError, counts};
-use super::erased::{AnyCodec, AnyResult};
 use crate::panics::caught;
 use crate::python_json::{Json, PyString};
 use crate::value::{Kind, Value};

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::any_codec::{AnyCodec, AnyResult};
 use super::call::Call;
 use super::codec::CodecError;
 use super::counters::Event;
-use super::erased::{AnyCodec, AnyResult};
-use super::ledger::{Hits, Version, Whose};
 use super::memory_tier::{Slot, Stored};
+use super::pending_counters::{Hits, Version, Whose};
 use super::{Shared, round_trip};
 use crate::backend::{Backend, Content, Row, Scan, no_progress};
 use crate::entry::Entry;

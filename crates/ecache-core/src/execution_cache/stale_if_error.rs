@@ -5,10 +5,10 @@
 //! `Send`, so it cannot be held while a worker reads.
 
 use super::Shared;
+use super::any_codec::{AnyCodec, FoundResult};
 use super::call::{Call, Fallback, Old};
 use super::counters::{Event, Tier};
-use super::erased::{AnyCodec, FoundResult};
-use super::ledger::Version;
+use super::pending_counters::Version;
 use crate::time::{Moment, Timestamp};
 
 impl Call<'_> {

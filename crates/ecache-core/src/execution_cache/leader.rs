@@ -1,8 +1,8 @@
 //! Computes a result as the leader, on behalf of all followers.
 
+use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
 use super::call::{Call, Old};
 use super::counters::Event;
-use super::erased::{AnyCodec, FoundResult, SharedCodec};
 use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
 

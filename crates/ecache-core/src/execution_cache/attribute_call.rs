@@ -4,11 +4,11 @@
 //! output and not for each function: a program may have hundreds. Only code that takes a future or
 //! an owned closure of the function's is compiled for each function that has one.
 
+use super::any_codec::{AnyCodec, FoundResult};
 use super::arguments::Argument;
 use super::call::{Call, Old};
 use super::computation::{Begun, Computation};
-use super::erased::{AnyCodec, FoundResult};
-use super::way::Way;
+use super::output_codec::Way;
 use super::{ExecutionCache, ExecutionContext, Shared, Status};
 use crate::error::Result;
 use crate::filter::Usage;

@@ -1,11 +1,11 @@
 //! Calls of `async fn`s as `#[execution_cache]` makes them: a worker runs the slow steps.
 
+use super::any_codec::{FoundResult, SharedCodec};
+use super::attribute_call::{CallOf, Called, Computing, Underway};
 use super::call::{Call, Old};
-use super::called::{CallOf, Called, Computing, Underway};
 use super::computation::{Begun, Computation};
-use super::erased::{FoundResult, SharedCodec};
+use super::output_codec::{SharedWay, Way};
 use super::refresh::Refresh;
-use super::way::{SharedWay, Way};
 use super::{ExecutionCache, Shared, Status, workers};
 use crate::error::Result;
 use crate::filter::Usage;

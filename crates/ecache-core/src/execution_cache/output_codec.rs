@@ -11,9 +11,9 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::any_codec::{AnyCodec, AnyResult, FoundResult, Typed, erase};
 use super::codec::{ByDebug, ByEq, Compared, Equality, Incomparable};
-use super::erased::{AnyCodec, AnyResult, FoundResult, Typed, erase};
-use super::outcome::{Rejected, SplitOutput};
+use super::return_type::{Rejected, SplitOutput};
 use super::{Codec, CodecError, Shared, StoredForm};
 use crate::value::Value;
 

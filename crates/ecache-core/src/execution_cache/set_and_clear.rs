@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
+use super::any_codec::{AnyCodec, Typed, erase};
 use super::call::Call;
 use super::codec::Codec;
-use super::erased::{AnyCodec, Typed, erase};
 use super::{CacheContext, ExecutionCache, ExecutionContext, Shared, workers};
 use crate::backend::no_progress;
 use crate::entry::Policy;
