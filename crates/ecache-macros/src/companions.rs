@@ -80,7 +80,7 @@ impl Expansion<'_> {
         let parameters = function.parameters.iter();
         let borrowed = receiver.chain(parameters.map(|parameter| parameter.borrowed(&lifetime)));
         let (cache, context) = (self.call_companion("execution_cache"), self.context());
-        let (arguments, way) = (self.arguments(), self.way());
+        let (arguments, codec) = (self.arguments(), self.output_codec());
         let may_be_context = function
             .parameters
             .first()
@@ -91,14 +91,14 @@ impl Expansion<'_> {
             #[doc(hidden)]
             #[allow(unused_variables, clippy::all, clippy::pedantic)]
             #vis fn #name #generics (#(#borrowed),*)
-                -> #krate::__macro::Called<#lifetime, #output>
+                -> #krate::__macro::AttributeCall<#lifetime, #output>
             #where_clause
             {
                 #[allow(unused_imports)]
                 #probes
                 #[allow(unused_imports)]
                 use #krate::__macro::{Unchecked as _, Unshown as _};
-                #krate::__macro::Called::new(#cache(), #context, &[#(&#arguments),*], #way)
+                #krate::__macro::AttributeCall::new(#cache(), #context, &[#(&#arguments),*], #codec)
             }
         }
     }
@@ -358,7 +358,7 @@ impl Expansion<'_> {
             #doc
             #vis fn #companion() -> &'static #krate::execution_cache::ExecutionCache {
                 #declared
-                static ECACHE: #krate::__macro::Declared = #krate::__macro::Declared::new(
+                static ECACHE: #krate::__macro::LazyCache = #krate::__macro::LazyCache::new(
                     #krate::__macro::Declaration {
                         module: ::core::module_path!(),
                         name: #name,

@@ -209,15 +209,14 @@ impl<'a> Expansion<'a> {
         }
     }
 
-    /// Returns the expression that makes the way: the choice of results that are kept, and their
-    /// codec.
-    pub(crate) fn way(&self) -> TokenStream {
+    /// Returns the expression that chooses the results that are kept, and their codec.
+    pub(crate) fn output_codec(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
         let (codec, outcome) = (self.codec(), self.outcome());
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
             use #krate::__macro::{FitWithDebug as _, FitWithoutEq as _, Unfit as _};
-            #krate::__macro::checked::<_, _, #output>(#codec, #outcome).way()
+            #krate::__macro::checked::<_, _, #output>(#codec, #outcome).codec()
         }}
     }
 

@@ -8,7 +8,7 @@ use super::any_codec::{AnyCodec, FoundResult};
 use super::arguments::Argument;
 use super::call::{Call, Old};
 use super::computation::{Begun, Computation};
-use super::output_codec::Way;
+use super::output_codec::OutputCodec;
 use super::{ExecutionCache, ExecutionContext, Shared, Status};
 use crate::error::Result;
 use crate::filter::Usage;
@@ -17,9 +17,9 @@ use crate::stored::StoredError;
 
 /// One call of a function that returns an `Output`.
 #[must_use]
-pub struct Called<'a, Output> {
+pub struct AttributeCall<'a, Output> {
     pub(super) call: CallOf<'a>,
-    pub(super) way: Way<Output>,
+    pub(super) outputs: OutputCodec<Output>,
 }
 
 /// The identity of a call.
@@ -43,7 +43,7 @@ pub(super) struct Underway<'a, 'c> {
 #[must_use]
 pub struct Pending<'a, Output> {
     computing: Computing<'a, 'a>,
-    way: Way<Output>,
+    outputs: OutputCodec<Output>,
 }
 
 impl<'a> CallOf<'a> {
@@ -105,13 +105,13 @@ fn collect(arguments: &[&dyn Argument]) -> std::result::Result<Preimage, StoredE
     })
 }
 
-impl<'a, Output> Called<'a, Output> {
+impl<'a, Output> AttributeCall<'a, Output> {
     /// Prepares a call.
     pub fn new(
         cache: &'static ExecutionCache,
         ctx: &'a ExecutionContext,
         arguments: &[&dyn Argument],
-        way: Way<Output>,
+        outputs: OutputCodec<Output>,
     ) -> Self {
         let arguments = collect(arguments);
         let call = CallOf {
@@ -119,7 +119,7 @@ impl<'a, Output> Called<'a, Output> {
             ctx,
             arguments,
         };
-        Self { call, way }
+        Self { call, outputs }
     }
 
     /// Returns the result of the call.
@@ -128,10 +128,10 @@ impl<'a, Output> Called<'a, Output> {
     /// If it must be computed; the result is then given to [`Pending::finish`]. A closure for that
     /// would be compiled for each function.
     pub fn begin(self) -> std::result::Result<Output, Pending<'a, Output>> {
-        let Self { call, way } = self;
-        match call.begin(way.codec(), None) {
-            Ok(found) => Ok(way.unite(found)),
-            Err(computing) => Err(Pending { computing, way }),
+        let Self { call, outputs } = self;
+        match call.begin(outputs.codec(), None) {
+            Ok(found) => Ok(outputs.unite(found)),
+            Err(computing) => Err(Pending { computing, outputs }),
         }
     }
 
@@ -140,11 +140,11 @@ impl<'a, Output> Called<'a, Output> {
     /// # Errors
     /// If it must be computed; the result is then given to [`Pending::finish_with_status`].
     pub fn with_status(self) -> std::result::Result<(Output, Status), Pending<'a, Output>> {
-        let Self { call, way } = self;
+        let Self { call, outputs } = self;
         let mut status = Status::COMPUTED;
-        match call.begin(way.codec(), Some(&mut status)) {
-            Ok(found) => Ok((way.unite(found), status)),
-            Err(computing) => Err(Pending { computing, way }),
+        match call.begin(outputs.codec(), Some(&mut status)) {
+            Ok(found) => Ok((outputs.unite(found), status)),
+            Err(computing) => Err(Pending { computing, outputs }),
         }
     }
 
@@ -152,7 +152,7 @@ impl<'a, Output> Called<'a, Output> {
     pub fn refresh(self) -> Pending<'a, Output> {
         Pending {
             computing: self.call.recompute(),
-            way: self.way,
+            outputs: self.outputs,
         }
     }
 
@@ -161,24 +161,24 @@ impl<'a, Output> Called<'a, Output> {
     /// # Errors
     /// Fails like [`ExecutionCache::set_cache`].
     pub fn set_cache(self, output: Output) -> Result<bool> {
-        let Self { call, way } = self;
-        match way.divide(output) {
+        let Self { call, outputs } = self;
+        match outputs.divide(output) {
             Ok(value) => call
                 .cache
-                .set_any(call.ctx, way.codec(), call.arguments, &value),
+                .set_any(call.ctx, outputs.codec(), call.arguments, &value),
             Err(_) => Ok(false),
         }
     }
 
     /// Returns the cached result, if there is a fresh one.
     pub fn get(self) -> Option<Output> {
-        let found = self.call.peek(self.way.codec())?;
-        Some(self.way.unite(found))
+        let found = self.call.peek(self.outputs.codec())?;
+        Some(self.outputs.unite(found))
     }
 
     /// Reports whether there is a cached result.
     pub fn contains(self) -> bool {
-        self.call.peek(self.way.codec()).is_some()
+        self.call.peek(self.outputs.codec()).is_some()
     }
 
     /// Removes the cached result of the call.
@@ -209,14 +209,14 @@ impl<Output> Pending<'_, Output> {
 
     /// Stores the result and returns it; sets the `status` of one that takes the place of an error.
     fn finish_and(self, output: Output, status: Option<&mut Status>) -> Output {
-        let Self { computing, way } = self;
+        let Self { computing, outputs } = self;
         let Some(computing) = computing else {
             return output;
         };
-        match way.divide(output) {
-            Ok(value) => way.unite(computing.store(way.codec(), value)),
-            Err(output) => match computing.fail(way.codec(), status) {
-                Some(found) => way.unite(found),
+        match outputs.divide(output) {
+            Ok(value) => outputs.unite(computing.store(outputs.codec(), value)),
+            Err(output) => match computing.fail(outputs.codec(), status) {
+                Some(found) => outputs.unite(found),
                 None => output,
             },
         }
@@ -224,31 +224,31 @@ impl<Output> Pending<'_, Output> {
 }
 
 /// For the option `stale`: the computation must be able to outlive the call.
-impl<Output: 'static> Called<'_, Output> {
+impl<Output: 'static> AttributeCall<'_, Output> {
     /// Returns the result of the call; serves a stale result while a thread refreshes it.
     pub fn refreshing<F>(self, prepare: impl FnOnce() -> F) -> Output
     where
         F: FnOnce() -> Output + Send + 'static,
     {
-        let Self { call, way } = self;
+        let Self { call, outputs } = self;
         let cache = call.cache;
         let Some(call) = call.cached() else {
             return prepare()();
         };
-        match call.begin(way.codec(), Old::Served) {
+        match call.begin(outputs.codec(), Old::Served) {
             Begun::Found(found) if found.is_old => {
-                let way = way.shared();
-                let output = way.unite(found);
-                cache.refresh(call, way.clone(), || {
+                let outputs = outputs.shared();
+                let output = outputs.unite(found);
+                cache.refresh(call, outputs.clone(), || {
                     let compute = prepare();
-                    move || way.divide(compute()).ok()
+                    move || outputs.divide(compute()).ok()
                 });
                 output
             }
-            Begun::Found(found) => way.unite(found),
+            Begun::Found(found) => outputs.unite(found),
             Begun::Computing(computation) => {
                 let computing = Some(Box::new(Underway { call, computation }));
-                Pending { computing, way }.finish(prepare()())
+                Pending { computing, outputs }.finish(prepare()())
             }
         }
     }

@@ -1,10 +1,10 @@
 //! Calls of `async fn`s as `#[execution_cache]` makes them: a worker runs the slow steps.
 
 use super::any_codec::{FoundResult, SharedCodec};
-use super::attribute_call::{CallOf, Called, Computing, Underway};
+use super::attribute_call::{AttributeCall, CallOf, Computing, Underway};
 use super::call::{Call, Old};
 use super::computation::{Begun, Computation};
-use super::output_codec::{SharedWay, Way};
+use super::output_codec::{OutputCodec, SharedOutputCodec};
 use super::refresh::Refresh;
 use super::{ExecutionCache, Shared, Status, workers};
 use crate::error::Result;
@@ -15,7 +15,7 @@ use crate::filter::Usage;
 pub struct PendingAsync<'a, Output> {
     cache: &'static ExecutionCache,
     computing: Computing<'a, 'static>,
-    way: SharedWay<Output>,
+    outputs: SharedOutputCodec<Output>,
 }
 
 impl CallOf<'_> {
@@ -25,35 +25,35 @@ impl CallOf<'_> {
     }
 }
 
-impl<'a, Output: 'static> Called<'a, Output> {
-    /// Like [`Called::begin`], without blocking the task.
+impl<'a, Output: 'static> AttributeCall<'a, Output> {
+    /// Like [`AttributeCall::begin`], without blocking the task.
     ///
     /// # Errors
     /// If it must be computed; the future that does is then given to [`PendingAsync::finish`].
     pub async fn begin_async(self) -> std::result::Result<Output, PendingAsync<'a, Output>> {
-        let (cache, way) = (self.call.cache, self.way);
+        let (cache, outputs) = (self.call.cache, self.outputs);
         let Some(call) = self.call.cached() else {
-            return Err(PendingAsync::uncached(cache, way));
+            return Err(PendingAsync::uncached(cache, outputs));
         };
         // In memory, no worker needs the codec.
         if cache.options().verify_every == 0
-            && let Some(found) = call.glance(way.codec(), Old::Refused)
+            && let Some(found) = call.glance(outputs.codec(), Old::Refused)
         {
-            return Ok(way.unite(found));
+            return Ok(outputs.unite(found));
         }
-        let way = way.shared();
-        let codec: SharedCodec = way.clone();
+        let outputs = outputs.shared();
+        let codec: SharedCodec = outputs.clone();
         match call.begin_async(cache, &codec, Old::Refused).await {
-            Begun::Found(found) => Ok(way.unite(found)),
+            Begun::Found(found) => Ok(outputs.unite(found)),
             Begun::Computing(computation) => Err(PendingAsync {
                 cache,
                 computing: Some(Box::new(Underway { call, computation })),
-                way,
+                outputs,
             }),
         }
     }
 
-    /// Like [`Called::with_status`], without blocking the task.
+    /// Like [`AttributeCall::with_status`], without blocking the task.
     ///
     /// # Errors
     /// If it must be computed; the future that does is then given to
@@ -61,43 +61,43 @@ impl<'a, Output: 'static> Called<'a, Output> {
     pub async fn with_status_async(
         self,
     ) -> std::result::Result<(Output, Status), PendingAsync<'a, Output>> {
-        let (cache, way) = (self.call.cache, self.way);
+        let (cache, outputs) = (self.call.cache, self.outputs);
         let Some(call) = self.call.cached() else {
-            return Err(PendingAsync::uncached(cache, way));
+            return Err(PendingAsync::uncached(cache, outputs));
         };
-        let way = way.shared();
-        let codec: SharedCodec = way.clone();
+        let outputs = outputs.shared();
+        let codec: SharedCodec = outputs.clone();
         match call.begin_async(cache, &codec, Old::Refused).await {
             Begun::Found(found) => {
                 let status = call.status_async(cache, found.is_old).await;
-                Ok((way.unite(found), status))
+                Ok((outputs.unite(found), status))
             }
             Begun::Computing(computation) => Err(PendingAsync {
                 cache,
                 computing: Some(Box::new(Underway { call, computation })),
-                way,
+                outputs,
             }),
         }
     }
 
-    /// Like [`Called::refresh`], for a future.
+    /// Like [`AttributeCall::refresh`], for a future.
     pub fn refresh_async(self) -> PendingAsync<'a, Output> {
         PendingAsync {
             cache: self.call.cache,
             computing: self.call.recompute(),
-            way: self.way.shared(),
+            outputs: self.outputs.shared(),
         }
     }
 
-    /// Like [`Called::set_cache`], without blocking the task.
+    /// Like [`AttributeCall::set_cache`], without blocking the task.
     ///
     /// # Errors
     /// Fails like [`ExecutionCache::set_cache`].
     pub fn set_cache_async(self, output: Output) -> impl Future<Output = Result<bool>> + Send {
         // An output need not be `Send`, so the future must not have it.
-        let Self { call, way } = self;
-        let value = way.divide(output).ok();
-        let codec: SharedCodec = way.shared();
+        let Self { call, outputs } = self;
+        let value = outputs.divide(output).ok();
+        let codec: SharedCodec = outputs.shared();
         let (cache, ctx, arguments) = (call.cache, call.ctx.clone(), call.arguments);
         async move {
             let Some(value) = value else { return Ok(false) };
@@ -105,19 +105,19 @@ impl<'a, Output: 'static> Called<'a, Output> {
         }
     }
 
-    /// Like [`Called::get`], without blocking the task.
+    /// Like [`AttributeCall::get`], without blocking the task.
     pub async fn get_async(self) -> Option<Output> {
-        let way = self.way.shared();
-        let found = self.call.peek_async(way.clone()).await?;
-        Some(way.unite(found))
+        let outputs = self.outputs.shared();
+        let found = self.call.peek_async(outputs.clone()).await?;
+        Some(outputs.unite(found))
     }
 
-    /// Like [`Called::contains`], without blocking the task.
+    /// Like [`AttributeCall::contains`], without blocking the task.
     pub async fn contains_async(self) -> bool {
-        self.call.peek_async(self.way.shared()).await.is_some()
+        self.call.peek_async(self.outputs.shared()).await.is_some()
     }
 
-    /// Like [`Called::clear_cache`], without blocking the task.
+    /// Like [`AttributeCall::clear_cache`], without blocking the task.
     ///
     /// # Errors
     /// Fails like [`ExecutionCache::clear_cache`].
@@ -127,7 +127,8 @@ impl<'a, Output: 'static> Called<'a, Output> {
         workers::run(move || cache.clear_cache(&ctx, arguments))
     }
 
-    /// Like [`Called::refreshing`], for a future; the future given to `spawn` refreshes the result.
+    /// Like [`AttributeCall::refreshing`], for a future; the future given to `spawn` refreshes the
+    /// result.
     pub async fn refreshing_async<F, R>(
         self,
         prepare: impl FnOnce() -> F,
@@ -136,29 +137,29 @@ impl<'a, Output: 'static> Called<'a, Output> {
     where
         F: Future<Output = Output> + Send + 'static,
     {
-        let (cache, way) = (self.call.cache, self.way);
+        let (cache, outputs) = (self.call.cache, self.outputs);
         let Some(call) = self.call.cached() else {
             return prepare().await;
         };
-        let way = way.shared();
-        let codec: SharedCodec = way.clone();
+        let outputs = outputs.shared();
+        let codec: SharedCodec = outputs.clone();
         match call.begin_async(cache, &codec, Old::Served).await {
             Begun::Found(found) if found.is_old => {
-                let output = way.unite(found);
+                let output = outputs.unite(found);
                 let refresh = cache.refresh_async(call, codec, || {
                     let compute = prepare();
-                    async move { way.divide(compute.await).ok() }
+                    async move { outputs.divide(compute.await).ok() }
                 });
                 refresh.map(spawn);
                 output
             }
-            Begun::Found(found) => way.unite(found),
+            Begun::Found(found) => outputs.unite(found),
             Begun::Computing(computation) => {
                 let computing = Some(Box::new(Underway { call, computation }));
                 let pending = PendingAsync {
                     cache,
                     computing,
-                    way,
+                    outputs,
                 };
                 pending.finish(prepare()).await
             }
@@ -167,11 +168,11 @@ impl<'a, Output: 'static> Called<'a, Output> {
 }
 
 impl<'a, Output: 'static> PendingAsync<'a, Output> {
-    fn uncached(cache: &'static ExecutionCache, way: Way<Output>) -> Self {
+    fn uncached(cache: &'static ExecutionCache, outputs: OutputCodec<Output>) -> Self {
         Self {
             cache,
             computing: None,
-            way: way.shared(),
+            outputs: outputs.shared(),
         }
     }
 
@@ -207,15 +208,15 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
         let Self {
             cache,
             computing,
-            way,
+            outputs,
         } = self;
         let Some(computing) = computing else {
             return Err(output);
         };
         let Underway { call, computation } = *computing;
-        let rest = match way.divide(output) {
+        let rest = match outputs.divide(output) {
             Ok(value) => Rest::Store(computation, value),
-            Err(output) => match computation.finish(&call, &*way, None) {
+            Err(output) => match computation.finish(&call, &*outputs, None) {
                 Some(found) => Rest::Serve(found),
                 None => return Err(output),
             },
@@ -223,7 +224,7 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
         Ok(Computed {
             cache,
             call,
-            way,
+            outputs,
             rest,
         })
     }
@@ -240,7 +241,7 @@ async fn run<T>(computing: &Computing<'_, 'static>, compute: impl Future<Output 
 struct Computed<'a, Output> {
     cache: &'static ExecutionCache,
     call: Call<'a>,
-    way: SharedWay<Output>,
+    outputs: SharedOutputCodec<Output>,
     rest: Rest,
 }
 
@@ -253,7 +254,7 @@ enum Rest {
 
 impl<Output: 'static> Computed<'_, Output> {
     async fn store(self) -> Output {
-        let codec: SharedCodec = self.way.clone();
+        let codec: SharedCodec = self.outputs.clone();
         let found = match self.rest {
             Rest::Store(computation, value) => FoundResult::new(
                 computation
@@ -262,7 +263,7 @@ impl<Output: 'static> Computed<'_, Output> {
             ),
             Rest::Serve(found) => self.call.owned_async(self.cache, &codec, found).await,
         };
-        self.way.unite(found)
+        self.outputs.unite(found)
     }
 
     async fn store_with_status(self) -> (Output, Status) {

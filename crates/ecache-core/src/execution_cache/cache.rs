@@ -7,11 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::coherence::Coherence;
-use super::counters::Event;
-use super::failures::{PAUSE, Pause, Reaction, Troubles};
-use super::memory_sweeper::Residents;
-use super::pending_counters::{Hits, Ledger, Version, Whose};
-use super::pending_marker::Tallying;
+use super::failures::{Failures, PAUSE, Pause, Reaction};
+use super::memory_sweeper::MemorySweeper;
+use super::pending_counters::PendingCounters;
+use super::pending_marker::PendingMarker;
 use crate::backend::{Backend, no_progress};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Freshness, Usage};
@@ -57,10 +56,10 @@ pub struct Cache {
     reads: Pause,
     writes: Pause,
     locks: OnceLock<Option<FlightLocks>>,
-    ledger: Ledger,
-    tallying: Tallying,
-    residents: OnceLock<Arc<Residents>>,
-    troubles: Troubles,
+    pub(super) pending: PendingCounters,
+    marker: PendingMarker,
+    sweeper: OnceLock<Arc<MemorySweeper>>,
+    failures: Failures,
 }
 
 impl Cache {
@@ -97,10 +96,10 @@ impl Cache {
             reads: Pause::default(),
             writes: Pause::default(),
             locks: OnceLock::new(),
-            ledger: Ledger::default(),
-            tallying: Tallying::default(),
-            residents: OnceLock::new(),
-            troubles: Troubles::default(),
+            pending: PendingCounters::default(),
+            marker: PendingMarker::default(),
+            sweeper: OnceLock::new(),
+            failures: Failures::default(),
         }
     }
 
@@ -128,7 +127,7 @@ impl Cache {
     /// Sets the reaction to failures of the cache.
     #[must_use]
     pub fn with_reaction(mut self, trouble: Reaction) -> Self {
-        self.troubles.reaction = trouble;
+        self.failures.reaction = trouble;
         self
     }
 
@@ -141,7 +140,7 @@ impl Cache {
 
     /// Returns the number of operations of the cache that failed or were paused after a failure.
     pub fn troubles(&self) -> u64 {
-        self.troubles.count()
+        self.failures.count()
     }
 
     /// Returns the store, and opens it first if it is not open.
@@ -198,7 +197,7 @@ impl Cache {
         note_use();
         match self.backend.get() {
             Some(_) if self.reads.is_on() => {
-                self.troubles.note();
+                self.failures.note();
                 None
             }
             Some(backend) => Some(backend),
@@ -210,7 +209,7 @@ impl Cache {
     fn open_for_call(&self) -> Option<&Arc<dyn Backend>> {
         let mut retry_at = lock(&self.retry_at);
         if retry_at.is_some_and(|at| Instant::now() < at) {
-            self.troubles.note();
+            self.failures.note();
             return None;
         }
         let opened = self.open(&mut retry_at);
@@ -237,7 +236,7 @@ impl Cache {
     pub(super) fn writes_are_paused(&self) -> bool {
         let are_paused = self.writes.is_on();
         if are_paused {
-            self.troubles.note();
+            self.failures.note();
         }
         are_paused
     }
@@ -261,7 +260,7 @@ impl Cache {
         match result {
             Ok(value) => Some(value),
             Err(error) => {
-                self.troubles.complain(function, what, &error);
+                self.failures.complain(function, what, &error);
                 None
             }
         }
@@ -312,7 +311,7 @@ impl Cache {
             // Best effort: otherwise the parent's keys stay locked for as long as the child lives.
             let _ = locks.leave_to_parent();
         }
-        self.tallying.leave_to_parent();
+        self.marker.leave_to_parent();
     }
 
     /// Returns the epoch, or `None` if a check of the store is due.
@@ -342,50 +341,30 @@ impl Cache {
         self.coherence.advance();
     }
 
-    /// Returns the tracker of this cache's results in memory.
-    pub(super) fn residents(&self) -> &Arc<Residents> {
-        self.residents
-            .get_or_init(|| Residents::new(self.id, self.clock.clone()))
-    }
-
-    /// Returns the counter of an entry's hits in memory.
-    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], version: Version) -> Arc<Hits> {
-        self.ledger.hits(whose, hash, version)
-    }
-
-    /// Counts a hit in the store.
-    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], version: Version, now: Timestamp) {
-        self.ledger.hit(whose, hash, version, now);
-    }
-
-    /// Counts an event other than a hit.
-    pub(super) fn count(&self, whose: &Whose, event: Event) {
-        self.ledger.count(whose, event);
-    }
-
-    /// Counts time that was spent on computing.
-    pub(super) fn spend(&self, whose: &Whose, spent_ms: u64) {
-        self.ledger.spend(whose, spent_ms);
+    /// Returns the sweeper of this cache's results in memory.
+    pub(super) fn sweeper(&self) -> &Arc<MemorySweeper> {
+        self.sweeper
+            .get_or_init(|| MemorySweeper::new(self.id, self.clock.clone()))
     }
 
     /// Flushes the counters once a minute. In between, the log says that there are some.
     pub(super) fn flush_if_due(&self, now: Timestamp) {
         note_use();
-        if self.ledger.is_due(now) {
+        if self.pending.is_due(now) {
             self.append(now, AndThen::CountOn);
         } else if self.backend.get().is_some()
-            && !self.tallying.has_begun()
+            && !self.marker.has_begun()
             && let Some(log) = self.log()
-            && let Some(begun) = self.tallying.begin(&log, now)
+            && let Some(begun) = self.marker.begin(&log, now)
         {
             // Best effort: without it, a killed process goes unnoticed.
             let _ = log.append_tally(&[], None, Some(begun));
         } else if let Some(backend) = self.backend.get()
             && backend.has_many_hosts()
-            && !self.tallying.has_begun()
+            && !self.marker.has_begun()
         {
             let batch = Batch {
-                begun: vec![self.tallying.begin_unlocked(now)],
+                begun: vec![self.marker.begin_unlocked(now)],
                 ..Batch::default()
             };
             let _ = backend.add_usage(&batch, None, now);
@@ -438,22 +417,22 @@ impl Cache {
         let Some(backend) = self.backend.get() else {
             return;
         };
-        let events = self.ledger.take(now);
-        let ended = self.tallying.end();
+        let events = self.pending.take(now);
+        let ended = self.marker.end();
         if events.is_empty() && ended.is_none() {
             return;
         }
         let written = match self.log() {
             Some(log) => {
                 let begun = match and_then {
-                    AndThen::CountOn => self.tallying.begin(&log, now),
+                    AndThen::CountOn => self.marker.begin(&log, now),
                     AndThen::Rest => None,
                 };
                 log.append_tally(&events, ended, begun).map_err(Error::from)
             }
             None => {
                 let goes_on = and_then == AndThen::CountOn && backend.has_many_hosts();
-                let begun = goes_on.then(|| self.tallying.begin_unlocked(now));
+                let begun = goes_on.then(|| self.marker.begin_unlocked(now));
                 let batch = Batch {
                     begun: begun.into_iter().collect(),
                     ended: ended.into_iter().collect(),
@@ -464,8 +443,8 @@ impl Cache {
             }
         };
         let Some(appended) = self.attempt("record calls", written) else {
-            self.ledger.give_back(events);
-            self.tallying.go_on(ended);
+            self.pending.give_back(events);
+            self.marker.go_on(ended);
             return;
         };
         if let Some(log) = self
@@ -514,10 +493,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Drop for Cache {
     fn drop(&mut self) {
         // No caller is left that could handle a panic.
-        self.troubles.reaction = Reaction::Compute;
+        self.failures.reaction = Reaction::Compute;
         self.flush();
-        if let Some(residents) = self.residents.get() {
-            residents.clear();
+        if let Some(sweeper) = self.sweeper.get() {
+            sweeper.clear();
         }
     }
 }

@@ -208,7 +208,10 @@ impl<'a> Call<'a> {
     pub(super) fn spend(&self, spent_ms: u64) {
         let function = self.function;
         if spent_ms > 0 && function.options.residency.has_store() {
-            self.ctx.cache.spend(&function.whose(self.ctx), spent_ms);
+            self.ctx
+                .cache
+                .pending
+                .spend(&function.counter_group(self.ctx), spent_ms);
         }
     }
 

@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
 use super::call::{Call, Old};
 use super::counters::Event;
-use super::leader::{Lead, open_locks_async};
+use super::leader::{Leadership, open_locks_async};
 use super::{ExecutionCache, FlightKey, Shared, any_codec};
 use crate::single_flight::{Flight, Inside, Joined, Leader};
 
@@ -32,7 +32,7 @@ enum Role<'a> {
     /// It is compared with this hit
     Verifies(FoundResult),
     /// It is stored and given to followers
-    Leads(Lead<'a>),
+    Leads(Leadership<'a>),
     /// It is stored, whatever was stored before
     Replaces,
     /// It is returned, because another computation took too long
@@ -46,7 +46,7 @@ enum Step<'a> {
     /// Recompute this result and compare
     Verify(FoundResult),
     /// Compute as the leader
-    Lead(Lead<'a>),
+    Lead(Leadership<'a>),
     /// Wait for the leader
     Wait(Arc<Flight<Shared>>),
 }
@@ -65,7 +65,7 @@ impl<'a> Call<'a> {
         // A caller that arrives after a clear must not join a computation from before it.
         match self.function.flights.join(self.flight()) {
             Joined::Follower(flight) => Step::Wait(flight),
-            Joined::Leader(leader) => Step::Lead(Lead::new(leader, looked.is_err())),
+            Joined::Leader(leader) => Step::Lead(Leadership::new(leader, looked.is_err())),
         }
     }
 
@@ -104,7 +104,7 @@ impl<'a> Call<'a> {
         leader: Leader<'a, FlightKey, Shared>,
         codec: &dyn AnyCodec,
     ) -> Option<Computation<'a>> {
-        let lead = Lead::refreshing(leader).locked_at_once(self)?;
+        let lead = Leadership::refreshing(leader).locked_at_once(self)?;
         let lead = lead.take_off(self, codec).ok()?;
         Some(Computation::new(self, Role::Leads(lead)).entered())
     }
@@ -134,7 +134,7 @@ impl Call<'_> {
             // A caller that arrives after a clear must not join a computation from before it.
             match function.flights.join(self.flight()) {
                 Joined::Leader(leader) => {
-                    let lead = Lead::new(leader, is_troubled)
+                    let lead = Leadership::new(leader, is_troubled)
                         .locked_async(function, self)
                         .await;
                     match lead.take_off_async(function, self, codec).await {
@@ -164,7 +164,7 @@ impl Call<'_> {
         codec: &SharedCodec,
     ) -> Option<Computation<'static>> {
         open_locks_async(function, self).await;
-        let lead = Lead::refreshing(leader).locked_at_once(self)?;
+        let lead = Leadership::refreshing(leader).locked_at_once(self)?;
         let lead = lead.take_off_async(function, self, codec).await.ok()?;
         Some(Computation::new(self, Role::Leads(lead)))
     }

@@ -28,14 +28,14 @@ pub enum Reaction {
 
 /// The failures of a cache.
 #[derive(Default)]
-pub(super) struct Troubles {
+pub(super) struct Failures {
     pub(super) reaction: Reaction,
     count: AtomicU64,
     /// Time of the last warning for each kind of trouble
     warned: Mutex<HashMap<TroubleKind, Instant>>,
 }
 
-impl Troubles {
+impl Failures {
     pub(super) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }

@@ -6,12 +6,12 @@ use super::identity::Declaration;
 use super::{ExecutionCache, Options};
 
 /// The cache of one function, created at its first call.
-pub struct Declared {
+pub struct LazyCache {
     declaration: Declaration,
     cache: OnceLock<ExecutionCache>,
 }
 
-impl Declared {
+impl LazyCache {
     /// Declares a cache.
     pub const fn new(declaration: Declaration) -> Self {
         Self {

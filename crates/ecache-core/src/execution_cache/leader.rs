@@ -7,7 +7,7 @@ use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
 
 /// The leadership of a computation. Dropped without a value, it lets the next caller compute.
-pub(super) struct Lead<'a> {
+pub(super) struct Leadership<'a> {
     leader: Leader<'a, FlightKey, Shared>,
     /// Held while computing, so that other processes wait
     lock: Option<FlightLock>,
@@ -17,8 +17,8 @@ pub(super) struct Lead<'a> {
     is_refresh: bool,
 }
 
-impl<'a> Lead<'a> {
-    /// Creates the lead of a computation.
+impl<'a> Leadership<'a> {
+    /// Creates the leadership of a computation.
     pub(super) fn new(leader: Leader<'a, FlightKey, Shared>, is_troubled: bool) -> Self {
         Self {
             leader,
@@ -28,7 +28,7 @@ impl<'a> Lead<'a> {
         }
     }
 
-    /// Creates the lead of a refresh in the background.
+    /// Creates the leadership of a refresh in the background.
     pub(super) fn refreshing(leader: Leader<'a, FlightKey, Shared>) -> Self {
         Self {
             is_refresh: true,
@@ -45,7 +45,7 @@ impl<'a> Lead<'a> {
         self
     }
 
-    /// Like [`Lead::locked`], without blocking the task.
+    /// Like [`Leadership::locked`], without blocking the task.
     pub(super) async fn locked_async(
         mut self,
         function: &'static ExecutionCache,
@@ -116,8 +116,8 @@ impl<'a> Lead<'a> {
 }
 
 /// For asynchronous calls: a worker runs the slow steps.
-impl Lead<'static> {
-    /// Like [`Lead::take_off`], without blocking the task.
+impl Leadership<'static> {
+    /// Like [`Leadership::take_off`], without blocking the task.
     pub(super) async fn take_off_async(
         self,
         function: &'static ExecutionCache,

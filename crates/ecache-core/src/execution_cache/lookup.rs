@@ -6,7 +6,7 @@ use super::any_codec::{AnyCodec, FoundResult};
 use super::call::{Call, Old};
 use super::counters::{Event, Tier};
 use super::memory_tier::Slot;
-use super::pending_counters::{Version, Whose};
+use super::pending_counters::{CounterGroup, Version};
 use super::store_result::{Remembered, Seen};
 use crate::backend::{CallLookup, read_value};
 use crate::error::Error;
@@ -192,8 +192,8 @@ impl Call<'_> {
         if is_old {
             self.count(Event::StaleHit);
         }
-        let whose = Whose::new(store.clone(), &scopes);
-        cache.hit(&whose, self.place(), version, now);
+        let group = CounterGroup::new(store.clone(), &scopes);
+        cache.pending.hit(&group, self.place(), version, now);
         cache.flush_if_due(now);
         if let (Some(epoch), Some(generation)) = (epoch, result.generation)
             && function.memory.admits(size)
@@ -205,7 +205,7 @@ impl Call<'_> {
                 expires_at: result.expires_at,
                 cost_ms: version.cost_ms,
             };
-            let hits = cache.hits(&whose, self.place(), version);
+            let hits = cache.pending.hits(&group, self.place(), version);
             if let Some(_keeping) = function.keep_since(self.clears) {
                 let seen = Seen {
                     epoch,

@@ -6,12 +6,12 @@ pub use super::arguments::{
     Argument, First, IsArgument, IsContext, Unchecked, Unshown, argument, pushed, self_type,
     type_argument, type_of,
 };
-pub use super::attribute_call::{Called, Pending};
+pub use super::attribute_call::{AttributeCall, Pending};
 pub use super::attribute_call_async::PendingAsync;
 pub use super::identity::Declaration;
-pub use super::lazy_cache::{Declared, as_default};
+pub use super::lazy_cache::{LazyCache, as_default};
 pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
-pub use super::output_codec::{FitWithDebug, FitWithoutEq, Unfit, Way, checked};
+pub use super::output_codec::{FitWithDebug, FitWithoutEq, OutputCodec, Unfit, checked};
 pub use super::refresh::spawn;
 pub use super::return_type::{IntoOutput, KeepsAll, KeepsOk, Returns};
 

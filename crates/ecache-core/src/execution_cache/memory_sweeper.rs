@@ -21,7 +21,7 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const NEVER: i64 = i64::MAX;
 
 /// The results of one cache in memory.
-pub(super) struct Residents {
+pub(super) struct MemorySweeper {
     cache: u64,
     clock: Arc<dyn Clock>,
     tiers: Mutex<Vec<Weak<MemoryTier>>>,
@@ -34,7 +34,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Residents {
+impl MemorySweeper {
     /// Creates an empty tracker for the cache with this number.
     pub(super) fn new(cache: u64, clock: Arc<dyn Clock>) -> Arc<Self> {
         Arc::new(Self {
@@ -47,7 +47,7 @@ impl Residents {
     }
 
     /// Records that a tier holds results of the cache.
-    pub(super) fn are_in(&self, tier: &Arc<MemoryTier>) {
+    pub(super) fn watch(&self, tier: &Arc<MemoryTier>) {
         let mut tiers = lock(&self.tiers);
         if !tiers
             .iter()
@@ -112,13 +112,13 @@ impl Residents {
 }
 
 /// The waker of an alarm, which starts a sweep.
-struct Sweep(Weak<Residents>);
+struct Sweep(Weak<MemorySweeper>);
 
 impl Wake for Sweep {
     fn wake(self: Arc<Self>) {
         // Freeing a result may be slow and must not delay other alarms.
-        if let Some(residents) = self.0.upgrade() {
-            workers::spawn(move || residents.sweep());
+        if let Some(sweeper) = self.0.upgrade() {
+            workers::spawn(move || sweeper.sweep());
         }
     }
 }

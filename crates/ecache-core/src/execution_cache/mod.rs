@@ -112,7 +112,7 @@ use computation::Begun;
 pub use counters::Counters;
 use counters::{Counting, Event};
 use memory_tier::{MemoryKey, MemoryTier};
-use pending_counters::Whose;
+use pending_counters::CounterGroup;
 
 /// A value that a leader shares with its followers.
 type Shared = Arc<dyn Any + Send + Sync>;
@@ -248,8 +248,8 @@ impl ExecutionCache {
     }
 
     /// Returns what calls in this context are counted as.
-    fn whose(&self, ctx: &ExecutionContext) -> Whose {
-        Whose::new(self.store(ctx), &self.scopes(ctx))
+    fn counter_group(&self, ctx: &ExecutionContext) -> CounterGroup {
+        CounterGroup::new(self.store(ctx), &self.scopes(ctx))
     }
 
     /// Returns the scopes that are part of the keys.
@@ -271,7 +271,7 @@ impl ExecutionCache {
     fn count(&self, ctx: &ExecutionContext, event: Event) {
         self.counting.count(event);
         if self.options.residency.has_store() && ctx.cache.is_on() {
-            ctx.cache.count(&self.whose(ctx), event);
+            ctx.cache.pending.count(&self.counter_group(ctx), event);
         }
     }
 

@@ -1,9 +1,8 @@
-//! The way of a function's results into the cache and out of it: the part of an output that is
-//! kept, and its codec.
+//! Splits a function's output into the result that is kept and the rest, and encodes the result.
 //!
 //! The compiler decides here which results are kept and checks that they can be, so that an
-//! unsuitable type causes a single error. All other code knows a way by the output of its functions
-//! only, and is compiled once for each type of output and not for each function.
+//! unsuitable type causes a single error. All other code knows only the type of the output, so
+//! that it is compiled once for each such type and not for each function.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -17,14 +16,14 @@ use super::return_type::{Rejected, SplitOutput};
 use super::{Codec, CodecError, Shared, StoredForm};
 use crate::value::Value;
 
-/// The way of the results of a function that returns an `Output`.
-pub struct Way<Output>(Box<dyn Divides<Output> + Send + Sync>);
+/// Stores and restores the results of a function that returns an `Output`.
+pub struct OutputCodec<Output>(Box<dyn SplitCodec<Output> + Send + Sync>);
 
-/// A [`Way`] for several threads.
-pub(super) type SharedWay<Output> = Arc<dyn Divides<Output> + Send + Sync>;
+/// An [`OutputCodec`] for several threads.
+pub(super) type SharedOutputCodec<Output> = Arc<dyn SplitCodec<Output> + Send + Sync>;
 
-/// Divides outputs into results that are kept and the rest.
-pub(super) trait Divides<Output>: AnyCodec {
+/// Splits outputs into results that are kept and the rest.
+pub(super) trait SplitCodec<Output>: AnyCodec {
     /// Returns the result of an output.
     ///
     /// # Errors
@@ -35,13 +34,13 @@ pub(super) trait Divides<Output>: AnyCodec {
     fn unite(&self, found: FoundResult) -> Output;
 }
 
-/// The only implementation of [`Divides`].
-struct Divided<C, O, T> {
+/// The only implementation of [`SplitCodec`].
+struct TypedSplitCodec<C, O, T> {
     codec: Typed<C, T>,
     outcome: PhantomData<fn() -> O>,
 }
 
-impl<Output, C, O, T> Divides<Output> for Divided<C, O, T>
+impl<Output, C, O, T> SplitCodec<Output> for TypedSplitCodec<C, O, T>
 where
     T: Clone + Send + Sync + 'static,
     O: SplitOutput<Output, Value = T>,
@@ -59,7 +58,7 @@ where
     }
 }
 
-impl<C: Codec<T>, O, T: Clone + Send + Sync + 'static> AnyCodec for Divided<C, O, T> {
+impl<C: Codec<T>, O, T: Clone + Send + Sync + 'static> AnyCodec for TypedSplitCodec<C, O, T> {
     fn holds(&self, result: &AnyResult) -> bool {
         self.codec.holds(result)
     }
@@ -93,7 +92,7 @@ impl<C: Codec<T>, O, T: Clone + Send + Sync + 'static> AnyCodec for Divided<C, O
     }
 }
 
-impl<Output> Way<Output> {
+impl<Output> OutputCodec<Output> {
     fn new<C, O, T>(codec: C) -> Self
     where
         T: Clone + Send + Sync + 'static,
@@ -101,7 +100,7 @@ impl<Output> Way<Output> {
         C: Codec<T> + Send + Sync + 'static,
     {
         // The usual ways have no size, so that this allocates nothing.
-        Self(Box::new(Divided::<C, O, T> {
+        Self(Box::new(TypedSplitCodec::<C, O, T> {
             codec: Typed::new(codec),
             outcome: PhantomData,
         }))
@@ -119,14 +118,14 @@ impl<Output> Way<Output> {
         self.0.unite(found)
     }
 
-    pub(super) fn shared(self) -> SharedWay<Output> {
+    pub(super) fn shared(self) -> SharedOutputCodec<Output> {
         self.0.into()
     }
 }
 
-impl<Output> fmt::Debug for Way<Output> {
+impl<Output> fmt::Debug for OutputCodec<Output> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Way")
+        f.write_str("OutputCodec")
     }
 }
 
@@ -140,10 +139,10 @@ pub struct Checked<C, O, Output> {
 
 /// Starts the check that `codec` can store the part of an `Output` that `outcome` keeps.
 ///
-/// The method `way` of the result is the first of four that applies: for results with an `==`, for
-/// other results that have a `Debug` form ([`FitWithDebug`]), for other results that can be kept
-/// ([`FitWithoutEq`]), and for those that cannot ([`Unfit`]), which reduces all missing bounds to
-/// one error.
+/// The method `codec` of the result is the first of four that applies: for results with an `==`,
+/// for other results that have a `Debug` form ([`FitWithDebug`]), for other results that can be
+/// kept ([`FitWithoutEq`]), and for those that cannot ([`Unfit`]), which reduces all missing bounds
+/// to one error.
 ///
 /// Threads other than the caller's may use the codec, and after its call.
 pub fn checked<C, O, Output>(codec: C, _outcome: O) -> Checked<C, O, Output> {
@@ -154,14 +153,14 @@ pub fn checked<C, O, Output>(codec: C, _outcome: O) -> Checked<C, O, Output> {
 }
 
 impl<C, O, Output> Checked<C, O, Output> {
-    fn way_by<E>(&self) -> Way<Output>
+    fn compared_by<E>(&self) -> OutputCodec<Output>
     where
         O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
         C: Codec<O::Value> + Send + Sync + 'static,
         E: Equality<O::Value> + Send + Sync + 'static,
     {
         let codec = self.codec.take().expect("one method applies");
-        Way::new::<Compared<C, E>, O, O::Value>(Compared::new(codec))
+        OutputCodec::new::<Compared<C, E>, O, O::Value>(Compared::new(codec))
     }
 }
 
@@ -170,16 +169,16 @@ where
     O: SplitOutput<Output, Value: Clone + PartialEq + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
 {
-    /// Returns the way for results with an `==`.
-    pub fn way(self) -> Way<Output> {
-        self.way_by::<ByEq>()
+    /// Returns the codec for results with an `==`.
+    pub fn codec(self) -> OutputCodec<Output> {
+        self.compared_by::<ByEq>()
     }
 }
 
 /// Results without an `==` that have a `Debug` form.
 pub trait FitWithDebug<Output> {
-    /// Returns the way for results that are compared by their `Debug` form.
-    fn way(self) -> Way<Output>;
+    /// Returns the codec for results that are compared by their `Debug` form.
+    fn codec(self) -> OutputCodec<Output>;
 }
 
 impl<C, O, Output> FitWithDebug<Output> for Checked<C, O, Output>
@@ -187,15 +186,15 @@ where
     O: SplitOutput<Output, Value: Clone + fmt::Debug + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
 {
-    fn way(self) -> Way<Output> {
-        self.way_by::<ByDebug>()
+    fn codec(self) -> OutputCodec<Output> {
+        self.compared_by::<ByDebug>()
     }
 }
 
 /// Results without an `==` and a `Debug` form.
 pub trait FitWithoutEq<Output> {
-    /// Returns the way for results that cannot be compared.
-    fn way(self) -> Way<Output>;
+    /// Returns the codec for results that cannot be compared.
+    fn codec(self) -> OutputCodec<Output>;
 }
 
 impl<C, O, Output> FitWithoutEq<Output> for &Checked<C, O, Output>
@@ -203,20 +202,20 @@ where
     O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
 {
-    fn way(self) -> Way<Output> {
-        self.way_by::<Incomparable>()
+    fn codec(self) -> OutputCodec<Output> {
+        self.compared_by::<Incomparable>()
     }
 }
 
 /// Results that cannot be kept.
 pub trait Unfit<O: SplitOutput<Output>, Output> {
-    /// Fails to compile; the way that it names lets the code around it compile.
-    fn way(self) -> Way<Output>
+    /// Fails to compile; the codec that it names lets the code around it compile.
+    fn codec(self) -> OutputCodec<Output>
     where
         Self: Sized,
         O::Value: Cacheable,
     {
-        Way::new::<_, Rejected, _>(StoredForm)
+        OutputCodec::new::<_, Rejected, _>(StoredForm)
     }
 }
 

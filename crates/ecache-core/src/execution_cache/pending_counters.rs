@@ -86,13 +86,13 @@ impl Hasher for FirstBytes {
 
 /// Calls that are counted together: those of a store, a user and an operator.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Whose {
+pub(super) struct CounterGroup {
     store: Arc<StoreAddress>,
     user: Option<Arc<str>>,
     operator: Option<Arc<str>>,
 }
 
-impl Whose {
+impl CounterGroup {
     pub(super) fn new(store: Arc<StoreAddress>, scopes: &Scopes) -> Self {
         Self {
             store,
@@ -121,7 +121,7 @@ type HitsByHash = HashMap<[u8; 32], Arc<Hits>, BuildHasherDefault<FirstBytes>>;
 
 /// The pending counts of one store, user and operator.
 #[derive(Default)]
-struct Page {
+struct GroupCounters {
     /// Calls by outcome, hits excepted
     calls: BTreeMap<u8, (Outcome, u64)>,
     /// Hits that returned a stale result
@@ -133,7 +133,7 @@ struct Page {
     earlier: Vec<([u8; 32], Arc<Hits>)>,
 }
 
-impl Page {
+impl GroupCounters {
     fn hits(&mut self, hash: &[u8; 32], version: Version) -> &Arc<Hits> {
         let new = || Arc::new(Hits::new(version));
         let hits = self.hits.entry(*hash).or_insert_with(new);
@@ -148,7 +148,7 @@ impl Page {
     /// Moves the hits of an entry into events.
     fn take_hits(
         stale: &mut u64,
-        whose: &Whose,
+        group: &CounterGroup,
         (hash, hits): (&[u8; 32], &Hits),
         events: &mut Vec<Usage>,
     ) {
@@ -164,7 +164,7 @@ impl Page {
                     saved_ms: count.saturating_mul(hits.version.cost_ms),
                     key: Some(Key::of_hash(hash)),
                     written_at: Some(hits.version.written_at),
-                    ..whose.usage(outcome, at, count)
+                    ..group.usage(outcome, at, count)
                 });
             }
         }
@@ -172,9 +172,9 @@ impl Page {
 }
 
 /// The pending counts of one cache.
-pub(super) struct Ledger {
+pub(super) struct PendingCounters {
     // In order: there are few, and comparing their names takes less than hashing them.
-    pages: Mutex<BTreeMap<Whose, Page>>,
+    groups: Mutex<BTreeMap<CounterGroup, GroupCounters>>,
     /// Events that could not be appended before
     unwritten: Mutex<Vec<Usage>>,
     /// Time of the last batch, or of the first check before it; milliseconds since the epoch
@@ -187,20 +187,20 @@ const NEVER: i64 = i64::MIN;
 /// Maximum number of events that are kept for another attempt.
 const MAX_UNWRITTEN: usize = 100_000;
 
-impl Default for Ledger {
+impl Default for PendingCounters {
     fn default() -> Self {
         Self {
-            pages: Mutex::default(),
+            groups: Mutex::default(),
             unwritten: Mutex::default(),
             flushed_at: AtomicI64::new(NEVER),
         }
     }
 }
 
-impl Ledger {
-    fn pages(&self) -> MutexGuard<'_, BTreeMap<Whose, Page>> {
+impl PendingCounters {
+    fn groups(&self) -> MutexGuard<'_, BTreeMap<CounterGroup, GroupCounters>> {
         // Each change is a single step, so a panic elsewhere leaves nothing half done.
-        self.pages.lock().unwrap_or_else(PoisonError::into_inner)
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn unwritten(&self) -> MutexGuard<'_, Vec<Usage>> {
@@ -209,28 +209,39 @@ impl Ledger {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn on_page<T>(&self, whose: &Whose, note: impl FnOnce(&mut Page) -> T) -> T {
-        let mut pages = self.pages();
-        match pages.get_mut(whose) {
-            Some(page) => note(page),
-            None => note(pages.entry(whose.clone()).or_default()),
+    fn with_group<T>(&self, group: &CounterGroup, note: impl FnOnce(&mut GroupCounters) -> T) -> T {
+        let mut groups = self.groups();
+        match groups.get_mut(group) {
+            Some(counters) => note(counters),
+            None => note(groups.entry(group.clone()).or_default()),
         }
     }
 
     /// Returns the counter of an entry's hits in memory.
-    pub(super) fn hits(&self, whose: &Whose, hash: &[u8; 32], version: Version) -> Arc<Hits> {
-        self.on_page(whose, |page| page.hits(hash, version).clone())
+    pub(super) fn hits(
+        &self,
+        group: &CounterGroup,
+        hash: &[u8; 32],
+        version: Version,
+    ) -> Arc<Hits> {
+        self.with_group(group, |counters| counters.hits(hash, version).clone())
     }
 
     /// Counts a hit in the store.
-    pub(super) fn hit(&self, whose: &Whose, hash: &[u8; 32], version: Version, now: Timestamp) {
-        self.on_page(whose, |page| page.hits(hash, version).note(now));
+    pub(super) fn hit(
+        &self,
+        group: &CounterGroup,
+        hash: &[u8; 32],
+        version: Version,
+        now: Timestamp,
+    ) {
+        self.with_group(group, |counters| counters.hits(hash, version).note(now));
     }
 
     /// Counts an event other than a hit.
-    pub(super) fn count(&self, whose: &Whose, event: Event) {
+    pub(super) fn count(&self, group: &CounterGroup, event: Event) {
         let outcome = match event {
-            Event::StaleHit => return self.on_page(whose, |page| page.stale += 1),
+            Event::StaleHit => return self.with_group(group, |counters| counters.stale += 1),
             // A miss or a refresh says so already; a mismatch is the function's alone.
             Event::Computation | Event::Mismatch => return,
             Event::Shared => Outcome::Follower,
@@ -239,16 +250,20 @@ impl Ledger {
             Event::Bypass => Outcome::Bypass,
             Event::Error => Outcome::Error,
         };
-        self.on_page(whose, |page| {
-            page.calls.entry(outcome as u8).or_insert((outcome, 0)).1 += 1;
+        self.with_group(group, |counters| {
+            counters
+                .calls
+                .entry(outcome as u8)
+                .or_insert((outcome, 0))
+                .1 += 1;
         });
     }
 
     /// Adds time that was spent on computing.
-    pub(super) fn spend(&self, whose: &Whose, spent_ms: u64) {
+    pub(super) fn spend(&self, group: &CounterGroup, spent_ms: u64) {
         if spent_ms > 0 {
-            self.on_page(whose, |page| {
-                page.spent_ms = page.spent_ms.saturating_add(spent_ms);
+            self.with_group(group, |counters| {
+                counters.spent_ms = counters.spent_ms.saturating_add(spent_ms);
             });
         }
     }
@@ -268,20 +283,22 @@ impl Ledger {
     /// Takes the counts since the last time.
     pub(super) fn take(&self, now: Timestamp) -> Vec<Usage> {
         let mut events = std::mem::take(&mut *self.unwritten());
-        self.pages().retain(|whose, page| {
-            let stale = &mut page.stale;
-            for (hash, hits) in &page.earlier {
-                Page::take_hits(stale, whose, (hash, hits), &mut events);
+        self.groups().retain(|group, counters| {
+            let stale = &mut counters.stale;
+            for (hash, hits) in &counters.earlier {
+                GroupCounters::take_hits(stale, group, (hash, hits), &mut events);
             }
             // A slot in memory may still count here.
-            page.earlier.retain(|(_, hits)| Arc::strong_count(hits) > 1);
-            page.hits.retain(|hash, hits| {
-                Page::take_hits(stale, whose, (hash, hits), &mut events);
+            counters
+                .earlier
+                .retain(|(_, hits)| Arc::strong_count(hits) > 1);
+            counters.hits.retain(|hash, hits| {
+                GroupCounters::take_hits(stale, group, (hash, hits), &mut events);
                 Arc::strong_count(hits) > 1
             });
-            let mut spent_ms = std::mem::take(&mut page.spent_ms);
-            for (outcome, count) in std::mem::take(&mut page.calls).into_values() {
-                let mut usage = whose.usage(outcome, now, count);
+            let mut spent_ms = std::mem::take(&mut counters.spent_ms);
+            for (outcome, count) in std::mem::take(&mut counters.calls).into_values() {
+                let mut usage = group.usage(outcome, now, count);
                 if matches!(outcome, Outcome::Miss | Outcome::Refresh) {
                     usage.spent_ms = std::mem::take(&mut spent_ms);
                 }
@@ -289,11 +306,11 @@ impl Ledger {
             }
             // That of a computation whose call is counted in an earlier batch.
             if spent_ms > 0 {
-                let mut usage = whose.usage(Outcome::Miss, now, 0);
+                let mut usage = group.usage(Outcome::Miss, now, 0);
                 usage.spent_ms = spent_ms;
                 events.push(usage);
             }
-            !page.hits.is_empty() || !page.earlier.is_empty() || page.stale > 0
+            !counters.hits.is_empty() || !counters.earlier.is_empty() || counters.stale > 0
         });
         events
     }

@@ -17,7 +17,7 @@ use crate::usage::{Log, Tally};
 const NEVER: i64 = i64::MIN;
 
 /// The tally of one cache.
-pub(super) struct Tallying {
+pub(super) struct PendingMarker {
     id: i64,
     /// Milliseconds since the epoch
     since: AtomicI64,
@@ -25,7 +25,7 @@ pub(super) struct Tallying {
     lock: OnceLock<Option<FlightLock>>,
 }
 
-impl Default for Tallying {
+impl Default for PendingMarker {
     fn default() -> Self {
         Self {
             // The seed of a hash map is random, and needs no other source of random numbers.
@@ -36,7 +36,7 @@ impl Default for Tallying {
     }
 }
 
-impl Tallying {
+impl PendingMarker {
     fn since(&self, since: i64) -> Option<Tally> {
         (since != NEVER).then(|| Tally {
             since: Timestamp::from_millis(since),

@@ -50,8 +50,10 @@ impl Call<'_> {
             .hit(fallback.tier, fallback.version.cost_ms);
         self.count(Event::StaleHit);
         if function.options.residency.has_store() {
-            let whose = function.whose(self.ctx);
-            cache.hit(&whose, self.place(), fallback.version, now.exact());
+            let group = function.counter_group(self.ctx);
+            cache
+                .pending
+                .hit(&group, self.place(), fallback.version, now.exact());
         }
         Some(FoundResult::of(fallback.value, true))
     }

@@ -11,7 +11,7 @@ use super::call::Call;
 use super::codec::CodecError;
 use super::counters::Event;
 use super::memory_tier::{Slot, Stored};
-use super::pending_counters::{Hits, Version, Whose};
+use super::pending_counters::{CounterGroup, Hits, Version};
 use super::{Shared, round_trip};
 use crate::backend::{Backend, Content, Row, Scan, no_progress};
 use crate::entry::Entry;
@@ -163,8 +163,8 @@ impl Call<'_> {
             let seen = Seen {
                 epoch,
                 generation,
-                hits: cache.hits(
-                    &Whose::new(store.clone(), &scopes),
+                hits: cache.pending.hits(
+                    &CounterGroup::new(store.clone(), &scopes),
                     self.place(),
                     Version {
                         written_at: now,
@@ -269,11 +269,11 @@ impl Call<'_> {
                 hits: seen.hits,
             }),
         };
-        let (function, residents) = (self.function, self.ctx.cache.residents());
+        let (function, sweeper) = (self.function, self.ctx.cache.sweeper());
         function.memory.insert(self.key.clone(), slot);
-        residents.are_in(&function.memory);
+        sweeper.watch(&function.memory);
         if let Some(expires_at) = copy.expires_at {
-            residents.expire_at(expires_at);
+            sweeper.expire_at(expires_at);
         }
         Kept {
             is_kept: true,
