@@ -41,7 +41,7 @@ const AT_ONCE: usize = 16 << 20;
 /// Adds what the log counted to the store.
 ///
 /// # Errors
-/// Those of [`ObserveBackend::add_usage`](crate::backend::ObserveBackend::add_usage), and of
+/// Those of [`UsageBackend::add_usage`](crate::backend::UsageBackend::add_usage), and of
 /// reading the log. Nothing is lost or doubled.
 pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
     fold_most(backend, log, usize::MAX, now)
@@ -231,7 +231,7 @@ fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(B
 /// Reads the counts since `from`, whether they are folded or not.
 ///
 /// # Errors
-/// Those of [`ObserveBackend::usage_since`](crate::backend::ObserveBackend::usage_since), and of
+/// Those of [`UsageBackend::usage_since`](crate::backend::UsageBackend::usage_since), and of
 /// reading the log.
 pub fn read(
     backend: &dyn Backend,
@@ -289,7 +289,7 @@ fn unreadable(error: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::ObserveBackend;
+    use crate::backend::UsageBackend;
     use crate::backend::sqlite::{Access, SqliteBackend};
     use crate::scope::{Scopes, StoreAddress};
     use crate::usage::{Event, Outcome};

@@ -8,9 +8,9 @@ use common::{NOW, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
     Commit, Did, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES, OnConflict, OnExistingStore, Operation,
-    ReadBackend, Record, Removal, Row, Scan, StoreMetadata, StoreRecord, Touch, UNDO_KEEP,
-    UNDO_SIZE, UndoBackend, UndoState, Undone, Values, WriteBackend, fail_at_refused, no_progress,
-    read_value,
+    ReadBackend, Record, Removal, Row, Scan, StoreMetadata, StoreRecord, StoresBackend, Touch,
+    UNDO_KEEP, UNDO_SIZE, UndoBackend, UndoState, Undone, Values, WriteBackend, fail_at_refused,
+    no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;

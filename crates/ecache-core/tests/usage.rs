@@ -7,7 +7,7 @@ use std::thread;
 use ecache_core::backend::ReadBackend;
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Condition, Content, ObserveBackend, Row, Scan, WriteBackend, no_progress,
+    Backend, Condition, Content, Row, Scan, UsageBackend, WriteBackend, no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::filter::Filter;

@@ -10,6 +10,7 @@
 //! transaction.
 
 mod access;
+mod calls;
 #[cfg(test)]
 mod conformance;
 pub mod limit;
@@ -18,15 +19,19 @@ pub mod memory;
 pub mod mongodb;
 mod operation;
 pub mod sqlite;
+mod stores;
 mod types;
+mod usage_log;
 
 pub use access::*;
+pub use calls::*;
 pub use operation::*;
+pub use stores::*;
 pub use types::*;
+pub use usage_log::*;
 
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::Entry;
@@ -34,7 +39,6 @@ use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
 use crate::value::{Kind, Value};
 
 /// Age from which a staged value that no entry names counts as abandoned by a process that died.
@@ -67,23 +71,21 @@ pub fn fail_at_refused(address: &Address, error: Error) -> Result<()> {
 /// Maximum size, in bytes, of a value that is verified whole before any of it is read.
 pub const WHOLE_SIZE: u64 = 8 << 20;
 
-/// Selects the stores whose own documents `filter` matches.
-fn documents(stores: Vec<StoreRecord>, filter: &Filter) -> impl Iterator<Item = StoreRecord> {
-    stores.into_iter().filter(|store| {
-        let metadata = store.metadata.as_ref();
-        metadata.is_some_and(|known| filter.matches_document(&store.address, Some(known.policy)))
-    })
+/// A storage for entries, by use: an engine implements each trait beside the code of its verbs.
+///
+/// The methods of all of them are those of a `dyn Backend`. A caller that holds an engine's own
+/// type imports the traits that it uses.
+pub trait Backend:
+    CallBackend + UndoBackend + UsageBackend + MaintainBackend + Send + Sync
+{
 }
 
-/// A storage for entries: what can be read, written, undone, observed and maintained.
-///
-/// The methods of all five are those of a `dyn Backend`. A caller that holds an engine's own type
-/// imports the traits that it uses.
-pub trait Backend: UndoBackend + MaintainBackend + Send + Sync {}
+impl<T> Backend for T where
+    T: CallBackend + UndoBackend + UsageBackend + MaintainBackend + Send + Sync
+{
+}
 
-impl<T: UndoBackend + MaintainBackend + Send + Sync> Backend for T {}
-
-/// Reads entries and the stores that they are in.
+/// Reads entries.
 pub trait ReadBackend: ObserveBackend {
     /// Reports whether FiftyOne reads this backend. If so, a call's result is stored only where
     /// FiftyOne looks for it.
@@ -102,36 +104,6 @@ pub trait ReadBackend: ObserveBackend {
     /// that is unacceptable.
     fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         self.lookup(address, now)
-    }
-
-    /// Looks up the result of a cached call. This is most of the cost of a hit, so a backend may
-    /// read less than for [`ReadBackend::lookup`].
-    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
-        // Read before the entry: a change in between makes the result look older than it is, never
-        // newer.
-        let generation = if call.with_generation {
-            Some(self.generation(call.store)?)
-        } else {
-            None
-        };
-        Ok(match self.lookup(&call.address(), now)? {
-            Lookup::Hit(entry, content)
-                if entry.is_of_call(call.function, call.scopes, &call.args()) =>
-            {
-                CallLookup::Hit(CallResult {
-                    kind: entry.kind,
-                    content,
-                    written_at: entry.written_at(),
-                    expires_at: entry.expires_at,
-                    cost_ms: entry.cost_ms,
-                    generation,
-                })
-            }
-            Lookup::Hit(entry, _) => CallLookup::Other(entry.function),
-            Lookup::Foreign(..) => CallLookup::Other(None),
-            Lookup::Stale(_) | Lookup::Missing => CallLookup::Missing,
-            Lookup::Damaged(address) => CallLookup::Damaged(address),
-        })
     }
 
     /// Looks up the first of many entries of any stores, in the order of `addresses`, as of one
@@ -186,26 +158,6 @@ pub trait ReadBackend: ObserveBackend {
     /// Counts the entries that `selection` matches.
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage>;
 
-    /// Returns the stores that have entries or metadata, by collection, name and dataset.
-    fn stores(&self) -> Result<Vec<StoreRecord>>;
-
-    /// Returns a store's own document.
-    ///
-    /// # Errors
-    /// [`Error::DamagedEntry`] if it is damaged.
-    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        let mut stores = self.stores()?.into_iter();
-        let store = stores.find(|record| *record.address == *store);
-        Ok(store.and_then(|record| record.metadata))
-    }
-
-    /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].
-    /// With [`Jobs::NotRunning`](crate::filter::Jobs::NotRunning), those of stores in which a job
-    /// runs at `now` are not meant: the stores are in use.
-    fn count_documents(&self, filter: &Filter, _now: Timestamp) -> Result<u64> {
-        Ok(documents(self.stores()?, filter).count() as u64)
-    }
-
     /// Groups the entries that `filter` matches, by name, entries without a name first.
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
         self.groups_with_spread(filter, by, now, &mut Spread::default())
@@ -219,18 +171,9 @@ pub trait ReadBackend: ObserveBackend {
         now: Timestamp,
         spread: &mut Spread,
     ) -> Result<Vec<Group>>;
-
-    /// Returns the names of a dimension anywhere in the backend, in order, possibly with some whose
-    /// entries are gone.
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>>;
-
-    /// Returns the datasets that live beside the store, where the engine knows them.
-    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        Ok(None)
-    }
 }
 
-/// Writes, changes and removes entries and the stores that they are in.
+/// Writes, changes and removes entries.
 pub trait WriteBackend: ReadBackend {
     /// Stages a value's bytes until a [`WriteBackend::put`] names them.
     ///
@@ -260,33 +203,6 @@ pub trait WriteBackend: ReadBackend {
         options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put>;
-
-    /// Writes the result of a cached call, unconditionally. The call is the one that `entry`
-    /// records. [`PutOptions::of_call`] decides how much of the old entry's
-    /// lifetime stays.
-    ///
-    /// # Errors
-    /// Those of [`WriteBackend::put`].
-    fn put_call(
-        &self,
-        call: &CallIdentity<'_>,
-        entry: &Entry,
-        content: &Content,
-        now: Timestamp,
-    ) -> Result<PutCall> {
-        let generation = if call.with_generation {
-            Some(self.generation(call.store)?)
-        } else {
-            None
-        };
-        let put = self.put(entry, content, &PutOptions::of_call(entry), now)?;
-        // Replacing raises the generation by one; if it rises by more, another writer was there as
-        // well.
-        Ok(PutCall {
-            generation: generation.map(|generation| generation + u64::from(put == Put::Replaced)),
-            expires_at: entry.expires_at,
-        })
-    }
 
     /// Writes records exactly as they are, times and hits included. Passes a record that the
     /// backend cannot keep to `on_refused`, with the reason.
@@ -323,47 +239,9 @@ pub trait WriteBackend: ReadBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Usage>;
-
-    /// Sets a store's metadata, which makes it exist, or removes it.
-    ///
-    /// # Errors
-    /// [`Error::Name`] as [`StoreAddress::check`] says.
-    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()>;
-
-    /// Removes the stores' own documents that `filter` matches, and returns their number.
-    ///
-    /// On an unchanged store these are as many as [`ReadBackend::count_documents`] counts. Entries
-    /// stay.
-    fn remove_documents(&self, filter: &Filter, _now: Timestamp) -> Result<u64> {
-        let mut removed = 0;
-        for store in documents(self.stores()?, filter) {
-            self.set_metadata(&store.address, None)?;
-            removed += 1;
-        }
-        Ok(removed)
-    }
-
-    /// Renames a store: moves its entries, with their recorded hits, and its own document. Returns
-    /// the usage of the entries.
-    ///
-    /// All or nothing, where the engine has transactions. Otherwise a renaming that stopped can be
-    /// continued with [`OnExistingStore::Merge`]. The counters of calls stay with the old name.
-    ///
-    /// # Errors
-    /// [`Error::StoreExists`] if there is a store of the new
-    /// name, [`Error::Conflict`] if a key is in both stores, and
-    /// [`Error::DamagedEntry`] if anything of the store is
-    /// damaged.
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        progress: Progress<'_>,
-    ) -> Result<Usage>;
 }
 
-/// Observes a storage: its generations, its changes, and the recorded uses.
+/// Observes the changes of a storage.
 pub trait ObserveBackend {
     /// Returns a number that grows whenever an entry of the store is replaced or removed, by any
     /// process.
@@ -384,42 +262,6 @@ pub trait ObserveBackend {
     fn follow(&self, _collections: &[Pattern]) -> Result<Option<Box<dyn Follow>>> {
         Ok(None)
     }
-
-    /// Adds counted calls, and the hits of entries: those of entries that are gone, or that were
-    /// created later, are dropped.
-    ///
-    /// With a `position`, this is the part of a log between two offsets. It is added only if the
-    /// log is folded up to the first, and is folded up to the second then; otherwise returns false.
-    /// Does not wait long for other writers: it fails with
-    /// [`Error::Busy`] then, and may be tried again.
-    ///
-    /// # Errors
-    /// [`Error::Name`] as [`StoreAddress::check`] says.
-    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool>;
-
-    /// Reports whether processes of several hosts count calls here. Each host has a usage log of
-    /// its own then, which others cannot read, and no lock that others see.
-    fn has_many_hosts(&self) -> bool {
-        false
-    }
-
-    /// Returns the tallies that began and have not ended, as far as they are folded.
-    fn tallies(&self) -> Result<Vec<Tally>> {
-        Ok(Vec::new())
-    }
-
-    /// Returns the offset up to which a log is folded, or 0.
-    fn folded(&self, log: LogId) -> Result<u64>;
-
-    /// Returns the logs that the store has a part of, and until when all of it was folded; `None`
-    /// for one that ended when all of it was.
-    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
-        Ok(Vec::new())
-    }
-
-    /// Returns the counts of periods that end after `from`, and the offsets up to which `logs` are
-    /// folded, as of one moment. The counts outlive the entries and are not exported.
-    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded>;
 }
 
 /// Checks a storage, and gives space back.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::limit::LimitUsage;
 use super::{
-    Commit, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Record, Touch, WriteBackend,
+    Commit, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Record, StoresBackend,
+    Touch, WriteBackend,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -223,7 +224,7 @@ pub struct Undone {
 /// Removes entries so that they can be brought back.
 ///
 /// The defaults are those of an engine that keeps nothing for undo, and no log.
-pub trait UndoBackend: WriteBackend {
+pub trait UndoBackend: WriteBackend + StoresBackend {
     /// Reports whether the engine has a log of operations.
     fn logs_operations(&self) -> bool {
         self.keeps_for_undo()
@@ -235,7 +236,7 @@ pub trait UndoBackend: WriteBackend {
     }
 
     /// Removes entries and stores' own documents as [`WriteBackend::remove`] and
-    /// [`WriteBackend::remove_documents`] do, but keeps them for [`UndoBackend::undo`] where the
+    /// [`StoresBackend::remove_documents`] do, but keeps them for [`UndoBackend::undo`] where the
     /// engine can.
     fn remove_undoably(
         &self,
@@ -301,7 +302,7 @@ pub trait UndoBackend: WriteBackend {
         self.import(records, on_conflict, commit, on_refused, progress)
     }
 
-    /// Renames a store as [`WriteBackend::rename_store`] does, but as an operation, which can be
+    /// Renames a store as [`StoresBackend::rename_store`] does, but as an operation, which can be
     /// undone unless `keep` says otherwise.
     fn rename_logged(
         &self,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::{
-    OnConflict, Record, StoreMetadata, WriteBackend, fail_at_refused, no_progress,
+    OnConflict, Record, StoreMetadata, StoresBackend, fail_at_refused, no_progress,
 };
 use crate::filter::Usage;
 use crate::key::Key;

@@ -55,7 +55,7 @@ impl<'a> Records<'a> {
     /// elsewhere is much faster in this order.
     ///
     /// # Errors
-    /// Those of [`ReadBackend::stores`](crate::backend::ReadBackend::stores) and
+    /// Those of [`StoresBackend::stores`](crate::backend::StoresBackend::stores) and
     /// [`ReadBackend::scan`](crate::backend::ReadBackend::scan).
     pub fn new(backend: &'a dyn Backend, filter: &Filter, now: Timestamp) -> Result<Self> {
         let source = Source {

@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use common::{NOW, address, beside, get, integrity, put, random, rewrite, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    CallIdentity, CallLookup, Condition, Content, ContentReader, Dimension, Lookup,
-    MaintainBackend, Put, ReadBackend, Row, Scan, StoreMetadata, Values, WHOLE_SIZE, WriteBackend,
-    no_progress, read_value,
+    CallBackend, CallIdentity, CallLookup, Condition, Content, ContentReader, Dimension, Lookup,
+    MaintainBackend, Put, ReadBackend, Row, Scan, StoreMetadata, StoresBackend, Values, WHOLE_SIZE,
+    WriteBackend, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;

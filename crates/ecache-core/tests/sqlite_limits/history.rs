@@ -61,7 +61,7 @@ fn what_is_computed_again_after_an_eviction_is_the_time_that_a_limit_cost() {
     assert_eq!(history(), (2, 1, 1000));
     set(&backend, &everything(), entries(3));
     assert_eq!(history(), (2, 1, 1000), "other bounds change no history");
-    use ecache_core::backend::ObserveBackend;
+    use ecache_core::backend::UsageBackend;
     let recorded = backend.usage_since(NOW, &[]).expect("the counts");
     let mut counts = ecache_core::usage::Counts::default();
     recorded

@@ -19,8 +19,8 @@ use ecache_core::backend::limit::{Bounds, LimitScope, LimitUsage};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
     Backend, Commit, Condition, Content, Expiry, Fate, Lookup, MaintainBackend, OnConflict,
-    OnExistingStore, Operation, Put, PutOptions, ReadBackend, Record, UndoBackend, WriteBackend,
-    no_progress,
+    OnExistingStore, Operation, Put, PutOptions, ReadBackend, Record, StoresBackend, UndoBackend,
+    WriteBackend, no_progress,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::{Error, Result};

@@ -12,8 +12,8 @@ use common::{NOW, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
     Backend, Commit, Did, MaintainBackend, OnConflict, Operation, ReadBackend, Record, Removal,
-    Row, Scan, StoreMetadata, UndoBackend, Undone, Values, WriteBackend, fail_at_refused,
-    no_progress, read_value,
+    Row, Scan, StoreMetadata, StoresBackend, UndoBackend, Undone, Values, WriteBackend,
+    fail_at_refused, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;

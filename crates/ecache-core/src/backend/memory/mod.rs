@@ -16,7 +16,10 @@ use super::{
     OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record, Row, Rows, Scan,
     Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
 };
-use crate::backend::{MaintainBackend, ObserveBackend, ReadBackend, WriteBackend};
+use crate::backend::{
+    CallBackend, MaintainBackend, ObserveBackend, ReadBackend, StoresBackend, UndoBackend,
+    UsageBackend, WriteBackend,
+};
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -117,22 +120,6 @@ impl ReadBackend for MemoryBackend {
         Ok(total(state.selected(selection, now).into_values()))
     }
 
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
-        let state = self.read();
-        let exists = |address: &StoreAddress, store: &Store| {
-            let mut entries = state.entries.keys();
-            store.metadata.is_some() || entries.any(|entry| *entry.store == *address)
-        };
-        let stores = state.stores.iter();
-        Ok(stores
-            .filter(|(address, store)| exists(address, store))
-            .map(|(address, store)| StoreRecord {
-                address: Arc::new(address.clone()),
-                metadata: store.metadata.clone(),
-            })
-            .collect())
-    }
-
     fn groups_with_spread(
         &self,
         filter: &Filter,
@@ -150,23 +137,11 @@ impl ReadBackend for MemoryBackend {
         let named = |(name, group)| Group { name, ..group };
         Ok(groups.into_iter().map(named).collect())
     }
-
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        if let Dimension::Store | Dimension::Dataset = of {
-            let stores = self.stores()?.into_iter();
-            let names = stores.filter_map(|store| of.name_of_store(&store.address).cloned());
-            return Ok(names.collect::<BTreeSet<_>>().into_iter().collect());
-        }
-        let state = self.read();
-        let entries = state.entries.values().map(|stored| &stored.entry);
-        let names: BTreeSet<Arc<str>> = entries
-            .filter_map(|entry| of.name(entry).cloned())
-            .collect();
-        Ok(names.into_iter().collect())
-    }
 }
 
-impl super::UndoBackend for MemoryBackend {}
+impl CallBackend for MemoryBackend {}
+
+impl UndoBackend for MemoryBackend {}
 
 impl WriteBackend for MemoryBackend {
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
@@ -274,6 +249,38 @@ impl WriteBackend for MemoryBackend {
         let _ = progress(touched.entries);
         Ok(touched)
     }
+}
+
+impl StoresBackend for MemoryBackend {
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
+        let state = self.read();
+        let exists = |address: &StoreAddress, store: &Store| {
+            let mut entries = state.entries.keys();
+            store.metadata.is_some() || entries.any(|entry| *entry.store == *address)
+        };
+        let stores = state.stores.iter();
+        Ok(stores
+            .filter(|(address, store)| exists(address, store))
+            .map(|(address, store)| StoreRecord {
+                address: Arc::new(address.clone()),
+                metadata: store.metadata.clone(),
+            })
+            .collect())
+    }
+
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+        if let Dimension::Store | Dimension::Dataset = of {
+            let stores = self.stores()?.into_iter();
+            let names = stores.filter_map(|store| of.name_of_store(&store.address).cloned());
+            return Ok(names.collect::<BTreeSet<_>>().into_iter().collect());
+        }
+        let state = self.read();
+        let entries = state.entries.values().map(|stored| &stored.entry);
+        let names: BTreeSet<Arc<str>> = entries
+            .filter_map(|entry| of.name(entry).cloned())
+            .collect();
+        Ok(names.into_iter().collect())
+    }
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
         store.check()?;
@@ -302,7 +309,9 @@ impl ObserveBackend for MemoryBackend {
     fn change_token(&self) -> Result<u64> {
         Ok(self.read().changes)
     }
+}
 
+impl UsageBackend for MemoryBackend {
     fn add_usage(&self, batch: &Batch, position: Option<LogRange>, _: Timestamp) -> Result<bool> {
         for period in &batch.periods {
             if let usage::Group::Of { store, .. } = &period.group {

@@ -1,24 +1,18 @@
-//! The contract of a backend: every verb, from the module that has its rule.
+//! The verbs of the contract that take one function each, from the module that has their rule.
 
 use std::io::Read;
-use std::sync::Arc;
 
-use super::{
-    MAX_SIZE, MongoBackend, change_stream, counters, documents, import, read, remove, rename,
-    stats, usage, write,
-};
+use super::{MAX_SIZE, MongoBackend, change_stream, counters, import, read, remove, stats, write};
 use crate::backend::{
-    Chunked, CollectionDamage, Commit, Content, Dataset, Description, Dimension, Follow, Group,
-    Imported, Lookup, MaintainBackend, ObserveBackend, OnConflict, OnExistingStore, OnRefused,
-    Progress, Put, PutOptions, ReadBackend, Record, Rows, Scan, Spread, StoreMetadata, StoreRecord,
-    Touch, WriteBackend, lookup_enough,
+    CallBackend, Chunked, CollectionDamage, Commit, Content, Description, Dimension, Follow, Group,
+    Imported, Lookup, MaintainBackend, ObserveBackend, OnConflict, OnRefused, Progress, Put,
+    PutOptions, ReadBackend, Record, Rows, Scan, Spread, Touch, WriteBackend, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
 
 impl ReadBackend for MongoBackend {
     fn is_fiftyones(&self) -> bool {
@@ -46,18 +40,6 @@ impl ReadBackend for MongoBackend {
         remove::usage(self, selection, now)
     }
 
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
-        stats::stores(self)
-    }
-
-    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        documents::read(self, store)
-    }
-
-    fn count_documents(&self, filter: &Filter, now: Timestamp) -> Result<u64> {
-        documents::count(self, filter, now)
-    }
-
     fn groups_with_spread(
         &self,
         filter: &Filter,
@@ -67,15 +49,9 @@ impl ReadBackend for MongoBackend {
     ) -> Result<Vec<Group>> {
         stats::groups(self, filter, by, now, spread)
     }
-
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        stats::names(self, of)
-    }
-
-    fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
-        stats::datasets(self)
-    }
 }
+
+impl CallBackend for MongoBackend {}
 
 impl WriteBackend for MongoBackend {
     fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {
@@ -130,24 +106,6 @@ impl WriteBackend for MongoBackend {
     ) -> Result<Usage> {
         remove::touch(self, selection, touch, now, progress)
     }
-
-    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        write::set_metadata(self, store, metadata)
-    }
-
-    fn remove_documents(&self, filter: &Filter, now: Timestamp) -> Result<u64> {
-        documents::remove(self, filter, now)
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        rename::rename(self, from, to, on_existing, progress)
-    }
 }
 
 impl ObserveBackend for MongoBackend {
@@ -165,30 +123,6 @@ impl ObserveBackend for MongoBackend {
 
     fn follow(&self, collections: &[Pattern]) -> Result<Option<Box<dyn Follow>>> {
         change_stream::follow(self, collections)
-    }
-
-    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
-        usage::add(self, batch, position, now)
-    }
-
-    fn has_many_hosts(&self) -> bool {
-        true
-    }
-
-    fn tallies(&self) -> Result<Vec<Tally>> {
-        usage::tallies(self)
-    }
-
-    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
-        usage::folded_logs(self)
-    }
-
-    fn folded(&self, log: LogId) -> Result<u64> {
-        usage::folded(self, log)
-    }
-
-    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
-        usage::since(self, from, logs)
     }
 }
 

@@ -277,7 +277,8 @@ impl Import<'_> {
             None => {
                 let own = self.backend.document(&address.document())?;
                 let collection = &address.collection;
-                let own = own.map(|raw| super::stats::own_document(self.backend, collection, &raw));
+                let own =
+                    own.map(|raw| super::stores::own_document(self.backend, collection, &raw));
                 own.transpose()?.flatten().map(|(_, metadata)| metadata)
             }
         };

@@ -11,10 +11,11 @@ use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use super::connection::is_duplicate;
 use super::counters::{self, COLLECTION};
 use super::value::{date, number, timestamp};
-use super::{ATTEMPTS, Changed, MongoBackend, documents, import, remove, rename};
+use super::{ATTEMPTS, Changed, MongoBackend, import, remove, rename};
 use crate::backend::{
     Cause, Commit, Did, ImportLog, Imported, KeepForUndo, OnConflict, OnExistingStore, OnRefused,
-    Operation, OperationRecord, Progress, Record, Removal, Removed, Touch, UndoBackend, UndoState,
+    Operation, OperationRecord, Progress, Record, Removal, Removed, StoresBackend, Touch,
+    UndoBackend, UndoState,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -63,7 +64,8 @@ impl UndoBackend for MongoBackend {
         logged.run(progress, |backend, progress| {
             let usage = remove::remove(backend, selection, now, progress)?;
             let documents = match documents {
-                Some(filter) => documents::remove(backend, filter, now)
+                Some(filter) => backend
+                    .remove_documents(filter, now)
                     .map_err(|error| error.after(usage, 0))?,
                 None => 0,
             };
@@ -139,7 +141,7 @@ impl UndoBackend for MongoBackend {
     ) -> Result<Removed> {
         let logged = Logged::begin(self, operation, Did::Renamed, now)?;
         logged.run(progress, |backend, progress| {
-            let has_document = documents::read(backend, from)?.is_some();
+            let has_document = StoresBackend::document(backend, from)?.is_some();
             let usage = rename::rename(backend, from, to, on_existing, progress)?;
             Ok(Counts {
                 usage,

@@ -1,20 +1,19 @@
-//! Inspects whole collections: lists them, their stores and names, and sums up their entries.
+//! Inspects whole collections: sums up their entries, and describes and checks them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Document, doc};
 
 use super::document::{Stores, read};
 use super::query::SIZE;
 use super::{MongoBackend, indexes, side_document};
 use crate::backend::{
-    CollectionDamage, Dataset, Description, Dimension, Group, Spread, StoreMetadata, StoreRecord,
-    UnnamedValues, Values,
+    CollectionDamage, Description, Dimension, Group, Spread, StoresBackend, UnnamedValues,
 };
 use crate::error::Result;
 use crate::filter::Filter;
-use crate::scope::{STORE_KEY, StoreAddress};
+use crate::scope::STORE_KEY;
 use crate::time::Timestamp;
 
 pub(super) fn troubles(backend: &MongoBackend, collection: &str) -> Result<Vec<CollectionDamage>> {
@@ -73,123 +72,6 @@ pub(super) fn groups(
     Ok(groups.into_iter().map(named).collect())
 }
 
-pub(super) fn names(backend: &MongoBackend, of: Dimension) -> Result<Vec<Arc<str>>> {
-    let field = match of {
-        Dimension::Collection => {
-            let collections = backend.collections()?.into_iter();
-            return Ok(collections.map(Arc::from).collect());
-        }
-        Dimension::Store => "store_name",
-        Dimension::Dataset => "dataset_id",
-        Dimension::User => "user_id",
-        Dimension::Operator => "operator_uri",
-        Dimension::Prompt => "prompt_id",
-    };
-    let mut names: BTreeSet<Arc<str>> = BTreeSet::new();
-    for collection in backend.collections()? {
-        // An index answers it as it answers `distinct`, whose reply the driver refuses for one text
-        // that is not UTF-8.
-        let distinct = [
-            doc! { "$group": { "_id": format!("${field}") } },
-            doc! { "$project": { "_id": 0, field: "$_id" } },
-        ];
-        let mut stores = Stores::of(&collection);
-        let mut name = |raw: &RawDocument| match of {
-            Dimension::Store => Some(stores.read(raw).store_name.clone()),
-            Dimension::Dataset => stores.read(raw).dataset_id.clone(),
-            _ => raw.get_str(field).map(Arc::from).ok(),
-        };
-        let of_notes = !matches!(of, Dimension::Store | Dimension::Dataset);
-        let documents = if of_notes {
-            backend.notes(&collection)?
-        } else {
-            backend.documents(&collection)?
-        };
-        backend.each(documents.aggregate(distinct).batch(), |raw| {
-            names.extend(name(raw));
-        })?;
-    }
-    Ok(names.into_iter().collect())
-}
-
-pub(super) fn stores(backend: &MongoBackend) -> Result<Vec<StoreRecord>> {
-    let mut stores: BTreeMap<Arc<StoreAddress>, Option<StoreMetadata>> = BTreeMap::new();
-    for collection in backend.collections()? {
-        // Numbers that are equal have a name for each type, and the server takes them for one.
-        let group = doc! {
-            "store_name": "$store_name",
-            "dataset_id": "$dataset_id",
-            "types": [{ "$type": "$store_name" }, { "$type": "$dataset_id" }],
-        };
-        let pipeline = vec![
-            doc! { "$project": { "store_name": 1, "dataset_id": 1 } },
-            doc! { "$group": { "_id": group } },
-        ];
-        let mut interned = Stores::of(&collection);
-        let documents = backend.documents(&collection)?;
-        backend.each(documents.aggregate(pipeline).batch(), |raw| {
-            let store = raw.get_document("_id").ok();
-            stores.extend(store.map(|store| (interned.read(store), None)));
-        })?;
-        let mut own = Vec::new();
-        backend.each(documents.find(doc! { "key": STORE_KEY }).batch(), |raw| {
-            own.push(raw.to_owned());
-        })?;
-        for raw in own {
-            if let Some((store, metadata)) = own_document(backend, &collection, &raw)? {
-                stores.insert(store, Some(metadata));
-            }
-        }
-    }
-    let record = |(address, metadata)| StoreRecord { address, metadata };
-    Ok(stores.into_iter().map(record).collect())
-}
-
-/// Reads a store's own document; `None` if it cannot be read.
-pub(super) fn own_document(
-    backend: &MongoBackend,
-    collection: &str,
-    raw: &RawDocumentBuf,
-) -> Result<Option<(Arc<StoreAddress>, StoreMetadata)>> {
-    let Some(found) = read(raw, &mut Stores::of(collection)) else {
-        return Ok(None);
-    };
-    let notes = backend.notes_on(collection, found.id.clone(), Values::Include)?;
-    let value = raw.get("value").ok().flatten();
-    let Some(text) = value.and_then(|value| found.json(&notes, value)) else {
-        return Ok(None);
-    };
-    let metadata = StoreMetadata {
-        value: text,
-        created_at: found.created_at,
-        updated_at: found.updated_at,
-        policy: found.policy,
-    };
-    Ok(Some((found.address.store, metadata)))
-}
-
-/// FiftyOne's datasets, if it keeps any in this database.
-pub(super) fn datasets(backend: &MongoBackend) -> Result<Option<Vec<Dataset>>> {
-    const COLLECTION: &str = "datasets";
-    let names = backend.database.list_collection_names();
-    let names = names.filter(doc! { "name": COLLECTION });
-    if backend.run(names)?.is_empty() {
-        return Ok(None);
-    }
-    let datasets = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let found = datasets.find(doc! {}).projection(doc! { "name": 1 });
-    let mut known = Vec::new();
-    backend.each(found.batch(), |raw| {
-        if let (Ok(id), Ok(name)) = (raw.get_object_id("_id"), raw.get_str("name")) {
-            known.push(Dataset {
-                id: id.to_hex().into(),
-                name: name.to_owned(),
-            });
-        }
-    })?;
-    Ok(Some(known))
-}
-
 pub(super) fn describe(backend: &MongoBackend) -> Result<Description> {
     let run = |command: Document| backend.run(backend.database.run_command(command));
     let build = run(doc! { "buildInfo": 1 })?;
@@ -207,7 +89,7 @@ pub(super) fn describe(backend: &MongoBackend) -> Result<Description> {
         unnamed: UnnamedValues::default(),
         schema_version: 1,
         known_schema_version: 1,
-        stores: stores(backend)?.len() as u64,
+        stores: backend.stores()?.len() as u64,
         entries: 0,
     };
     for collection in backend.collections()? {

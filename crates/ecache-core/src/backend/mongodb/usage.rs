@@ -17,7 +17,7 @@ use super::MongoBackend;
 use super::counters::{self, COLLECTION};
 use super::side_document::Note;
 use super::value::{date, number, timestamp};
-use crate::backend::Values;
+use crate::backend::{UsageBackend, Values};
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::scope::StoreAddress;
@@ -45,62 +45,115 @@ const NAMES: [&str; Counts::FIELDS] = [
     "evicted_age_ms",
 ];
 
-pub(super) fn add(
-    backend: &MongoBackend,
-    batch: &Batch,
-    position: Option<LogRange>,
-    now: Timestamp,
-) -> Result<bool> {
-    for period in &batch.periods {
-        if let Group::Of { store, .. } = &period.group {
-            store.check()?;
+impl UsageBackend for MongoBackend {
+    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
+        for period in &batch.periods {
+            if let Group::Of { store, .. } = &period.group {
+                store.check()?;
+            }
         }
+        if let Some(position) = position
+            && !claim(self, position, now)?
+        {
+            return Ok(false);
+        }
+        let mut updates: Vec<Document> = batch.periods.iter().map(increment).collect();
+        updates.extend(batch.gaps.iter().map(|gap| note_gap(*gap)));
+        updates.extend(batch.closed.iter().map(|log| {
+            let set = doc! { "$set": { "is_closed": true } };
+            doc! { "q": { "_id": { "log": log.0 } }, "u": set }
+        }));
+        updates.extend(batch.begun.iter().map(|tally| {
+            let set = doc! { "$set": { "since": date(tally.since) } };
+            doc! { "q": { "_id": { TALLY: tally.id } }, "u": set, "upsert": true }
+        }));
+        counters::update(self, &updates)?;
+        for one in &batch.uses {
+            add_use(self, one)?;
+        }
+        if let Some(LogRange { log, .. }) = position {
+            let done = doc! {
+                "q": { "_id": { "log": log.0 } },
+                "u": { "$unset": { "adding_since": "" } },
+            };
+            counters::update(self, &[done])?;
+        }
+        if !batch.uses.is_empty() {
+            counters::bump(self, &BTreeSet::new())?;
+        }
+        let too_old = now.as_millis().saturating_sub(KEPT);
+        let before = date(Timestamp::from_millis(too_old));
+        let begun = |tally: &&Tally| !batch.begun.iter().any(|begun| begun.id == tally.id);
+        let ended = batch.ended.iter().filter(begun);
+        let ended = ended.map(|tally| doc! { TALLY: tally.id });
+        let forgotten = batch.forgotten.iter().map(|log| doc! { "log": log.0 });
+        let gone: Vec<Document> = ended.chain(forgotten).collect();
+        let old = doc! { "$or": [
+            { "_id": { "$in": gone } },
+            { "_id.begins_at": { "$lt": too_old } },
+            { "folded_at": { "$lt": before } },
+            { "since": { "$lt": before } },
+        ] };
+        let usage = self.database.collection::<Document>(COLLECTION);
+        self.run(usage.delete_many(old))?;
+        Ok(true)
     }
-    if let Some(position) = position
-        && !claim(backend, position, now)?
-    {
-        return Ok(false);
+
+    fn has_many_hosts(&self) -> bool {
+        true
     }
-    let mut updates: Vec<Document> = batch.periods.iter().map(increment).collect();
-    updates.extend(batch.gaps.iter().map(|gap| note_gap(*gap)));
-    updates.extend(batch.closed.iter().map(|log| {
-        let set = doc! { "$set": { "is_closed": true } };
-        doc! { "q": { "_id": { "log": log.0 } }, "u": set }
-    }));
-    updates.extend(batch.begun.iter().map(|tally| {
-        let set = doc! { "$set": { "since": date(tally.since) } };
-        doc! { "q": { "_id": { TALLY: tally.id } }, "u": set, "upsert": true }
-    }));
-    counters::update(backend, &updates)?;
-    for one in &batch.uses {
-        add_use(backend, one)?;
+
+    fn folded(&self, log: LogId) -> Result<u64> {
+        let usage = self.database.collection::<Document>(COLLECTION);
+        let found = self.run(usage.find_one(doc! { "_id": { "log": log.0 } }))?;
+        let offset = found.and_then(|log| log.get_i64("offset").ok());
+        Ok(offset
+            .and_then(|offset| u64::try_from(offset).ok())
+            .unwrap_or(0))
     }
-    if let Some(LogRange { log, .. }) = position {
-        let done = doc! {
-            "q": { "_id": { "log": log.0 } },
-            "u": { "$unset": { "adding_since": "" } },
-        };
-        counters::update(backend, &[done])?;
+
+    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
+        let usage = self.database.collection::<RawDocumentBuf>(COLLECTION);
+        let mut logs = Vec::new();
+        let found = usage.find(doc! { "folded_at": { "$exists": true } });
+        self.each(found.batch(), |raw| {
+            let id = raw.get_document("_id").and_then(|id| id.get_i64("log"));
+            if let (Ok(id), Ok(folded_at)) = (id, raw.get_datetime("folded_at")) {
+                let is_open = raw.get_bool("is_closed").is_err();
+                logs.push((LogId(id), is_open.then(|| timestamp(folded_at))));
+            }
+        })?;
+        Ok(logs)
     }
-    if !batch.uses.is_empty() {
-        counters::bump(backend, &BTreeSet::new())?;
+
+    fn tallies(&self) -> Result<Vec<Tally>> {
+        let usage = self.database.collection::<RawDocumentBuf>(COLLECTION);
+        let mut tallies = Vec::new();
+        let found = usage.find(doc! { "since": { "$exists": true } });
+        self.each(found.batch(), |raw| {
+            let id = raw.get_document("_id").and_then(|id| id.get_i64(TALLY));
+            if let (Ok(id), Ok(since)) = (id, raw.get_datetime("since")) {
+                let since = timestamp(since);
+                tallies.push(Tally { since, id });
+            }
+        })?;
+        Ok(tallies)
     }
-    let too_old = now.as_millis().saturating_sub(KEPT);
-    let before = date(Timestamp::from_millis(too_old));
-    let begun = |tally: &&Tally| !batch.begun.iter().any(|begun| begun.id == tally.id);
-    let ended = batch.ended.iter().filter(begun);
-    let ended = ended.map(|tally| doc! { TALLY: tally.id });
-    let forgotten = batch.forgotten.iter().map(|log| doc! { "log": log.0 });
-    let gone: Vec<Document> = ended.chain(forgotten).collect();
-    let old = doc! { "$or": [
-        { "_id": { "$in": gone } },
-        { "_id.begins_at": { "$lt": too_old } },
-        { "folded_at": { "$lt": before } },
-        { "since": { "$lt": before } },
-    ] };
-    let usage = backend.database.collection::<Document>(COLLECTION);
-    backend.run(usage.delete_many(old))?;
-    Ok(true)
+
+    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
+        let mut recorded = Recorded::default();
+        for log in logs {
+            recorded.folded.push(self.folded(*log)?);
+        }
+        let begin = from.as_millis().saturating_sub(HOUR);
+        let usage = self.database.collection::<RawDocumentBuf>(COLLECTION);
+        let query = doc! { "$or": [
+            { "_id.begins_at": { "$gt": begin } },
+            { "adding_since": { "$exists": true } },
+        ] };
+        self.each(usage.find(query).batch(), |raw| read(raw, &mut recorded))?;
+        Ok(recorded)
+    }
 }
 
 /// Adds counts to the documents of their periods.
@@ -213,60 +266,6 @@ fn add_use(backend: &MongoBackend, one: &EntryUse) -> Result<()> {
             },
         ),
     }
-}
-
-pub(super) fn folded(backend: &MongoBackend, log: LogId) -> Result<u64> {
-    let usage = backend.database.collection::<Document>(COLLECTION);
-    let found = backend.run(usage.find_one(doc! { "_id": { "log": log.0 } }))?;
-    let offset = found.and_then(|log| log.get_i64("offset").ok());
-    Ok(offset
-        .and_then(|offset| u64::try_from(offset).ok())
-        .unwrap_or(0))
-}
-
-/// Returns the logs of all hosts, and when each was folded; `None` for one that is removed.
-pub(super) fn folded_logs(backend: &MongoBackend) -> Result<Vec<(LogId, Option<Timestamp>)>> {
-    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let mut logs = Vec::new();
-    let found = usage.find(doc! { "folded_at": { "$exists": true } });
-    backend.each(found.batch(), |raw| {
-        let id = raw.get_document("_id").and_then(|id| id.get_i64("log"));
-        if let (Ok(id), Ok(folded_at)) = (id, raw.get_datetime("folded_at")) {
-            let is_open = raw.get_bool("is_closed").is_err();
-            logs.push((LogId(id), is_open.then(|| timestamp(folded_at))));
-        }
-    })?;
-    Ok(logs)
-}
-
-/// Returns the tallies of all hosts.
-pub(super) fn tallies(backend: &MongoBackend) -> Result<Vec<Tally>> {
-    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let mut tallies = Vec::new();
-    let found = usage.find(doc! { "since": { "$exists": true } });
-    backend.each(found.batch(), |raw| {
-        let id = raw.get_document("_id").and_then(|id| id.get_i64(TALLY));
-        if let (Ok(id), Ok(since)) = (id, raw.get_datetime("since")) {
-            let since = timestamp(since);
-            tallies.push(Tally { since, id });
-        }
-    })?;
-    Ok(tallies)
-}
-
-pub(super) fn since(backend: &MongoBackend, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
-    let mut recorded = Recorded::default();
-    for log in logs {
-        recorded.folded.push(folded(backend, *log)?);
-    }
-    let begin = from.as_millis().saturating_sub(HOUR);
-    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let query = doc! { "$or": [
-        { "_id.begins_at": { "$gt": begin } },
-        { "adding_since": { "$exists": true } },
-    ] };
-    backend.each(usage.find(query).batch(), |raw| read(raw, &mut recorded))?;
-    Ok(recorded)
 }
 
 fn read(raw: &RawDocument, recorded: &mut Recorded) {

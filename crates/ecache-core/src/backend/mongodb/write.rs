@@ -196,22 +196,13 @@ fn has_value(
     }
 }
 
-fn bump(backend: &MongoBackend, store: &Arc<StoreAddress>, is_generation: bool) -> Result<()> {
+pub(super) fn bump(
+    backend: &MongoBackend,
+    store: &Arc<StoreAddress>,
+    is_generation: bool,
+) -> Result<()> {
     let stores = is_generation.then(|| store.clone());
     counters::bump(backend, &stores.into_iter().collect::<BTreeSet<_>>())
-}
-
-pub(super) fn set_metadata(
-    backend: &MongoBackend,
-    store: &StoreAddress,
-    metadata: Option<&StoreMetadata>,
-) -> Result<()> {
-    store.check()?;
-    let address = store.document();
-    identity(store, address.key.as_str())?;
-    backend.prepare(&store.collection)?;
-    write_metadata(backend, &address, metadata)?;
-    bump(backend, &address.store, true)
 }
 
 /// Writes a store's own document, without counting it.

@@ -17,7 +17,9 @@ use super::reclaim::Due;
 use super::row::{self, Kept, Uses};
 use super::session::Session;
 use super::{SqliteBackend, chunks, encoding};
-use crate::backend::{CallIdentity, CallLookup, CallResult, Chunked, Content, PutCall, PutOptions};
+use crate::backend::{
+    CallBackend, CallIdentity, CallLookup, CallResult, Chunked, Content, PutCall, PutOptions,
+};
 use crate::entry::{self, Entry};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -50,8 +52,8 @@ const WHOLE_CALL: &str = select!(", function, split");
 const WHOLE_CALL_AND_GENERATION: &str =
     select!(", function, split, (SELECT generation FROM stores WHERE id = ?1)");
 
-impl SqliteBackend {
-    pub(super) fn find_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
+impl CallBackend for SqliteBackend {
+    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
         let connection = self.connection()?;
         match self.try_find_call(&connection, call, now) {
             Ok(found) => Ok(found),
@@ -60,6 +62,50 @@ impl SqliteBackend {
         }
     }
 
+    fn put_call(
+        &self,
+        call: &CallIdentity<'_>,
+        entry: &Entry,
+        content: &Content,
+        now: Timestamp,
+    ) -> Result<PutCall> {
+        let put = entry.check().map_err(Error::from).and_then(|()| {
+            self.transaction_of_one(|transaction| {
+                let sqlite = |error| self.error(error);
+                let interned = Interned {
+                    split: Some(call.split()),
+                    ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
+                };
+                let options = PutOptions::of_call(entry);
+                let (_, expires_at) =
+                    self.put_within(transaction, &interned, entry, content, &options, now)?;
+                // As of the same transaction.
+                let generation = if call.with_generation {
+                    let generation = generation(transaction, interned.store).map_err(sqlite)?;
+                    Some(self.generation_in_file(generation))
+                } else {
+                    None
+                };
+                Ok(PutCall {
+                    generation,
+                    expires_at,
+                })
+            })
+        });
+        if put.is_ok() {
+            self.purge_sometimes(now);
+        }
+        if put.is_err() {
+            self.drop_staged(content);
+        } else if matches!(content, Content::Chunked(_)) {
+            // Best effort: the next write retries.
+            let _ = self.reclaim(Due::By(now));
+        }
+        put
+    }
+}
+
+impl SqliteBackend {
     fn try_find_call(
         &self,
         session: &Session,
@@ -193,48 +239,6 @@ impl SqliteBackend {
         let fields = row::fields(row)?;
         let entry = row::entry(connection, &self.names, &fields, Uses::default())?;
         Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
-    }
-
-    /// Writes a result unconditionally. The generation is that of the same transaction.
-    pub(super) fn put_result(
-        &self,
-        call: &CallIdentity<'_>,
-        entry: &Entry,
-        content: &Content,
-        now: Timestamp,
-    ) -> Result<PutCall> {
-        let put = entry.check().map_err(Error::from).and_then(|()| {
-            self.transaction_of_one(|transaction| {
-                let sqlite = |error| self.error(error);
-                let interned = Interned {
-                    split: Some(call.split()),
-                    ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
-                };
-                let options = PutOptions::of_call(entry);
-                let (_, expires_at) =
-                    self.put_within(transaction, &interned, entry, content, &options, now)?;
-                let generation = if call.with_generation {
-                    let generation = generation(transaction, interned.store).map_err(sqlite)?;
-                    Some(self.generation_in_file(generation))
-                } else {
-                    None
-                };
-                Ok(PutCall {
-                    generation,
-                    expires_at,
-                })
-            })
-        });
-        if put.is_ok() {
-            self.purge_sometimes(now);
-        }
-        if put.is_err() {
-            self.drop_staged(content);
-        } else if matches!(content, Content::Chunked(_)) {
-            // Best effort: the next write retries.
-            let _ = self.reclaim(Due::By(now));
-        }
-        put
     }
 }
 

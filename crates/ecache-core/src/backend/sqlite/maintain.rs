@@ -6,7 +6,7 @@ use super::operations::LoggedOperation;
 use super::purge::Purge;
 use super::reclaim::Due;
 use super::{SqliteBackend, open, schema};
-use crate::backend::{CollectionDamage, Description, MaintainBackend};
+use crate::backend::{CollectionDamage, Description, MaintainBackend, ReadBackend, StoresBackend};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::time::Timestamp;
@@ -79,7 +79,7 @@ impl MaintainBackend for SqliteBackend {
                 collections: Vec::new(),
                 ..Filter::default()
             };
-            self.count(&all.into(), Timestamp::from_millis(0))?.entries
+            self.usage(&all.into(), Timestamp::from_millis(0))?.entries
         } else {
             number("SELECT count(*) FROM entries")?
         };
@@ -92,7 +92,7 @@ impl MaintainBackend for SqliteBackend {
             unnamed: self.count_unnamed()?,
             schema_version: number("PRAGMA user_version")? as i64,
             known_schema_version: schema::VERSION,
-            stores: self.read_stores()?.len() as u64,
+            stores: self.stores()?.len() as u64,
             entries,
         })
     }

@@ -1,12 +1,10 @@
-//! Generations and changes of a store, and its usage.
+//! Generations and changes of a store.
 
 use super::pool::Look;
 use super::{SqliteBackend, cached_call, lock, store_rows};
 use crate::backend::ObserveBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;
-use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
 
 impl ObserveBackend for SqliteBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
@@ -35,25 +33,5 @@ impl ObserveBackend for SqliteBackend {
         *watcher = Some(connection);
         let version = version.map_err(|error| self.error(error))?;
         Ok(self.generation_in_file(version))
-    }
-
-    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
-        self.write_usage(batch, position, now)
-    }
-
-    fn tallies(&self) -> Result<Vec<Tally>> {
-        self.read_tallies()
-    }
-
-    fn folded(&self, log: LogId) -> Result<u64> {
-        self.read_folded(log)
-    }
-
-    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
-        self.read_folded_logs()
-    }
-
-    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
-        self.read_usage(from, logs)
     }
 }

@@ -1,15 +1,13 @@
 //! Looking up single entries. Reading many is in `scan`.
 
-use std::sync::Arc;
-
 use super::damage::{RowError, is_corrupt};
 use super::encoding::stored_key;
 use super::row::{self, Uses};
 use super::session::Session;
-use super::{SqliteBackend, chunks};
+use super::{SqliteBackend, chunks, select, stats};
 use crate::backend::{
-    CallIdentity, CallLookup, Chunked, Content, Dimension, Group, LookedUp, Lookup, ReadBackend,
-    Rows, Scan, Spread, StoreMetadata, StoreRecord, Visitor, WHOLE_SIZE, lookup_enough,
+    Chunked, Content, Dimension, Group, LookedUp, Lookup, ReadBackend, Rows, Scan, Spread, Visitor,
+    WHOLE_SIZE, lookup_enough,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -55,10 +53,6 @@ impl ReadBackend for SqliteBackend {
 
     fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         self.lookup_with(&*self.connection()?, address, now, Verified::ByReader)
-    }
-
-    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
-        self.find_call(call, now)
     }
 
     fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
@@ -125,19 +119,11 @@ impl ReadBackend for SqliteBackend {
     }
 
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
-        self.count(selection, now)
-    }
-
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
-        self.read_stores()
-    }
-
-    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        self.read_document(store)
-    }
-
-    fn count_documents(&self, filter: &Filter, _: Timestamp) -> Result<u64> {
-        self.meant_documents(filter)
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        select::count(&snapshot, selection, now).map_err(|error| self.error(error))
     }
 
     fn groups_with_spread(
@@ -147,11 +133,13 @@ impl ReadBackend for SqliteBackend {
         now: Timestamp,
         spread: &mut Spread,
     ) -> Result<Vec<Group>> {
-        self.group(filter, by, now, spread)
-    }
-
-    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
-        self.read_names(of)
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        let plan = self.plan(&snapshot, filter, now)?;
+        stats::group(&snapshot, &self.names, &plan, by, now, spread)
+            .map_err(|error| self.error(error))
     }
 }
 
@@ -263,7 +251,7 @@ mod tests {
 
     use super::*;
 
-    use crate::backend::WriteBackend;
+    use crate::backend::StoresBackend;
     use crate::backend::sqlite::Access;
     use crate::key::Key;
 

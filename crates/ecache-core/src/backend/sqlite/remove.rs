@@ -15,12 +15,12 @@ use super::pool::Look;
 use super::purge::Purge;
 use super::query::Plan;
 use super::reclaim::Due;
-use super::select::{Part, count, select};
+use super::select::{Part, select};
 use super::session::Session;
 use super::tombstones::Burial;
-use super::verify::{Batch, Judged, delete_batch, touch_batch};
+use super::verify::{Batch, Judged, delete_batch};
 use super::{SqliteBackend, reserve};
-use crate::backend::{Cause, Operation, Progress, STAGED_FOR, Touch};
+use crate::backend::{Cause, Operation, Progress, ReadBackend, STAGED_FOR};
 use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
@@ -113,14 +113,6 @@ pub(super) enum Pace {
 }
 
 impl SqliteBackend {
-    pub(super) fn count(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
-        let connection = self.connection()?;
-        let snapshot = connection
-            .unchecked_transaction()
-            .map_err(|error| self.error(error))?;
-        count(&snapshot, selection, now).map_err(|error| self.error(error))
-    }
-
     pub(super) fn delete(
         &self,
         selection: &Selection,
@@ -177,7 +169,7 @@ impl SqliteBackend {
             let _ = self.reclaim(Due::By(now));
             self.give_back();
         }
-        if self.count(selection, now)? == Usage::default() {
+        if self.usage(selection, now)? == Usage::default() {
             reserve::restore(&self.path);
             return done.finish();
         }
@@ -242,24 +234,6 @@ impl SqliteBackend {
             self.give_back();
         }
         Ok(removed)
-    }
-
-    pub(super) fn update(
-        &self,
-        selection: &Selection,
-        touch: Touch,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        let _held = self.hold(Look::Always);
-        let mut done = Batch::default();
-        let parts = self.select(selection, now)?;
-        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
-            let (batch, _) = touch_batch(transaction, &self.names, plan, ids, touch)?;
-            Ok(batch)
-        };
-        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
-        done.finish()
     }
 
     /// Runs `batch` over the selected ids and adds up the results in `done`, even if a later batch

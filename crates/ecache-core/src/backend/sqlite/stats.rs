@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, Row};
 
-use super::SqliteBackend;
 use super::column::{number, size};
 use super::damage::readable;
 use super::encoding::{UNMARKED, kind, policy_number};
@@ -16,28 +15,11 @@ use super::names::Names;
 use super::query::{Plan, WRITTEN};
 use crate::backend::{Dimension, Group, Holds, Spread};
 use crate::entry::Policy;
-use crate::error::Result;
-use crate::filter::{Filter, Usage};
+use crate::filter::Usage;
 use crate::time::Timestamp;
 
-impl SqliteBackend {
-    pub(super) fn group(
-        &self,
-        filter: &Filter,
-        by: Dimension,
-        now: Timestamp,
-        spread: &mut Spread,
-    ) -> Result<Vec<Group>> {
-        let connection = self.connection()?;
-        let snapshot = connection
-            .unchecked_transaction()
-            .map_err(|error| self.error(error))?;
-        let plan = self.plan(&snapshot, filter, now)?;
-        group(&snapshot, &self.names, &plan, by, now, spread).map_err(|error| self.error(error))
-    }
-}
-
-fn group(
+/// Groups the entries of a plan, and adds all of them to `spread`.
+pub(super) fn group(
     connection: &Connection,
     names: &Names,
     plan: &Plan,

@@ -1,4 +1,4 @@
-//! Stores and their documents, and garbage collection.
+//! Stores and their own documents.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,16 +9,18 @@ use super::damage::{UNREADABLE, damaged, intact, readable};
 use super::encoding::{UNMARKED, policy};
 use super::names::{NameKind, verified_name};
 use super::query::Range;
-use super::store_rows::{self, write_metadata};
+use super::store_rows::{self, set_metadata, write_metadata};
 use super::{SqliteBackend, checksum};
-use crate::backend::{Dimension, StoreMetadata, StoreRecord};
+use crate::backend::{
+    Dimension, OnExistingStore, Progress, StoreMetadata, StoreRecord, StoresBackend,
+};
 use crate::error::{Error, Result};
-use crate::filter::Filter;
+use crate::filter::{Filter, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
-impl SqliteBackend {
-    pub(super) fn read_stores(&self) -> Result<Vec<StoreRecord>> {
+impl StoresBackend for SqliteBackend {
+    fn stores(&self) -> Result<Vec<StoreRecord>> {
         let connection = self.connection()?;
         let read = || -> rusqlite::Result<Vec<StoreRecord>> {
             let mut stores = Vec::new();
@@ -40,7 +42,7 @@ impl SqliteBackend {
         read().map_err(|error| self.error(error))
     }
 
-    pub(super) fn read_document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
+    fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
         let connection = self.connection()?;
         let id = store_rows::find_store(&connection, store);
         let Some(id) = id.map_err(|error| self.error(error))? else {
@@ -55,13 +57,20 @@ impl SqliteBackend {
         }
     }
 
-    pub(super) fn meant_documents(&self, filter: &Filter) -> Result<u64> {
+    fn count_documents(&self, filter: &Filter, _: Timestamp) -> Result<u64> {
         let connection = self.connection()?;
         let meant = meant_documents(&connection, filter).map_err(|error| self.error(error))?;
         Ok(meant.len() as u64)
     }
 
-    pub(super) fn delete_documents(&self, filter: &Filter) -> Result<u64> {
+    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
+        store.check()?;
+        self.transaction(|transaction| {
+            set_metadata(transaction, store, metadata).map_err(|error| self.error(error))
+        })
+    }
+
+    fn remove_documents(&self, filter: &Filter, _: Timestamp) -> Result<u64> {
         self.transaction(|transaction| {
             let delete = || -> rusqlite::Result<u64> {
                 let meant = meant_documents(transaction, filter)?;
@@ -74,7 +83,7 @@ impl SqliteBackend {
         })
     }
 
-    pub(super) fn read_names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
+    fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>> {
         let connection = self.connection()?;
         let read = || -> rusqlite::Result<BTreeSet<Arc<str>>> {
             let kind = match of {
@@ -95,6 +104,16 @@ impl SqliteBackend {
         };
         let names = read().map_err(|error| self.error(error))?;
         Ok(names.into_iter().collect())
+    }
+
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        Ok(self.rename(from, to, on_existing, None)?.usage)
     }
 }
 

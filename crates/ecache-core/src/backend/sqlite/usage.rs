@@ -17,6 +17,7 @@ use super::history::{self, RecordKind};
 use super::query::Parameter;
 use super::timeouts::SHORT_WAIT;
 use super::{SqliteBackend, damage};
+use crate::backend::UsageBackend;
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::scope::StoreAddress;
@@ -44,13 +45,8 @@ fn ids(group: &[u8]) -> impl Iterator<Item = i64> + use<> {
     (0..PROBES).map(move |probe| hash.wrapping_add(probe))
 }
 
-impl SqliteBackend {
-    pub(super) fn write_usage(
-        &self,
-        batch: &Batch,
-        position: Option<LogRange>,
-        now: Timestamp,
-    ) -> Result<bool> {
+impl UsageBackend for SqliteBackend {
+    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
         for period in &batch.periods {
             if let Group::Of { store, .. } = &period.group {
                 store.check()?;
@@ -90,7 +86,7 @@ impl SqliteBackend {
         })
     }
 
-    pub(super) fn read_tallies(&self) -> Result<Vec<Tally>> {
+    fn tallies(&self) -> Result<Vec<Tally>> {
         let connection = self.connection()?;
         let mut tallies = Vec::new();
         let all = (i64::MIN, i64::MAX);
@@ -105,12 +101,12 @@ impl SqliteBackend {
         Ok(tallies)
     }
 
-    pub(super) fn read_folded(&self, log: LogId) -> Result<u64> {
+    fn folded(&self, log: LogId) -> Result<u64> {
         let connection = self.connection()?;
         offset(&connection, log).map_err(|error| self.error(error))
     }
 
-    pub(super) fn read_folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
+    fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
         let connection = self.connection()?;
         let mut logs = Vec::new();
         let at = (NO_TIME, NO_TIME);
@@ -127,7 +123,7 @@ impl SqliteBackend {
         Ok(logs)
     }
 
-    pub(super) fn read_usage(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
+    fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded> {
         let connection = self.connection()?;
         let snapshot = connection
             .unchecked_transaction()
@@ -165,7 +161,9 @@ impl SqliteBackend {
         };
         read().map_err(|error| self.error(error))
     }
+}
 
+impl SqliteBackend {
     /// Adds the hits of entries; those of entries that are gone are dropped, and so are those of a
     /// result from before an entry was created, which belong to an earlier one of its key.
     fn add_uses(transaction: &Connection, uses: &[EntryUse]) -> rusqlite::Result<()> {

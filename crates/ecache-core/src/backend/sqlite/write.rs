@@ -9,22 +9,23 @@ use super::damage::RowError;
 use super::encoding::stored_key;
 use super::entry_rows::{Write, existing, full_store, id_after, replace, write};
 use super::interned::Interned;
+use super::pool::Look;
 use super::purge::Purge;
+use super::query::Plan;
 use super::reclaim::Due;
-use super::remove::ForGood;
+use super::remove::{ForGood, Pace};
 use super::row_changes::{self, Amount};
 use super::session::Session;
-use super::store_rows::set_metadata;
 use super::stores::last_id;
+use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, blobs, encoding, row};
 use crate::backend::{
-    CallIdentity, Commit, Condition, Content, Imported, OnConflict, OnExistingStore, OnRefused,
-    Progress, Put, PutCall, PutOptions, Record, StoreMetadata, Touch, WriteBackend,
+    Commit, Condition, Content, Imported, OnConflict, OnRefused, Progress, Put, PutOptions, Record,
+    Touch, WriteBackend,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Selection, Usage};
-use crate::scope::StoreAddress;
+use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
@@ -71,16 +72,6 @@ impl WriteBackend for SqliteBackend {
         put
     }
 
-    fn put_call(
-        &self,
-        call: &CallIdentity<'_>,
-        entry: &Entry,
-        content: &Content,
-        now: Timestamp,
-    ) -> Result<PutCall> {
-        self.put_result(call, entry, content, now)
-    }
-
     fn import(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,
@@ -108,28 +99,15 @@ impl WriteBackend for SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Usage> {
-        self.update(selection, touch, now, progress)
-    }
-
-    fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
-        store.check()?;
-        self.transaction(|transaction| {
-            set_metadata(transaction, store, metadata).map_err(|error| self.error(error))
-        })
-    }
-
-    fn remove_documents(&self, filter: &Filter, _: Timestamp) -> Result<u64> {
-        self.delete_documents(filter)
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        _: Progress<'_>,
-    ) -> Result<Usage> {
-        Ok(self.rename(from, to, on_existing, None)?.usage)
+        let _held = self.hold(Look::Always);
+        let mut done = Batch::default();
+        let parts = self.select(selection, now)?;
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            let (batch, _) = touch_batch(transaction, &self.names, plan, ids, touch)?;
+            Ok(batch)
+        };
+        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
+        done.finish()
     }
 }
 

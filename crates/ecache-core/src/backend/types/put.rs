@@ -50,7 +50,7 @@ impl From<Condition> for PutOptions {
 
 impl PutOptions {
     /// Returns the options with which
-    /// [`WriteBackend::put_call`](crate::backend::WriteBackend::put_call)
+    /// [`CallBackend::put_call`](crate::backend::CallBackend::put_call)
     /// writes a result, unconditionally.
     ///
     /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without

@@ -7,7 +7,8 @@ use mongodb::bson::{Binary, Bson, DateTime, RawDocumentBuf};
 use super::*;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::{
-    Backend, Commit, OnConflict, ReadBackend, Row, Touch, WriteBackend, fail_at_refused,
+    Backend, Commit, OnConflict, ReadBackend, Row, StoresBackend, Touch, WriteBackend,
+    fail_at_refused,
 };
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};

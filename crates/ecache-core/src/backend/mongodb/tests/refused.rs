@@ -1,6 +1,7 @@
 //! Collections, values and datasets that are refused.
 
 use super::*;
+use crate::backend::StoresBackend;
 use crate::backend::mongodb::indexes;
 
 #[test]

@@ -28,8 +28,8 @@ use super::{SqliteBackend, reserve};
 use crate::backend::limit::LimitUsage;
 use crate::backend::{
     Commit, DropKept, Fate, ImportLog, Imported, KeepForUndo, OnConflict, OnExistingStore,
-    OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed, Touch, UndoBackend,
-    Undone,
+    OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed, StoresBackend,
+    Touch, UndoBackend, Undone,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -81,7 +81,7 @@ impl UndoBackend for SqliteBackend {
         let log = ForGood::new(Some(operation), now);
         let usage = self.delete(selection, &log, progress)?;
         let documents = match documents {
-            Some(filter) => self.delete_documents(filter)?,
+            Some(filter) => self.remove_documents(filter, now)?,
             None => 0,
         };
         let mut removed = Removed {
