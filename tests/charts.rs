@@ -138,3 +138,26 @@ fn a_distribution_is_drawn_below_the_figures() {
     assert!(seen.contains("expired"), "{seen}");
     assert!(!session.run("stats").text().contains("median"));
 }
+
+#[test]
+fn the_short_help_of_run_is_laid_out_by_task_and_fits() {
+    let shown = Session::new().shell_on_columns(80, "ecache run -h");
+    let text = String::from_utf8_lossy(&shown.bytes).replace("\r\n", "\n");
+    let headings: Vec<&str> = text
+        .lines()
+        .filter(|line| line.ends_with(':') && !line.starts_with(' '))
+        .collect();
+    assert_eq!(
+        headings,
+        ["Options:", "Keep:", "Serve:", "Key:", "Examples:"]
+    );
+    assert!(text.contains("Without --ttl a result is kept for ever."));
+    for line in text.lines().filter(|line| line.starts_with("    ")) {
+        let is_option = line.trim_start().starts_with('-');
+        assert!(
+            is_option && line.len() <= 80,
+            "{line:?} is a part of a longer one"
+        );
+    }
+    assert!(text.lines().count() <= 40, "{text}");
+}

@@ -1,5 +1,5 @@
-//! The shape of the tree: modules beside each other import in one direction, a file is short, and
-//! no stored number has the byte order of a processor.
+//! The shape of the tree: modules beside each other import in one direction, a file is short, no
+//! stored number has the byte order of a processor, and pages about the code name files that exist.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -80,6 +80,91 @@ fn imports_are_read_from_code_alone() {
         imports(&code(text)),
         ["super::a::B", "super::a::c", "super::e", "crate::g::h"]
     );
+}
+
+/// Pages for those who change the code.
+const PAGES: [&str; 4] = [
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "docs/internals.md",
+    "docs/promises.md",
+];
+
+/// The folders whose files these pages name; what is below `target` is built.
+const FOLDERS: [&str; 9] = [
+    ".github",
+    "benches",
+    "crates",
+    "docs",
+    "fuzz",
+    "packaging",
+    "release",
+    "src",
+    "tests",
+];
+
+#[test]
+fn pages_about_the_code_name_files_and_tests_that_exist() {
+    let mut files = Vec::new();
+    for folder in FOLDERS {
+        files_below(Path::new(folder), &mut files);
+    }
+    let mut missing = Vec::new();
+    for page in PAGES {
+        let text = read(Path::new(page));
+        for name in names_of_code(&text).filter(|name| !name.starts_with("target/")) {
+            let (place, test) = match name.split_once("::") {
+                Some((place, test)) => (place, Some(test)),
+                None => (name, None),
+            };
+            let place = place.trim_end_matches(['/', '.']).trim_end_matches(".rs");
+            let is_there = files.iter().any(|file| {
+                let is_meant = file.ancestors().any(|path| path.ends_with(place))
+                    || file.with_extension("").ends_with(place);
+                is_meant && test.is_none_or(|test| read(file).contains(&format!("fn {test}(")))
+            });
+            if !is_there {
+                missing.push(format!("{page}: {name}"));
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
+    for file in fs::read_dir(folder).expect("a folder") {
+        let path = file.expect("a file").path();
+        if path.is_dir() && !path.ends_with("target") {
+            files_below(&path, files);
+        } else if path.is_file() {
+            files.push(path);
+        }
+    }
+}
+
+/// Returns the names of modules, files and folders in a page: paths, `module::test`, and a module
+/// in parentheses.
+fn names_of_code(text: &str) -> impl Iterator<Item = &str> {
+    let code = text.split('`').skip(1).step_by(2);
+    let before = text.split('`').step_by(2);
+    let after = text.split('`').skip(2).step_by(2);
+    let spans = before.zip(code).zip(after);
+    let spans = spans.filter_map(|((before, code), after)| {
+        let is_aside = before.ends_with('(') && after.starts_with(')');
+        let is_path = code.contains('/') || code.ends_with(".rs") || code.contains("::");
+        let is_name = code
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_/.:".contains(c));
+        (is_name && (is_aside || is_path) && !code.starts_with('/')).then_some(code)
+    });
+    // The tree is drawn with words, without marks.
+    let tree = text.split_whitespace().filter(|word| {
+        let is_name = word
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-/.".contains(c));
+        is_name && !word.starts_with('/') && (word.ends_with(".rs") || word.ends_with('/'))
+    });
+    spans.chain(tree)
 }
 
 /// Returns the modules of a crate and their files, except those that are built for tests alone.

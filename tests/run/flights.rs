@@ -211,3 +211,24 @@ fn a_run_to_be_done_again_is_not_one_that_was_going_on() {
     std::fs::write(session.path("go"), "2\n").expect("it is being read");
     assert_eq!(finish(refresher), ended("2\n", "", 0));
 }
+
+#[test]
+fn a_store_has_one_set_of_sidecars_by_whatever_name() {
+    let session = Session::new();
+    session.shell("mkdir real; ecache --db real/a.db set s k --ttl 1d < /dev/null; ln -s real/a.db link.db")
+        .succeeds();
+    let line = "for db in link.db real/a.db link.db real/a.db; do \
+        ecache --db $db run --ttl 1h --stdin none -- sh -c 'echo ran >> runs; sleep 1; echo done' & \
+        done; wait";
+    let ran = session.shell(line).succeeds();
+    assert_eq!(ran.text(), "done\n".repeat(4));
+    let runs = std::fs::read_to_string(session.path("runs")).expect("the runs");
+    assert_eq!(runs, "ran\n", "one computes, the others wait for it");
+    let beside = std::fs::read_dir(session.home()).expect("the folder");
+    let names = beside.map(|file| file.expect("a file").file_name().into_string());
+    let strays: Vec<_> = names
+        .flatten()
+        .filter(|name| name.starts_with("link.db-"))
+        .collect();
+    assert_eq!(strays, [""; 0]);
+}

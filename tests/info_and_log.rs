@@ -1,4 +1,4 @@
-//! The output of `info`, `log` and `run -h`.
+//! The output of `info` and `log`.
 
 mod support;
 
@@ -126,27 +126,4 @@ fn the_log_of_a_store_has_the_operations_that_changed_it() {
     for column in ["USER", "HOST", "FILTER"] {
         assert!(wide.text().contains(column), "{}", wide.text());
     }
-}
-
-#[test]
-fn the_short_help_of_run_is_laid_out_by_task_and_fits() {
-    let shown = Session::new().shell_on_columns(80, "ecache run -h");
-    let text = String::from_utf8_lossy(&shown.bytes).replace("\r\n", "\n");
-    let headings: Vec<&str> = text
-        .lines()
-        .filter(|line| line.ends_with(':') && !line.starts_with(' '))
-        .collect();
-    assert_eq!(
-        headings,
-        ["Options:", "Keep:", "Serve:", "Key:", "Examples:"]
-    );
-    assert!(text.contains("Without --ttl a result is kept for ever."));
-    for line in text.lines().filter(|line| line.starts_with("    ")) {
-        let is_option = line.trim_start().starts_with('-');
-        assert!(
-            is_option && line.len() <= 80,
-            "{line:?} is a part of a longer one"
-        );
-    }
-    assert!(text.lines().count() <= 40, "{text}");
 }

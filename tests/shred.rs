@@ -1,4 +1,4 @@
-//! Files beside a store, and remnants of values: a shredded one leaves none.
+//! `prune --retired --shred`: no byte of a shredded value is left.
 
 mod support;
 
@@ -64,25 +64,4 @@ fn no_byte_of_a_shredded_value_is_left_in_any_file() {
             assert!(!has_bytes(&session.store_folder(), bytes), "{text} is left");
         }
     }
-}
-
-#[test]
-fn a_store_has_one_set_of_sidecars_by_whatever_name() {
-    let session = Session::new();
-    session.shell("mkdir real; ecache --db real/a.db set s k --ttl 1d < /dev/null; ln -s real/a.db link.db")
-        .succeeds();
-    let line = "for db in link.db real/a.db link.db real/a.db; do \
-        ecache --db $db run --ttl 1h --stdin none -- sh -c 'echo ran >> runs; sleep 1; echo done' & \
-        done; wait";
-    let ran = session.shell(line).succeeds();
-    assert_eq!(ran.text(), "done\n".repeat(4));
-    let runs = std::fs::read_to_string(session.path("runs")).expect("the runs");
-    assert_eq!(runs, "ran\n", "one computes, the others wait for it");
-    let beside = std::fs::read_dir(session.home()).expect("the folder");
-    let names = beside.map(|file| file.expect("a file").file_name().into_string());
-    let strays: Vec<_> = names
-        .flatten()
-        .filter(|name| name.starts_with("link.db-"))
-        .collect();
-    assert_eq!(strays, [""; 0]);
 }
