@@ -3,7 +3,10 @@
 
 #[path = "../support/mod.rs"]
 mod support;
+
+mod collections;
 mod table;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
@@ -75,88 +78,6 @@ fn the_tables_have_every_verb_and_every_option() {
             ["watch", "browse"].contains(&verb) || VERBS.iter().any(|tested| tested.name() == verb);
         assert!(!filters || is_tested, "{verb} is in no row of the table");
     }
-}
-
-#[test]
-fn watch_tells_of_what_its_filter_means() {
-    let entries = entries();
-    let refused = [
-        "--expired",
-        "--fresh",
-        "--older",
-        "--newer",
-        "--unused",
-        "--expiring",
-    ];
-    for (option, change) in OPTIONS {
-        if refused.iter().any(|refused| option.starts_with(refused)) {
-            continue;
-        }
-        let filter = change(Filter::default());
-        let meant = entries.iter().filter(|entry| filter.matches(entry, now()));
-        let address = |store: &str, key: &str| (store.to_owned(), key.to_owned());
-        let meant: BTreeSet<_> = meant
-            .map(|entry| address(&entry.address.store.store_name, entry.address.key.as_str()))
-            .collect();
-        let session = filled();
-        let count = entries
-            .iter()
-            .filter(|entry| filter.matches(entry, now()))
-            .count();
-        // The watcher reports the removal of each entry, and nothing else.
-        let words = format!("watch -v --interval 5ms --count {count} {option}");
-        let mut child = session.command(&words);
-        child.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = child.spawn().expect("ecache starts");
-        let mut notes = BufReader::new(child.stderr.take().expect("it was piped")).lines();
-        let is_watching = |line: std::io::Result<String>| line.expect("UTF-8") == "watching";
-        assert!(notes.any(is_watching), "{words}");
-        session
-            .run("clear --all --policy any --all-collections -q")
-            .notes("");
-        let ran = support::Ran::from(child.wait_with_output().expect("it ends"));
-        let found: BTreeSet<_> = ran
-            .text()
-            .lines()
-            .map(|line| {
-                let words: Vec<&str> = line.split('\t').collect();
-                assert_eq!(words[0], "removed", "{line}");
-                address(words[2], words[3])
-            })
-            .collect();
-        assert_eq!(found, meant, "{words}");
-    }
-}
-
-#[test]
-fn an_entry_that_comes_to_be_meant_is_watched() {
-    let session = Session::new();
-    session.run("set s a small").notes("");
-    session.run("set s b large-enough").notes("");
-    // Later than the entries, which would be young otherwise.
-    session.set_clock("2026-11-23T06:33:00.000Z");
-    let mut child = session.command("watch -v --interval 5ms --count 3 --larger-than 5");
-    child.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = child.spawn().expect("ecache starts");
-    let mut notes = BufReader::new(child.stderr.take().expect("it was piped")).lines();
-    assert!(notes.any(|line| line.expect("UTF-8") == "watching"));
-    let mut lines = BufReader::new(child.stdout.take().expect("it was piped")).lines();
-    let mut told = || {
-        let line = lines.next().expect("a line").expect("UTF-8");
-        let words: Vec<&str> = line.split('\t').collect();
-        format!("{} {}", words[0], words[3])
-    };
-    session.set_clock("2026-11-23T06:34:00.000Z");
-    session.run("set s small x").notes("");
-    session.run("set s a larger-now").notes("");
-    assert_eq!(told(), "updated a");
-    // One that is meant no longer changed, and was not removed.
-    session.run("set s b tiny").notes("");
-    assert_eq!(told(), "updated b");
-    session.run("rm s b").notes("removed 1 entry (4 B)\n");
-    session.run("rm s a").notes("removed 1 entry (10 B)\n");
-    assert_eq!(told(), "removed a");
-    assert!(child.wait().expect("it ends").success());
 }
 
 #[test]
@@ -272,84 +193,6 @@ fn no_job_runs_in_a_file() {
                 "{words}{jobs}: {ran:?}"
             );
             assert_eq!(ran.stderr.lines().count(), 1, "{words}{jobs}: {ran:?}");
-        }
-    }
-}
-
-#[test]
-fn other_collections_are_named_where_they_are_left_out() {
-    let session = filled();
-    let two = "2 more entries are in collection other; --collection other or --all-collections includes them\n";
-    let one = "1 more entry is in collection other; --collection other or --all-collections includes it\n";
-    for (words, note) in [
-        ("ls", two),
-        ("stats", two),
-        ("export -o backup.jsonl", two),
-        ("copy @ copy.db", two),
-        ("copy @ copy.jsonl --store s", one),
-        ("clear --dataset 6b03de1228195dbc2df5c501 -n", one),
-        ("prune -n --older-than 1m --kind text", one),
-        ("touch --all --ttl 1d -n", two),
-        ("warm --refresh --all -n", one),
-        ("ls --collection execution_store", ""),
-        ("export --all-collections -o backup.jsonl", ""),
-        ("ls --user bob", ""),
-        ("ls --key nothing", ""),
-        ("stores", ""),
-        ("doctor --fail-on none", ""),
-        ("clear --all -n -q", ""),
-    ] {
-        let ran = session.run(words).succeeds();
-        assert!(ran.stderr.contains(note), "{words}: {ran:?}");
-        let is_told = ran.stderr.contains("in collection other");
-        assert_eq!(is_told, !note.is_empty(), "{words}: {ran:?}");
-    }
-    // Removed from one collection, the other is as it was.
-    session.run("clear --all --policy any").succeeds();
-    session
-        .run("ls --all-collections --fields collection,key")
-        .prints("other\tk1\nother\tk8\n");
-    session
-        .run("clear --all --all-collections")
-        .notes("removed 2 entries (15 B)\n");
-}
-
-#[test]
-fn a_backup_of_all_collections_keeps_their_names() {
-    let session = filled();
-    let lines = |words: &str| {
-        let ran = session.run(words).succeeds();
-        let mut lines: Vec<String> = ran.text().lines().map(str::to_owned).collect();
-        lines.sort();
-        lines
-    };
-    let all = lines("export --all-collections");
-    assert_eq!(all.len(), 10);
-    session.run("copy @ copied.db --all-collections").succeeds();
-    assert_eq!(lines("export --all-collections --db copied.db"), all);
-    session
-        .run("export --all-collections -o all.jsonl")
-        .succeeds();
-    session.run("import all.jsonl --db imported.db").succeeds();
-    assert_eq!(lines("export --all-collections --db imported.db"), all);
-    session.run("copy all.jsonl lines.db").succeeds();
-    assert_eq!(lines("export --all-collections --db lines.db"), all);
-    // One collection of a file; the note counts the entries that were left out.
-    session
-        .run("import all.jsonl --db one.db --collection other")
-        .notes(
-            "imported 2 entries (2 new, 0 replaced)\n\
-             8 more entries are in collection execution_store; --collection execution_store or --all-collections includes them\n",
-        );
-    assert_eq!(lines("ls --db one.db --all-collections").len(), 2);
-    // One collection is worked in where one entry is named.
-    for words in ["get s k1", "set s k1 x", "rm s k1", "has s k1", "show s k1"] {
-        for collections in ["--all-collections", "--collection a --collection b"] {
-            assert_eq!(
-                session.run(&format!("{words} {collections}")).code,
-                2,
-                "{words}"
-            );
         }
     }
 }
