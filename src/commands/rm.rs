@@ -10,9 +10,10 @@ use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::{Address, Scopes, StoreAddress};
 
 use super::shared::command_args::meant_entries;
+use super::shared::cut_name::{Accept, is_marked};
 use super::shared::deletion::{Run, keep_unless, open, remove_logged};
 use super::shared::listed::{self, Line, Listed};
-use super::shared::pasted::{Accept, is_marked, whole_entry};
+use super::shared::pasted::whole_entry;
 use super::shared::resolve::{Request, note_missing, store_address};
 use crate::cli::RmArgs;
 use crate::cli::entry::EntryArgs;

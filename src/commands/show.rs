@@ -10,9 +10,10 @@ use ecache_core::filter::{Filter, Pattern};
 use ecache_core::value::{Kind, Value};
 
 use super::shared::command_args::meant_entries;
+use super::shared::cut_name::Accept;
 use super::shared::entry_view;
 use super::shared::fields::{self, Field};
-use super::shared::pasted::{Accept, whole_entry};
+use super::shared::pasted::whole_entry;
 use super::shared::resolve::{Request, note_missing};
 use crate::cli::ShowArgs;
 use crate::context::Context;

@@ -8,6 +8,7 @@ pub(super) mod command_args;
 pub(super) mod command_identity;
 pub(super) mod command_settings;
 pub(super) mod configured;
+pub(super) mod cut_name;
 pub(super) mod deletion;
 pub(super) mod dry_run;
 pub(super) mod entry_view;

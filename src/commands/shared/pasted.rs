@@ -1,4 +1,4 @@
-//! Keys and names pasted from tables: cut, with a mark for the missing part, or with escapes.
+//! Finds the whole names and keys for those that were pasted from a table, which cuts them.
 //!
 //! `5b7f5a53d9c3…` stands for the one key that begins so, `…f5c505` for the one dataset that ends
 //! so. Without the mark a key is always whole, so that an absent key in a script never stands for
@@ -13,21 +13,13 @@ use ecache_core::filter::{DatasetPattern, Filter, Pattern};
 use ecache_core::scope::{Address, STORE_KEY};
 use ecache_core::time::Timestamp;
 
+use super::cut_name::{Accept, CutName, is_marked};
 use crate::cli::entry::{EntryArgs, ScopeArgs};
-use crate::cli::filter::{FilterArgs, escape};
+use crate::cli::filter::FilterArgs;
 use crate::context::Context;
 use crate::datasets::dataset_id;
-use crate::error::{usage, usage_tip};
+use crate::error::usage_tip;
 use crate::output::cut::{MARK, short_id, short_key};
-use crate::output::escape::for_line;
-use crate::output::plain::is_unicode;
-
-/// Number of digits from which the beginning of a key is taken for it without a mark, where
-/// nothing is changed.
-const DIGITS: usize = 8;
-
-/// Number of digits beside which `~` is a mark: as many as tables show of an id.
-const LAST_DIGITS: usize = 6;
 
 /// Number of entries from which an ambiguous key is not searched further.
 const MOST: usize = 20;
@@ -35,108 +27,19 @@ const MOST: usize = 20;
 /// Number of candidates that an error lists.
 const LISTED: usize = 4;
 
-/// Texts that can stand for more than themselves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum Accept {
-    /// Texts with a mark or an escape
-    Marked,
-    /// Also the first digits of a key, without a mark
-    Digits,
-}
-
-/// Returns a typed name with the mark of a table in the place of what stands for it: three dots,
-/// and beside digits the mark of a terminal that shows ASCII alone.
-fn marked(text: &str, is_unicode: bool) -> String {
-    let are_digits = |text: &&str| {
-        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-        !is_unicode && text.len() >= LAST_DIGITS && text.bytes().all(is_digit)
-    };
-    let plain = || text.strip_suffix('~').filter(are_digits);
-    if let Some(start) = text.strip_suffix("...").or_else(plain) {
-        return format!("{start}{MARK}");
-    }
-    let plain = || text.strip_prefix('~').filter(are_digits);
-    match text.strip_prefix("...").or_else(plain) {
-        Some(end) => format!("{MARK}{end}"),
-        None => text.to_owned(),
-    }
-}
-
-/// A name of which a part is known.
-#[derive(Debug, PartialEq, Eq)]
-struct Pasted {
-    /// The text between marks, as a table shows it
-    parts: Vec<String>,
-}
-
-impl Pasted {
-    /// Reads a typed name; `None` if it can only be meant as it is.
-    fn read(text: &str, accept: Accept) -> Option<Self> {
-        let text = marked(text, is_unicode());
-        let mut parts: Vec<String> = text.split(MARK).map(str::to_owned).collect();
-        if parts.iter().all(String::is_empty) {
-            return None;
-        }
-        if parts.len() == 1 {
-            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            let are_digits = text.len() >= DIGITS && text.bytes().all(is_digit);
-            if accept == Accept::Digits && are_digits {
-                parts.push(String::new());
-            } else if !text.contains('\\') {
-                return None;
-            }
-        }
-        Some(Self { parts })
-    }
-
-    /// Returns a pattern of the names that may be meant. An escape may stand for any character.
-    fn pattern(&self) -> Result<Pattern> {
-        let literal = |part: &String| match part.split_once('\\') {
-            Some((before, _)) => escape(before) + "*",
-            None => escape(part),
-        };
-        let parts: Vec<String> = self.parts.iter().map(literal).collect();
-        Pattern::glob(&parts.join("*")).map_err(|error| usage(error.to_string()))
-    }
-
-    /// Reports whether a name is shown so, cut at the marks.
-    fn matches(&self, name: &str) -> bool {
-        let shown = for_line(name);
-        let (first, others) = self.parts.split_first().expect("a text has a part");
-        let Some(mut rest) = shown.strip_prefix(first.as_str()) else {
-            return false;
-        };
-        let Some((last, middle)) = others.split_last() else {
-            return rest.is_empty();
-        };
-        for part in middle {
-            match rest.find(part.as_str()) {
-                Some(at) => rest = &rest[at + part.len()..],
-                None => return false,
-            }
-        }
-        rest.ends_with(last.as_str())
-    }
-}
-
-/// Reports whether a text carries the mark of a cut.
-pub(in crate::commands) fn is_marked(text: &str) -> bool {
-    Pasted::read(text, Accept::Marked).is_some() && !text.contains('\\')
-}
-
 /// Returns the whole name that a typed one stands for.
 ///
 /// # Errors
 /// If it has a mark, and stands for no name or for several.
 fn whole_name(backend: &dyn Backend, of: Dimension, what: &str, typed: &str) -> Result<String> {
-    let Some(pasted) = Pasted::read(typed, Accept::Marked) else {
+    let Some(cut) = CutName::read(typed, Accept::Marked) else {
         return Ok(typed.to_owned());
     };
     let known = backend.names(of)?;
     if known.iter().any(|name| **name == *typed) {
         return Ok(typed.to_owned());
     }
-    let mut found: Vec<&Arc<str>> = known.iter().filter(|name| pasted.matches(name)).collect();
+    let mut found: Vec<&Arc<str>> = known.iter().filter(|name| cut.matches(name)).collect();
     found.dedup();
     match found.as_slice() {
         [name] => Ok(name.to_string()),
@@ -241,7 +144,7 @@ fn find(
             ..within.clone()
         };
         let mut found = Vec::new();
-        let pasted = Pasted::read(typed, accept);
+        let pasted = CutName::read(typed, accept);
         for row in backend.scan(&Scan::new(filter), now)? {
             let address = match row? {
                 Row::Entry(entry, _) => entry.address,
@@ -260,7 +163,7 @@ fn find(
         Ok(found)
     };
     let exact = addresses(Pattern::exact(typed))?;
-    match Pasted::read(typed, accept) {
+    match CutName::read(typed, accept) {
         Some(pasted) if exact.is_empty() => addresses(pasted.pattern()?),
         _ => Ok(exact),
     }
@@ -301,7 +204,7 @@ fn settle(
     typed: &str,
     accept: Accept,
 ) -> Result<EntryArgs> {
-    let is_pasted = Pasted::read(typed, accept).is_some();
+    let is_pasted = CutName::read(typed, accept).is_some();
     if !is_pasted && accept == Accept::Marked {
         return Ok(args);
     }
@@ -328,14 +231,10 @@ fn settle(
         [] => return Ok(args),
         [address] => address,
         several => {
-            let first = &several[0];
-            let is_one_key = several
-                .iter()
-                .all(|it| it.key == first.key && it.store.store_name == first.store.store_name);
             // A key without a dataset is meant where it is typed without one.
             let unlinked = several.iter().find(|it| it.store.dataset_id.is_none());
             match unlinked {
-                Some(address) if is_one_key => address,
+                Some(address) if is_one_key(several) => address,
                 _ => return Err(ambiguous(typed, several)),
             }
         }
@@ -371,7 +270,7 @@ pub(in crate::commands) fn without_mark(
     address: &Address,
     now: Timestamp,
 ) -> Result<Option<String>> {
-    let begins = Pasted::read(address.key.as_str(), Accept::Digits);
+    let begins = CutName::read(address.key.as_str(), Accept::Digits);
     if begins.is_none() {
         return Ok(None);
     }
@@ -408,13 +307,17 @@ fn option(address: &Address) -> String {
     }
 }
 
+/// Reports whether entries have one key of one store, and so differ in their datasets alone.
+fn is_one_key(found: &[Address]) -> bool {
+    let first = &found[0];
+    found
+        .iter()
+        .all(|it| it.key == first.key && it.store.store_name == first.store.store_name)
+}
+
 /// Makes the error of a key that stands for several entries.
 fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
-    let first = &found[0];
-    let is_one_store = found
-        .iter()
-        .all(|it| it.key == first.key && it.store.store_name == first.store.store_name);
-    if is_one_store {
+    if is_one_key(found) {
         let (message, tip) = in_datasets(found);
         return usage_tip(message, tip);
     }
@@ -428,7 +331,7 @@ fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
         return usage_tip(
             format!(
                 "{} is in {} stores",
-                short_key(first.key.as_str()),
+                short_key(found[0].key.as_str()),
                 stores.len()
             ),
             format!("name one of {}", list(&stores, str::to_owned)),
@@ -439,77 +342,4 @@ fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
         format!("{typed} may be {many}{} keys", keys.len()),
         format!("name one of {}", list(&keys, str::to_owned)),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::output::cut::{self, Cut};
-
-    fn stands_for(typed: &str, name: &str) -> bool {
-        Pasted::read(typed, Accept::Marked).map_or(typed == name, |it| it.matches(name))
-    }
-
-    #[test]
-    fn a_name_is_found_by_its_parts_around_the_mark() {
-        let hash = "5b7f5a53d9c3b7c703b322558d5709d944faf1d79bd95ca8a02d20b6f58696f3";
-        for (typed, is_meant) in [
-            ("5b7f5a53d9c3…", true),
-            ("5b7f5a53d9c3...", true),
-            ("…8696f3", true),
-            ("...8696f3", true),
-            ("5b7f…8696f3", true),
-            ("5b7f5a53d9c3", false),
-            ("5b7f5a53d9c4…", false),
-            ("…", false),
-            ("...", false),
-            (hash, true),
-        ] {
-            assert_eq!(stands_for(typed, hash), is_meant, "{typed}");
-        }
-        let digits = |text| Pasted::read(text, Accept::Digits).map(|it| it.matches(hash));
-        assert_eq!(digits("5b7f5a53"), Some(true));
-        assert_eq!(digits("5b7f5a5"), None);
-        assert_eq!(digits("cat.jpg"), None);
-    }
-
-    #[test]
-    fn beside_digits_a_terminal_without_unicode_has_its_own_mark() {
-        for (typed, read) in [
-            ("5b7f5a53d9c3~", "5b7f5a53d9c3…"),
-            ("~8696f3", "…8696f3"),
-            ("cat.jpg~", "cat.jpg~"),
-            ("abc~", "abc~"),
-            ("~", "~"),
-        ] {
-            assert_eq!(marked(typed, false), read);
-            assert_eq!(marked(typed, true), typed);
-        }
-    }
-
-    #[test]
-    fn every_name_is_found_by_every_cut_of_it() {
-        let long = "x".repeat(200);
-        let names = [
-            "cat.jpg",
-            "street/images/2026-11-23/left camera/000123.jpg",
-            "日本語のデータセット、とても長い名前",
-            "a\x1b[2J\u{202e}\u{200b}evil\rover and over and over again",
-            "C:\\images\\street\\left camera\\000123.jpg",
-            "e\u{301}e\u{301}e\u{301} accents and more of them",
-            "operator::module::longest_value",
-            &long,
-        ];
-        let cuts = [Cut::Key, Cut::Id, Cut::Store, Cut::Start, Cut::Middle];
-        for name in names {
-            let shown = for_line(name).into_owned();
-            for width in 4..40 {
-                for cut in cuts {
-                    let mut cells = vec![shown.clone(), "another name".to_owned()];
-                    cut::column(&mut cells, width, cut);
-                    assert!(stands_for(&cells[0], name), "{:?}", cells[0]);
-                }
-            }
-        }
-    }
 }

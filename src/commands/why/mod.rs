@@ -19,10 +19,11 @@ use serde_json::json;
 
 use super::shared::command_args::{CommandLine, Invocation};
 use super::shared::command_settings::{failures, lifetime};
+use super::shared::cut_name::Accept;
 use super::shared::deletion::entries;
 use super::shared::operation::rounded;
 use super::shared::outputs::outputs;
-use super::shared::pasted::{Accept, whole_entry};
+use super::shared::pasted::whole_entry;
 use super::shared::resolve::Request;
 use crate::cli::entry::EntryArgs;
 use crate::cli::{WhyArgs, WhyFormat};

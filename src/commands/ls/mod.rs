@@ -1,29 +1,29 @@
 //! `ecache ls`: lists entries.
 
+mod fields;
+mod footer;
+
 use std::io::Read as _;
-use std::ops::ControlFlow;
 
 use anyhow::Result;
 use clap::ValueEnum as _;
 use ecache_core::backend::{
-    Backend, Content, ContentReader, Direction, Row, START_SIZE, Scan, Sort, Values, Visitor,
-    read_value,
+    Backend, Content, ContentReader, Direction, Row, START_SIZE, Scan, Sort, Values,
 };
-use ecache_core::entry::{Entry, EntryRef};
-use ecache_core::filter::{Filter, Freshness, Pattern, Usage};
+use ecache_core::entry::Entry;
+use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::entries;
-use super::shared::fields::{self, Field};
+use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::listing::{Entries, Listing, Shown, scopes};
 use super::shared::value_text::ValueText;
 use crate::cli::LsArgs;
 use crate::context::Context;
-use crate::datasets::Datasets;
 use crate::error::{Exit, usage_tip};
-use crate::output::{Cell, Column, Format, Left, Mood, Secrets, Writer, human};
+use crate::output::{Column, Format, Secrets, Writer, human};
 
 /// Maximum number of rows on a terminal, unless another is asked for.
 const ROWS: u64 = 100;
@@ -63,8 +63,8 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
         text: text.transpose()?,
     };
     let seen = match format {
-        Format::Table if args.fields.is_empty() => list.table()?,
-        _ => list.fields(format)?,
+        Format::Table if args.fields.is_empty() => list.print_table()?,
+        _ => list.print_fields(format)?,
     };
     if seen.foreign > 0 {
         context.note(&format!(
@@ -78,96 +78,6 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
         (1.., _) => Exit::Damaged,
         (0, count) => args.filter.exit(count == 0),
     })
-}
-
-/// Prints fields of entries as they are read.
-struct Printer<'a> {
-    list: &'a List<'a>,
-    fields: &'a [Field],
-    datasets: &'a Datasets,
-    secrets: Secrets,
-    rows: Writer<'a>,
-    /// The memory for the cells of a row, between rows
-    cells: Vec<Cell<'static>>,
-    seen: Seen,
-    /// The failure that ends the list
-    failed: Option<anyhow::Error>,
-}
-
-impl Printer<'_> {
-    fn print(&mut self, entry: &EntryRef<'_>, value: Option<&str>) -> Result<()> {
-        let (datasets, secrets, now) = (self.datasets, self.secrets, self.list.now);
-        let mut cells = emptied(std::mem::take(&mut self.cells));
-        let fields = self.fields.iter();
-        cells.extend(fields.map(|field| field.cell(*entry, value, datasets, secrets, now)));
-        let mood = if entry.is_expired(self.list.now) {
-            Mood::Muted
-        } else {
-            Mood::Plain
-        };
-        self.rows.row_as(mood, &cells)?;
-        self.cells = emptied(cells);
-        self.seen.count += 1;
-        Ok(())
-    }
-
-    fn print_row(&mut self, row: Row) -> Result<()> {
-        let Some((entry, content)) = self.list.entry(row, &mut self.seen)? else {
-            return Ok(());
-        };
-        let content = content.filter(|_| self.fields.contains(&Field::Value));
-        let value = match content {
-            Some(content) => Some(read_value(self.list.backend, entry.kind, content)?),
-            None => None,
-        };
-        let value = value.as_ref();
-        let value = value.map(|value| fields::json(value.kind, &value.bytes));
-        self.print(&EntryRef::from(&entry), value.as_deref())
-    }
-
-    fn go_on(&mut self, done: Result<()>) -> ControlFlow<()> {
-        match done {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                self.failed.get_or_insert(error);
-                ControlFlow::Break(())
-            }
-        }
-    }
-}
-
-impl Visitor for Printer<'_> {
-    fn entry(&mut self, entry: &EntryRef<'_>, value: Option<&[u8]>) {
-        self.rows.hold(true);
-        let value = value.map(|value| fields::json(entry.kind, value));
-        let printed = self.print(entry, value.as_deref());
-        // Reported at the end of the page.
-        let _ = self.go_on(printed);
-    }
-
-    fn row(&mut self, row: Row) -> ControlFlow<()> {
-        self.rows.hold(false);
-        let printed = self.print_row(row);
-        self.go_on(printed)
-    }
-
-    fn end_page(&mut self) -> ControlFlow<()> {
-        if self.failed.is_some() {
-            return ControlFlow::Break(());
-        }
-        let flushed = self.rows.flush().map_err(Into::into);
-        self.go_on(flushed)
-    }
-}
-
-/// Empties a list of cells, for the cells of another row in the same memory.
-fn emptied<'a>(mut cells: Vec<Cell<'_>>) -> Vec<Cell<'a>> {
-    cells.clear();
-    // Collecting into a type of the same layout keeps the allocation.
-    cells
-        .into_iter()
-        .map(|_| unreachable!("it is empty"))
-        .collect()
 }
 
 /// The numbers of rows that were read.
@@ -287,62 +197,8 @@ impl List<'_> {
         Ok(Some(Content::Inline(start)))
     }
 
-    /// Prints the fields that were asked for, or those that programs get.
-    fn fields(&self, format: Format) -> Result<Seen> {
-        // JSON is for programs, which want to see all there is.
-        let datasets = self.context.datasets()?;
-        let mut fields = match (format, self.args.fields.as_slice()) {
-            (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()], &datasets)?,
-            (_, names) => fields::parse(names, &datasets)?,
-        };
-        if self.args.fields.is_empty() && self.context.may_mix_collections() {
-            fields::add_collection(&mut fields);
-        }
-        let values = if fields.contains(&Field::Value) {
-            Values::Include
-        } else {
-            Values::Omit
-        };
-        let secrets = Secrets::from(self.args.reveal);
-        let columns = fields.iter().map(|field| field.column().asked());
-        let columns: Vec<Column> = columns.collect();
-        let mut printer = Printer {
-            list: self,
-            fields: &fields,
-            datasets: &datasets,
-            secrets,
-            rows: self.rows(format, &columns)?,
-            cells: Vec::new(),
-            seen: Seen::default(),
-            failed: None,
-        };
-        let scan = self.scan(values, format);
-        if self.text.is_some() {
-            for row in self.backend.scan(&scan, self.now)? {
-                if self.is_full(format, printer.seen.count) || printer.row(row?).is_break() {
-                    break;
-                }
-            }
-        } else {
-            self.backend.visit(&scan, self.now, &mut printer)?;
-        }
-        let Printer {
-            rows, seen, failed, ..
-        } = printer;
-        if let Some(failed) = failed {
-            return Err(failed);
-        }
-        rows.finish()?;
-        if format == Format::Table {
-            self.footer(&seen, &Left::default())?;
-        } else if seen.count == 0 && self.is_for_terminal() {
-            self.context.note("no entry matches");
-        }
-        Ok(seen)
-    }
-
     /// Prints a table for people.
-    fn table(&self) -> Result<Seen> {
+    fn print_table(&self) -> Result<Seen> {
         let datasets = self.context.datasets()?;
         let mut seen = Seen::default();
         let scan = self.scan(Values::Start, Format::Table);
@@ -389,7 +245,7 @@ impl List<'_> {
         }
         rows.settle(&self.settled());
         let left = rows.finish_table()?;
-        self.footer(&seen, &left)?;
+        self.print_footer(&seen, &left)?;
         Ok(seen)
     }
 
@@ -450,74 +306,5 @@ impl List<'_> {
 
     fn usage(&self, filter: &Filter) -> Result<Usage> {
         Ok(self.backend.usage(&filter.clone().into(), self.now)?)
-    }
-
-    /// Says below a table on a terminal how many entries there are, and what it left out.
-    fn footer(&self, seen: &Seen, left: &Left) -> Result<()> {
-        if !self.is_for_terminal() || self.context.quiet {
-            return Ok(());
-        }
-        if self.text.is_some() {
-            let searched = human::entries(seen.searched);
-            self.context.footer(&match seen.count {
-                0 => format!("none of {searched} contains that"),
-                1 => format!("1 of {searched} contains that"),
-                count => format!("{} of {searched} contain that", human::count(count)),
-            });
-            return Ok(());
-        }
-        let all = self.usage(self.filter)?;
-        if all.entries == 0 && !self.are_known {
-            return Ok(());
-        }
-        if all.entries == 0 {
-            let whole = Filter {
-                collections: Vec::new(),
-                ..Filter::default()
-            };
-            let is_empty = self.usage(&whole)?.entries == 0;
-            self.context.note(if is_empty {
-                "nothing is cached yet"
-            } else {
-                "no entry matches"
-            });
-            return Ok(());
-        }
-        let mut text = human::entries(all.entries);
-        if seen.count < all.entries {
-            text = format!("{} of {text}", human::count(seen.count));
-        }
-        for (name, value) in &left.constants {
-            text.push_str(&match *name {
-                "store_name" => format!(" of {value}"),
-                "dataset_id" | "dataset_name" if value == "-" => " of no dataset".to_owned(),
-                "dataset_id" | "dataset_name" => format!(" in {value}"),
-                _ if value == "-" => continue,
-                "collection" | "kind" | "policy" => format!(", {name} {value}"),
-                "user_id" => format!(" for {value}"),
-                _ => format!(" by {value}"),
-            });
-        }
-        text.push_str(&format!(", {}", human::size(all.bytes)));
-        let expired = match self.filter.freshness {
-            None => {
-                let expired = Filter {
-                    freshness: Some(Freshness::Expired),
-                    ..self.filter.clone()
-                };
-                self.usage(&expired)?.entries
-            }
-            Some(Freshness::Expired) => all.entries,
-            Some(Freshness::Fresh | Freshness::Endless) => 0,
-        };
-        if expired == all.entries {
-            text.push_str(", all expired");
-        } else if expired > 0 {
-            text.push_str(&format!(", {} expired", human::count(expired)));
-        } else if left.empty.contains(&"expires_at") {
-            text.push_str("; none expires");
-        }
-        self.context.footer(&text);
-        Ok(())
     }
 }

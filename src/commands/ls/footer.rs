@@ -1,0 +1,78 @@
+//! The line below a table on a terminal.
+
+use anyhow::Result;
+use ecache_core::filter::{Filter, Freshness};
+
+use super::{List, Seen};
+use crate::output::{Left, human};
+
+impl List<'_> {
+    /// Says below a table on a terminal how many entries there are, and what it left out.
+    pub(super) fn print_footer(&self, seen: &Seen, left: &Left) -> Result<()> {
+        if !self.is_for_terminal() || self.context.quiet {
+            return Ok(());
+        }
+        if self.text.is_some() {
+            let searched = human::entries(seen.searched);
+            self.context.footer(&match seen.count {
+                0 => format!("none of {searched} contains that"),
+                1 => format!("1 of {searched} contains that"),
+                count => format!("{} of {searched} contain that", human::count(count)),
+            });
+            return Ok(());
+        }
+        let all = self.usage(self.filter)?;
+        if all.entries == 0 && !self.are_known {
+            return Ok(());
+        }
+        if all.entries == 0 {
+            let whole = Filter {
+                collections: Vec::new(),
+                ..Filter::default()
+            };
+            let is_empty = self.usage(&whole)?.entries == 0;
+            self.context.note(if is_empty {
+                "nothing is cached yet"
+            } else {
+                "no entry matches"
+            });
+            return Ok(());
+        }
+        let mut text = human::entries(all.entries);
+        if seen.count < all.entries {
+            text = format!("{} of {text}", human::count(seen.count));
+        }
+        for (name, value) in &left.constants {
+            text.push_str(&match *name {
+                "store_name" => format!(" of {value}"),
+                "dataset_id" | "dataset_name" if value == "-" => " of no dataset".to_owned(),
+                "dataset_id" | "dataset_name" => format!(" in {value}"),
+                _ if value == "-" => continue,
+                "collection" | "kind" | "policy" => format!(", {name} {value}"),
+                "user_id" => format!(" for {value}"),
+                _ => format!(" by {value}"),
+            });
+        }
+        text.push_str(&format!(", {}", human::size(all.bytes)));
+        let expired = match self.filter.freshness {
+            None => {
+                let expired = Filter {
+                    freshness: Some(Freshness::Expired),
+                    ..self.filter.clone()
+                };
+                self.usage(&expired)?.entries
+            }
+            Some(Freshness::Expired) => all.entries,
+            Some(Freshness::Fresh | Freshness::Endless) => 0,
+        };
+        if expired == all.entries {
+            text.push_str(", all expired");
+        } else if expired > 0 {
+            text.push_str(&format!(", {} expired", human::count(expired)));
+        } else if left.empty.contains(&"expires_at") {
+            text.push_str("; none expires");
+        }
+        self.context.footer(&text);
+        Ok(())
+    }
+}

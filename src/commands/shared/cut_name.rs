@@ -1,0 +1,179 @@
+//! Names and keys as a table shows them: cut, with a mark for the missing part, and with escapes.
+
+use anyhow::Result;
+use ecache_core::filter::Pattern;
+
+use crate::cli::filter::escape;
+use crate::error::usage;
+use crate::output::cut::MARK;
+use crate::output::escape::for_line;
+use crate::output::plain::is_unicode;
+
+/// Number of digits from which the beginning of a key is taken for it without a mark, where
+/// nothing is changed.
+const DIGITS: usize = 8;
+
+/// Number of digits beside which `~` is a mark: as many as tables show of an id.
+const LAST_DIGITS: usize = 6;
+
+/// Texts that can stand for more than themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Accept {
+    /// Texts with a mark or an escape
+    Marked,
+    /// Also the first digits of a key, without a mark
+    Digits,
+}
+
+/// Returns a typed name with the mark of a table in the place of what stands for it: three dots,
+/// and beside digits the mark of a terminal that shows ASCII alone.
+fn marked(text: &str, is_unicode: bool) -> String {
+    let are_digits = |text: &&str| {
+        let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+        !is_unicode && text.len() >= LAST_DIGITS && text.bytes().all(is_digit)
+    };
+    let plain = || text.strip_suffix('~').filter(are_digits);
+    if let Some(start) = text.strip_suffix("...").or_else(plain) {
+        return format!("{start}{MARK}");
+    }
+    let plain = || text.strip_prefix('~').filter(are_digits);
+    match text.strip_prefix("...").or_else(plain) {
+        Some(end) => format!("{MARK}{end}"),
+        None => text.to_owned(),
+    }
+}
+
+/// A name of which a part is known.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct CutName {
+    /// The text between marks, as a table shows it
+    parts: Vec<String>,
+}
+
+impl CutName {
+    /// Reads a typed name; `None` if it can only be meant as it is.
+    pub(super) fn read(text: &str, accept: Accept) -> Option<Self> {
+        let text = marked(text, is_unicode());
+        let mut parts: Vec<String> = text.split(MARK).map(str::to_owned).collect();
+        if parts.iter().all(String::is_empty) {
+            return None;
+        }
+        if parts.len() == 1 {
+            let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            let are_digits = text.len() >= DIGITS && text.bytes().all(is_digit);
+            if accept == Accept::Digits && are_digits {
+                parts.push(String::new());
+            } else if !text.contains('\\') {
+                return None;
+            }
+        }
+        Some(Self { parts })
+    }
+
+    /// Returns a pattern of the names that may be meant. An escape may stand for any character.
+    pub(super) fn pattern(&self) -> Result<Pattern> {
+        let literal = |part: &String| match part.split_once('\\') {
+            Some((before, _)) => escape(before) + "*",
+            None => escape(part),
+        };
+        let parts: Vec<String> = self.parts.iter().map(literal).collect();
+        Pattern::glob(&parts.join("*")).map_err(|error| usage(error.to_string()))
+    }
+
+    /// Reports whether a name is shown so, cut at the marks.
+    pub(super) fn matches(&self, name: &str) -> bool {
+        let shown = for_line(name);
+        let (first, others) = self.parts.split_first().expect("a text has a part");
+        let Some(mut rest) = shown.strip_prefix(first.as_str()) else {
+            return false;
+        };
+        let Some((last, middle)) = others.split_last() else {
+            return rest.is_empty();
+        };
+        for part in middle {
+            match rest.find(part.as_str()) {
+                Some(at) => rest = &rest[at + part.len()..],
+                None => return false,
+            }
+        }
+        rest.ends_with(last.as_str())
+    }
+}
+
+/// Reports whether a text carries the mark of a cut.
+pub(in crate::commands) fn is_marked(text: &str) -> bool {
+    CutName::read(text, Accept::Marked).is_some() && !text.contains('\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::cut::{self, Cut};
+
+    fn stands_for(typed: &str, name: &str) -> bool {
+        CutName::read(typed, Accept::Marked).map_or(typed == name, |it| it.matches(name))
+    }
+
+    #[test]
+    fn a_name_is_found_by_its_parts_around_the_mark() {
+        let hash = "5b7f5a53d9c3b7c703b322558d5709d944faf1d79bd95ca8a02d20b6f58696f3";
+        for (typed, is_meant) in [
+            ("5b7f5a53d9c3…", true),
+            ("5b7f5a53d9c3...", true),
+            ("…8696f3", true),
+            ("...8696f3", true),
+            ("5b7f…8696f3", true),
+            ("5b7f5a53d9c3", false),
+            ("5b7f5a53d9c4…", false),
+            ("…", false),
+            ("...", false),
+            (hash, true),
+        ] {
+            assert_eq!(stands_for(typed, hash), is_meant, "{typed}");
+        }
+        let digits = |text| CutName::read(text, Accept::Digits).map(|it| it.matches(hash));
+        assert_eq!(digits("5b7f5a53"), Some(true));
+        assert_eq!(digits("5b7f5a5"), None);
+        assert_eq!(digits("cat.jpg"), None);
+    }
+
+    #[test]
+    fn beside_digits_a_terminal_without_unicode_has_its_own_mark() {
+        for (typed, read) in [
+            ("5b7f5a53d9c3~", "5b7f5a53d9c3…"),
+            ("~8696f3", "…8696f3"),
+            ("cat.jpg~", "cat.jpg~"),
+            ("abc~", "abc~"),
+            ("~", "~"),
+        ] {
+            assert_eq!(marked(typed, false), read);
+            assert_eq!(marked(typed, true), typed);
+        }
+    }
+
+    #[test]
+    fn every_name_is_found_by_every_cut_of_it() {
+        let long = "x".repeat(200);
+        let names = [
+            "cat.jpg",
+            "street/images/2026-11-23/left camera/000123.jpg",
+            "日本語のデータセット、とても長い名前",
+            "a\x1b[2J\u{202e}\u{200b}evil\rover and over and over again",
+            "C:\\images\\street\\left camera\\000123.jpg",
+            "e\u{301}e\u{301}e\u{301} accents and more of them",
+            "operator::module::longest_value",
+            &long,
+        ];
+        let cuts = [Cut::Key, Cut::Id, Cut::Store, Cut::Start, Cut::Middle];
+        for name in names {
+            let shown = for_line(name).into_owned();
+            for width in 4..40 {
+                for cut in cuts {
+                    let mut cells = vec![shown.clone(), "another name".to_owned()];
+                    cut::column(&mut cells, width, cut);
+                    assert!(stands_for(&cells[0], name), "{:?}", cells[0]);
+                }
+            }
+        }
+    }
+}
