@@ -1,167 +1,35 @@
-//! Writes many entries exactly as they were elsewhere.
-//!
-//! One transaction holds the write lock for the whole import, so the caller must not hand in
-//! records that wait for a pipe. Into an empty file the indexes are built last, from sorted rows:
-//! measured on a million entries, that is more than twice as fast. `seen_keys` tells entries with
-//! one key apart meanwhile. Records come in any order, but an entry is stored beside those of its
-//! store; so some thousands are taken at a time and written store by store.
+//! One transaction of an import: its records, store by store.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
-use super::encoding::{StoredKey, stored_key};
-use super::entry_rows::{self, Write};
-use super::import_log::Recorder;
-use super::interned::Interned;
-use super::names::{self, NameKind};
-use super::operations::DocumentChange;
-use super::row_changes::Cell;
-use super::seen_keys::SeenKeys;
-use super::session::Session;
-use super::stores::{self, OwnDocument, own_document};
-use super::transaction::End;
-use super::{SqliteBackend, blobs, row_changes, schema, store_rows};
+use super::super::encoding::{StoredKey, stored_key};
+use super::super::entry_rows::{self, Write};
+use super::super::import_log::Recorder;
+use super::super::interned::Interned;
+use super::super::names::{self, NameKind};
+use super::super::operations::DocumentChange;
+use super::super::row_changes::{self, Cell};
+use super::super::seen_keys::SeenKeys;
+use super::super::session::Session;
+use super::super::stores::{self, OwnDocument, own_document};
+use super::super::{SqliteBackend, blobs, schema, store_rows};
 use crate::backend::{
-    Commit, Content, ImportLog, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata,
-    StoreRecord,
+    Content, Imported, OnConflict, OnRefused, Record, StoreMetadata, StoreRecord,
 };
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
-use crate::filter::Usage;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::value::CHUNK_SIZE;
 
-/// Maximum number of records taken at a time, and bytes of values at which there are enough.
-const HANDFUL: u64 = 8192;
-const HANDFUL_BYTES: usize = 8 << 20;
-
-/// Number of pages to which the log may grow between checkpoints while an import runs.
-const CHECKPOINT_PAGES: i64 = 16_000;
-
-/// SQLite's page cache while an import runs, in KiB. Building an index takes as much again for
-/// sorting.
-const CACHE_KIB: i64 = 20 * 1024;
-
-impl SqliteBackend {
-    pub(super) fn import_records(
-        &self,
-        records: &mut dyn Iterator<Item = Result<Record>>,
-        on_conflict: OnConflict,
-        commit: Commit,
-        log: Option<&mut ImportLog<'_>>,
-        on_refused: OnRefused<'_>,
-        progress: Progress<'_>,
-    ) -> Result<Imported> {
-        let connection = self.writing_connection()?;
-        let settings = |cache_kib, pages| {
-            format!("PRAGMA cache_size=-{cache_kib}; PRAGMA wal_autocheckpoint={pages};")
-        };
-        connection
-            .execute_batch(&settings(CACHE_KIB, CHECKPOINT_PAGES))
-            .map_err(|error| self.error(error))?;
-        let result = self.import_with(
-            &connection,
-            records,
-            (on_conflict, commit),
-            log,
-            on_refused,
-            progress,
-        );
-        self.checkpoint(&connection);
-        // The connection goes back to the pool with SQLite's own settings.
-        connection
-            .execute_batch(&settings(2000, 1000))
-            .map_err(|error| self.error(error))?;
-        result
-    }
-
-    fn import_with(
-        &self,
-        connection: &Session,
-        records: &mut dyn Iterator<Item = Result<Record>>,
-        (on_conflict, commit): (OnConflict, Commit),
-        log: Option<&mut ImportLog<'_>>,
-        on_refused: OnRefused<'_>,
-        progress: Progress<'_>,
-    ) -> Result<Imported> {
-        let mut log = log.filter(|_| commit != Commit::Rehearse);
-        let sqlite = |error| self.error(error);
-        let size = match commit {
-            Commit::Whole | Commit::Rehearse => u64::MAX,
-            Commit::Every(size) => (size as u64).max(1),
-        };
-        let mut imported = Imported::default();
-        let mut done = 0;
-        let mut ended = false;
-        while !ended {
-            let end = match commit {
-                Commit::Rehearse => End::Rollback,
-                Commit::Whole | Commit::Every(_) => End::Commit,
-            };
-            let (count, logged) = self.transaction_ending(connection, end, |transaction| {
-                let is_empty = || is_empty(transaction).map_err(sqlite);
-                // A write that has to make room uses the indexes.
-                let rebuild = commit == Commit::Whole && !transaction.has_limits() && is_empty()?;
-                if rebuild {
-                    schema::drop_filter_indexes(transaction).map_err(sqlite)?;
-                    schema::drop_key_index(transaction).map_err(sqlite)?;
-                }
-                let recorder = log
-                    .as_deref_mut()
-                    .map(|log| Recorder::new(transaction, log))
-                    .transpose()
-                    .map_err(sqlite)?;
-                let mut batch = Batch::new(self, transaction, on_conflict, recorder);
-                batch.seen = rebuild.then(SeenKeys::default);
-                let mut count = 0;
-                while count < size && !ended {
-                    let handful;
-                    (handful, ended) =
-                        batch.take(records, HANDFUL.min(size - count), on_refused)?;
-                    let taken = handful.len() as u64;
-                    count += taken;
-                    for record in handful {
-                        batch.write(record, &mut imported, on_refused)?;
-                    }
-                    self.make_room(transaction, batch.last, batch.latest)?;
-                    if taken > 0 && progress(done + count).is_break() {
-                        let entries = done;
-                        return Err(Error::Interrupted {
-                            done: Usage { entries, bytes: 0 },
-                        });
-                    }
-                }
-                let logged = batch.recorder.take().map(|it| it.end(transaction));
-                let logged = logged.transpose().map_err(sqlite)?.flatten();
-                batch.index_keys().map_err(sqlite)?;
-                drop(batch);
-                if rebuild {
-                    schema::create_filter_indexes(transaction).map_err(sqlite)?;
-                }
-                Ok((count, logged))
-            })?;
-            if let (Some(log), Some(stored)) = (log.as_deref_mut(), logged) {
-                log.number = Some(stored.number.unsigned_abs());
-                log.until = stored.removed().until;
-            }
-            done += count;
-        }
-        // Everything is done, so there is nothing to stop.
-        let _ = progress(done);
-        Ok(imported)
-    }
-}
-
-fn is_empty(connection: &Connection) -> rusqlite::Result<bool> {
-    let sql = "SELECT NOT EXISTS(SELECT 1 FROM entries)";
-    connection.query_row(sql, (), |row| row.get(0))
-}
+/// Maximum number of records sorted by store at a time, and bytes of values at which there are
+/// enough.
+pub(super) const SORTED_AT_ONCE: u64 = 8192;
+const SORTED_BYTES: usize = 8 << 20;
 
 /// One transaction of an import, and the ids that are known while it holds the lock.
-struct Batch<'a, 'b> {
+pub(super) struct Batch<'a, 'b> {
     backend: &'a SqliteBackend,
     transaction: &'a Session,
     on_conflict: OnConflict,
@@ -169,17 +37,17 @@ struct Batch<'a, 'b> {
     stores: HashMap<Arc<StoreAddress>, (i64, i64)>,
     names: HashMap<(NameKind, Arc<str>), i64>,
     /// Time of the latest write or use among the records: an import is not told the time
-    latest: Timestamp,
+    pub(super) latest: Timestamp,
     /// The entry that was written last. It stays where others make room, as one that is set does,
     /// so that a store in which nothing may go refuses an import.
-    last: Option<i64>,
-    recorder: Option<Recorder<'a, 'b>>,
+    pub(super) last: Option<i64>,
+    pub(super) recorder: Option<Recorder<'a, 'b>>,
     /// The keys that were written, while there is no index of them
-    seen: Option<SeenKeys>,
+    pub(super) seen: Option<SeenKeys>,
 }
 
 impl<'a, 'b> Batch<'a, 'b> {
-    fn new(
+    pub(super) fn new(
         backend: &'a SqliteBackend,
         transaction: &'a Session,
         on_conflict: OnConflict,
@@ -200,16 +68,16 @@ impl<'a, 'b> Batch<'a, 'b> {
 
     /// Takes up to `most` of the next records, and puts those of a store side by side in their
     /// order. Reports whether there are no more.
-    fn take(
+    pub(super) fn take(
         &mut self,
         records: &mut dyn Iterator<Item = Result<Record>>,
         most: u64,
         on_refused: OnRefused<'_>,
     ) -> Result<(Vec<Record>, bool)> {
-        let mut handful = Vec::new();
+        let mut taken = Vec::new();
         let mut bytes = 0;
         let mut ended = false;
-        while (handful.len() as u64) < most && bytes < HANDFUL_BYTES {
+        while (taken.len() as u64) < most && bytes < SORTED_BYTES {
             let Some(record) = records.next() else {
                 ended = true;
                 break;
@@ -230,14 +98,14 @@ impl<'a, 'b> Batch<'a, 'b> {
             let store = self
                 .store(address)
                 .map_err(|error| self.backend.error(error))?;
-            handful.push((store.0, record));
+            taken.push((store.0, record));
         }
-        handful.sort_by_key(|(store, _)| *store);
-        let handful = handful.into_iter().map(|(_, record)| record).collect();
-        Ok((handful, ended))
+        taken.sort_by_key(|(store, _)| *store);
+        let taken = taken.into_iter().map(|(_, record)| record).collect();
+        Ok((taken, ended))
     }
 
-    fn write(
+    pub(super) fn write(
         &mut self,
         record: Record,
         imported: &mut Imported,
@@ -407,7 +275,7 @@ impl<'a, 'b> Batch<'a, 'b> {
     }
 
     /// Builds the index of keys, unless it is there.
-    fn index_keys(&mut self) -> rusqlite::Result<()> {
+    pub(super) fn index_keys(&mut self) -> rusqlite::Result<()> {
         match self.seen.take() {
             Some(seen) => {
                 // Sorting takes the memory.
