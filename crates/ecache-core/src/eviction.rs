@@ -35,7 +35,7 @@ pub const SAMPLE: usize = 64;
 pub const HEADROOM: u64 = 128;
 
 /// Maximum number of entries that go at once, if fewer would make room.
-pub const MOST_AHEAD: usize = 16;
+const MOST_AHEAD: usize = 16;
 
 /// One of so many entries of a sample goes ahead of need. Their mean rank in it is the same as that
 /// of the least of [`SAMPLE`].
@@ -94,7 +94,7 @@ pub(crate) fn rank(worth: f64) -> i128 {
 }
 
 /// Returns the median of the known costs, or [`UNKNOWN_COST`].
-pub fn typical_cost(sample: &[Candidate]) -> f64 {
+fn typical_cost(sample: &[Candidate]) -> f64 {
     let mut costs: Vec<u64> = sample.iter().filter_map(|one| one.cost_ms).collect();
     if costs.is_empty() {
         return UNKNOWN_COST;

@@ -54,7 +54,7 @@ impl<F> fmt::Debug for Patient<F> {
 ///
 /// # Errors
 /// Those of the call.
-pub fn until_done<T>(
+fn until_done<T>(
     descriptor: impl AsFd,
     readiness: PollFlags,
     mut call: impl FnMut() -> Result<T, Errno>,

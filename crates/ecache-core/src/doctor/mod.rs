@@ -36,7 +36,7 @@ pub use check::{Check, Remedy, Severity};
 pub use findings::{Examination, Finding, Growth};
 
 /// The largest document that MongoDB takes, in bytes.
-pub const DOCUMENT_SIZE: u64 = 16 << 20;
+const DOCUMENT_SIZE: u64 = 16 << 20;
 
 /// A value of this many bytes is near that: the arguments and names of an entry need some room,
 /// too.
