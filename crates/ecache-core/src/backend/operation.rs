@@ -20,12 +20,12 @@ pub const MAX_UNDO_ENTRIES: u64 = 100_000;
 pub const MAX_UNDO_BYTES: u64 = 64 << 20;
 
 /// Name of the setting of the time for which operations can be undone, in milliseconds; a day
-/// unless it is set. `limit set --undo-keep` is to write it.
+/// unless `limit set --undo-keep` writes it.
 pub const UNDO_KEEP: &str = "undo_keep";
 
 /// Name of the setting of the space that entries kept for undo may take, in bytes, besides those of
-/// the latest removal. Unless it is set, it is the size of the others, but at least 64 MiB. `limit
-/// set --undo-size` is to write it.
+/// the latest removal. Unless `limit set --undo-size` writes it, it is the size of the others, but
+/// at least 64 MiB.
 pub const UNDO_SIZE: &str = "undo_size";
 
 /// Decides whether an operation keeps what it takes to undo it.
