@@ -24,8 +24,8 @@ use super::shared::filter::{Unless, filter_among, note_unknown_names};
 use super::shared::filter_words;
 use super::shared::left_out::{LeftOut, Omissions};
 use super::shared::operation::{tell_undo, this};
+use super::shared::record_filter::RecordFilter;
 use super::shared::resolve::check_name;
-use super::shared::sieve::Sieve;
 use super::shared::transfer::{
     is_database, lines, note_beyond_undo, open_records, pour, report, to_file, to_stdout,
 };
@@ -136,7 +136,7 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
         None => {
             let input = open_records(&from)?;
             let left = copy.left();
-            let mut sieve = Sieve::new(context, copy.filter.clone(), now);
+            let mut wanted = RecordFilter::new(context, copy.filter.clone(), now);
             let records = Reader::new(input, context.usual_collection(), now)
                 .map_err(|error| Error::Input(Box::new(error)))?
                 .map(|read| read.map(|(_, record)| record))
@@ -148,11 +148,11 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
                         copy.left_out.add_persistent(Usage { entries, bytes });
                     }
                 })
-                .filter_map(|read| sieve.sift(read))
+                .filter_map(|read| wanted.take(read))
                 .map(|record| record.map(FoundRecord::Record));
             let exit = copy.pour(None, records)?;
-            sieve.check()?;
-            Ok(exit.max_trouble(sieve.finish()))
+            wanted.check()?;
+            Ok(exit.max_trouble(wanted.finish()))
         }
     }
 }

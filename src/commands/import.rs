@@ -17,7 +17,7 @@ use super::shared::filter::{Unless, filter};
 use super::shared::filter_words;
 use super::shared::left_out::Omissions;
 use super::shared::operation::{tell_undo, this};
-use super::shared::sieve::Sieve;
+use super::shared::record_filter::RecordFilter;
 use super::shared::transfer::{note_beyond_undo, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
@@ -61,10 +61,10 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         number: None,
         until: None,
     };
-    let mut sieve = Sieve::new(context, filter, now);
+    let mut wanted = RecordFilter::new(context, filter, now);
     let refused = Omissions::new(context, "which the store cannot keep");
     let imported = backend.import_logged(
-        &mut read_ahead(records).filter_map(|read| sieve.sift(read)),
+        &mut read_ahead(records).filter_map(|read| wanted.take(read)),
         args.on_conflict,
         commit,
         &mut log,
@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         &mut counting(&mut bar),
     );
     bar.finish();
-    let imported = imported.and_then(|imported| sieve.check().map(|()| imported));
+    let imported = imported.and_then(|imported| wanted.check().map(|()| imported));
     let attempt = |error: Error| {
         let what = match (commit, &error) {
             // A server has no transactions.
@@ -100,7 +100,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         tell_undo(context, until, now);
     }
     let refused = refused.finish();
-    let exit = refused.max_trouble(sieve.finish());
+    let exit = refused.max_trouble(wanted.finish());
     context.finish_summary(args.dry_run)?;
     let is_empty = imported.created + imported.replaced + imported.kept + imported.stores == 0;
     Ok(exit.max_trouble(args.filter.exit(is_empty)))

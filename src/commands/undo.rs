@@ -9,7 +9,7 @@ use super::shared::deletion::{
     Run, Verb, amount as amount_of, amount_with, entries, open, run_batches,
 };
 use super::shared::operation::{copy_command, named, this, until};
-use super::shared::undone::{settings, told};
+use super::shared::undo_text::{settings, told};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::error::Exit;

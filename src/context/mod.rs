@@ -1,11 +1,11 @@
 //! The context of a command: its store, clock and output. Built once.
 
-mod in_force;
+mod effective_settings;
 mod location;
 mod print;
 mod store;
 
-pub(crate) use self::in_force::InForce;
+pub(crate) use self::effective_settings::InForce;
 
 use std::cell::{LazyCell, OnceCell, RefCell};
 use std::collections::BTreeMap;

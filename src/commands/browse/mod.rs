@@ -18,7 +18,7 @@ use self::store::Store;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter};
 use super::shared::listing::{Entries, Listing, Shown, scopes};
-use super::shared::{call_text, operation, spread};
+use super::shared::{call_text, distributions, operation};
 use crate::browse::{self, Copied, Desk, Figures, Look, Model, Row, Texts};
 use crate::cli::{BrowseArgs, FilterWords};
 use crate::context::Context;
@@ -196,7 +196,7 @@ impl Texts for Table<'_> {
             ));
         }
         lines.push(String::new());
-        lines.extend(spread::lines(&figures.spread, &self.terminal(width)));
+        lines.extend(distributions::lines(&figures.spread, &self.terminal(width)));
         lines
     }
 

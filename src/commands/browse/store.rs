@@ -20,7 +20,7 @@ use ecache_core::value::{Kind, Value};
 
 use super::super::shared::deletion::{amount, entries};
 use super::super::shared::lifetime::LifetimeChange;
-use super::super::shared::{call_text, entry_view, filter_words, undone};
+use super::super::shared::{call_text, entry_view, filter_words, undo_text};
 use crate::browse::{Counts, Figures, Place, Row, Source, Whole};
 use crate::cli::value::TtlChange;
 use crate::output::escape::{for_line, for_terminal, shell};
@@ -308,7 +308,7 @@ impl Source for Store {
             self.now(),
             &mut no_progress,
         )?;
-        let mut said = undone::told(&undone);
+        let mut said = undo_text::told(&undone);
         if undone.newer > 0 {
             let newer = human::count(undone.newer);
             said.push_str(&format!("; {newer} were written again since then and stay"));

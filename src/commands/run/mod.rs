@@ -21,8 +21,8 @@ use report::Status;
 
 use super::shared::command_args::{CommandLine, Invocation};
 use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
-use super::shared::in_place::{self, Noting};
-use super::shared::outputs::outputs;
+use super::shared::exec::{self, Noting};
+use super::shared::same_output::outputs;
 use super::shared::stdin::{Unkeyed, is_stream};
 use super::shared::{background, configured};
 use crate::cli::entry::StdinChoice;
@@ -42,8 +42,8 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     if args.background {
         background::close_inherited();
     }
-    if in_place::is_needed() && !args.no_exec && !args.strict && !args.background && !args.warm {
-        return Err(in_place::run(&args.command).into());
+    if exec::is_needed() && !args.no_exec && !args.strict && !args.background && !args.warm {
+        return Err(exec::run(&args.command).into());
     }
     if let Some(folder) = &args.cache_dir {
         return Err(usage_tip(
@@ -156,7 +156,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             context.detail(&format!(
                 "ecache: bypass: {source}; running without the cache"
             ));
-            return Err(in_place::become_command(*command).into());
+            return Err(exec::become_command(*command).into());
         }
         ran => ran?,
     };

@@ -19,8 +19,8 @@ use ecache_core::usage::{Counts, Gap, Group, KEPT};
 use grouping::Grouping;
 
 use super::shared::collections::{self, Counted, note_elsewhere};
+use super::shared::distributions;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::spread;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::{Collections, Context};
 use crate::error::{Exit, usage_tip};
@@ -133,7 +133,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
                     context.footer("by time: saved / (saved + spent on misses)");
                 }
                 Some(_) => {}
-                None => spread::lines(&spread, &context.terminal)
+                None => distributions::lines(&spread, &context.terminal)
                     .iter()
                     .for_each(|line| context.footer(line)),
             }

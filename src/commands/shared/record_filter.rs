@@ -15,7 +15,7 @@ use crate::context::Context;
 use crate::error::Exit;
 
 /// Takes the records of a file that match a filter, and leaves out those that cannot be kept.
-pub(in crate::commands) struct Sieve<'a> {
+pub(in crate::commands) struct RecordFilter<'a> {
     context: &'a Context,
     filter: Filter,
     /// The filter, for any collection
@@ -30,7 +30,7 @@ pub(in crate::commands) struct Sieve<'a> {
     nameless: Vec<ReadError>,
 }
 
-impl<'a> Sieve<'a> {
+impl<'a> RecordFilter<'a> {
     pub(in crate::commands) fn new(context: &'a Context, filter: Filter, now: Timestamp) -> Self {
         Self {
             context,
@@ -48,7 +48,7 @@ impl<'a> Sieve<'a> {
     }
 
     /// Returns a record that is to be taken, or an error of the file.
-    pub(in crate::commands) fn sift(
+    pub(in crate::commands) fn take(
         &mut self,
         read: Result<Record, ReadError>,
     ) -> Option<Result<Record, Error>> {
