@@ -74,7 +74,7 @@ impl StoresBackend for SqliteBackend {
         self.transaction(|transaction| {
             let delete = || -> rusqlite::Result<u64> {
                 let meant = meant_documents(transaction, filter)?;
-                for id in &meant {
+                for (id, ..) in &meant {
                     write_metadata(transaction, *id, None)?;
                 }
                 Ok(meant.len() as u64)
@@ -134,18 +134,22 @@ pub(super) fn own_document(connection: &Connection, id: i64) -> rusqlite::Result
     )
 }
 
-/// Returns the ids of the stores whose own documents `filter` matches, damaged ones included.
-fn meant_documents(connection: &Connection, filter: &Filter) -> rusqlite::Result<Vec<i64>> {
+/// Returns the stores whose own documents `filter` matches, damaged ones included.
+pub(super) fn meant_documents(
+    connection: &Connection,
+    filter: &Filter,
+) -> rusqlite::Result<Vec<(i64, StoreAddress, OwnDocument)>> {
     let mut meant = Vec::new();
     for (id, store) in store_rows::stores(connection)? {
-        let policy = match own_document(connection, id)? {
+        let document = own_document(connection, id)?;
+        let policy = match &document {
             OwnDocument::None => continue,
             OwnDocument::Intact(metadata) => Some(metadata.policy),
             OwnDocument::Damaged => None,
         };
         let store = store.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
         if filter.matches_document(&store, policy) {
-            meant.push(id);
+            meant.push((id, store, document));
         }
     }
     Ok(meant)

@@ -83,27 +83,27 @@ impl Call {
 
     /// Returns the same command line with another input.
     pub fn with_input(&self, input: InputKey) -> Self {
-        let mut call = self.clone();
-        call.identity.input = input;
-        call.entry = entry(
-            &call.identity,
-            &self.entry.address.store,
-            &self.call_scopes(),
-        );
-        call
+        self.with_identity(Identity {
+            input,
+            ..self.identity.clone()
+        })
     }
 
     /// Returns the same command line with the entry beside its own, for the other output form.
     pub fn beside(&self) -> Self {
-        let mut call = self.clone();
-        let marks = &mut call.identity.marks;
+        let mut identity = self.identity.clone();
+        let marks = &mut identity.marks;
         marks.insert(STREAMS_MARK.into(), "other".to_owned());
-        call.entry = entry(
-            &call.identity,
-            &self.entry.address.store,
-            &self.call_scopes(),
-        );
-        call
+        self.with_identity(identity)
+    }
+
+    fn with_identity(&self, identity: Identity) -> Self {
+        let store = &self.entry.address.store;
+        Self {
+            entry: entry(&identity, store, &self.call_scopes()),
+            identity,
+            ..self.clone()
+        }
     }
 
     fn call_scopes(&self) -> CallScopes<'_> {

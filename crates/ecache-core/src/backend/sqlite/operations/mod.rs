@@ -14,12 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::damage::UNREADABLE;
 use super::history::{self, RecordKind};
 use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
 use super::store_rows::{self, write_metadata};
-use super::stores::{OwnDocument, last_id, own_document};
+use super::stores::{OwnDocument, last_id, meant_documents};
 use crate::backend::{
     Did, Operation, OperationRecord, Removed, StoreMetadata, UNDO_KEEP, UndoState,
 };
@@ -205,24 +204,15 @@ impl LoggedOperation {
         connection: &Connection,
         filter: &Filter,
     ) -> rusqlite::Result<()> {
-        for (id, store) in store_rows::stores(connection)? {
-            let document = own_document(connection, id)?;
-            let policy = match &document {
-                OwnDocument::None => continue,
-                OwnDocument::Intact(metadata) => Some(metadata.policy),
-                OwnDocument::Damaged => None,
-            };
-            let store = store.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
-            if filter.matches_document(&store, policy) {
-                write_metadata(connection, id, None)?;
-                self.documents += 1;
-                if let OwnDocument::Intact(metadata) = document {
-                    self.changed.push(DocumentChange {
-                        store,
-                        old: Some(metadata),
-                        new: None,
-                    });
-                }
+        for (id, store, document) in meant_documents(connection, filter)? {
+            write_metadata(connection, id, None)?;
+            self.documents += 1;
+            if let OwnDocument::Intact(metadata) = document {
+                self.changed.push(DocumentChange {
+                    store,
+                    old: Some(metadata),
+                    new: None,
+                });
             }
         }
         Ok(())
