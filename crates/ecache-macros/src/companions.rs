@@ -7,6 +7,7 @@ use syn::{Attribute, Lifetime, Type};
 use crate::expand::Expansion;
 use crate::function::Parameter;
 use crate::options::{CacheOf, SelfKey};
+use crate::spans::at;
 
 impl Expansion<'_> {
     pub(crate) fn companions(&self) -> TokenStream {
@@ -110,15 +111,15 @@ impl Expansion<'_> {
         let list = Ident::new("list", Span::mixed_site());
         let of_self = match &self.options.self_key {
             Some(SelfKey::Of(key)) => {
-                let key = match &**key {
+                let borrowed = match &**key {
                     syn::Expr::Reference(_) => quote!(#key),
                     syn::Expr::Path(path) if path.path.is_ident("self") => quote!(#key),
-                    key => quote!(&(#key)),
+                    key => quote_spanned!(at(key)=> &(#key)),
                 };
-                Some(quote!(#krate::__macro::pushed(|#list| {
+                Some(quote_spanned!(at(key)=> #krate::__macro::pushed(|#list| {
                     #[allow(unused_imports)]
                     use #krate::__macro::{Argument as _, Unchecked as _, Unshown as _};
-                    #krate::__macro::argument(#key).checked().shown().push_to(#list)
+                    #krate::__macro::argument(#borrowed).checked().shown().push_to(#list)
                 })))
             }
             _ => None,
@@ -127,12 +128,14 @@ impl Expansion<'_> {
             Some(key_fn) => {
                 let references = parameters().map(Parameter::reference);
                 let fallible = quote!(#krate::execution_cache::fallible);
-                vec![quote!(#krate::__macro::pushed(|#list| {
-                    #[allow(unused_imports)]
-                    use #fallible::Plain as _;
-                    let key = #fallible::Returned((#key_fn)(#(#references),*)).result()?;
-                    #list.push_each(&key)
-                }))]
+                vec![
+                    quote_spanned!(at(key_fn)=> #krate::__macro::pushed(|#list| {
+                        #[allow(unused_imports)]
+                        use #fallible::Plain as _;
+                        let key = #fallible::Returned((#key_fn)(#(#references),*)).result()?;
+                        #list.push_each(&key)
+                    })),
+                ]
             }
             None => parameters()
                 .filter_map(|parameter| parameter.argument(krate))
@@ -319,11 +322,16 @@ impl Expansion<'_> {
         let name = self.companion("execution_context");
         let doc = self.doc("The context that `{}` is called in, which has its cache.");
         let body = match &self.options.cache {
-            Some(CacheOf::Static(cache)) => quote! {
-                static ECACHE_CONTEXT: ::std::sync::OnceLock<#krate::execution_cache::ExecutionContext> =
-                    ::std::sync::OnceLock::new();
-                ECACHE_CONTEXT.get_or_init(|| #krate::execution_cache::ExecutionContext::new(#cache))
-            },
+            Some(CacheOf::Static(cache)) => {
+                let new = quote_spanned! {at(cache)=>
+                    #krate::execution_cache::ExecutionContext::new(#cache)
+                };
+                quote! {
+                    static ECACHE_CONTEXT: ::std::sync::OnceLock<#krate::execution_cache::ExecutionContext> =
+                        ::std::sync::OnceLock::new();
+                    ECACHE_CONTEXT.get_or_init(|| #new)
+                }
+            }
             Some(CacheOf::Process) | None => quote!(#krate::execution_cache::default_context()),
         };
         quote! {

@@ -12,6 +12,7 @@ use syn::{Error, ItemFn, Result, Signature, Type};
 use crate::function::{Function, Parameter};
 use crate::options::{CacheErr, CacheOf, Options, SelfKey};
 use crate::place::Place;
+use crate::spans::at;
 use crate::types;
 
 /// Expands the attribute into the items that replace its function.
@@ -215,7 +216,9 @@ impl<'a> Expansion<'a> {
         let (codec, outcome) = (self.codec(), self.outcome());
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
-            use #krate::__macro::{FitWithDebug as _, FitWithoutEq as _, Unfit as _};
+            use #krate::__macro::{
+                FitForNothing as _, FitWithDebug as _, FitWithoutEq as _, Unfit as _,
+            };
             #krate::__macro::checked::<_, _, #output>(#codec, #outcome).codec()
         }}
     }
@@ -244,9 +247,13 @@ impl<'a> Expansion<'a> {
         let krate = self.krate;
         let mut codec = self.options.codec.clone();
         if let Some(ttl_fn) = &self.options.ttl_fn {
-            codec = quote!(#krate::__macro::lasts(#codec, #ttl_fn));
+            let result = Ident::new("result", Span::mixed_site());
+            let lifetime = quote_spanned! {at(ttl_fn)=>
+                |#result: &_| #krate::__macro::IntoLifetime::into_lifetime((#ttl_fn)(#result))
+            };
+            codec = quote!(#krate::__macro::lasts(#codec, #lifetime));
         }
-        if let CacheErr::For(_, lifetime) = &self.options.cache_err {
+        if let CacheErr::For(lifetime) = &self.options.cache_err {
             codec = quote!(#krate::__macro::err_lasts(#codec, #lifetime));
         }
         codec
@@ -255,21 +262,20 @@ impl<'a> Expansion<'a> {
     /// Returns the outcome, as the compiler chooses it.
     fn outcome(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
-        let (name, word) = match (&self.options.cache_err, &self.options.skips_none) {
-            (CacheErr::None, None) => {
-                return quote! {{
-                    #[allow(unused_imports)]
-                    use #krate::__macro::{KeepsAll as _, KeepsOk as _};
-                    (&#krate::__macro::Returns::<#output>::new()).kept()
-                }};
-            }
-            (CacheErr::None, Some(name)) => (name, "keeps_some"),
-            (CacheErr::All(Some(name)) | CacheErr::For(name, _), None) => (name, "keeps_err"),
-            (_, Some(name)) => (name, "keeps_err_or_some"),
-            (CacheErr::All(None), None) => unreachable!("a flag that was set has a place"),
+        let kept = match (&self.options.cache_err, self.options.skips_none) {
+            (CacheErr::None, false) => "kept",
+            (CacheErr::None, true) => "kept_some",
+            (_, false) => "kept_err",
+            (_, true) => "kept_err_or_some",
         };
-        let word = Ident::new(word, name.span());
-        quote_spanned!(name.span()=> #krate::__macro::#word::<#output>())
+        let kept = Ident::new(kept, self.function.output_span());
+        quote_spanned! {self.function.output_span()=> {
+            #[allow(unused_imports)]
+            use #krate::__macro::{
+                KeepsAll as _, KeepsErr as _, KeepsErrOrSome as _, KeepsNothing as _, KeepsOk as _, KeepsSome as _,
+            };
+            (&#krate::__macro::Returns::<#output>::new()).#kept()
+        }}
     }
 
     /// Returns a call of `uncached`, which is a future if the function is `async`.
@@ -308,7 +314,9 @@ impl<'a> Expansion<'a> {
         let own_self = match (&self.function.receiver, self.function.borrows_self()) {
             (None, _) => quote!(),
             (Some(_), false) => quote!(let #this = self;),
-            (Some(_), true) => quote!(let #this = ::std::borrow::ToOwned::to_owned(self);),
+            (Some(_), true) => quote_spanned! {at(&self.function.receiver)=>
+                let #this = ::std::borrow::ToOwned::to_owned(self);
+            },
         };
         let uncached = self.uncached_of(quote!(#this), values.iter());
         let compute = match &self.function.item.sig.asyncness {

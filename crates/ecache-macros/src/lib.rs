@@ -7,6 +7,7 @@ mod expand;
 mod function;
 mod options;
 mod place;
+mod spans;
 mod types;
 #[allow(
     dead_code,

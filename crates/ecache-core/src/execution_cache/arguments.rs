@@ -1,6 +1,7 @@
 //! The arguments of a call as the attribute passes them: a slice of trait objects, so that the code
 //! that collects them is compiled once and not once per function.
 
+use std::borrow::Borrow;
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
 
@@ -60,26 +61,29 @@ pub fn argument<T: KeyPart + ?Sized>(value: &T) -> Stored<'_, T> {
 
 /// Where the type allows it, the stored form of the value is read back and compared: a field that
 /// serde skips would be missing from the key.
-impl<'de, T: Serialize + Deserialize<'de> + PartialEq> Stored<'_, T> {
+impl<'de, T: ReadBack<'de> + ?Sized> Stored<'_, T> {
     /// Makes this an argument that must come back from its stored form.
     #[must_use]
     pub fn checked(self) -> Self {
         Self {
-            push: Preimage::push_checked::<T, T>,
+            push: Preimage::push_checked::<T, T::Read>,
             ..self
         }
     }
 }
 
-impl<'de, T: Serialize + Deserialize<'de> + PartialEq> Stored<'_, [T]> {
-    /// Makes this an argument that must come back from its stored form.
-    #[must_use]
-    pub fn checked(self) -> Self {
-        Self {
-            push: Preimage::push_checked::<[T], Vec<T>>,
-            ..self
-        }
-    }
+/// A type that can be read back from its stored form and compared.
+pub trait ReadBack<'de>: Serialize + PartialEq {
+    /// The type that is read
+    type Read: Deserialize<'de> + Borrow<Self>;
+}
+
+impl<'de, T: Serialize + Deserialize<'de> + PartialEq> ReadBack<'de> for T {
+    type Read = T;
+}
+
+impl<'de, T: Serialize + Deserialize<'de> + PartialEq> ReadBack<'de> for [T] {
+    type Read = Vec<T>;
 }
 
 impl<T: Debug + ?Sized> Stored<'_, T> {
@@ -142,6 +146,7 @@ impl<T: ?Sized> Argument for Stored<'_, T> {
 pub struct TypeArgument<T: ?Sized>(PhantomData<fn(&T)>);
 
 /// Makes an argument of a type parameter.
+#[must_use]
 pub fn type_argument<T: ?Sized>() -> TypeArgument<T> {
     TypeArgument(PhantomData)
 }

@@ -35,14 +35,8 @@ impl<T: IntoLifetime> IntoLifetime for Option<T> {
 }
 
 /// Creates a codec whose results each have a lifetime of their own.
-pub fn lasts<T, L: IntoLifetime, C: Codec<T>>(
-    codec: C,
-    lifetime: impl Fn(&T) -> L,
-) -> impl Codec<T> {
-    Lasting {
-        codec,
-        lifetime: move |result: &T| lifetime(result).into_lifetime(),
-    }
+pub fn lasts<T, C: Codec<T>>(codec: C, lifetime: impl Fn(&T) -> Option<Duration>) -> impl Codec<T> {
+    Lasting { codec, lifetime }
 }
 
 /// Creates a codec that gives an `Err` a lifetime of its own.

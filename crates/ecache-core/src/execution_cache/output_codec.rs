@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::any_codec::{AnyCodec, AnyResult, FoundResult, Typed, erase};
 use super::codec::{ByDebug, ByEq, Compared, Equality, Incomparable};
-use super::return_type::{Rejected, SplitOutput};
+use super::return_type::{Misfit, Rejected, SplitOutput};
 use super::{Codec, CodecError, Shared, StoredForm};
 use crate::value::Value;
 
@@ -172,6 +172,18 @@ where
     /// Returns the codec for results with an `==`.
     pub fn codec(self) -> OutputCodec<Output> {
         self.compared_by::<ByEq>()
+    }
+}
+
+/// Results of a function with an option that does not apply to them, which is an error already.
+pub trait FitForNothing<Output> {
+    /// Returns a codec that keeps nothing.
+    fn codec(self) -> OutputCodec<Output>;
+}
+
+impl<C, Output> FitForNothing<Output> for Checked<C, Misfit, Output> {
+    fn codec(self) -> OutputCodec<Output> {
+        OutputCodec::new::<_, Rejected, _>(StoredForm)
     }
 }
 

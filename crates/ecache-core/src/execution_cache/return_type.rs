@@ -140,6 +140,7 @@ pub struct Returns<T>(PhantomData<fn() -> T>);
 
 impl<T> Returns<T> {
     /// Creates the marker for `T`.
+    #[must_use]
     pub const fn new() -> Self {
         Self(PhantomData)
     }
@@ -172,60 +173,110 @@ pub trait KeepsAll {
 impl<T> KeepsAll for &Returns<T> {}
 
 /// Return types that `cache_none = false` applies to.
+pub trait KeepsSome {
+    /// The outcome that the option chooses
+    type Outcome: Default;
+
+    /// Returns the outcome of `cache_none = false`.
+    fn kept_some(&self) -> Self::Outcome {
+        Self::Outcome::default()
+    }
+}
+
+impl<T> KeepsSome for Returns<Option<T>> {
+    type Outcome = SomeOnly;
+}
+
+impl<T, E> KeepsSome for Returns<Result<Option<T>, E>> {
+    type Outcome = OkSome;
+}
+
+/// Return types that `cache_err` applies to.
+pub trait KeepsErr {
+    /// Returns the outcome of `cache_err`.
+    fn kept_err(&self) -> Whole {
+        Whole
+    }
+}
+
+impl<T, E> KeepsErr for Returns<Result<T, E>> {}
+
+/// Return types that `cache_err` and `cache_none = false` apply to together.
+pub trait KeepsErrOrSome {
+    /// Returns the outcome of both options.
+    fn kept_err_or_some(&self) -> ErrOrSome {
+        ErrOrSome
+    }
+}
+
+impl<T, E> KeepsErrOrSome for Returns<Result<Option<T>, E>> {}
+
+/// The outcome of an option that does not apply to the return type, which is an error already.
+#[derive(Clone, Copy, Debug)]
+pub struct Misfit;
+
+/// Return types that an option does not apply to: its method fails to compile.
+pub trait KeepsNothing<T> {
+    /// Reports that `cache_none = false` does not apply.
+    fn kept_some(&self) -> Misfit
+    where
+        T: Optional,
+    {
+        Misfit
+    }
+
+    /// Reports that `cache_err` does not apply.
+    fn kept_err(&self) -> Misfit
+    where
+        T: Fallible,
+    {
+        Misfit
+    }
+
+    /// Reports that the two options do not apply together.
+    fn kept_err_or_some(&self) -> Misfit
+    where
+        T: FallibleOption,
+    {
+        Misfit
+    }
+}
+
+impl<T> KeepsNothing<T> for &Returns<T> {}
+
+/// Has no implementations; its unmet bound produces the message for `cache_none = false`.
 #[diagnostic::on_unimplemented(
     message = "`cache_none = false` is for a function that returns an `Option`",
     label = "neither `Option<…>` nor `Result<Option<…>, …>`",
     note = "leave `cache_none` out"
 )]
-pub trait SkipsNone {
-    /// The outcome if an `Err` is not kept
-    type Outcome: Default;
-}
+pub trait Optional {}
 
-impl<T> SkipsNone for Option<T> {
-    type Outcome = SomeOnly;
-}
-
-impl<T, E> SkipsNone for Result<Option<T>, E> {
-    type Outcome = OkSome;
-}
-
-/// Return types that `cache_err` applies to.
+/// Types of which some values are errors.
 #[diagnostic::on_unimplemented(
     message = "`cache_err` is for a function that returns a `Result`",
     label = "not a `Result<…, …>`",
     note = "leave `cache_err` out"
 )]
 pub trait Fallible {
-    /// The outcome that keeps an `Err`
-    type Outcome: Default;
     /// Reports whether it is an `Err`.
     fn is_err(&self) -> bool;
 }
 
 impl<T, E> Fallible for Result<T, E> {
-    type Outcome = Whole;
-
     fn is_err(&self) -> bool {
         Result::is_err(self)
     }
 }
 
-/// Return types that `cache_err` and `cache_none = false` apply to together.
+/// Has no implementations; its unmet bound produces the message for both options together.
 #[diagnostic::on_unimplemented(
     message = "`cache_err` with `cache_none = false` is for a function that returns a \
                `Result<Option<…>, …>`",
     label = "not a `Result<Option<…>, …>`",
     note = "leave one of them out"
 )]
-pub trait FallibleOption {
-    /// The outcome that keeps an `Err` but no `None`
-    type Outcome: Default;
-}
-
-impl<T, E> FallibleOption for Result<Option<T>, E> {
-    type Outcome = ErrOrSome;
-}
+pub trait FallibleOption {}
 
 /// A value that a companion accepts as an output: the output itself, or its content.
 #[diagnostic::on_unimplemented(

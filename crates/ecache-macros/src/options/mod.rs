@@ -4,11 +4,12 @@ mod names;
 mod values;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, Ident, Result, Token};
 
+use crate::spans::at;
 use names::{NAMES, unknown};
 use values::{Argument, cache, cache_err, duration, residency, self_key, version, word};
 
@@ -36,9 +37,9 @@ pub(crate) enum CacheErr {
     #[default]
     None,
     /// All, with the lifetime of any result
-    All(Option<Ident>),
+    All,
     /// All, with this lifetime
-    For(Ident, TokenStream),
+    For(TokenStream),
 }
 
 /// The options of one attribute.
@@ -52,8 +53,8 @@ pub(crate) struct Options {
     pub(crate) self_key: Option<SelfKey>,
     pub(crate) cache: Option<CacheOf>,
     pub(crate) cache_err: CacheErr,
-    /// The option `cache_none`, if it is `false`
-    pub(crate) skips_none: Option<Ident>,
+    /// Set if the option `cache_none` is `false`
+    pub(crate) skips_none: bool,
     /// The option `stale`, if it is set
     pub(crate) stale: Option<Ident>,
     pub(crate) spawn: Option<Expr>,
@@ -99,7 +100,7 @@ impl Parse for Options {
             self_key: None,
             cache: None,
             cache_err: CacheErr::None,
-            skips_none: None,
+            skips_none: false,
             stale: None,
             spawn: None,
             ttl_fn: None,
@@ -140,7 +141,7 @@ impl Parse for Options {
                 "self_key" => options.self_key = Some(self_key(argument.value()?)),
                 "cache" => options.cache = Some(cache(argument.value()?)?),
                 "cache_err" => options.cache_err = cache_err(argument, &krate)?,
-                "cache_none" => options.skips_none = (!argument.flag()?).then(|| name.clone()),
+                "cache_none" => options.skips_none = !argument.flag()?,
                 "spawn" => options.spawn = Some(argument.value()?.clone()),
                 "ttl_fn" => options.ttl_fn = Some(argument.value()?.clone()),
                 _ => {}
@@ -183,13 +184,16 @@ impl Parse for Options {
                 let (serialize, deserialize) = (serialize.value()?, deserialize.value()?);
                 let value = Ident::new("value", Span::mixed_site());
                 let fallible = quote!(#krate::execution_cache::fallible);
+                let write = quote_spanned! {at(&serialize)=>
+                    |#value: &_| #fallible::Returned((#serialize)(#value)).result()
+                };
+                let read = quote_spanned! {at(&deserialize)=>
+                    |#value| #fallible::Returned((#deserialize)(#value)).result()
+                };
                 options.codec = quote!({
                     #[allow(unused_imports)]
                     use #fallible::Plain as _;
-                    #krate::execution_cache::try_with(
-                        |#value: &_| #fallible::Returned((#serialize)(#value)).result(),
-                        |#value| #fallible::Returned((#deserialize)(#value)).result(),
-                    )
+                    #krate::execution_cache::try_with(#write, #read)
                 });
             }
             (None, Some(one), None) => return Err(alone(&one.name, "deserialize")),

@@ -1,12 +1,13 @@
 //! The values of the options, and what each is in the generated code.
 
 use proc_macro2::TokenStream;
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, Result, Token};
 
 use super::{CacheErr, CacheOf, SelfKey};
+use crate::spans::at;
 use crate::units::parse_duration;
 
 /// An option as it is written: a name, and usually a value.
@@ -54,10 +55,16 @@ impl Argument {
     /// Returns a literal, or an expression that is evaluated once.
     pub(super) fn text(&self) -> Result<TokenStream> {
         let value = self.value()?;
-        Ok(match word(value) {
-            Some(_) => quote!(::std::borrow::Cow::Borrowed(#value)),
-            None => quote!(::std::borrow::Cow::from(#value)),
-        })
+        match value {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(_), ..
+            }) => Ok(quote!(::std::borrow::Cow::Borrowed(#value))),
+            Expr::Lit(_) => Err(Error::new_spanned(
+                value,
+                "expected a text or an expression",
+            )),
+            _ => Ok(quote_spanned!(at(value)=> ::std::borrow::Cow::from(#value))),
+        }
     }
 }
 
@@ -95,7 +102,11 @@ pub(super) fn duration(value: &Expr, krate: &syn::Path) -> Result<TokenStream> {
     let lit = match value {
         Expr::Lit(ExprLit { lit, .. }) => lit,
         Expr::Unary(_) => return Err(Error::new_spanned(value, EXPECTED)),
-        _ => return Ok(quote!(#krate::__macro::IntoLifetime::into_lifetime(#value))),
+        _ => {
+            return Ok(
+                quote_spanned!(at(value)=> #krate::__macro::IntoLifetime::into_lifetime(#value)),
+            );
+        }
     };
     let text = match lit {
         // `10m` is one token to Rust: a number with a suffix.
@@ -126,7 +137,9 @@ pub(super) fn version(value: &Expr) -> Result<TokenStream> {
             let message = "expected a number, a text or an expression: `version = 2`";
             return Err(Error::new_spanned(value, message));
         }
-        _ => quote!(::std::borrow::Cow::Owned(::std::string::ToString::to_string(&(#value)))),
+        _ => quote_spanned! {at(value)=>
+            ::std::borrow::Cow::Owned(::std::string::ToString::to_string(&(#value)))
+        },
     };
     Ok(quote!(::core::option::Option::Some(#version)))
 }
@@ -134,7 +147,9 @@ pub(super) fn version(value: &Expr) -> Result<TokenStream> {
 pub(super) fn cache(value: &Expr) -> Result<CacheOf> {
     match value {
         Expr::Path(path) if path.path.is_ident("default") => Ok(CacheOf::Process),
-        Expr::Path(_) => Ok(CacheOf::Static(Box::new(syn::parse_quote!(&#value)))),
+        Expr::Path(_) => Ok(CacheOf::Static(Box::new(
+            syn::parse_quote_spanned!(at(value)=> &#value),
+        ))),
         Expr::Lit(_) => {
             let message = "expected the path of a static such as `static CACHE: LazyLock<Cache>`, \
                            or `default`";
@@ -145,7 +160,6 @@ pub(super) fn cache(value: &Expr) -> Result<CacheOf> {
 }
 
 pub(super) fn cache_err(argument: &Argument, krate: &syn::Path) -> Result<CacheErr> {
-    let name = &argument.name;
     let is_flag = match &argument.value {
         None => true,
         Some(value) => matches!(
@@ -158,10 +172,10 @@ pub(super) fn cache_err(argument: &Argument, krate: &syn::Path) -> Result<CacheE
     };
     if !is_flag {
         let lifetime = duration(argument.value()?, krate)?;
-        return Ok(CacheErr::For(name.clone(), lifetime));
+        return Ok(CacheErr::For(lifetime));
     }
     Ok(if argument.flag()? {
-        CacheErr::All(Some(name.clone()))
+        CacheErr::All
     } else {
         CacheErr::None
     })
