@@ -145,11 +145,16 @@
 //! | `compact` | yes | [`Compact`](execution_cache::Compact), a binary codec |
 //! | `mongodb` | no | stores in FiftyOne's own database |
 
+#![warn(missing_debug_implementations)]
+
 #[cfg(not(unix))]
 compile_error!(
     "ecache needs Unix: locks that end with a process, signals, and files of one owner. On Windows it \
      runs in WSL"
 );
+
+#[macro_use]
+mod debug;
 
 pub mod backend;
 #[doc(hidden)]

@@ -251,6 +251,8 @@ pub struct CheckedReader<R> {
     check: Check,
 }
 
+debug_fields!(impl[R] CheckedReader<R> {});
+
 enum Check {
     Nothing,
     /// The bytes of an unfinished character

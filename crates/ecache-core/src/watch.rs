@@ -87,6 +87,8 @@ pub struct Watch {
     following: Following,
 }
 
+debug_fields!(Watch { filter, cost });
+
 /// The engine's reports of touched entries, if it has any.
 enum Following {
     /// It was not asked yet

@@ -33,9 +33,7 @@ fn is_refused(path: &Path, expected: impl Fn(&Error) -> bool) {
         }
     }
     let looked_up = SqliteBackend::look_up_once(path, BUSY_TIMEOUT, &address("k"), NOW);
-    let error = looked_up
-        .err()
-        .expect("a one-shot look-up is refused as well");
+    let error = looked_up.expect_err("a one-shot look-up is refused as well");
     assert!(expected(&error), "{error:?}");
     for file in before {
         assert!(

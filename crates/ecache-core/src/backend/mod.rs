@@ -317,6 +317,8 @@ pub struct ContentReader<'a> {
     position: usize,
 }
 
+debug_fields!(ContentReader<'_> { content, position });
+
 impl<'a> ContentReader<'a> {
     /// Reads `content`, which `backend` handed out.
     pub fn new(backend: &'a dyn Backend, content: Content) -> Self {

@@ -54,6 +54,8 @@ pub struct ImportLog<'a> {
     pub until: Option<Timestamp>,
 }
 
+debug_fields!(ImportLog<'_> { operation, keep, now, number, until });
+
 /// The user who changes a store, and the command, for the log of operations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Operation {

@@ -22,6 +22,8 @@ pub struct AttributeCall<'a, Output> {
     pub(super) outputs: OutputCodec<Output>,
 }
 
+debug_fields!(impl[Output] AttributeCall<'_, Output> {});
+
 /// The identity of a call.
 pub(super) struct CallOf<'a> {
     pub(super) cache: &'static ExecutionCache,
@@ -45,6 +47,8 @@ pub struct Pending<'a, Output> {
     computing: Computing<'a, 'a>,
     outputs: OutputCodec<Output>,
 }
+
+debug_fields!(impl[Output] Pending<'_, Output> {});
 
 impl<'a> CallOf<'a> {
     pub(super) fn cached(self) -> Option<Call<'a>> {

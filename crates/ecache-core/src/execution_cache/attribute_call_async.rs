@@ -18,6 +18,8 @@ pub struct PendingAsync<'a, Output> {
     outputs: SharedOutputCodec<Output>,
 }
 
+debug_fields!(impl[Output] PendingAsync<'_, Output> {});
+
 impl CallOf<'_> {
     async fn peek_async(self, codec: SharedCodec) -> Option<FoundResult> {
         let call = self.cache.peeking(self.ctx, self.arguments)?;

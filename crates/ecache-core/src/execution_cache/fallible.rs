@@ -8,6 +8,7 @@ use std::fmt::Display;
 use super::CodecError;
 
 /// The return value of a `serialize`, `deserialize` or `key_fn`.
+#[derive(Debug)]
 pub struct Returned<R>(pub R);
 
 impl<T, E: Display> Returned<Result<T, E>> {

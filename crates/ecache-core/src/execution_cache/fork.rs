@@ -39,6 +39,8 @@ pub struct Fork {
     workers: workers::Still,
 }
 
+debug_fields!(Fork { caches, is_clean });
+
 impl Fork {
     /// Closes the connections of these caches, and waits until no thread is in a lock of the
     /// library. Operations on the stores wait until the fork is over.

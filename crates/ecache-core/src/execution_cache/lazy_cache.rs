@@ -11,6 +11,8 @@ pub struct LazyCache {
     cache: OnceLock<ExecutionCache>,
 }
 
+debug_fields!(LazyCache { declaration, cache });
+
 impl LazyCache {
     /// Declares a cache.
     pub const fn new(declaration: Declaration) -> Self {

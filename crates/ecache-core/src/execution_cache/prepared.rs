@@ -15,6 +15,8 @@ use crate::stored::StoredError;
 #[must_use]
 pub struct Prepared<'a>(Call<'a>);
 
+debug_fields!(Prepared<'_> {});
+
 impl ExecutionCache {
     /// Prepares a call. `None` says that it is not cached: its arguments have no stored form, a
     /// scope that it needs has no value, or the cache is off.

@@ -175,6 +175,8 @@ pub struct ExecutionStore {
     address: Arc<StoreAddress>,
 }
 
+debug_fields!(ExecutionStore { address });
+
 impl ExecutionStore {
     /// The store at `address`, which exists from its first entry or its metadata on.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, address: StoreAddress) -> Self {

@@ -41,6 +41,11 @@ pub struct ExecutionStores {
     dataset_id: Option<Arc<str>>,
 }
 
+debug_fields!(ExecutionStores {
+    collection,
+    dataset_id
+});
+
 impl ExecutionStores {
     /// The stores in `collection` that are linked to that dataset, or to none.
     pub fn new(

@@ -54,6 +54,8 @@ pub struct Reader<R> {
     ended: bool,
 }
 
+debug_fields!(impl[R] Reader<R> { ended });
+
 impl<R: BufRead> Reader<R> {
     /// Begins to read `input`, whose documents belong to `collection`; our own
     /// lines say theirs.

@@ -18,6 +18,8 @@ use super::position::ParseError;
 /// ```
 pub struct Validator(Grammar<Ignore>);
 
+debug_fields!(Validator {});
+
 /// Listens to nothing.
 struct Ignore;
 

@@ -33,12 +33,16 @@ pub struct Flights<K, V> {
     going_on: Mutex<HashMap<K, Arc<Flight<V>>>>,
 }
 
+debug_fields!(impl[K, V] Flights<K, V> {});
+
 /// One computation.
 pub struct Flight<V> {
     id: u64,
     state: Mutex<State<V>>,
     landed: Condvar,
 }
+
+debug_fields!(impl[V] Flight<V> { id });
 
 enum State<V> {
     Flying {
@@ -61,6 +65,7 @@ pub enum Landed<V> {
 }
 
 /// The caller's role after joining a flight.
+#[derive(Debug)]
 pub enum Joined<'a, K: Clone + Eq + Hash, V: Clone> {
     /// The caller computes
     Leader(Leader<'a, K, V>),
@@ -74,6 +79,8 @@ pub struct Leader<'a, K: Clone + Eq + Hash, V: Clone> {
     key: K,
     flight: Arc<Flight<V>>,
 }
+
+debug_fields!(impl[K: Clone + Eq + Hash, V: Clone] Leader<'_, K, V> { flight });
 
 impl<K, V> Default for Flights<K, V> {
     fn default() -> Self {

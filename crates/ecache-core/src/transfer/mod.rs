@@ -68,6 +68,8 @@ pub struct Importer<'a> {
     done: Imported,
 }
 
+debug_fields!(Importer<'_> { on_conflict, size, done });
+
 impl<'a> Importer<'a> {
     /// Maximum number of records in a batch.
     const BATCH: usize = 1000;

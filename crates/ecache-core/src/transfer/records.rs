@@ -50,6 +50,8 @@ pub struct Records<'a> {
     rows: Rows<'a>,
 }
 
+debug_fields!(Records<'_> {});
+
 impl<'a> Records<'a> {
     /// Begins to read the records that `filter` matches at `now`, store by store: writing them
     /// elsewhere is much faster in this order.

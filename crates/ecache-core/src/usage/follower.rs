@@ -12,6 +12,8 @@ pub struct Follower {
     files: [Option<(OpenLog, u64)>; 2],
 }
 
+debug_fields!(Follower { log });
+
 impl Log {
     /// Follows the log from its present end.
     ///

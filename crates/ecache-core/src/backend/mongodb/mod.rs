@@ -104,6 +104,8 @@ pub struct MongoBackend {
     changed: Option<Changed>,
 }
 
+debug_fields!(MongoBackend { host, access });
+
 /// Stores that were changed.
 type Changed = Arc<Mutex<BTreeSet<Arc<StoreAddress>>>>;
 

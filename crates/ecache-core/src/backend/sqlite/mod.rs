@@ -173,6 +173,8 @@ pub struct SqliteBackend {
     purged_at: Mutex<Option<Instant>>,
 }
 
+debug_fields!(SqliteBackend { path, access });
+
 impl SqliteBackend {
     /// Opens the store at `path`; to write, it is created if there is none.
     ///

@@ -66,6 +66,7 @@ pub enum Lookup {
 }
 
 /// The result of one of many look-ups, of which most hits are borrowed from the backend.
+#[derive(Debug)]
 pub enum LookedUp<'a> {
     /// A fresh entry and its verified value
     Hit(&'a EntryRef<'a>, &'a [u8]),

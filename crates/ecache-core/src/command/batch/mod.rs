@@ -183,6 +183,8 @@ pub struct Warm<'a> {
     pub prepare: fn(&mut Command),
 }
 
+debug_fields!(Warm<'_> { store, workers, pace, max_time });
+
 impl Warm<'_> {
     /// Warms all items. Returns the reason if it ended before they did.
     ///

@@ -79,6 +79,8 @@ pub struct Streams<'a> {
     pub signals: &'a dyn Signals,
 }
 
+debug_fields!(Streams<'_> { input });
+
 /// The result of running a command.
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,

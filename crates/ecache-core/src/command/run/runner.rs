@@ -64,6 +64,8 @@ pub struct Runner<'a> {
     pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
 }
 
+debug_fields!(Runner<'_> { call, store, beside, outputs });
+
 /// The outcome of a look-up.
 pub(crate) enum LookedUp<'a> {
     Hit(Cow<'a, Call>, Box<Entry>, Content),
