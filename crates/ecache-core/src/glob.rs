@@ -40,6 +40,7 @@ impl Token {
 
 /// A pattern that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum GlobError {
     /// A `[` without its `]`
     #[error("the pattern {0:?} has a [ without its ]")]

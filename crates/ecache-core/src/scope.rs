@@ -20,6 +20,7 @@ pub const MAX_NAME_LENGTH: usize = 4096;
 /// A text cannot name a store, nor anything else that entries are told apart by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a name is 1 to {MAX_NAME_LENGTH} bytes long, not {length}")]
+#[non_exhaustive]
 pub struct NameError {
     /// The length of the text in bytes
     pub length: usize,
@@ -28,6 +29,7 @@ pub struct NameError {
 /// A name of an entry or a store that is empty or too long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {error}")]
+#[non_exhaustive]
 pub struct FieldError {
     /// The thing that it names, as FiftyOne calls it
     pub field: &'static str,

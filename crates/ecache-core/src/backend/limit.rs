@@ -46,6 +46,7 @@ pub struct Limit {
 
 /// A limit and how much of it is used.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LimitUsage {
     /// The limit
     pub limit: Limit,

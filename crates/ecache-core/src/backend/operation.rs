@@ -91,6 +91,7 @@ pub enum Cause {
 
 /// The trace of an entry that is gone for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Tombstone {
     /// The reason
     pub cause: Cause,
@@ -178,6 +179,7 @@ pub enum Removal {
 
 /// The amount of a removal, and its operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Removed {
     /// The entries
     pub usage: Usage,
@@ -200,6 +202,7 @@ pub enum DropKept {
 
 /// The outcome of undoing an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Undone {
     /// The operation that was undone
     pub undone: OperationRecord,

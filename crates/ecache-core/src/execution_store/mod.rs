@@ -58,6 +58,7 @@ const READ_ATTEMPTS: usize = 3;
 
 /// The lifetime of an entry. A TTL implies the policy `evict`, so there is no `persist` with one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Lifetime {
     /// Policy `persist`: until it is removed
     #[default]
@@ -100,6 +101,7 @@ fn expiry(ttl: Duration, now: Timestamp) -> Result<Timestamp> {
 /// The metadata of an entry; every write replaces it, except for the parts in
 /// [`SetOptions::keep`].
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct SetOptions {
     /// The lifetime of the entry
     pub lifetime: Lifetime,

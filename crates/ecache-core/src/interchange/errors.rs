@@ -12,6 +12,7 @@ use crate::scope::{Address, NameError};
 
 /// The position in a file at which a document begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum DocumentPosition {
     /// The number of a line, from 1
     Line(u64),
@@ -48,6 +49,7 @@ impl fmt::Display for DocumentPosition {
 /// A document could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("{position}: {problem}")]
+#[non_exhaustive]
 pub struct ReadError {
     /// The document
     pub position: DocumentPosition,
@@ -82,6 +84,7 @@ impl ReadError {
 
 /// A problem with a document.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Problem {
     /// Reading failed.
     #[error("cannot read: {0}")]
@@ -128,6 +131,7 @@ const EXCERPT_LENGTH: usize = 80;
 
 /// A JSON object or BSON document is not one of an execution store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum DocumentError {
     /// It is no object.
     #[error("expected an object, found {found}")]

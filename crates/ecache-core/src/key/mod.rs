@@ -31,6 +31,7 @@ pub struct Key(Arc<str>);
 /// A text cannot be a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("a key is at most {} bytes long, not {length}", Key::MAX_LENGTH)]
+#[non_exhaustive]
 pub struct KeyError {
     /// The length of the text in bytes
     pub length: usize,

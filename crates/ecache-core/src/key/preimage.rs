@@ -274,6 +274,7 @@ fn is_of_the_language(name: &str) -> bool {
 
 /// A text is not the arguments of a call.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum ArgumentsError {
     /// It is not JSON.
     #[error("the arguments are not JSON: {0}")]

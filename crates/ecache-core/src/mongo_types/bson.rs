@@ -19,6 +19,7 @@ const MAX_NESTING: usize = 200;
 /// A fault in a BSON document, with its position.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a BSON document: {fault} at its byte {offset}")]
+#[non_exhaustive]
 pub struct BsonError {
     /// The offset in the document
     pub offset: usize,
@@ -28,6 +29,7 @@ pub struct BsonError {
 
 /// A way in which bytes are not BSON.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum BsonFault {
     /// A value goes on beyond the end of the document.
     #[error("unexpected end")]

@@ -5,6 +5,7 @@ use thiserror::Error;
 /// A text is not JSON as Python understands it.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{what} at line {line} column {column}")]
+#[non_exhaustive]
 pub struct ParseError {
     /// Bytes before the first one that does not belong
     pub offset: u64,

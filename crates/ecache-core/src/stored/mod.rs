@@ -51,6 +51,7 @@ pub use types::{Date, DateTime, Set, date, datetime, set};
 
 /// A value has no stored form, or a stored form is not one of the type that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
 pub enum StoredError {
     /// The value nests deeper than a text may that is to be read again.
     #[error("lists and dicts nested deeper than {MAX_DEPTH}")]

@@ -74,6 +74,7 @@ pub struct EntryUse {
 
 /// A time in which not every call could be counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Gap {
     /// Its begin
     pub from: Timestamp,

@@ -333,6 +333,7 @@ pub enum Group {
 
 /// A part of a log: the records between two offsets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LogRange {
     /// The log
     pub log: LogId,
@@ -344,6 +345,7 @@ pub struct LogRange {
 
 /// The counts that a backend has.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Recorded {
     /// Counts by period and group
     pub periods: Vec<Period>,

@@ -191,17 +191,11 @@ fn a_ttl_under_a_millisecond_is_refused_and_nothing_written() {
 #[test]
 fn keeps_what_is_known_of_an_entry() {
     on_every_backend(|Fixture { store, clock, .. }| {
-        let options = SetOptions {
-            lifetime: Lifetime::Expire(MINUTE),
-            scopes: Scopes {
-                user_id: Some("u".into()),
-                ..Scopes::default()
-            },
-            function: Some("module.function".into()),
-            args: Some(r#"["cat.jpg"]"#.into()),
-            cost: Some(Duration::from_millis(1500)),
-            ..SetOptions::default()
-        };
+        let mut options = SetOptions::from(Lifetime::Expire(MINUTE));
+        options.scopes.user_id = Some("u".into());
+        options.function = Some("module.function".into());
+        options.args = Some(r#"["cat.jpg"]"#.into());
+        options.cost = Some(Duration::from_millis(1500));
         let created_at = clock.now();
         store.set(&key("k"), &text("v"), None).unwrap();
         clock.advance(MINUTE);

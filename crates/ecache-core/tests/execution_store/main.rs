@@ -24,7 +24,7 @@ use ecache_core::execution_store::{
 use ecache_core::filter::Usage;
 use ecache_core::key::Key;
 use ecache_core::python_json::Json;
-use ecache_core::scope::{DEFAULT_COLLECTION, Scopes, StoreAddress};
+use ecache_core::scope::{DEFAULT_COLLECTION, StoreAddress};
 use ecache_core::time::{Clock, ManualClock, Timestamp};
 use ecache_core::value::{CHUNK_SIZE, Value};
 

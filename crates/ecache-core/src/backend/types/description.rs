@@ -9,6 +9,7 @@ use crate::scope::Address;
 
 /// Damage to a collection that no entry shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum CollectionDamage {
     /// An entry of policy `persist` with an expiry, at which the engine removes it all the same;
     /// its length in bytes
@@ -21,6 +22,7 @@ pub enum CollectionDamage {
 
 /// The entries of the followed collections that were touched.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Touched {
     /// The entries at these addresses, some of which may be gone
     These(BTreeSet<Address>),
@@ -32,6 +34,7 @@ pub enum Touched {
 
 /// A dataset of the database that a store is in.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dataset {
     /// Its id, as [`StoreAddress::dataset_id`](crate::scope::StoreAddress::dataset_id) has it
     pub id: Arc<str>,
@@ -41,6 +44,7 @@ pub struct Dataset {
 
 /// Large values that no entry names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnnamedValues {
     /// Values being written
     pub staged: Usage,
@@ -52,6 +56,7 @@ pub struct UnnamedValues {
 
 /// Facts about a backend.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Description {
     /// The engine, as in `SQLite 3.54.1`
     pub engine: String,

@@ -134,6 +134,7 @@ impl<'a> CallIdentity<'a> {
 
 /// The result of a look-up of a call.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum CallLookup {
     /// A fresh result of this call, verified
     Hit(CallResult),
@@ -147,6 +148,7 @@ pub enum CallLookup {
 
 /// The fields of an entry that a hit of a call needs.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct CallResult {
     /// Kind of the value
     pub kind: Kind,

@@ -131,6 +131,7 @@ pub enum Put {
 
 /// The outcome of writing the result of a cached call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct PutCall {
     /// The store's generation, if it is wanted: the result is unchanged for as long as the store
     /// has it

@@ -123,6 +123,7 @@ pub enum Commit {
 
 /// The outcome of an import.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Imported {
     /// New entries
     pub created: u64,

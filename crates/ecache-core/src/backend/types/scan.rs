@@ -15,6 +15,7 @@ use crate::value::Kind;
 /// The order of a scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
+#[non_exhaustive]
 pub enum Sort {
     /// The backend's own: store by store, oldest first; it streams
     #[default]
@@ -151,6 +152,7 @@ pub enum Row {
 
 /// An entry of another program, with something that an entry of ours cannot have.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Foreign {
     /// The entry, as far as it can be read
     pub entry: Entry,
@@ -180,6 +182,7 @@ pub trait Visitor {
 
 /// The field by which entries are grouped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Dimension {
     /// The collection
     Collection,
@@ -243,6 +246,7 @@ pub struct Group {
 
 /// The sources of the entries of a group; a damaged entry has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Holds {
     /// Entries that are outputs of commands
     pub commands: u64,

@@ -97,6 +97,7 @@ fn amount(place: usize) -> u64 {
 
 /// The distributions of entries by size, age and time left.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Spread {
     /// Bytes of their values
     pub sizes: Histogram,
