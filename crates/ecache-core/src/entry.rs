@@ -28,6 +28,7 @@ pub enum Policy {
 
 impl Policy {
     /// FiftyOne's word for it.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Persist => "persist",
@@ -164,6 +165,7 @@ impl<'a> From<&'a Entry> for EntryRef<'a> {
 
 impl EntryRef<'_> {
     /// Returns the address, for a caller that keeps it.
+    #[must_use]
     pub fn address(&self) -> Address {
         let key = Key::new(self.key).expect("it is the key of an entry");
         let store = self.store.clone();
@@ -196,22 +198,26 @@ impl EntryRef<'_> {
     }
 
     /// [`Entry::written_at`].
+    #[must_use]
     pub fn written_at(&self) -> Timestamp {
         self.updated_at.unwrap_or(self.created_at)
     }
 
     /// [`Entry::used_at`].
+    #[must_use]
     pub fn used_at(&self) -> Timestamp {
         self.last_used_at
             .map_or(self.written_at(), |used| used.max(self.written_at()))
     }
 
     /// [`Entry::is_expired`].
+    #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|expires| expires <= now)
     }
 
     /// [`Entry::is_fresh`].
+    #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         is_fresh(self.written_at(), self.expires_at, now)
     }
@@ -238,6 +244,7 @@ impl EntryRef<'_> {
 impl Entry {
     /// An entry written at `now`, of policy `evict`, without expiry and with nothing else known of
     /// it.
+    #[must_use]
     pub fn new(address: Address, kind: Kind, now: Timestamp) -> Self {
         Self {
             address,
@@ -273,6 +280,7 @@ impl Entry {
     }
 
     /// Returns the time at which its value was written.
+    #[must_use]
     pub fn written_at(&self) -> Timestamp {
         self.updated_at.unwrap_or(self.created_at)
     }
@@ -280,11 +288,13 @@ impl Entry {
     /// Returns the time its value was written, or `None` if that lies in the future: a clock was
     /// wrong then or is now, and the age is unknown. Filters treat such an entry as older than any
     /// age.
+    #[must_use]
     pub fn known_written_at(&self, now: Timestamp) -> Option<Timestamp> {
         is_credible(self.written_at(), now).then_some(self.written_at())
     }
 
     /// Reports whether it was written before `time`, or at an unknown time.
+    #[must_use]
     pub fn is_written_before(&self, time: Timestamp, now: Timestamp) -> bool {
         self.known_written_at(now)
             .is_none_or(|written| written < time)
@@ -292,18 +302,21 @@ impl Entry {
 
     /// Reports whether it was neither written nor hit since `time`. Unknown times do not count as
     /// since.
+    #[must_use]
     pub fn is_unused_since(&self, time: Timestamp, now: Timestamp) -> bool {
         let last_used = self.last_used_at.filter(|used| is_credible(*used, now));
         self.is_written_before(time, now) && last_used.is_none_or(|used| used < time)
     }
 
     /// Returns the time of its last use: its last hit, or else its last write.
+    #[must_use]
     pub fn used_at(&self) -> Timestamp {
         EntryRef::from(self).used_at()
     }
 
     /// Returns its size in bytes times the milliseconds since it was last of use: what it takes up
     /// for nothing.
+    #[must_use]
     pub fn waste(&self, now: Timestamp) -> i128 {
         waste(self.size, self.used_at(), now)
     }
@@ -311,11 +324,13 @@ impl Entry {
     /// Returns the time that keeping the entry is expected to save, in milliseconds for each byte
     /// that it takes, as [`eviction`](crate::eviction) defines it. A cost that is not recorded is
     /// taken for one second.
+    #[must_use]
     pub fn worth(&self, now: Timestamp) -> f64 {
         EntryRef::from(self).worth(now)
     }
 
     /// Reports whether the entry has expired, which it has at `expires_at` itself.
+    #[must_use]
     pub fn is_expired(&self, now: Timestamp) -> bool {
         EntryRef::from(self).is_expired(now)
     }
@@ -325,6 +340,7 @@ impl Entry {
     /// An entry with an expiry that was written in the future is neither expired nor fresh: the
     /// clock was wrong then or is now, so how much of its time is left is not known. It is not
     /// served, and not removed either.
+    #[must_use]
     pub fn is_fresh(&self, now: Timestamp) -> bool {
         is_fresh(self.written_at(), self.expires_at, now)
     }
@@ -333,6 +349,7 @@ impl Entry {
     ///
     /// `args` is JSON with sorted keys. A field without a record, as in FiftyOne's own documents,
     /// contradicts nothing.
+    #[must_use]
     pub fn is_of_call(&self, function: &Arc<str>, scopes: &Scopes, args: &str) -> bool {
         let same_args = |recorded: &String| same_args(recorded, args);
         self.function.as_ref().is_none_or(|name| name == function)

@@ -312,6 +312,7 @@ impl Error {
     /// assert!(matches!(Error::in_io(&stream), Some(Error::Replaced)));
     /// assert!(Error::in_io(&io::Error::other("broken")).is_none());
     /// ```
+    #[must_use]
     pub fn in_io(error: &std::io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -359,6 +360,7 @@ impl Error {
 
 /// Formats a number with separated thousands.
 #[doc(hidden)]
+#[must_use]
 pub fn with_thousands(number: u64) -> String {
     let digits = number.to_string();
     let mut formatted = String::with_capacity(digits.len() * 4 / 3);
@@ -373,6 +375,7 @@ pub fn with_thousands(number: u64) -> String {
 
 /// Formats a number of entries: `1 entry`, `1,234 entries`.
 #[doc(hidden)]
+#[must_use]
 pub fn entries(count: u64) -> String {
     match count {
         1 => "1 entry".to_owned(),

@@ -42,12 +42,14 @@ const MOST_AHEAD: usize = 16;
 const AHEAD: usize = SAMPLE / 2;
 
 /// Returns the number of entries that a sample should have for that many to go.
+#[must_use]
 pub fn sample_size(count: usize) -> usize {
     SAMPLE.max(AHEAD * count.min(MOST_AHEAD))
 }
 
 /// Returns the number of entries of a sample that may go ahead of need. Where it has fewer than it
 /// should, twice as large a part may.
+#[must_use]
 pub fn most_ahead(found: usize, size: usize) -> usize {
     let part = if found < size { AHEAD / 2 } else { AHEAD };
     MOST_AHEAD.min(found / part)
@@ -76,6 +78,7 @@ impl Candidate {
     /// respect to the time that it has not been used. Dead entries are worth nothing.
     ///
     /// `typical_cost` stands in for a cost that is not recorded.
+    #[must_use]
     pub fn worth(&self, typical_cost: f64) -> f64 {
         if self.is_dead {
             return 0.0;
@@ -105,6 +108,7 @@ fn typical_cost(sample: &[Candidate]) -> f64 {
 
 /// Returns the places of a sample's entries in the order in which they make room: dead ones first,
 /// then by worth. Of equal ones the larger goes first, then the one that is idle for longer.
+#[must_use]
 pub fn order(sample: &[Candidate]) -> Vec<usize> {
     let typical = typical_cost(sample);
     let worth: Vec<f64> = sample.iter().map(|one| one.worth(typical)).collect();

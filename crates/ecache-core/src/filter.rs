@@ -41,6 +41,7 @@ impl Pattern {
     }
 
     /// Reports whether the pattern matches `name`.
+    #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Exact(exact) => exact == name,
@@ -60,6 +61,7 @@ pub enum DatasetPattern {
 
 impl DatasetPattern {
     /// Exactly that dataset, or none.
+    #[must_use]
     pub fn exact(dataset: Option<&str>) -> Self {
         match dataset {
             Some(dataset) => Self::Id(Pattern::exact(dataset)),
@@ -68,6 +70,7 @@ impl DatasetPattern {
     }
 
     /// Reports whether the pattern matches an entry that is linked to `dataset`.
+    #[must_use]
     pub fn matches(&self, dataset: Option<&str>) -> bool {
         match (self, dataset) {
             (Self::Unlinked, None) => true,
@@ -188,6 +191,7 @@ impl Default for Filter {
 
 impl Filter {
     /// Returns a filter that matches every entry of one store.
+    #[must_use]
     pub fn store(store: &StoreAddress) -> Self {
         Self {
             collections: vec![Pattern::exact(&*store.collection)],
@@ -198,6 +202,7 @@ impl Filter {
     }
 
     /// Reports whether any condition but the collections is set.
+    #[must_use]
     pub fn is_narrowed(&self) -> bool {
         let whole = Self {
             collections: self.collections.clone(),
@@ -207,16 +212,19 @@ impl Filter {
     }
 
     /// Returns the time at which entries have expired that [`Freshness::Expired`] means at `now`.
+    #[must_use]
     pub fn expired_by(&self, now: Timestamp) -> Timestamp {
         now.saturating_sub(Duration::from_millis(self.expired_for_ms))
     }
 
     /// Reports whether the filter can match nothing but records of jobs.
+    #[must_use]
     pub fn means_only_jobs(&self) -> bool {
         matches!(self.jobs, Some(Jobs::Only | Jobs::Running | Jobs::Idle))
     }
 
     /// Returns the filter without its conditions on entries: collections, stores and datasets stay.
+    #[must_use]
     pub fn place(&self) -> Self {
         Self {
             collections: self.collections.clone(),
@@ -227,12 +235,14 @@ impl Filter {
     }
 
     /// Reports whether the filter matches fresh entries alone.
+    #[must_use]
     pub fn is_fresh_only(&self) -> bool {
         self.expires_by.is_some()
             || matches!(self.freshness, Some(Freshness::Fresh | Freshness::Endless))
     }
 
     /// Returns the part of the filter that is in one store.
+    #[must_use]
     pub fn within(&self, store: &StoreAddress) -> Self {
         let place = Self::store(store);
         Self {
@@ -245,6 +255,7 @@ impl Filter {
 
     /// Returns the conditions on names alone, without those on sizes, times, policies and kinds,
     /// which change while an entry stays.
+    #[must_use]
     pub fn names(&self) -> Self {
         Self {
             keys: self.keys.clone(),
@@ -258,6 +269,7 @@ impl Filter {
 
     /// Reports whether the filter names nothing but collections, stores, datasets, users and
     /// operators, by which usage is counted.
+    #[must_use]
     pub fn means_groups(&self) -> bool {
         let groups = Self {
             users: self.users.clone(),
@@ -268,6 +280,7 @@ impl Filter {
     }
 
     /// Reports whether such a filter matches the calls of a store, a user and an operator.
+    #[must_use]
     pub fn matches_group(
         &self,
         store: &StoreAddress,
@@ -284,6 +297,7 @@ impl Filter {
 
     /// Reports whether the filter names only fields that the log of calls has: those of a group,
     /// and keys.
+    #[must_use]
     pub fn means_calls(&self) -> bool {
         let of_any_key = Self {
             keys: Vec::new(),
@@ -294,6 +308,7 @@ impl Filter {
 
     /// Reports whether such a filter matches a call of a store, a user and an operator. One without
     /// a key is of none.
+    #[must_use]
     pub fn matches_call(
         &self,
         store: &StoreAddress,
@@ -306,6 +321,7 @@ impl Filter {
     }
 
     /// Reports whether the filter matches either all entries of a store or none.
+    #[must_use]
     pub fn means_whole_stores(&self) -> bool {
         *self == self.place()
     }
@@ -321,11 +337,13 @@ impl Filter {
     }
 
     /// Reports whether the filter can match entries of a collection at all.
+    #[must_use]
     pub fn matches_collection(&self, collection: &str) -> bool {
         any_of(&self.collections, |pattern| pattern.matches(collection))
     }
 
     /// Reports whether the filter can match a store's entries at all.
+    #[must_use]
     pub fn matches_store(&self, store: &StoreAddress) -> bool {
         self.matches_collection(&store.collection)
             && any_of(&self.stores, |pattern| pattern.matches(&store.store_name))
@@ -340,6 +358,7 @@ impl Filter {
     /// datasets and a policy matches any. [`Jobs::NotRunning`] is no condition on the document, but
     /// on the entries beside it, which a backend looks at. The policy of a damaged document is
     /// unknown.
+    #[must_use]
     pub fn matches_document(&self, store: &StoreAddress, policy: Option<Policy>) -> bool {
         self.means_documents()
             && self.matches_store(store)
@@ -348,12 +367,14 @@ impl Filter {
 
     /// Reports whether the filter matches `entry` at `now`. Every backend's query is tested against
     /// this definition.
+    #[must_use]
     pub fn matches(&self, entry: &Entry, now: Timestamp) -> bool {
         !self.means_only_jobs() && self.matches_if_job(entry, now)
     }
 
     /// Reports whether the filter matches an entry that `listing` listed: a condition on jobs that
     /// both filters have is met.
+    #[must_use]
     pub fn matches_listed(&self, entry: &Entry, listing: &Self, now: Timestamp) -> bool {
         (self.jobs == listing.jobs || !self.means_only_jobs()) && self.matches_if_job(entry, now)
     }

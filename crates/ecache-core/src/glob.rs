@@ -85,11 +85,13 @@ impl Glob {
     }
 
     /// Returns the pattern as it was written.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
     /// Reports whether the whole of `text` matches.
+    #[must_use]
     pub fn matches(&self, text: &str) -> bool {
         let mut characters = text.chars();
         let mut token = 0;
@@ -120,6 +122,7 @@ impl Glob {
     }
 
     /// The text that every match begins with.
+    #[must_use]
     pub fn literal_prefix(&self) -> String {
         let literal = |token: &Token| match token {
             Token::Literal(character) => Some(*character),

@@ -119,6 +119,7 @@ pub fn look_up_once(
 /// assert!(!is_url("./mongodb:/localhost".as_ref()));
 /// assert!(!is_url("/tmp/a://b".as_ref()));
 /// ```
+#[must_use]
 pub fn is_url(location: &OsStr) -> bool {
     !matches!(form(&location.to_string_lossy()), Form::Path)
 }
@@ -186,6 +187,7 @@ fn credentials(url: &str) -> Option<Range<usize>> {
 /// assert!(!has_password("mongodb://ann@localhost:27017".as_ref()));
 /// assert!(!has_password("./a:b@c".as_ref()));
 /// ```
+#[must_use]
 pub fn has_password(location: &OsStr) -> bool {
     let text = location.to_string_lossy();
     credentials(&text).is_some_and(|range| text[range].contains(':'))
@@ -199,6 +201,7 @@ pub fn has_password(location: &OsStr) -> bool {
 /// assert_eq!(shown("mongodb://ann:secret@a,b/x?y=z".as_ref()), "mongodb://a,b/x");
 /// assert_eq!(shown("./a@b?c".as_ref()), "./a@b?c");
 /// ```
+#[must_use]
 pub fn shown(location: &OsStr) -> String {
     let mut text = location.to_string_lossy().into_owned();
     match form(&text) {
@@ -216,6 +219,7 @@ pub fn shown(location: &OsStr) -> String {
 }
 
 /// Returns an empty store in memory, for a reader of a location without a store.
+#[must_use]
 pub fn empty() -> Arc<dyn Backend> {
     Arc::new(MemoryBackend::default())
 }

@@ -34,11 +34,13 @@ impl Remap {
     }
 
     /// Reports whether there are none.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.datasets.is_empty()
     }
 
     /// Reports whether the entries of one dataset go to another whose entries go elsewhere.
+    #[must_use]
     pub fn is_chained(&self) -> bool {
         self.datasets
             .values()

@@ -73,6 +73,7 @@ pub struct StoreAddress {
 
 impl StoreAddress {
     /// The store of that name in the default collection, linked to no dataset.
+    #[must_use]
     pub fn new(store_name: &str) -> Self {
         Self {
             collection: DEFAULT_COLLECTION.into(),
@@ -82,6 +83,7 @@ impl StoreAddress {
     }
 
     /// The same store for that dataset.
+    #[must_use]
     pub fn with_dataset(self, dataset_id: &str) -> Self {
         Self {
             dataset_id: Some(dataset_id.into()),
@@ -106,11 +108,13 @@ impl StoreAddress {
     }
 
     /// The address of the store's own document.
+    #[must_use]
     pub fn document(&self) -> Address {
         self.entry(Key::new(STORE_KEY).expect("a short key is valid"))
     }
 
     /// The address of one entry in this store.
+    #[must_use]
     pub fn entry(&self, key: Key) -> Address {
         Address {
             store: Arc::new(self.clone()),
@@ -191,6 +195,7 @@ impl Scopes {
 }
 
 /// Returns the SHA-256 of a user's request token, which is recorded in the token's place.
+#[must_use]
 pub fn token_hash(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }

@@ -48,6 +48,7 @@ pub enum Purpose {
 impl Sidecar {
     /// Returns the sidecar's path beside a store, beside the file itself if the store is named by a
     /// symbolic link.
+    #[must_use]
     pub fn path(self, store: &Path) -> PathBuf {
         let mut path = file_of(store).into_os_string();
         path.push(match self {

@@ -19,6 +19,7 @@ pub enum SystemLimit {
 
 impl SystemLimit {
     /// Returns the limit that a system error reports.
+    #[must_use]
     pub fn of(error: &io::Error) -> Option<Self> {
         match error.raw_os_error()? {
             libc::EFBIG => Some(Self::FileSize),
@@ -52,6 +53,7 @@ impl fmt::Display for SystemLimit {
 }
 
 /// Reports whether the system is currently out of processes, threads or descriptors.
+#[must_use]
 pub fn is_exhausted(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),

@@ -13,11 +13,13 @@ pub struct Timestamp(i64);
 
 impl Timestamp {
     /// A point in time from milliseconds since the Unix epoch.
+    #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
     }
 
     /// Milliseconds since the Unix epoch.
+    #[must_use]
     pub const fn as_millis(self) -> i64 {
         self.0
     }
@@ -27,6 +29,7 @@ impl Timestamp {
     ///
     /// Written by arithmetic, since a listing has three times a row: chrono's calendar alone takes
     /// several times as long, and its formatting allocates. A test compares the two.
+    #[must_use]
     pub fn rfc_3339(self) -> Option<[u8; 24]> {
         const DAY: i64 = 86_400_000;
         let (days, millis) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY) as u32);
@@ -45,16 +48,19 @@ impl Timestamp {
     }
 
     /// This time plus `duration`; the end of time where that is out of range.
+    #[must_use]
     pub fn saturating_add(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(millis(duration)))
     }
 
     /// This time minus `duration`; the beginning of time where that is out of range.
+    #[must_use]
     pub fn saturating_sub(self, duration: Duration) -> Self {
         Self(self.0.saturating_sub(millis(duration)))
     }
 
     /// Returns the time passed since `earlier`, zero if this is not after it.
+    #[must_use]
     pub fn since(self, earlier: Self) -> Duration {
         let millis = self.0.saturating_sub(earlier.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
@@ -274,6 +280,7 @@ pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
     /// A clock that stands at `now`.
+    #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.0))
     }

@@ -32,6 +32,7 @@ pub struct Job {
 
 impl Job {
     /// Returns the job that an entry with this value is; `None` if it is none.
+    #[must_use]
     pub fn of(entry: &Entry, value: &[u8]) -> Option<Self> {
         let expires_at = entry.expires_at?;
         if entry.policy != Policy::Evict || entry.kind != Kind::Json || !contains(value, TOKEN) {
@@ -58,6 +59,7 @@ impl Job {
     }
 
     /// Reports whether a worker owns the job, and its entry has not expired.
+    #[must_use]
     pub fn is_running(&self, now: Timestamp) -> bool {
         self.state == RUNNING
             && self.expires_at > now

@@ -43,6 +43,7 @@ const NAMELESS: &str = "bson:?";
 /// assert_eq!(of_text("bson:0"), r#"bson:"bson:0""#);
 /// assert_eq!(of_text("bson: for beginners"), "bson: for beginners");
 /// ```
+#[must_use]
 pub fn of_text(text: &str) -> Cow<'_, str> {
     if is_typed(text) {
         Cow::Owned(of_json(&Json::from(text)))
@@ -52,6 +53,7 @@ pub fn of_text(text: &str) -> Cow<'_, str> {
 }
 
 /// Returns the typed name of any value.
+#[must_use]
 pub fn of_json(value: &Json) -> String {
     format!("{PREFIX}{}", value.dumps())
 }
@@ -65,6 +67,7 @@ pub fn of_json(value: &Json) -> String {
 /// assert_eq!(of_value("\"0\"").as_deref(), Some("0"));
 /// assert_eq!(of_value("0").as_deref(), Some("bson:0"));
 /// ```
+#[must_use]
 pub fn of_value(text: &str) -> Option<String> {
     let json = Json::parse_all(text.as_bytes()).ok()?;
     let name = match json.as_str() {
@@ -76,6 +79,7 @@ pub fn of_value(text: &str) -> Option<String> {
 }
 
 /// Returns the id of a dataset that is a string, as the text alone stands for an ObjectId.
+#[must_use]
 pub fn of_dataset(text: &str) -> String {
     of_json(&Json::from(text))
 }
@@ -89,6 +93,7 @@ pub fn of_dataset(text: &str) -> String {
 /// assert!(is_typed_dataset(&of_dataset("street")));
 /// assert!(!is_typed_dataset("6b03de1228195dbc2df5c505"));
 /// ```
+#[must_use]
 pub fn is_typed_dataset(id: &str) -> bool {
     value(id).is_some() || nameless_id(id).is_some()
 }
@@ -103,6 +108,7 @@ pub fn is_typed_dataset(id: &str) -> bool {
 /// assert_eq!(value("0"), None);
 /// assert_eq!(value("bson:00"), None);
 /// ```
+#[must_use]
 pub fn value(name: &str) -> Option<Json> {
     let text = name.strip_prefix(PREFIX)?;
     let json = Json::parse(text.as_bytes()).ok()?;
@@ -111,11 +117,13 @@ pub fn value(name: &str) -> Option<Json> {
 }
 
 /// Returns the name of a value without JSON, from the id of its document.
+#[must_use]
 pub fn nameless(id: &str) -> String {
     format!("{NAMELESS}{id}")
 }
 
 /// Returns the id of the document whose key has no JSON.
+#[must_use]
 pub fn nameless_id(name: &str) -> Option<&str> {
     name.strip_prefix(NAMELESS)
 }
@@ -142,6 +150,7 @@ pub fn is_typed(text: &str) -> bool {
 /// let id = r#"bson:{"$bson": {"$oid": "6b03de1228195dbc2df5c505"}}"#;
 /// assert_eq!(type_of(id), "objectId");
 /// ```
+#[must_use]
 pub fn type_of(name: &str) -> &'static str {
     if !is_typed(name) {
         return "string";

@@ -41,6 +41,7 @@ impl Kind {
     pub const ALL: [Self; 4] = [Self::Json, Self::Text, Self::Bytes, Self::Command];
 
     /// The word for it in listings and exports.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Json => "json",
@@ -112,6 +113,7 @@ impl Value {
 
     /// The value that FiftyOne's stored form stands for: a string is text, `{"_cls": "bytes", …}`
     /// is bytes, and everything else is JSON.
+    #[must_use]
     pub fn from_stored(stored: &Json) -> Self {
         Self::opaque(stored).unwrap_or_else(|| Self {
             kind: Kind::Json,
@@ -172,6 +174,7 @@ impl Value {
 
     /// Reports whether the two are equal as FiftyOne's `compare_and_set` compares values: by
     /// Python's `==` ([`Json::equals`]), so that `1` and `1.0` are.
+    #[must_use]
     pub fn equals(&self, other: &Self) -> bool {
         match (self.kind, other.kind) {
             (Kind::Json, _) | (_, Kind::Json) => match (self.to_stored(), other.to_stored()) {
@@ -188,6 +191,7 @@ impl Value {
     }
 
     /// Reports whether the two are stored alike, but for the order of keys and for white space.
+    #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         self == other
             || match (self.to_stored(), other.to_stored()) {

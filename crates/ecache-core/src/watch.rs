@@ -47,6 +47,7 @@ pub enum Change {
 
 impl Change {
     /// The key of the entry.
+    #[must_use]
     pub fn key(&self) -> &Key {
         match self {
             Self::Created(entry) | Self::Updated(entry) => &entry.address.key,
@@ -133,6 +134,7 @@ impl Watch {
     /// Returns the pause until the next poll: `interval` or longer, so that watching a large store
     /// that changes all the time takes a tenth of a processor and not a whole one. The extension is
     /// half a minute at most, since a poll may have taken long because it waited for a server.
+    #[must_use]
     pub fn rest(&self, interval: Duration) -> Duration {
         const REST: u32 = 9;
         const MAX_REST: Duration = Duration::from_secs(30);

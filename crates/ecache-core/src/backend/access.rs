@@ -14,6 +14,7 @@ pub enum Access {
 
 impl Access {
     /// Reports whether the store may be changed.
+    #[must_use]
     pub fn is_writing(self) -> bool {
         match self {
             Self::Read => false,

@@ -64,6 +64,7 @@ pub struct LimitUsage {
 
 impl LimitUsage {
     /// Returns the names that the limit is about, as in `user=ann`.
+    #[must_use]
     pub fn name(&self) -> String {
         let group = self.group.clone();
         group.unwrap_or_else(|| self.limit.scope.to_string())
@@ -71,6 +72,7 @@ impl LimitUsage {
 
     /// Reports whether the limit is too low for the results in use: half of the evicted ones were
     /// computed again.
+    #[must_use]
     pub fn is_thrashing(&self) -> bool {
         self.evictions >= MANY_EVICTIONS && self.losses >= self.evictions / 2
     }
@@ -81,6 +83,7 @@ const MANY_EVICTIONS: u64 = 20;
 
 impl Bounds {
     /// Reports whether nothing is bounded.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -98,12 +101,14 @@ impl Bounds {
     }
 
     /// Reports whether an amount is within the bounds.
+    #[must_use]
     pub fn hold(&self, used: Usage) -> bool {
         self.max_bytes.is_none_or(|most| used.bytes <= most)
             && self.max_entries.is_none_or(|most| used.entries <= most)
     }
 
     /// Returns the value of the setting.
+    #[must_use]
     pub fn setting(&self) -> String {
         let bounds = [
             ("max_size", self.max_bytes),
@@ -139,6 +144,7 @@ impl Bounds {
 
 impl LimitScope {
     /// Returns the scope of the entries whose names a filter matches.
+    #[must_use]
     pub fn new(names: &Filter, is_each: bool) -> Self {
         let names = Filter {
             keys: Vec::new(),
@@ -149,11 +155,13 @@ impl LimitScope {
     }
 
     /// Returns the filter of its entries.
+    #[must_use]
     pub fn filter(&self) -> &Filter {
         &self.names
     }
 
     /// Reports whether the limit holds for each combination of names.
+    #[must_use]
     pub fn is_each(&self) -> bool {
         self.is_each
     }
@@ -230,6 +238,7 @@ impl LimitScope {
     }
 
     /// Returns the name of the setting.
+    #[must_use]
     pub fn setting(&self) -> String {
         format!("{PREFIX} {self}")
     }
@@ -281,6 +290,7 @@ impl LimitScope {
 
 impl Limit {
     /// Reads a setting; `None` if it is no limit, or one that this release does not know.
+    #[must_use]
     pub fn read(name: &str, value: &str) -> Option<Self> {
         Some(Self {
             scope: LimitScope::read(name)?,

@@ -85,6 +85,7 @@ impl CommandError {
     /// Returns the exit code that shells and `env` use: 127 if the program is not found, 126 if it
     /// cannot be run, 125 if the failure is not the command's fault, and 128 plus the signal for
     /// output that exceeds a limit.
+    #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::NotFound { .. } => 127,

@@ -242,6 +242,7 @@ pub struct Report {
 
 impl Report {
     /// Returns the run time that a replay saved, if that is known.
+    #[must_use]
     pub fn saved(&self) -> Option<Duration> {
         match self.outcome {
             RunOutcome::Hit | RunOutcome::Stale | RunOutcome::Followed => self.cost,

@@ -200,31 +200,37 @@ impl Check {
     }
 
     /// Returns its name.
+    #[must_use]
     pub fn id(self) -> &'static str {
         self.facts().id
     }
 
     /// Returns the severity of its findings.
+    #[must_use]
     pub fn severity(self) -> Severity {
         self.facts().severity
     }
 
     /// Returns the way to mend its findings.
+    #[must_use]
     pub fn remedy(self) -> Remedy {
         self.facts().remedy
     }
 
     /// Reports whether removing entries mends it.
+    #[must_use]
     pub fn is_mendable(self) -> bool {
         self.remedy() != Remedy::Otherwise
     }
 
     /// Reports whether something is wrong with the entries at all.
+    #[must_use]
     pub fn is_fault(self) -> bool {
         self.severity() != Severity::Note
     }
 
     /// Describes the fault of a number of entries, as in `1 entry is expired`, `3 entries are`.
+    #[must_use]
     pub fn explain(self, entries: u64) -> &'static str {
         let facts = self.facts();
         if entries == 1 { facts.one } else { facts.many }

@@ -30,6 +30,7 @@ pub struct Finding {
 
 impl Finding {
     /// Returns the datasets of the entries and documents that it names.
+    #[must_use]
     pub fn datasets(&self) -> BTreeSet<Arc<str>> {
         let named = self.entries.iter().chain(&self.documents);
         let dataset = |named: &Address| named.store.dataset_id.clone();
@@ -38,6 +39,7 @@ impl Finding {
 
     /// Selects the entries that it names, unless they were written since `examined`; of any policy
     /// if they are damaged, and otherwise of policy `evict` only.
+    #[must_use]
     pub fn selection(&self, examined: Timestamp) -> Selection {
         let mut stores: BTreeMap<&StoreAddress, Vec<Pattern>> = BTreeMap::new();
         for entry in &self.entries {

@@ -175,12 +175,14 @@ impl<'a, Output> AttributeCall<'a, Output> {
     }
 
     /// Returns the cached result, if there is a fresh one.
+    #[must_use]
     pub fn get(self) -> Option<Output> {
         let found = self.call.peek(self.outputs.codec())?;
         Some(self.outputs.unite(found))
     }
 
     /// Reports whether there is a cached result.
+    #[must_use]
     pub fn contains(self) -> bool {
         self.call.peek(self.outputs.codec()).is_some()
     }

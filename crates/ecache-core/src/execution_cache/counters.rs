@@ -34,6 +34,7 @@ pub struct Counters {
 
 impl Counters {
     /// Returns the number of calls that might have been answered without a computation.
+    #[must_use]
     pub fn calls(&self) -> u64 {
         let found = self.memory_hits.saturating_add(self.store_hits);
         found

@@ -64,6 +64,7 @@ impl Fork {
 
     /// Leaves the parent's caches to the parent. Returns `false` if an operation on a store was
     /// still under way: the child must not use that store.
+    #[must_use]
     pub fn in_child(self) -> bool {
         self.flights.in_child();
         self.workers.in_child();

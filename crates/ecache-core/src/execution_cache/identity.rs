@@ -52,6 +52,7 @@ struct Names {
 
 impl Declaration {
     /// Returns the default options of the function.
+    #[must_use]
     pub fn options(&self) -> Options {
         let name = (self.companion_name)();
         let names = if self.is_method {

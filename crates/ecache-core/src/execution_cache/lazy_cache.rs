@@ -15,6 +15,7 @@ debug_fields!(LazyCache { declaration, cache });
 
 impl LazyCache {
     /// Declares a cache.
+    #[must_use]
     pub const fn new(declaration: Declaration) -> Self {
         Self {
             declaration,

@@ -143,6 +143,7 @@ pub struct ExecutionCache {
 
 impl ExecutionCache {
     /// Creates the cache of a function.
+    #[must_use]
     pub fn new(options: Options) -> Self {
         let max_size = if options.residency.has_memory() {
             options.max_size

@@ -20,11 +20,13 @@ pub enum Residency {
 
 impl Residency {
     /// Reports whether results are kept in memory.
+    #[must_use]
     pub fn has_memory(self) -> bool {
         self != Self::Transient
     }
 
     /// Reports whether results are kept in the store.
+    #[must_use]
     pub fn has_store(self) -> bool {
         self != Self::Ephemeral
     }
@@ -128,11 +130,13 @@ impl Options {
 
     /// Returns how long a result is kept: its `ttl`, and the time after it in which a stale result
     /// may be served.
+    #[must_use]
     pub fn lifetime(&self) -> Option<Duration> {
         Some(self.ttl?.saturating_add(self.extra_time()))
     }
 
     /// Returns the name of the store, including the version.
+    #[must_use]
     pub fn store(&self) -> String {
         let name = self.store_name.as_ref().unwrap_or(&self.readable_name);
         match &self.version {

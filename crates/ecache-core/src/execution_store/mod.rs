@@ -190,6 +190,7 @@ impl ExecutionStore {
     }
 
     /// Its collection, name and dataset.
+    #[must_use]
     pub fn address(&self) -> &StoreAddress {
         &self.address
     }

@@ -63,6 +63,7 @@ impl ExecutionStores {
     }
 
     /// The store of that name, whether it exists or not.
+    #[must_use]
     pub fn store(&self, name: &str) -> ExecutionStore {
         let address = StoreAddress {
             collection: Arc::clone(&self.collection),

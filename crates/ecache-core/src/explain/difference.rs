@@ -109,6 +109,7 @@ impl fmt::Display for Part {
 }
 
 /// Returns the fields in which an entry differs from a call.
+#[must_use]
 pub fn differences(question: &Question, entry: &Entry) -> Vec<Difference> {
     let mut found = of_arguments(question, entry);
     found.extend(of_scopes(question, entry));

@@ -25,6 +25,7 @@ pub enum Order {
 
 impl Order {
     /// Returns its word on a command line.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Worth => "worth",
@@ -50,6 +51,7 @@ pub struct Capacity {
 
 impl Capacity {
     /// Reports whether entries of that number and size are within the limits.
+    #[must_use]
     pub fn fits(&self, usage: Usage) -> bool {
         self.max_entries.is_none_or(|most| usage.entries <= most)
             && self.max_size.is_none_or(|most| usage.bytes <= most)
@@ -74,6 +76,7 @@ pub enum Per {
 
 impl Per {
     /// Returns its word on a command line.
+    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Store => "store",
@@ -85,6 +88,7 @@ impl Per {
     }
 
     /// Returns the name in this field of an entry.
+    #[must_use]
     pub fn name(self, entry: &Entry) -> Option<Arc<str>> {
         match self {
             Self::Store => Some(entry.address.store.store_name.clone()),
@@ -110,6 +114,7 @@ pub struct Latest {
 
 impl Latest {
     /// Returns the filter of the entries among which they are.
+    #[must_use]
     pub fn filter(&self) -> Filter {
         Filter {
             policy: Some(Policy::Evict),
@@ -142,6 +147,7 @@ pub struct Spared {
 
 impl Spared {
     /// Reports whether an entry stays for its cost.
+    #[must_use]
     pub fn is_costly(&self, entry: &Entry, now: Timestamp) -> bool {
         let above = |least| entry.cost_ms.is_some_and(|cost| cost > least);
         self.cost_above.is_some_and(above) && !entry.is_expired(now)
@@ -163,6 +169,7 @@ pub struct Selection {
 
 impl Selection {
     /// Returns the selection with other filters: those that `change` makes of its own.
+    #[must_use]
     pub fn map(&self, change: impl Fn(&Filter) -> Filter) -> Self {
         Self {
             any_of: self.any_of.iter().map(&change).collect(),
@@ -182,6 +189,7 @@ impl Selection {
     }
 
     /// Returns its filter if it takes what one filter matches, and nothing else.
+    #[must_use]
     pub fn only_filter(&self) -> Option<&Filter> {
         match (&*self.any_of, &*self.unless_spared, &self.beyond) {
             ([filter], [], None) => Some(filter),
@@ -212,6 +220,7 @@ pub struct Judge<'a> {
 
 impl<'a> Judge<'a> {
     /// Returns a judge to whom the latest entries are not known yet.
+    #[must_use]
     pub fn new(selection: &'a Selection, now: Timestamp) -> Self {
         Self {
             filters: selection.filters().collect(),
@@ -223,17 +232,20 @@ impl<'a> Judge<'a> {
     }
 
     /// Returns a judge who spares the latest entries.
+    #[must_use]
     pub fn sparing(self, latest: BTreeSet<Address>) -> Self {
         Self { latest, ..self }
     }
 
     /// Returns the filters, those that spare nothing first.
+    #[must_use]
     pub fn filters(&self) -> &[&'a Filter] {
         &self.filters
     }
 
     /// Reports whether an entry counts when the latest ones are looked for: it has not expired, and
     /// no filter takes it that spares nothing.
+    #[must_use]
     pub fn may_be_latest(&self, entry: &Entry, listing: &Filter) -> bool {
         let mut gone = self.filters[..self.sparing].iter();
         !entry.is_expired(self.now)
@@ -241,12 +253,14 @@ impl<'a> Judge<'a> {
     }
 
     /// Reports whether an entry stays although there is a reason to remove it.
+    #[must_use]
     pub fn spares(&self, entry: &Entry) -> bool {
         self.spared.is_costly(entry, self.now) || self.latest.contains(&entry.address)
     }
 
     /// Reports whether the filter at `place`, which listed the entry, takes it, and none before it
     /// does.
+    #[must_use]
     pub fn is_first(&self, place: usize, entry: &Entry) -> bool {
         let listing = self.filters[place];
         let is_spared = place >= self.sparing && self.spares(entry);
@@ -254,6 +268,7 @@ impl<'a> Judge<'a> {
     }
 
     /// Reports whether a filter takes the entry.
+    #[must_use]
     pub fn takes(&self, entry: &Entry, listing: &Filter) -> bool {
         (0..self.filters.len()).any(|place| self.takes_by(place, entry, listing))
     }

@@ -64,6 +64,7 @@ impl ReadError {
     ///
     /// Another program may have written it: with a field or a policy of its own, or with a text
     /// that is not UTF-8. After any other error, parts of the file may be missing.
+    #[must_use]
     pub fn is_of_one_document(&self) -> bool {
         match &self.problem {
             Problem::Document(error) => !matches!(error, DocumentError::NotAnObject { .. }),

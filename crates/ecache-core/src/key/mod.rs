@@ -55,16 +55,19 @@ impl Key {
     }
 
     /// Returns the key of a call: the hash of its [`preimage`].
+    #[must_use]
     pub fn of_call(arguments: &[Json], scopes: &CallScopes<'_>) -> Self {
         Key::of_preimage(&preimage(arguments, scopes))
     }
 
     /// Returns the SHA-256 of a preimage, in hexadecimal.
+    #[must_use]
     pub fn of_preimage(preimage: &str) -> Self {
         Key::of_hash(&Sha256::digest(preimage).into())
     }
 
     /// Returns the key of a call from the SHA-256 of its preimage.
+    #[must_use]
     pub fn of_hash(hash: &[u8; 32]) -> Self {
         Key(hash_digits(hash, &mut [0; 64]).into())
     }
@@ -84,6 +87,7 @@ impl Key {
     /// assert_eq!(Key::new("chosen")?.next_place(), None);
     /// # Ok::<(), ecache_core::key::KeyError>(())
     /// ```
+    #[must_use]
     pub fn next_place(&self) -> Option<Self> {
         let digits = self.0.as_bytes().chunks_exact(2);
         let mut hash = [0; 32];
@@ -97,11 +101,13 @@ impl Key {
     }
 
     /// Reports whether the key is spelled like the hash of a call.
+    #[must_use]
     pub fn is_hash(&self) -> bool {
         is_hash(self.as_str())
     }
 
     /// Returns the text of the key.
+    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -119,6 +125,7 @@ pub(crate) fn next_place(hash: &[u8; 32]) -> [u8; 32] {
 /// ```
 /// assert_eq!(ecache_core::key::hex(&[0x0f, 0xa0]), "0fa0");
 /// ```
+#[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = Vec::with_capacity(bytes.len() * 2);
     for byte in bytes {

@@ -19,6 +19,7 @@ use crate::stored::{self, StoredError};
 ///
 /// The arguments are taken as they are; [`parse_arguments`] has ordered the members of their sets.
 /// The scopes are in the text in clear, a JWT too.
+#[must_use]
 pub fn preimage(arguments: &[Json], scopes: &CallScopes<'_>) -> String {
     let mut preimage = Preimage::default();
     for argument in arguments {
@@ -223,11 +224,13 @@ impl Preimage {
 
     /// Returns the length of the arguments' text so far. It distinguishes calls with the same text,
     /// split differently into arguments and scopes.
+    #[must_use]
     pub fn arguments_length(&self) -> usize {
         self.text.len()
     }
 
     /// The arguments as JSON text, an array.
+    #[must_use]
     pub fn arguments(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.text).into_owned();
         text.push(']');
@@ -235,6 +238,7 @@ impl Preimage {
     }
 
     /// Adds the scopes, and returns the text.
+    #[must_use]
     pub fn finish(self, scopes: &CallScopes<'_>) -> String {
         String::from_utf8(self.finish_bytes(scopes)).expect(IS_ASCII)
     }

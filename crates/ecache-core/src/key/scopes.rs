@@ -85,6 +85,7 @@ impl<'a> DeclaredScopes<'a> {
     ///
     /// It must not when the user or the JWT is declared and unknown: its result would be served to
     /// every user. An unknown operator or prompt only leaves its part of the key out.
+    #[must_use]
     pub fn resolve(self) -> Option<CallScopes<'a>> {
         if self.user_request_token.lacks_value() || self.user_id.lacks_value() {
             return None;

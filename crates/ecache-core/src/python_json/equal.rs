@@ -17,6 +17,7 @@ impl Json {
     /// assert!(!json("NaN")?.equals(&json("NaN")?));
     /// # Ok::<(), ecache_core::python_json::ParseError>(())
     /// ```
+    #[must_use]
     pub fn equals(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Null, Self::Null) => true,

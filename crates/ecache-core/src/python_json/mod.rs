@@ -45,6 +45,7 @@ pub enum Json {
 
 impl Json {
     /// Returns the value of `key`, if this is a dict that has it.
+    #[must_use]
     pub fn get(&self, key: &str) -> Option<&Json> {
         match self {
             Json::Object(entries) => entries
@@ -67,6 +68,7 @@ impl Json {
     }
 
     /// Returns the text, if this is a string without lone surrogates.
+    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Json::String(string) => string.as_str(),

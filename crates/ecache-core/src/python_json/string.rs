@@ -17,16 +17,19 @@ pub struct PyString(Box<[u8]>);
 
 impl PyString {
     /// Returns the text, or `None` when it holds a lone surrogate.
+    #[must_use]
     pub fn as_str(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
     /// Returns the text with U+FFFD in place of each byte of a lone surrogate.
+    #[must_use]
     pub fn to_string_lossy(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(&self.0)
     }
 
     /// Returns the system string that this was made from, like Python's `os.fsencode`.
+    #[must_use]
     pub fn to_os_string(&self) -> OsString {
         let mut bytes = Vec::with_capacity(self.0.len());
         let mut rest = &*self.0;

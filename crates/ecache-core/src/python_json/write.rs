@@ -25,11 +25,13 @@ impl Json {
     /// assert_eq!(value.dumps(), r#"{"\u00e9": [1e+16, 0.1]}"#);
     /// # Ok::<(), ecache_core::python_json::ParseError>(())
     /// ```
+    #[must_use]
     pub fn dumps(&self) -> String {
         self.text(KeyOrder::Insertion)
     }
 
     /// Writes the value as Python's `json.dumps(value, sort_keys=True)` does.
+    #[must_use]
     pub fn dumps_sorted(&self) -> String {
         self.text(KeyOrder::Sorted)
     }

@@ -30,6 +30,7 @@ pub const MASK: &str = "***";
 /// assert_eq!(mask("Authorization: Bearer abc123"), "Authorization: Bearer ***");
 /// assert_eq!(mask("--sort=key"), "--sort=key");
 /// ```
+#[must_use]
 pub fn mask(text: &str) -> Cow<'_, str> {
     let mut secrets: Vec<Range<usize>> = Vec::new();
     by_pattern::find(text, &mut secrets);
@@ -66,6 +67,7 @@ fn masked(text: &str, mut secrets: Vec<Range<usize>>) -> Cow<'_, str> {
 /// assert_eq!(mask_urls("no mongodb://ann:sesame@h/x there"), "no mongodb://ann:***@h/x there");
 /// assert_eq!(mask_urls("no mongodb:/ann:sesame@h/x there"), "no mongodb:/ann:***@h/x there");
 /// ```
+#[must_use]
 pub fn mask_urls(text: &str) -> Cow<'_, str> {
     let mut secrets = Vec::new();
     // A typing mistake is what many messages are about.
@@ -77,6 +79,7 @@ pub fn mask_urls(text: &str) -> Cow<'_, str> {
 /// `--password`.
 ///
 /// `arguments` is JSON; the result is JSON too, or what [`mask`] makes of a text that is none.
+#[must_use]
 pub fn mask_arguments(arguments: &str) -> Cow<'_, str> {
     match Json::parse(arguments.as_bytes()) {
         Ok(mut json) => {

@@ -26,6 +26,7 @@ use crate::transient_job::Job;
 
 /// Reports whether a copy with this `filter` includes the record: the rule of [`Records`], for
 /// records of a file.
+#[must_use]
 pub fn matches(filter: &Filter, record: &Record, now: Timestamp) -> bool {
     match record {
         Record::Entry(entry, value) if filter.jobs == Some(Jobs::Only) => {
@@ -95,6 +96,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Logs all batches as one operation.
+    #[must_use]
     pub fn logging(self, log: ImportLog<'a>) -> Self {
         Self {
             log: Some(log),
@@ -103,11 +105,13 @@ impl<'a> Importer<'a> {
     }
 
     /// Returns the operation, if it is one.
+    #[must_use]
     pub fn log(&self) -> Option<&ImportLog<'a>> {
         self.log.as_ref()
     }
 
     /// Only counts what would be written.
+    #[must_use]
     pub fn rehearsing(self) -> Self {
         Self {
             rehearsed: Some(HashMap::new()),
@@ -189,6 +193,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Returns the counts of the batches so far.
+    #[must_use]
     pub fn done(&self) -> Imported {
         self.done
     }

@@ -103,6 +103,7 @@ pub struct Batch {
 
 impl Batch {
     /// Sums events.
+    #[must_use]
     pub fn of(events: &[Event]) -> Self {
         let mut bytes = Vec::with_capacity(events.len() * 2 * record::SLOT);
         for event in events {
@@ -146,6 +147,7 @@ impl Batch {
     }
 
     /// Reports whether there is nothing to add.
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         let has_tally = !self.begun.is_empty() || !self.ended.is_empty();
         self.periods.is_empty() && self.uses.is_empty() && self.gaps.is_empty() && !has_tally

@@ -55,6 +55,7 @@ pub struct Appended {
 impl Appended {
     /// Reports whether the log is to be folded: it is larger than that many bytes, or it is new. A
     /// log that the store has never folded a part of would not be missed if it were deleted.
+    #[must_use]
     pub fn is_due(self, above: u64) -> bool {
         self.is_first || self.size > above
     }
@@ -72,6 +73,7 @@ impl Log {
 
     /// Returns the log beside a store, or beside the file that a link to a store leads to. Nothing
     /// is opened yet.
+    #[must_use]
     pub fn beside(store: &Path) -> Self {
         Self {
             beside: file_of(store),
@@ -79,6 +81,7 @@ impl Log {
     }
 
     /// Returns the size of the log's files in bytes.
+    #[must_use]
     pub fn size(&self) -> u64 {
         let sizes =
             FILES.map(|file| fs::metadata(file.path(&self.beside)).map_or(0, |at| at.len()));
@@ -143,6 +146,7 @@ impl Log {
     }
 
     /// Reports whether this process may append to the log, without trying.
+    #[must_use]
     pub fn is_writable(&self) -> bool {
         let is_open = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
         match Sidecar::Usage.open(&self.beside, Purpose::Read) {

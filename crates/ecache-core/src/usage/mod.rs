@@ -102,6 +102,7 @@ impl Outcome {
     }
 
     /// Returns the outcome's word, as `watch` prints it.
+    #[must_use]
     pub fn word(self) -> &'static str {
         match self {
             Self::Hit => "hit",
@@ -116,6 +117,7 @@ impl Outcome {
     }
 
     /// Reports whether an entry's result was returned, which counts as a use of the entry.
+    #[must_use]
     pub fn is_use(self) -> bool {
         matches!(self, Self::Hit | Self::Stale)
     }
@@ -149,6 +151,7 @@ pub struct Event {
 
 impl Event {
     /// Returns one call of that outcome without a key, which saved and cost nothing.
+    #[must_use]
     pub fn new(outcome: Outcome, at: Timestamp, store: Arc<StoreAddress>, scopes: &Scopes) -> Self {
         Self {
             outcome,
@@ -165,6 +168,7 @@ impl Event {
     }
 
     /// Returns a call that returned the result of an entry, which saved that many milliseconds.
+    #[must_use]
     pub fn of_entry(outcome: Outcome, at: Timestamp, entry: &Entry, saved_ms: u64) -> Self {
         let store = entry.address.store.clone();
         Self {
@@ -231,6 +235,7 @@ impl Counts {
     pub const FIELDS: usize = 12;
 
     /// Returns the counts in a fixed order, which is part of the format.
+    #[must_use]
     pub fn fields(&self) -> [u64; Self::FIELDS] {
         [
             self.hits,
@@ -249,6 +254,7 @@ impl Counts {
     }
 
     /// Returns the counts of [`Counts::fields`].
+    #[must_use]
     pub fn of_fields(fields: [u64; Self::FIELDS]) -> Self {
         let [
             hits,
@@ -310,6 +316,7 @@ impl Counts {
     }
 
     /// Returns the number of calls that might have been answered without a computation.
+    #[must_use]
     pub fn calls(&self) -> u64 {
         self.hits.saturating_add(self.misses)
     }

@@ -35,6 +35,7 @@ pub struct MemoryBackend {
 
 impl MemoryBackend {
     /// Returns an empty store.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }

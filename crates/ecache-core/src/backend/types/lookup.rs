@@ -35,6 +35,7 @@ pub struct Chunked {
 
 impl Chunked {
     /// Returns the number of its chunks.
+    #[must_use]
     pub fn chunks(&self) -> u64 {
         self.size.div_ceil(CHUNK_SIZE as u64)
     }
@@ -42,6 +43,7 @@ impl Chunked {
 
 impl Content {
     /// Returns the value's length in bytes.
+    #[must_use]
     pub fn size(&self) -> u64 {
         match self {
             Self::Inline(bytes) => bytes.len() as u64,
@@ -96,6 +98,7 @@ pub struct CallIdentity<'a> {
 
 impl<'a> CallIdentity<'a> {
     /// Returns the arguments as JSON text with sorted keys.
+    #[must_use]
     pub fn args(&self) -> Cow<'a, str> {
         if self.preimage.len() == self.arguments_length + 1 {
             Cow::Borrowed(self.preimage)
@@ -124,6 +127,7 @@ impl<'a> CallIdentity<'a> {
     }
 
     /// Returns the address of the call's result.
+    #[must_use]
     pub fn address(&self) -> Address {
         Address {
             store: self.store.clone(),

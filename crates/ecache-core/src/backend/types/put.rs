@@ -55,6 +55,7 @@ impl PutOptions {
     ///
     /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without
     /// names no lifetime and keeps the policy, such as one that `touch` made `persist`.
+    #[must_use]
     pub fn of_call(result: &Entry) -> Self {
         let (keep, expiry) = match result.expires_at {
             Some(_) => (Keep::default(), Expiry::Named),

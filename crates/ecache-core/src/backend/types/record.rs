@@ -19,6 +19,7 @@ pub enum Record {
 
 impl Record {
     /// Returns the address of the entry, or of the store's own document.
+    #[must_use]
     pub fn address(&self) -> Address {
         match self {
             Self::Entry(entry, _) => entry.address.clone(),
@@ -60,6 +61,7 @@ pub struct StoreMetadata {
 
 impl StoreMetadata {
     /// Returns the time of its last change, or else of its creation.
+    #[must_use]
     pub fn written_at(&self) -> Timestamp {
         self.updated_at.unwrap_or(self.created_at)
     }

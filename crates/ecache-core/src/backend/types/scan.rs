@@ -127,6 +127,7 @@ pub struct Scan {
 impl Scan {
     /// Returns a scan of all entries that `filter` matches, in the backend's own order, without
     /// values.
+    #[must_use]
     pub fn new(filter: Filter) -> Self {
         Self {
             filter,
@@ -211,6 +212,7 @@ impl Dimension {
     }
 
     /// Returns the name in this dimension of all entries of a store, if they have one.
+    #[must_use]
     pub fn name_of_store(self, store: &StoreAddress) -> Option<&Arc<str>> {
         match self {
             Self::Collection => Some(&store.collection),

@@ -35,17 +35,20 @@ impl Histogram {
     }
 
     /// Returns the number of entries.
+    #[must_use]
     pub fn count(&self) -> u64 {
         self.count
     }
 
     /// Returns the least and the largest amount, which are exact; `None` without an entry.
+    #[must_use]
     pub fn ends(&self) -> Option<(u64, u64)> {
         (self.count > 0).then_some((self.least, self.most))
     }
 
     /// Returns an amount that half of the entries do not exceed: exact below 32, else at most a
     /// sixteenth too small. `None` without an entry.
+    #[must_use]
     pub fn median(&self) -> Option<u64> {
         let (least, most) = self.ends()?;
         let mut seen = 0;
@@ -58,6 +61,7 @@ impl Histogram {
 
     /// Counts the entries in `columns` ranges between the ends, each by the same factor larger than
     /// the one before.
+    #[must_use]
     pub fn columns(&self, columns: usize) -> Vec<u64> {
         let mut heights = vec![0; columns];
         let Some((least, most)) = self.ends() else {

@@ -36,6 +36,7 @@ pub struct Identity {
 
 impl Identity {
     /// Returns the identity of a program without arguments or other dependencies.
+    #[must_use]
     pub fn of(program: Program) -> Self {
         Self {
             program,
@@ -52,6 +53,7 @@ impl Identity {
     ///
     /// An argument that is not UTF-8 has FiftyOne's form of bytes, so that different command lines
     /// never have the same key.
+    #[must_use]
     pub fn call(&self) -> Vec<Json> {
         let arguments = self.arguments.iter().map(|argument| text(argument));
         arguments.chain([self.context()]).collect()

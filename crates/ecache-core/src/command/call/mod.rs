@@ -49,6 +49,7 @@ pub struct CallEntry {
 
 impl Call {
     /// Returns the call of a command with this identity, with its entry in this store.
+    #[must_use]
     pub fn new(
         identity: Identity,
         store: &StoreAddress,
@@ -67,21 +68,25 @@ impl Call {
     }
 
     /// Returns the program that is run.
+    #[must_use]
     pub fn program(&self) -> &Program {
         &self.identity.program
     }
 
     /// Returns the arguments of the command.
+    #[must_use]
     pub fn arguments(&self) -> &[OsString] {
         &self.identity.arguments
     }
 
     /// Returns the text that is hashed for the key.
+    #[must_use]
     pub fn preimage(&self) -> String {
         preimage(&self.identity.call(), &self.call_scopes())
     }
 
     /// Returns the same command line with another input.
+    #[must_use]
     pub fn with_input(&self, input: InputKey) -> Self {
         self.with_identity(Identity {
             input,
@@ -90,6 +95,7 @@ impl Call {
     }
 
     /// Returns the same command line with the entry beside its own, for the other output form.
+    #[must_use]
     pub fn beside(&self) -> Self {
         let mut identity = self.identity.clone();
         let marks = &mut identity.marks;

@@ -72,6 +72,7 @@ impl FileInput {
     }
 
     /// Returns the key part of this file.
+    #[must_use]
     pub fn key(&self) -> InputKey {
         InputKey::File(self.sha256, self.offset)
     }

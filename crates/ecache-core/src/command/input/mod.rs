@@ -136,6 +136,7 @@ impl InputKey {
     }
 
     /// Returns the recorded text of an input that is not read and is not `/dev/null` itself.
+    #[must_use]
     pub fn unread_name(&self) -> Option<String> {
         let is_other = matches!(self, Self::Terminal | Self::NullForWriting | Self::Closed);
         self.recorded().filter(|_| is_other)
@@ -165,6 +166,7 @@ impl InputKey {
 
     /// Returns the key part with this recorded text if the command read nothing, so that it can run
     /// again with `/dev/null` instead.
+    #[must_use]
     pub fn unread(recorded: &str) -> Option<Self> {
         let unread = [
             Self::NullDevice,

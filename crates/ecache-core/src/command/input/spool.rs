@@ -67,11 +67,13 @@ impl Spool {
     }
 
     /// Returns the SHA-256 of the stream's content.
+    #[must_use]
     pub fn sha256(&self) -> [u8; 32] {
         self.sha256
     }
 
     /// Returns the file, at its beginning.
+    #[must_use]
     pub fn into_file(self) -> File {
         self.file
     }
@@ -84,6 +86,7 @@ impl Unkept {
     }
 
     /// Returns the error for which it could not be spooled.
+    #[must_use]
     pub fn why(&self) -> &io::Error {
         &self.why
     }
@@ -104,6 +107,7 @@ impl fmt::Debug for Unkept {
 }
 
 /// Reports whether nothing arrives on a stream for this long, not even end of file.
+#[must_use]
 pub fn is_idle(stream: &File, patience: Duration) -> bool {
     let patience = Timespec {
         tv_sec: patience.as_secs() as i64,

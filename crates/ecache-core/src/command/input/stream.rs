@@ -66,6 +66,7 @@ impl StreamInput {
     }
 
     /// Returns the kind of stream.
+    #[must_use]
     pub fn wire(&self) -> Wire {
         self.source.wire
     }
