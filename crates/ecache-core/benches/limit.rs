@@ -5,6 +5,8 @@
 //! only case to run beside that without a limit, and `CASE=none` runs none. Processor time is that
 //! of the writing thread, which other programs lengthen less than the time on the clock.
 
+mod processor;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -21,6 +23,7 @@ use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
+use processor::processor_time;
 
 const USERS: usize = 100;
 const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
@@ -144,18 +147,6 @@ fn fill(path: &Path, entries: usize) {
             &mut no_progress,
         )
         .expect("imported");
-}
-
-/// Returns the processor time of this thread.
-fn processor_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: the time is written to a value that lives.
-    let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut time) };
-    assert_eq!(result, 0, "every thread has such a clock");
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Returns the time that a write takes on the clock, and on the processor.

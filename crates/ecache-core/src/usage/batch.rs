@@ -1,13 +1,13 @@
 //! Many records, summed by period and group and by entry.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 
-use super::names::Names;
+use super::names::{Names, read_key};
 use super::record::{self, Payload, Records, What};
 use super::{Counts, Event, Group, HOUR, LogId, Outcome, Tally};
 use crate::entry::MAX_COUNT;
-use crate::key::Key;
-use crate::scope::Address;
+use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
 /// The counts of one group in one period.
@@ -155,19 +155,54 @@ impl Batch {
 }
 
 /// The sums so far. Names are decoded once for each group, and keys once for each entry.
+///
+/// Uses are sorted by the bytes that the log has of them, and then added up. A map by key, whose
+/// entries are sorted by address later, reads texts all over the memory.
 #[derive(Default)]
 struct Sums<'a> {
     groups: HashMap<(u8, &'a [u8]), usize>,
-    names: Vec<Option<Names>>,
+    /// The number of each group's store, and its names
+    names: Vec<Option<(usize, Names)>>,
+    stores: HashMap<Arc<StoreAddress>, usize>,
     periods: HashMap<(i64, usize), Counts>,
-    uses: HashMap<(usize, bool, &'a [u8], Timestamp), EntryUse>,
+    uses: Vec<Use<'a>>,
+}
+
+/// A call that returned the result of an entry.
+struct Use<'a> {
+    group: usize,
+    store: usize,
+    is_hash: bool,
+    key: &'a [u8],
+    written_at: Timestamp,
+    hits: u64,
+    saved_ms: u64,
+    used_at: Timestamp,
+}
+
+impl Use<'_> {
+    /// Returns a number with the order of the index of keys, as far as the first bytes tell it.
+    fn rank(&self) -> (usize, bool, u64) {
+        let mut begin = [0; 8];
+        let length = self.key.len().min(begin.len());
+        begin[..length].copy_from_slice(&self.key[..length]);
+        (self.store, self.is_hash, u64::from_be_bytes(begin))
+    }
+
+    fn is_of_same_result(&self, other: &Self) -> bool {
+        let result = |one: &Self| (one.store, one.is_hash, one.written_at);
+        result(self) == result(other) && self.key == other.key
+    }
 }
 
 impl<'a> Sums<'a> {
     fn add(&mut self, outcome: Outcome, payload: &Payload<'a>) {
-        let names = &mut self.names;
+        let (names, stores) = (&mut self.names, &mut self.stores);
         let group = *self.groups.entry(payload.group_bytes()).or_insert_with(|| {
-            names.push(payload.group());
+            names.push(payload.group().map(|names| {
+                let next = stores.len();
+                (*stores.entry(names.0.clone()).or_insert(next), names)
+            }));
             names.len() - 1
         });
         self.periods
@@ -177,34 +212,25 @@ impl<'a> Sums<'a> {
         if !outcome.is_use() {
             return;
         }
-        let (Some((is_hash, key)), Some((store, ..))) = (payload.key_bytes(), &self.names[group])
+        let (Some((is_hash, key)), Some((store, _))) = (payload.key_bytes(), &self.names[group])
         else {
             return;
         };
-        let written_at = payload.written_at.unwrap_or(payload.at);
-        let of = (group, is_hash, key, written_at);
-        let sum = self.uses.entry(of).or_insert_with(|| {
-            // The record is verified, so that its key is one.
-            let key = payload.key().unwrap_or_else(|| Key::of_preimage(""));
-            EntryUse {
-                address: Address {
-                    store: store.clone(),
-                    key,
-                },
-                hits: 0,
-                saved_ms: 0,
-                used_at: payload.at,
-                written_at,
-            }
+        self.uses.push(Use {
+            group,
+            store: *store,
+            is_hash,
+            key,
+            written_at: payload.written_at.unwrap_or(payload.at),
+            hits: payload.count,
+            saved_ms: payload.saved_ms,
+            used_at: payload.at,
         });
-        sum.hits = sum.hits.saturating_add(payload.count).min(MAX_COUNT);
-        sum.saved_ms = sum.saved_ms.saturating_add(payload.saved_ms).min(MAX_COUNT);
-        sum.used_at = sum.used_at.max(payload.at);
     }
 
-    fn finish(self) -> Batch {
+    fn finish(mut self) -> Batch {
         let group = |group: usize| {
-            let (store, user, operator) = self.names[group].clone()?;
+            let (_, (store, user, operator)) = self.names[group].clone()?;
             Some(Group::Of {
                 store,
                 user,
@@ -224,26 +250,38 @@ impl<'a> Sums<'a> {
                 counts: *counts,
             })
         });
-        // The same entry may have been used by several users.
         let periods = periods.collect();
-        let mut uses: Vec<EntryUse> = self.uses.into_values().collect();
-        let order = |one: &EntryUse, two: &EntryUse| {
-            let address = one.address.cmp(&two.address);
-            address.then(one.written_at.cmp(&two.written_at))
-        };
-        uses.sort_unstable_by(order);
-        uses.dedup_by(|next, kept| {
-            let is_same = order(next, kept).is_eq();
-            if is_same {
-                kept.hits = kept.hits.saturating_add(next.hits).min(MAX_COUNT);
-                kept.saved_ms = kept.saved_ms.saturating_add(next.saved_ms).min(MAX_COUNT);
-                kept.used_at = kept.used_at.max(next.used_at);
+        self.uses.sort_by_cached_key(Use::rank);
+        for uses in self
+            .uses
+            .chunk_by_mut(|one, next| one.rank() == next.rank())
+        {
+            uses.sort_unstable_by_key(|one| (one.key, one.written_at));
+        }
+        let uses = self.uses.chunk_by(Use::is_of_same_result);
+        let uses = uses.filter_map(|uses| {
+            let (first, rest) = uses.split_first()?;
+            let (_, (store, ..)) = self.names[first.group].clone()?;
+            let mut sum = EntryUse {
+                address: Address {
+                    store,
+                    key: read_key((first.is_hash, first.key))?,
+                },
+                hits: first.hits.min(MAX_COUNT),
+                saved_ms: first.saved_ms.min(MAX_COUNT),
+                used_at: first.used_at,
+                written_at: first.written_at,
+            };
+            for one in rest {
+                sum.hits = sum.hits.saturating_add(one.hits).min(MAX_COUNT);
+                sum.saved_ms = sum.saved_ms.saturating_add(one.saved_ms).min(MAX_COUNT);
+                sum.used_at = sum.used_at.max(one.used_at);
             }
-            is_same
+            Some(sum)
         });
         Batch {
+            uses: uses.collect(),
             periods,
-            uses,
             ..Batch::default()
         }
     }
