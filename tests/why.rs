@@ -234,7 +234,7 @@ fn damage_is_told_and_left_alone() {
 }
 
 /// Commands that change an entry, what `why` says of it then, and the reason in JSON.
-const CAUSES: [(&str, &str, &str); 15] = [
+const CAUSES: [(&str, &str, &str); 17] = [
     (":", "miss: there is no key k in store s", "missing"),
     (
         "ecache set s k v --ttl 1s; sleep_until 8",
@@ -302,6 +302,16 @@ const CAUSES: [(&str, &str, &str); 15] = [
         "removed",
     ),
     (
+        "ecache set s k v; echo '{\"store_name\":\"s\",\"key\":\"k\",\"value\":1,\"policy\":\"evict\",\"created_at\":\"2026-11-23T06:00:00Z\",\"expires_at\":\"2026-11-23T06:30:00Z\"}' | ecache import - -q",
+        "miss: key k in store s is expired\n  written 32m51s ago, expired 2m51s ago\n  replaced an earlier one 0s ago by op 1, `ecache import - -q`\n  the earlier one: written 0ms ago\n  tip: ecache undo 1 brings 1 entry back",
+        "expired",
+    ),
+    (
+        "ecache set s k v; echo '{\"store_name\":\"s\",\"key\":\"k\",\"value\":1,\"policy\":\"evict\"}' | ecache import - -q; export ECACHE_TEST_NOW=2026-11-23T08:00:00.000Z; ecache set s k later",
+        "hit: key k in store s\n  written 0ms ago",
+        "hit",
+    ),
+    (
         "ecache set s k v; ecache clear s; ecache undo",
         "hit: key k in store s\n  written 0ms ago",
         "hit",
@@ -325,7 +335,9 @@ fn each_cause_is_named_with_its_operation() {
         assert_eq!((text, &*ran.stderr), (told, ""), "{done}");
         let json: Value = serde_json::from_str(json).expect("JSON");
         assert_eq!(json["reason"], reason, "{done}");
-        if told.contains(" by op 1,") {
+        if told.contains("replaced") {
+            assert_eq!(json["replaced_by"]["op"], 1, "{done}");
+        } else if told.contains(" by op 1,") {
             assert_eq!(json["removed_by"]["op"], 1, "{done}");
         }
     }

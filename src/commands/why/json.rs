@@ -1,6 +1,6 @@
 //! The explanation as JSON.
 
-use ecache_core::backend::{Cause, Fate};
+use ecache_core::backend::{Cause, Did, Fate, OperationRecord};
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation};
 use ecache_core::python_json::Json;
@@ -19,6 +19,9 @@ impl View<'_> {
             Explanation::Damaged => ("damaged", None),
             Explanation::Another(entry, _) => ("another", Some(entry)),
             Explanation::Missing(_) => match &self.fate {
+                Some(Fate::Kept(operation, entry)) if operation.did == Did::Imported => {
+                    ("replaced", Some(entry))
+                }
                 Some(Fate::Kept(operation, entry)) => {
                     (word(operation.operation.cause), Some(entry))
                 }
@@ -73,16 +76,17 @@ impl View<'_> {
                     None => self.renamed.as_ref(),
                 };
                 if let Some(operation) = operation {
-                    object["removed_by"] = json!({
-                        "op": operation.id,
-                        "at": operation.at.to_string(),
-                        "command": operation.operation.command,
-                    });
+                    object["removed_by"] = named(operation);
                 }
                 object["nearest"] = nearest.collect();
                 object["read"] = missing.read.into();
             }
             _ => {}
+        }
+        if let Some(Fate::Kept(operation, _)) = &self.fate
+            && !matches!(explanation, Explanation::Missing(_))
+        {
+            object["replaced_by"] = named(operation);
         }
         object
     }
@@ -100,6 +104,14 @@ impl View<'_> {
             "recorded": recorded.map(value),
         })
     }
+}
+
+fn named(operation: &OperationRecord) -> Value {
+    json!({
+        "op": operation.id,
+        "at": operation.at.to_string(),
+        "command": operation.operation.command,
+    })
 }
 
 /// Names a cause for programs.

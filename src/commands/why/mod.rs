@@ -47,10 +47,8 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     let now = context.now();
     let backend = context.reader()?;
     let explanation = explain(backend.as_ref(), &question, now)?;
-    let fate = match explanation {
-        Explanation::Missing(_) => backend.fate(&question.address)?,
-        _ => None,
-    };
+    let fate = backend.fate(&question.address)?;
+    let fate = fate.filter(|fate| explains(fate, &explanation));
     let renamed = match &explanation {
         Explanation::Missing(missing) if fate.is_none() => {
             renaming(backend.as_ref(), &question.address.store, missing)?
@@ -88,6 +86,25 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
         Explanation::Hit(_) => Exit::Done,
         _ => Exit::No,
     })
+}
+
+/// Reports whether the fate of an earlier entry explains the present state: no entry, or that of an
+/// import which replaced the earlier one.
+fn explains(fate: &Fate, explanation: &Explanation) -> bool {
+    let now_there = match explanation {
+        Explanation::Missing(_) => return true,
+        Explanation::Hit(entry)
+        | Explanation::Stale(entry)
+        | Explanation::Failure(entry, _)
+        | Explanation::Another(entry, _) => entry,
+        Explanation::Damaged => return false,
+    };
+    match fate {
+        Fate::Kept(operation, _) => {
+            operation.did == Did::Imported && now_there.written_at() <= operation.at
+        }
+        Fate::Gone(_) => false,
+    }
 }
 
 /// Reports that the command has no key and always runs without the cache.
@@ -193,6 +210,26 @@ struct View<'a> {
 
 impl View<'_> {
     fn text(&self, explanation: &Explanation) -> String {
+        let mut text = self.explained(explanation);
+        if let Some(Fate::Kept(operation, earlier)) = &self.fate
+            && !matches!(explanation, Explanation::Missing(_))
+        {
+            let (ago, written) = (rounded(operation.at, self.now), self.times(earlier));
+            let (id, command) = (operation.id, &operation.operation.command);
+            for line in [
+                format!("  replaced an earlier one {ago} ago by op {id}, `ecache {command}`"),
+                format!("  the earlier one: {written}"),
+                self.undoing(operation),
+            ] {
+                text.push_str(&escape::for_line(&line));
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// Returns what the look-up finds, and why.
+    fn explained(&self, explanation: &Explanation) -> String {
         let address = &self.question.address;
         let mut text = String::new();
         let mut say = |line: String| {
@@ -278,6 +315,7 @@ impl View<'_> {
         let ago = rounded(operation.at, self.now);
         let (id, command) = (operation.id, &operation.operation.command);
         let how = match operation.operation.cause {
+            _ if operation.did == Did::Imported => "replaced",
             Cause::Cleared => "cleared",
             Cause::Pruned => "pruned",
             Cause::Evicted => "evicted",
@@ -288,8 +326,16 @@ impl View<'_> {
             self.question.address
         ));
         say(format!("  {}", self.times(entry)));
-        let what = entries(operation.usage.entries);
-        say(format!("  tip: ecache undo {id} brings {what} back"));
+        say(self.undoing(operation));
+    }
+
+    fn undoing(&self, operation: &OperationRecord) -> String {
+        let usage = match operation.did {
+            Did::Imported => operation.replaced,
+            _ => operation.usage,
+        };
+        let (id, what) = (operation.id, entries(usage.entries));
+        format!("  tip: ecache undo {id} brings {what} back")
     }
 
     /// Says why an entry is gone for good.

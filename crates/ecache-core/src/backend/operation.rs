@@ -334,7 +334,8 @@ pub trait UndoBackend: WriteBackend + StoresBackend {
         Ok(0)
     }
 
-    /// Returns what became of the entry of an address that is not there, as far as that is known.
+    /// Returns what became of the last entry of an address that was removed or replaced, as far as
+    /// that is known.
     fn fate(&self, _address: &Address) -> Result<Option<Fate>> {
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! Finds out what became of an entry: the removal that took it away, or its tombstone.
+//! Finds out what became of an entry: the removal or import that took it away, or its tombstone.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ pub(super) fn find_fate(
     names: &Names,
     address: &Address,
 ) -> Result<Option<Fate>, RowError> {
-    let kept = find_removed(connection, names, address)?;
+    let kept = find_kept(connection, names, address)?;
     let tombstone = tombstones::find(connection, address)?;
     let tombstone = tombstone.filter(|found| kept.as_ref().is_none_or(|kept| kept.0.at < found.at));
     let Some(found) = tombstone else {
@@ -38,16 +38,18 @@ pub(super) fn find_fate(
     }))))
 }
 
-/// Finds the entry of an address that was removed last, and the operation.
-fn find_removed(
+/// Finds the entry of an address that was removed or replaced last, and the operation.
+fn find_kept(
     connection: &Connection,
     names: &Names,
     address: &Address,
 ) -> Result<Option<(OperationRecord, Entry)>, RowError> {
-    let mut removals = LoggedOperation::all(connection)?;
-    removals
-        .retain(|one| one.effect == Effect::Removed && one.undone_by == 0 && one.keeps_something());
-    if removals.is_empty() {
+    let mut operations = LoggedOperation::all(connection)?;
+    operations.retain(|one| {
+        let takes_away = matches!(one.effect, Effect::Removed | Effect::Imported);
+        takes_away && one.undone_by == 0 && one.keeps_something()
+    });
+    if operations.is_empty() {
         return Ok(None);
     }
     let rows = store_rows::store_rows(connection)?.into_iter();
@@ -58,24 +60,24 @@ fn find_removed(
     let stores: BTreeSet<i64> = rows.map(|(id, _)| id).collect();
     let key = stored_key(address.key.as_str());
     let marked = marked(connection, &stores, &key)?;
-    for removal in removals {
-        for swap in &removal.swaps {
+    for operation in operations {
+        for swap in &operation.swaps {
             if stores.contains(&swap.retired)
                 && let Some(id) = with_key(connection, swap.retired, &key)?
                 && let Some(entry) = read(connection, names, id, false)?
             {
-                return Ok(Some((removal.record(), entry)));
+                return Ok(Some((operation.record(), entry)));
             }
         }
-        for part in (1..=removal.parts).filter(|_| !marked.is_empty()) {
-            let Part::Removed(ids) = removal.part(connection, part)? else {
+        for part in (1..=operation.parts).filter(|_| !marked.is_empty()) {
+            let Part::Removed(ids) = operation.part(connection, part)? else {
                 continue;
             };
             let found = marked.iter().find(|id| ids.binary_search(id).is_ok());
             if let Some(id) = found
                 && let Some(entry) = read(connection, names, *id, true)?
             {
-                return Ok(Some((removal.record(), entry)));
+                return Ok(Some((operation.record(), entry)));
             }
         }
     }
