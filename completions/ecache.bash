@@ -1533,14 +1533,14 @@ _ecache() {
                     return 0
                     ;;
                 --fail-on)
-                    COMPREPLY=($(compgen -W "any none damaged structure unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes thrashing foreign" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "any none damaged structure unreadable orphaned expired endless-prompts endless-users shared-stores old-versions near-limit persist-expiry missing-indexes limit-counts thrashing foreign" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
                     return 0
                     ;;
                 --fix)
-                    COMPREPLY=($(compgen -W "all damaged unreadable orphaned expired endless-prompts endless-users" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "all damaged unreadable orphaned expired endless-prompts endless-users limit-counts" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

@@ -196,6 +196,6 @@ JOIN (
         max(value) FILTER (WHERE field = 'G') AS name
     FROM v_fields WHERE kind = 7 GROUP BY at, id
 ) AS used ON used.at = v_settings.place
--- A limit for each group has an empty counter of its own. Up to 32 new entries are in no counter
--- yet.
+-- A limit for each group has an empty counter of its own. The entries that were added last, up to
+-- 32, are in no counter yet: `ecache limit ls` counts them.
 WHERE v_settings.name LIKE 'limit %' AND (v_settings.name LIKE '% each') = (used.id <> 0);

@@ -281,3 +281,33 @@ fn a_store_that_cannot_be_written_to_counts_nothing_and_says_so() {
     // So that it can be removed.
     set_mode(&folder, 0o700);
 }
+
+#[test]
+fn doctor_compares_limits_with_the_entries_and_counts_again() {
+    let session = Session::new();
+    session.run("limit set s --max-entries 9").succeeds();
+    for key in ["a", "b", "c"] {
+        session.run(["set", "s", key, "v"]).notes("");
+    }
+    let doctor = "doctor --fail-on limit-counts";
+    session.run(doctor).succeeds();
+    // Another program removes an entry.
+    let store = rusqlite::Connection::open(session.store()).expect("a store");
+    let removed = store.execute("DELETE FROM entries WHERE key = 'a'", ());
+    assert_eq!(removed.expect("a removal"), 1);
+    drop(store);
+    for dry in ["", " --fix limit-counts --dry-run"] {
+        let ran = session.run(&format!("{doctor} --format jsonl{dry}"));
+        assert_eq!(ran.code, 1, "{ran:?}");
+        let found = "store=s: 3 entries of 489 bytes are counted, and there are 2 of 326";
+        assert!(ran.text().contains(found), "{ran:?}");
+        let would = "limit-counts: would count the entries of all limits again\n";
+        assert_eq!(ran.stderr.contains(would), !dry.is_empty(), "{ran:?}");
+    }
+    let ran = session.run(&format!("{doctor} --fix limit-counts"));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let counted = "limit-counts: counted the entries of all limits again\n";
+    assert!(ran.stderr.contains(counted), "{ran:?}");
+    let ls = session.run("limit ls --format csv").succeeds();
+    assert!(ls.text().contains("store=s,,326,9,2,0,0"), "{ls:?}");
+}

@@ -24,10 +24,10 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = FailOn::parser())]
     pub(crate) fail_on: Vec<FailOn>,
     /// Remove the entries that have this trouble, or `all` of those that can be removed; entries of
-    /// policy persist stay, unless they are damaged
+    /// policy persist stay, unless they are damaged. limit-counts counts again and removes nothing
     #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = Fix::parser())]
     pub(crate) fix: Vec<Fix>,
-    /// Say what --fix would remove, and remove nothing
+    /// Say what --fix would do, and do nothing
     #[arg(long, short = 'n', requires = "fix")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -36,10 +36,10 @@ pub(crate) struct DoctorArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// The findings that `doctor --fix` removes.
+/// The findings that `doctor --fix` mends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fix {
-    /// All that can be fixed by removal
+    /// All that it can
     All,
     /// Those of one check
     Check(Check),
@@ -55,7 +55,7 @@ impl Fix {
         })
     }
 
-    /// Reports whether entries with that trouble are removed.
+    /// Reports whether that trouble is mended.
     pub(crate) fn includes(self, check: Check) -> bool {
         match self {
             Self::All => check.is_mendable(),

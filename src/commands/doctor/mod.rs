@@ -144,8 +144,12 @@ impl Doctor<'_> {
         }
     }
 
-    /// Removes the entries of a finding as one operation, as the advised command would.
+    /// Removes the entries of a finding as one operation, as the advised command would, or counts
+    /// again.
     fn mend(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
+        if finding.check.remedy() == Remedy::Recount {
+            return self.count_again(finding, run);
+        }
         let meant = self.selection(collection, finding)?;
         let selection = without_running(self.context, &meant)?;
         self.context.note(&format!("{}:", finding.check.id()));
@@ -174,6 +178,22 @@ impl Doctor<'_> {
         self.mend_documents(finding, run)?;
         let going = Usage::default();
         note_running(self.context, self.backend, &meant, going, self.now)
+    }
+
+    /// Counts the use of every limit again.
+    fn count_again(&self, finding: &Finding, run: Run) -> Result<()> {
+        let id = finding.check.id();
+        match run {
+            Run::Dry => self.context.note(&format!(
+                "{id}: would count the entries of all limits again"
+            )),
+            Run::Wet => {
+                self.backend.count_limits_again()?;
+                self.context
+                    .note(&format!("{id}: counted the entries of all limits again"));
+            }
+        }
+        Ok(())
     }
 
     /// Removes the damaged documents of stores, unless they were mended meanwhile.

@@ -271,6 +271,11 @@ pub trait MaintainBackend {
         Ok(Vec::new())
     }
 
+    /// Mends [`CollectionDamage::Limit`]: counts entries again, and evictions from zero.
+    fn count_limits_again(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Closes what a forked child must not inherit, and holds operations up until
     /// [`MaintainBackend::resume`]. Returns `false` if those under way took longer than `patience`.
     fn suspend(&self, _patience: Duration) -> bool {

@@ -27,6 +27,8 @@ pub enum Check {
     PersistExpiry,
     /// Indexes that queries count on are not there
     MissingIndexes,
+    /// Limits count or sample something else than the entries
+    LimitCounts,
     /// A limit evicts entries that are needed again soon
     Thrashing,
     /// Another program wrote something that an entry of ours cannot have, which is no fault
@@ -51,7 +53,9 @@ pub enum Remedy {
     ByName,
     /// By removing entries of policy `evict` that a filter selects
     ByFilter,
-    /// By something else than removing entries
+    /// By counting again, which removes nothing
+    Recount,
+    /// By something else
     Otherwise,
 }
 
@@ -68,7 +72,7 @@ struct Facts {
 }
 
 /// Every check, the worst first, in the order of [`Check`].
-const TABLE: [Facts; 14] = [
+const TABLE: [Facts; 15] = [
     Facts {
         check: Check::Damaged,
         id: "damaged",
@@ -166,6 +170,14 @@ const TABLE: [Facts; 14] = [
         many: "are read without the indexes that FiftyOne makes",
     },
     Facts {
+        check: Check::LimitCounts,
+        id: "limit-counts",
+        severity: Severity::Warning,
+        remedy: Remedy::Recount,
+        one: "is in a file whose limits count or sample something else",
+        many: "are in a file whose limits count or sample something else",
+    },
+    Facts {
         check: Check::Thrashing,
         id: "thrashing",
         severity: Severity::Warning,
@@ -217,7 +229,7 @@ impl Check {
         self.facts().remedy
     }
 
-    /// Reports whether removing entries mends it.
+    /// Reports whether removing entries, or counting them again, mends it.
     #[must_use]
     pub fn is_mendable(self) -> bool {
         self.remedy() != Remedy::Otherwise

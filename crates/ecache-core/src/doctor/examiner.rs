@@ -129,6 +129,14 @@ impl<'a> Examiner<'a> {
         })
     }
 
+    /// Notes a fault that any entry so far may suffer from.
+    pub(super) fn find_for_all(&mut self, check: Check, reason: String) {
+        let usage = self.usage;
+        let finding = self.finding(check);
+        finding.usage = usage;
+        finding.reasons.push(reason);
+    }
+
     pub(super) fn find(
         &mut self,
         check: Check,

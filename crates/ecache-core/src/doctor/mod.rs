@@ -134,19 +134,11 @@ pub fn examine(
                 }
             }
             CollectionDamage::MissingIndex(fields) => {
-                let usage = examiner.usage;
-                let finding = examiner.finding(Check::MissingIndexes);
-                finding.usage = usage;
-                finding
-                    .reasons
-                    .push(format!("there is no index on {fields}"));
+                let reason = format!("there is no index on {fields}");
+                examiner.find_for_all(Check::MissingIndexes, reason);
             }
-            CollectionDamage::Structure(fault) => {
-                let usage = examiner.usage;
-                let finding = examiner.finding(Check::Structure);
-                finding.usage = usage;
-                finding.reasons.push(fault);
-            }
+            CollectionDamage::Structure(fault) => examiner.find_for_all(Check::Structure, fault),
+            CollectionDamage::Limit(fault) => examiner.find_for_all(Check::LimitCounts, fault),
         }
     }
     for limit in backend.limits()? {

@@ -5,6 +5,7 @@ mod admission;
 mod common;
 mod eviction;
 mod history;
+mod records;
 mod sequences;
 mod shares;
 mod tail;
@@ -16,18 +17,20 @@ use std::time::Duration;
 
 use common::{NOW, get, integrity, job, put, random, worker, write};
 use ecache_core::backend::limit::{Bounds, LimitScope, LimitUsage};
-use ecache_core::backend::sqlite::SqliteBackend;
+use ecache_core::backend::memory::MemoryBackend;
+use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Commit, Condition, Content, Expiry, Fate, Lookup, MaintainBackend, OnConflict,
-    OnExistingStore, Operation, Put, PutOptions, ReadBackend, Record, StoresBackend, UndoBackend,
-    WriteBackend, no_progress,
+    Backend, Commit, Condition, Content, Expiry, Fate, ImportLog, KeepForUndo, Lookup,
+    MaintainBackend, OnConflict, OnExistingStore, Operation, Put, PutOptions, ReadBackend, Record,
+    Row, Scan, StoresBackend, UndoBackend, WriteBackend, no_progress,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::{Error, Result};
 use ecache_core::filter::{Filter, Pattern, Selection, Usage};
 use ecache_core::key::Key;
-use ecache_core::scope::StoreAddress;
+use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::time::Timestamp;
+use ecache_core::transfer::{FoundRecord, Importer, Records};
 use ecache_core::value::{CHUNK_SIZE, Kind};
 
 /// An entry of a test.

@@ -64,7 +64,7 @@ fn another_process_counts_what_waits() {
         // Now one writes some, now the other.
         let backend = if number / 7 % 2 == 0 { &ours } else { &theirs };
         make(backend, made, number as i64).expect("room");
-        let reader = SqliteBackend::open(&path, ecache_core::backend::sqlite::Access::Read);
+        let reader = SqliteBackend::open(&path, Access::Read);
         for backend in [&reader.expect("a store"), &ours] {
             let now = used(backend);
             let whole = now.iter().find(|one| one.group.is_none()).expect("a limit");

@@ -55,7 +55,8 @@ impl Session {
         limits.begin();
         let can_count = counting == Counting::ByItself || limits.changes.is_some();
         let version = self.version();
-        if limits.version.is_some() && limits.version == version {
+        let is_known = limits.version.is_some() && limits.version == version;
+        if is_known && counting != Counting::Anew {
             return Ok(can_count || limits.all.is_empty());
         }
         let all = read(self)?;
@@ -80,13 +81,29 @@ impl Session {
             return Ok(true);
         }
         limits.is_sampled = true;
-        self.read_counters(&mut limits, backend)?;
+        let tail = match counting {
+            Counting::Anew => None,
+            Counting::ByRow | Counting::ByItself => Tail::read(self)?,
+        };
+        match readable(self.read_counters(&mut limits, backend, tail))? {
+            Some(()) => {}
+            // A counter is damaged.
+            None => {
+                limits.used.clear();
+                self.read_counters(&mut limits, backend, None)?;
+            }
+        }
         Ok(true)
     }
 
-    /// Reads the tail, and counts for limits that have no counter.
-    fn read_counters(&self, limits: &mut Limits, backend: &SqliteBackend) -> rusqlite::Result<()> {
-        let tail = Tail::read(self)?;
+    /// Reads the counters of the tail, and counts for limits that have no counter; for all of them
+    /// where there is no tail.
+    fn read_counters(
+        &self,
+        limits: &mut Limits,
+        backend: &SqliteBackend,
+        tail: Option<Tail>,
+    ) -> rusqlite::Result<()> {
         let missing = missing(self, &limits.all, tail.is_some())?;
         let is_new = missing.len() == limits.all.len();
         // Otherwise, or where limits were gone for a while, nothing is known to be up to date.
@@ -221,7 +238,7 @@ impl Session {
     }
 
     /// Forgets limits and counters after a transaction that was rolled back, which may have dropped
-    /// the table of samples.
+    /// the table of samples, and the counters of names that it inserted.
     pub(super) fn roll_limits_back(&self) {
         let mut limits = self.limits.borrow_mut();
         (limits.version, limits.is_sampled) = (None, true);
@@ -239,7 +256,7 @@ fn place(limit: &Limit) -> i64 {
 }
 
 /// Reads the limits from the settings, narrowest scopes first.
-fn read(connection: &Connection) -> rusqlite::Result<Vec<Limit>> {
+pub(super) fn read(connection: &Connection) -> rusqlite::Result<Vec<Limit>> {
     let settings = settings::all(connection)?;
     let mut limits: Vec<Limit> = settings
         .iter()
@@ -285,17 +302,27 @@ impl SqliteBackend {
         let snapshot = connection.unchecked_transaction().map_err(sqlite)?;
         let list = || -> rusqlite::Result<Vec<LimitUsage>> {
             let limits = read(&snapshot)?;
-            let mut found = self.uncounted(&snapshot, &limits)?;
-            found.extend(self.counted(&snapshot, &limits)?);
+            let Some(counted) = readable(self.counted(&snapshot, &limits))? else {
+                // A damaged counter: `doctor` reports it.
+                return Ok(self.count_again(&snapshot, &limits)?.into_usages());
+            };
+            // The process that set the others was killed before it counted.
+            let mut others = limits;
+            others.retain(|limit| !counted.limits.all.contains(limit));
+            let mut found = self.count_again(&snapshot, &others)?.into_usages();
+            found.extend(counted.into_usages());
             Ok(found)
         };
         list().map_err(sqlite)
     }
 
     /// Returns what the counters say, and the tail.
-    fn counted(&self, connection: &Connection, all: &[Limit]) -> rusqlite::Result<Vec<LimitUsage>> {
-        let mut limits = Limits::default();
-        let mut used: BTreeMap<Counter, Used> = BTreeMap::new();
+    pub(super) fn counted(
+        &self,
+        connection: &Connection,
+        all: &[Limit],
+    ) -> rusqlite::Result<Counted> {
+        let mut counted = Counted::default();
         for limit in all {
             let at = place(limit);
             let mut statement = connection
@@ -306,65 +333,79 @@ impl SqliteBackend {
             if !ids.contains(&WHOLE) {
                 continue;
             }
-            let index = limits.places.len();
+            let index = counted.limits.places.len();
             for id in ids
                 .into_iter()
                 .filter(|id| limit.scope.is_each() != (*id == WHOLE))
             {
                 let body = history::get(connection, RecordKind::Used, at, id)?;
-                used.insert((index, id), decode(&body.unwrap_or_default())?);
+                let used = decode(&body.unwrap_or_default())?;
+                counted.used.insert((index, id), used);
             }
-            limits.places.push(at);
-            limits.all = limits.all.iter().chain([limit]).cloned().collect();
+            counted.add_limit(limit);
         }
         let mut tail = Tail::read(connection)?.unwrap_or_default();
-        for (cell, amount) in tail.amounts(connection)? {
+        self.add_to(&mut counted, connection, tail.amounts(connection)?)?;
+        Ok(counted)
+    }
+
+    /// Counts the use of some limits, whatever their counters say.
+    pub(super) fn count_again(
+        &self,
+        connection: &Connection,
+        limits: &[Limit],
+    ) -> rusqlite::Result<Counted> {
+        let mut counted = Counted::default();
+        for limit in limits {
+            if !limit.scope.is_each() {
+                let index = counted.limits.places.len();
+                counted.used.insert((index, WHOLE), Used::default());
+            }
+            counted.add_limit(limit);
+        }
+        if !limits.is_empty() {
+            self.add_to(&mut counted, connection, count_all(connection)?)?;
+        }
+        Ok(counted)
+    }
+
+    /// Adds amounts to the counters of their names.
+    fn add_to(
+        &self,
+        counted: &mut Counted,
+        connection: &Connection,
+        amounts: impl IntoIterator<Item = (Cell, Amount)>,
+    ) -> rusqlite::Result<()> {
+        let Counted { limits, used } = counted;
+        for (cell, amount) in amounts {
             for counter in limits.counters(connection, self, cell)?.iter() {
                 let used = used.entry(*counter).or_default();
                 used.now += amount;
                 used.group = limits.groups.get(counter).cloned().or(used.group.take());
             }
         }
-        let used = used.into_iter();
-        Ok(used
-            .map(|((limit, _), used)| usage(&limits.all[limit], used))
-            .collect())
+        Ok(())
+    }
+}
+
+/// Some limits and their use, as a reader counts it.
+#[derive(Default)]
+pub(super) struct Counted {
+    pub(super) limits: Limits,
+    pub(super) used: BTreeMap<Counter, Used>,
+}
+
+impl Counted {
+    fn add_limit(&mut self, limit: &Limit) {
+        self.limits.places.push(place(limit));
+        self.limits.all = self.limits.all.iter().chain([limit]).cloned().collect();
     }
 
-    /// Counts for limits that no writer has counted for: the one that set them was killed.
-    fn uncounted(
-        &self,
-        connection: &Connection,
-        all: &[Limit],
-    ) -> rusqlite::Result<Vec<LimitUsage>> {
-        let mut limits = Limits::default();
-        for limit in all {
-            let counted = history::get(connection, RecordKind::Used, place(limit), WHOLE);
-            if readable(counted)?.flatten().is_none() {
-                limits.places.push(place(limit));
-                limits.all = limits.all.iter().chain([limit]).cloned().collect();
-            }
-        }
-        if limits.all.is_empty() {
-            return Ok(Vec::new());
-        }
-        let mut used: BTreeMap<Counter, Used> = BTreeMap::new();
-        for (index, limit) in limits.all.iter().enumerate() {
-            if !limit.scope.is_each() {
-                used.insert((index, WHOLE), Used::default());
-            }
-        }
-        for (cell, amount) in count_all(connection)? {
-            for counter in limits.counters(connection, self, cell)?.iter() {
-                let used = used.entry(*counter).or_default();
-                used.now += amount;
-                used.group = limits.groups.get(counter).cloned();
-            }
-        }
-        let used = used.into_iter();
-        Ok(used
-            .map(|((limit, _), used)| usage(&limits.all[limit], used))
-            .collect())
+    fn into_usages(self) -> Vec<LimitUsage> {
+        let all = self.limits.all;
+        let used = self.used.into_iter();
+        used.map(|((limit, _), used)| usage(&all[limit], used))
+            .collect()
     }
 }
 

@@ -19,10 +19,19 @@ impl MaintainBackend for SqliteBackend {
         /// Maximum number of faults to list.
         const MOST: u32 = 10;
         let faults = self.check_structure(MOST)?;
-        Ok(faults
-            .into_iter()
-            .map(CollectionDamage::Structure)
-            .collect())
+        if !faults.is_empty() {
+            // A damaged index hides entries from the samples, too.
+            return Ok(faults
+                .into_iter()
+                .map(CollectionDamage::Structure)
+                .collect());
+        }
+        let faults = self.check_limits()?;
+        Ok(faults.into_iter().map(CollectionDamage::Limit).collect())
+    }
+
+    fn count_limits_again(&self) -> Result<()> {
+        self.count_limits_anew()
     }
 
     fn suspend(&self, patience: Duration) -> bool {

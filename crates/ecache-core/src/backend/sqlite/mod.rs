@@ -23,6 +23,7 @@
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
 //! | `fates` | what became of an entry |
 //! | `limits`, `counters` | the usage of each limit, counted in the transaction of each change |
+//! | `limit_records` | comparing what limits count and sample with the entries |
 //! | `row_changes`, `tail` | the changes of a transaction; new entries that are not counted yet |
 //! | `evict`, `sample` | making room where a write exceeds a limit; random entries |
 //! | `purge` | deleting the entries kept for undo |
@@ -70,6 +71,7 @@ mod import;
 mod import_log;
 mod index_walk;
 mod interned;
+mod limit_records;
 mod limits;
 mod log;
 mod lookup_many;

@@ -19,6 +19,7 @@ use super::damage::RowError;
 use super::encoding::MARK;
 use super::row_changes::Cell;
 use super::schema;
+use super::tail::Tail;
 use super::verify::StoresInUse;
 use crate::entry::idle_ms;
 use crate::eviction::{Candidate, SAMPLE, footprint};
@@ -89,6 +90,25 @@ pub(super) fn add(connection: &Connection, ids: RangeInclusive<i64>) -> rusqlite
 pub(super) fn refresh(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     connection.prepare_cached(FORGET)?.execute([id])?;
     connection.prepare_cached(ADD_ONE)?.execute([id]).map(drop)
+}
+
+/// Counts the rows of entries that are missing, left over, or not as in the table `entries`. Those
+/// that wait in the tail may be missing. `None` if there is no table.
+pub(super) fn count_wrong(connection: &Connection, tail: &Tail) -> rusqlite::Result<Option<u64>> {
+    let (name, _) = schema::SAMPLE_TABLE;
+    if !connection.table_exists(None, name)? {
+        return Ok(None);
+    }
+    let left_over: i64 = connection.query_row(LEFT_OVER, (), |row| row.get(0))?;
+    let mut wrong = left_over.unsigned_abs();
+    let mut statement = connection.prepare(DIFFERENT)?;
+    let mut rows = statement.query(())?;
+    while let Some(row) = rows.next()? {
+        let (id, is_missing): (i64, bool) = (row.get(0)?, row.get(1)?);
+        let is_waiting = is_missing && tail.ranges().any(|range| range.contains(&id));
+        wrong += u64::from(!is_waiting);
+    }
+    Ok(Some(wrong))
 }
 
 /// Takes random entries that may go.
@@ -296,6 +316,25 @@ const IN_ORDER: &str = "SELECT s.id, user, operator, prompt, kind, size, text_si
 const NEIGHBOUR: &str =
     "SELECT place FROM entries_sample WHERE place >= ?1 ORDER BY place LIMIT 1 OFFSET ?2";
 
+/// Rows of entries that are gone or may not go.
+const LEFT_OVER: &str = concat!(
+    "SELECT count(*) FROM entries_sample AS s WHERE place IS NOT ",
+    place!("s.id"),
+    " OR NOT EXISTS (SELECT 1 FROM entries AS e NOT INDEXED WHERE e.id = s.id AND e.policy = 1)"
+);
+
+/// Entries that have no row, or another one.
+const DIFFERENT: &str = concat!(
+    "SELECT e.id, s.id IS NULL FROM entries AS e NOT INDEXED \
+     LEFT JOIN entries_sample AS s ON s.place = ",
+    place!("e.id"),
+    " AND s.id = e.id WHERE e.policy = 1 AND (s.id, s.user, s.operator, s.prompt, s.kind, s.size, \
+     s.text_size, s.cost_ms, s.expires_at, s.written_at) IS NOT \
+     (e.id, e.user, e.operator, e.prompt, e.kind, e.size, ",
+    schema::text_size!(),
+    ", e.cost_ms, e.expires_at, coalesce(e.updated_at, e.created_at))"
+);
+
 /// One entry, from the table `entries`.
 const BY_ID: &str = concat!(
     "SELECT ",
@@ -337,6 +376,22 @@ mod tests {
             (
                 ADD_RANGE,
                 &["SEARCH entries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"],
+            ),
+            (
+                LEFT_OVER,
+                &[
+                    "SCAN s",
+                    "CORRELATED SCALAR SUBQUERY 1",
+                    "SEARCH e USING INTEGER PRIMARY KEY (rowid=?)",
+                ],
+            ),
+            (
+                DIFFERENT,
+                &[
+                    "SCAN e",
+                    // Up to eight entries have one place.
+                    "SEARCH s USING PRIMARY KEY (place=?) LEFT-JOIN",
+                ],
             ),
         ] {
             let mut statement = connection

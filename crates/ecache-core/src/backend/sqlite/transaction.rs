@@ -42,6 +42,8 @@ pub(super) enum Counting {
     ByRow,
     /// The work tells each change, by [`Session::note`]
     ByItself,
+    /// As [`Counting::ByRow`], after all entries were counted and sampled again
+    Anew,
 }
 
 impl SqliteBackend {
@@ -98,7 +100,7 @@ impl SqliteBackend {
         self.transaction_with(connection, end, Counting::ByRow, work)
     }
 
-    fn transaction_with<T>(
+    pub(super) fn transaction_with<T>(
         &self,
         connection: &Session,
         end: End,

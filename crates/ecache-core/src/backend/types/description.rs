@@ -18,6 +18,8 @@ pub enum CollectionDamage {
     MissingIndex(String),
     /// The engine's own check of its pages and indexes found a fault
     Structure(String),
+    /// A limit counts or samples something else than the entries
+    Limit(String),
 }
 
 /// The entries of the followed collections that were touched.

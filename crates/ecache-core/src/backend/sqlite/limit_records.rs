@@ -1,0 +1,73 @@
+//! Compares the records of limits, which are their counters and the table of samples, with the
+//! entries, and makes them anew.
+//!
+//! Every transaction keeps them exact, and none looks at them as a whole: where a damaged page or
+//! another program changed a row, a limit would hold too much or too little from then on.
+
+use std::collections::BTreeSet;
+
+use super::counters::{Counter, Used};
+use super::limits::{self, Counted};
+use super::row_changes::Amount;
+use super::tail::Tail;
+use super::transaction::{Counting, End};
+use super::{SqliteBackend, damage, sample};
+use crate::error::Result;
+
+impl SqliteBackend {
+    /// Describes the counters and samples that differ from the entries.
+    pub(super) fn check_limits(&self) -> Result<Vec<String>> {
+        let connection = self.connection()?;
+        let sqlite = |error| self.error(error);
+        let snapshot = connection.unchecked_transaction().map_err(sqlite)?;
+        let check = || -> rusqlite::Result<Vec<String>> {
+            let all = limits::read(&snapshot)?;
+            // Without a tail, the next transaction that writes counts and samples everything.
+            let Some(tail) = Tail::read(&snapshot)?.filter(|_| !all.is_empty()) else {
+                return Ok(Vec::new());
+            };
+            let mut faults = match damage::readable(self.counted(&snapshot, &all))? {
+                Some(recorded) => {
+                    let limits = &recorded.limits.all;
+                    differences(&recorded, &self.count_again(&snapshot, limits)?)
+                }
+                None => vec!["the counter of a limit is damaged".to_owned()],
+            };
+            match sample::count_wrong(&snapshot, &tail)? {
+                Some(0) => {}
+                Some(wrong) => {
+                    faults.push(format!("samples that differ from their entries: {wrong}"))
+                }
+                None => faults.push("the table of samples is missing".to_owned()),
+            }
+            Ok(faults)
+        };
+        check().map_err(sqlite)
+    }
+
+    /// Counts and samples all entries again, in one transaction. Evictions count from zero then.
+    pub(super) fn count_limits_anew(&self) -> Result<()> {
+        let connection = self.writing_connection()?;
+        self.transaction_with(&connection, End::Commit, Counting::Anew, |_| Ok(()))
+    }
+}
+
+/// Describes the counters whose amounts differ.
+fn differences(recorded: &Counted, counted: &Counted) -> Vec<String> {
+    let counters: BTreeSet<&Counter> = recorded.used.keys().chain(counted.used.keys()).collect();
+    let limits = &recorded.limits.all;
+    let describe = |counter: &Counter| {
+        let (recorded, counted) = (recorded.used.get(counter), counted.used.get(counter));
+        let now = |used: Option<&Used>| used.map_or(Amount::default(), |used| used.now);
+        let (said, found) = (now(recorded), now(counted));
+        let group = counted.or(recorded).and_then(|used| used.group.clone());
+        let name = group.unwrap_or_else(|| limits[counter.0].scope.to_string());
+        (said != found).then(|| {
+            format!(
+                "{name}: {} entries of {} bytes are counted, and there are {} of {}",
+                said.entries, said.bytes, found.entries, found.bytes
+            )
+        })
+    };
+    counters.into_iter().filter_map(describe).collect()
+}
