@@ -73,3 +73,43 @@ fn a_new_user_gets_a_place_where_shares_exceed_the_store() {
     make(&backend, pinned, 100).expect("room");
     assert_eq!((of("bob"), of("ann"), of("eve")), (8, 6, 1));
 }
+
+#[test]
+fn a_write_that_is_refused_leaves_no_names_behind() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    set(&backend, &each_user(), bytes(2000));
+    set(&backend, &LimitScope::new(&store("s"), false), entries(1));
+    let refused = Made {
+        user: Some("bob"),
+        size: 5000,
+        ..USUAL
+    };
+    let error = make(&backend, refused, 0).expect_err("it takes more than a share");
+    assert!(matches!(error, Error::OverLimit { .. }), "{error}");
+    // The file gives the ids of the store and the user to others.
+    let ann = Made {
+        store: "t",
+        user: Some("ann"),
+        ..USUAL
+    };
+    make(&backend, ann, 0).expect("room");
+    let rows = backend.scan(&Scan::new(Filter::default()), NOW);
+    let rows: Vec<Row> = rows
+        .expect("a scan")
+        .map(|row| row.expect("a row"))
+        .collect();
+    let [Row::Entry(entry, _)] = &rows[..] else {
+        panic!("{rows:?}")
+    };
+    assert_eq!(&*entry.address.store.store_name, "t");
+    assert_eq!(entry.scopes.user_id.as_deref(), Some("ann"));
+    let used: Vec<(String, u64)> = used(&backend)
+        .into_iter()
+        .map(|one| (one.name(), one.used.entries))
+        .collect();
+    assert_eq!(
+        used,
+        [("store=s".to_owned(), 0), ("user=ann".to_owned(), 1)]
+    );
+}

@@ -89,6 +89,13 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// Forgets which names belong to which counters.
+    pub(super) fn forget_names(&mut self) {
+        self.known.clear();
+        self.groups.clear();
+        self.shared.clear();
+    }
+
     /// Returns the counters to which entries of some names belong.
     pub(super) fn counters(
         &mut self,

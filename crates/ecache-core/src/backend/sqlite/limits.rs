@@ -70,9 +70,7 @@ impl Session {
             limits.is_sampled = false;
         }
         if *limits.all != *all {
-            limits.known.clear();
-            limits.groups.clear();
-            limits.shared.clear();
+            limits.forget_names();
             limits.places = all.iter().map(place).collect();
             limits.all = all.into();
         }
@@ -242,6 +240,7 @@ impl Session {
     pub(super) fn roll_limits_back(&self) {
         let mut limits = self.limits.borrow_mut();
         (limits.version, limits.is_sampled) = (None, true);
+        limits.forget_names();
     }
 
     /// Reports whether the store has limits, as of the beginning of this transaction.

@@ -1,8 +1,9 @@
 //! Interned names: stores, and the users, operators, prompts and functions of entries.
 //!
-//! Ids are never reused (AUTOINCREMENT), so what an id stands for may be cached for the life of the
-//! process. The id of a store may not: a clear retires the row of the store, whose entries no
-//! reader sees from then on, and makes another row for its address (`retire`, `session`).
+//! Ids are never reused (AUTOINCREMENT), except those of a transaction that is rolled back, after
+//! which the cache is cleared (`transaction`). The name of an id may therefore be cached. The id of
+//! a store may not: a clear retires the row of the store, whose entries no reader sees from then
+//! on, and makes another row for its address (`retire`, `session`).
 //!
 //! Each row has a checksum of its id and names, which no index contains. The row in the table is
 //! therefore verified, however it was found.
@@ -67,7 +68,8 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Clears the cached names, since another file has its own ids. No operation may be under way.
+    /// Clears the cached names: another file has its own ids, and so has the transaction after one
+    /// that inserted names and is rolled back.
     pub(super) fn forget(&self) {
         write(&self.stores).clear();
         write(&self.names).clear();

@@ -102,6 +102,13 @@ impl Session {
         self.stores.borrow_mut().ids.clear();
     }
 
+    /// Forgets what was read in a transaction that is rolled back.
+    pub(super) fn forget_uncommitted(&self) {
+        self.forget();
+        *self.function.borrow_mut() = None;
+        self.roll_limits_back();
+    }
+
     /// Returns a number that changes with every commit that this connection sees.
     pub(super) fn version(&self) -> Option<u32> {
         let mut version = 0;

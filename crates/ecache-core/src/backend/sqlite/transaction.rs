@@ -8,6 +8,7 @@ use crate::error::Result;
 
 /// Undoes a transaction that is dropped before it was committed.
 struct Rollback<'a> {
+    backend: &'a SqliteBackend,
     session: &'a Session,
     is_committed: bool,
 }
@@ -17,7 +18,9 @@ impl Drop for Rollback<'_> {
         if self.is_committed {
             return;
         }
-        self.session.roll_limits_back();
+        // Ids of names that it inserted are given out again. No other connection has seen them.
+        self.backend.names.forget();
+        self.session.forget_uncommitted();
         // On a full disk, SQLite may have done it.
         if !self.session.is_autocommit() {
             // A connection that cannot roll back is not used again.
@@ -117,6 +120,7 @@ impl SqliteBackend {
         let sqlite = |error| self.error(error);
         execute("BEGIN IMMEDIATE")?;
         let mut rollback = Rollback {
+            backend: self,
             session: connection,
             is_committed: false,
         };
