@@ -5,12 +5,13 @@ mod common;
 use std::collections::BTreeMap;
 
 use common::{NOW, write};
+use ecache_core::backend::memory::MemoryBackend;
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Commit, Did, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES, OnConflict, OnExistingStore, Operation,
-    ReadBackend, Record, Removal, Row, Scan, StoreMetadata, StoreRecord, StoresBackend, Touch,
-    UNDO_KEEP, UNDO_SIZE, UndoBackend, UndoState, Undone, Values, WriteBackend, fail_at_refused,
-    no_progress, read_value,
+    Backend, Commit, Did, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES, OnConflict, OnExistingStore,
+    Operation, ReadBackend, Record, Removal, Row, Scan, StoreMetadata, StoreRecord, StoresBackend,
+    Touch, UNDO_KEEP, UNDO_SIZE, UndoBackend, UndoState, Undone, Values, WriteBackend,
+    fail_at_refused, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
@@ -18,6 +19,7 @@ use ecache_core::filter::{DatasetPattern, Filter, Pattern};
 use ecache_core::key::Key;
 use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::time::Timestamp;
+use ecache_core::transfer::{FoundRecord, Importer, Records};
 use ecache_core::value::Kind;
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -44,6 +46,8 @@ enum Step {
     Remove(Filter),
     Touch(Filter, Touch),
     Import(Vec<(Entry, u8)>, Option<StoreAddress>, OnConflict, usize),
+    /// Copies what a filter selects of another store
+    Copy(Vec<(Entry, u8)>, Option<StoreAddress>, Filter, OnConflict),
     Rename(StoreAddress, StoreAddress, OnExistingStore),
     Set(&'static str, Option<u8>),
     /// Takes the latest of the others back
@@ -119,18 +123,23 @@ fn touch() -> impl Strategy<Value = Touch> {
 
 fn step() -> impl Strategy<Value = Step> {
     let entries = || prop::collection::vec((entry(), any::<u8>()), 1..8);
-    let conflict = select(vec![
-        OnConflict::Replace,
-        OnConflict::Keep,
-        OnConflict::Newer,
-    ]);
-    let document = proptest::option::weighted(0.3, store());
+    let conflict = || {
+        select(vec![
+            OnConflict::Replace,
+            OnConflict::Keep,
+            OnConflict::Newer,
+        ])
+    };
+    let document = || proptest::option::weighted(0.3, store());
     let existing = select(vec![OnExistingStore::Fail, OnExistingStore::Merge]);
     prop_oneof![
         3 => filter().prop_map(Step::Remove),
         2 => (filter(), touch()).prop_map(|(filter, touch)| Step::Touch(filter, touch)),
-        3 => (entries(), document, conflict, 1..9_usize).prop_map(
+        3 => (entries(), document(), conflict(), 1..9_usize).prop_map(
             |(entries, document, conflict, size)| Step::Import(entries, document, conflict, size)
+        ),
+        2 => (entries(), document(), filter(), conflict()).prop_map(
+            |(entries, document, filter, conflict)| Step::Copy(entries, document, filter, conflict)
         ),
         2 => (store(), store(), existing).prop_map(|(from, to, existing)| {
             Step::Rename(from, to, existing)
@@ -191,6 +200,19 @@ fn record((entry, value): &(Entry, u8)) -> Record {
     let mut entry = entry.clone();
     entry.size = bytes.len() as u64;
     Record::Entry(Box::new(entry), bytes)
+}
+
+/// Imports a record into a store that logs nothing.
+fn import_into(backend: &dyn Backend, record: Record) {
+    let mut records = std::iter::once(Ok(record));
+    let imported = backend.import(
+        &mut records,
+        OnConflict::Replace,
+        Commit::Whole,
+        &mut fail_at_refused,
+        &mut no_progress,
+    );
+    imported.expect("an import");
 }
 
 /// Imports in transactions of `size` records, and returns the log.
@@ -257,6 +279,32 @@ fn make(backend: &SqliteBackend, step: &Step, at: i64) {
             let mut records: Vec<Record> = entries.iter().map(record).collect();
             records.extend(store.as_ref().map(|store| document(store, at)));
             import(backend, records, (*on_conflict, *size), at);
+        }
+        Step::Copy(entries, store, filter, on_conflict) => {
+            let other = MemoryBackend::new();
+            let mut records: Vec<Record> = entries.iter().map(record).collect();
+            records.extend(store.as_ref().map(|store| document(store, at)));
+            for record in records {
+                import_into(&other, record);
+            }
+            let mut on_beyond = || panic!("they are few");
+            let log = ImportLog {
+                operation,
+                keep: KeepForUndo::Yes,
+                now,
+                on_beyond: &mut on_beyond,
+                number: None,
+                until: None,
+            };
+            let mut refused = fail_at_refused;
+            let mut importer = Importer::new(backend, *on_conflict, &mut refused).logging(log);
+            for found in Records::new(&other, filter, now).expect("a scan") {
+                let FoundRecord::Record(record) = found.expect("a record") else {
+                    panic!("all can be copied")
+                };
+                importer.add(record).expect("copied");
+            }
+            importer.flush().expect("copied");
         }
         Step::Rename(from, to, on_existing) => {
             let renamed = backend.rename_logged(

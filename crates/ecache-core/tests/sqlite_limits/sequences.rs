@@ -31,22 +31,12 @@ pub(crate) fn act(backend: &SqliteBackend, seed: &mut u64, step: i64) {
         }
         4 => drop(backend.collect_garbage(now)),
         5 => {
-            let records = (0..6).map(|number| {
-                let address = StoreAddress::new(name);
-                let key = Key::new(format!("{number}")).expect("a key");
-                let mut entry = Entry::new(address.entry(key), Kind::Bytes, now);
-                entry.scopes.user_id = made.user.map(Into::into);
-                entry.cost_ms = made.cost_ms;
-                Ok(Record::Entry(Box::new(entry), vec![7; made.size]))
-            });
+            let records = entries_of(made, now);
             let imported = backend.import(
-                &mut records.into_iter(),
+                &mut records.into_iter().map(Ok),
                 OnConflict::Replace,
                 Commit::Every(2),
-                &mut |_, error| match error {
-                    Error::OverLimit { .. } => Ok(()),
-                    error => Err(error),
-                },
+                &mut leave_out,
                 &mut no_progress,
             );
             match imported {
@@ -54,10 +44,66 @@ pub(crate) fn act(backend: &SqliteBackend, seed: &mut u64, step: i64) {
                 Err(error) => panic!("{error}"),
             }
         }
+        6 => copy(backend, &entries_of(made, now), now),
         _ => match make(backend, made, step) {
             Ok(_) | Err(Error::OverLimit { .. }) => {}
             Err(error) => panic!("{error}"),
         },
+    }
+}
+
+/// Returns six entries like one, under keys of their own.
+fn entries_of(made: Made<'_>, now: Timestamp) -> Vec<Record> {
+    let record = |number| {
+        let key = Key::new(format!("{number}")).expect("a key");
+        let mut entry = Entry::new(StoreAddress::new(made.store).entry(key), Kind::Bytes, now);
+        entry.scopes.user_id = made.user.map(Into::into);
+        entry.cost_ms = made.cost_ms;
+        entry.size = made.size as u64;
+        Record::Entry(Box::new(entry), vec![7; made.size])
+    };
+    (0..6).map(record).collect()
+}
+
+/// Leaves out what a limit refuses.
+fn leave_out(_: &Address, error: Error) -> Result<()> {
+    match error {
+        Error::OverLimit { .. } => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Copies entries from another store, as far as limits allow.
+fn copy(backend: &SqliteBackend, records: &[Record], now: Timestamp) {
+    let other = MemoryBackend::new();
+    let imported = other.import(
+        &mut records.iter().cloned().map(Ok),
+        OnConflict::Replace,
+        Commit::Whole,
+        &mut leave_out,
+        &mut no_progress,
+    );
+    imported.expect("room");
+    let mut on_beyond = || {};
+    let log = ImportLog {
+        operation: Operation::default(),
+        keep: KeepForUndo::Yes,
+        now,
+        on_beyond: &mut on_beyond,
+        number: None,
+        until: None,
+    };
+    let mut refused = leave_out;
+    let mut importer = Importer::new(backend, OnConflict::Replace, &mut refused).logging(log);
+    for found in Records::new(&other, &Filter::default(), now).expect("a scan") {
+        let FoundRecord::Record(record) = found.expect("a record") else {
+            panic!("all can be copied")
+        };
+        importer.add(record).expect("a batch");
+    }
+    match importer.flush() {
+        Ok(()) | Err(Error::OverLimit { .. }) => {}
+        Err(error) => panic!("{error}"),
     }
 }
 
@@ -79,8 +125,13 @@ pub(crate) fn limited(path: &Path) -> SqliteBackend {
 /// Checks the limits that no renaming can exceed.
 fn check(path: &Path) {
     let now = used(&write(path));
+    assert_eq!(records::faults(path), Vec::<String>::new());
     assert_eq!(now, counted_again(path));
-    for one in &now {
+    hold(&now);
+}
+
+fn hold(now: &[LimitUsage]) {
+    for one in now {
         if one.limit.scope == everything() || one.limit.scope == each_user() {
             assert!(one.limit.bounds.hold(one.used), "{one:?}");
         }
@@ -92,11 +143,18 @@ fn limits_hold_after_any_sequence() {
     for mut seed in 0..6 {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("store.db");
-        let backend = limited(&path);
+        // Each knows what it counted itself, as processes do.
+        let backends = [limited(&path), write(&path), write(&path)];
+        let reader = SqliteBackend::open(&path, Access::Read).expect("a store");
         for step in 0..150 {
-            act(&backend, &mut seed, step * 1000);
+            let backend = &backends[random(&mut seed) % backends.len()];
+            act(backend, &mut seed, step * 1000);
+            hold(&used(&reader));
+            if step % 10 == 0 {
+                assert_eq!(records::faults(&path), Vec::<String>::new(), "step {step}");
+            }
         }
-        drop(backend);
+        drop(backends);
         check(&path);
         assert_eq!(integrity(&path), "ok");
     }
