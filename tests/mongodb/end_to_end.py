@@ -1,6 +1,6 @@
 """FiftyOne and ecache on one database: what either keeps, the other finds, reads and clears.
 
-Run by tests/mongodb.rs, which says where the database is (as FiftyOne is told) and which `ecache` is meant.
+Run by tests/mongodb/fiftyone.rs, which says where the database is (as FiftyOne is told) and which `ecache` is meant.
 """
 
 import datetime

@@ -1,6 +1,6 @@
 """FiftyOne's own panels keep results and state in stores; what ecache's doctor mends takes none of it.
 
-Run by tests/mongodb.rs, which says where the database is (as FiftyOne is told) and which `ecache` is meant.
+Run by tests/mongodb/fiftyone.rs, which says where the database is (as FiftyOne is told) and which `ecache` is meant.
 """
 
 import datetime

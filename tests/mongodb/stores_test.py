@@ -1,6 +1,6 @@
 """What FiftyOne's own tests ask of an execution store, asked of the command line of ecache.
 
-Run by tests/mongodb.rs with pytest and the plugin in adapter.py, on three engines: `sqlite` and `mongodb`
+Run by tests/mongodb/fiftyone.rs with pytest and the plugin in adapter.py, on three engines: `sqlite` and `mongodb`
 are ecache's, and `fiftyone` is FiftyOne itself, which shows that each test states a fact. Where FiftyOne
 fails, the test says with which of its defects.
 """

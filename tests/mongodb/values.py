@@ -1,6 +1,6 @@
 """Values of every BSON type go through SQLite, lines, dumps and `get | set`, and come back to the byte.
 
-Run by tests/mongodb.rs, which says where the server is, and which `ecache` is meant.
+Run by tests/mongodb/fiftyone.rs, which says where the server is, and which `ecache` is meant.
 """
 
 import datetime
