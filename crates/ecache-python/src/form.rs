@@ -23,6 +23,8 @@ pub enum Purpose {
     /// It is read back as the same value
     Value,
     /// It is hashed: FiftyOne's form of any object, if it has one
+    FiftyOnesKey,
+    /// It is hashed: a form for each type
     Key,
     /// It is a form already, as an object's `to_dict` makes it
     Raw,
@@ -213,7 +215,7 @@ impl Writer {
         for (key, value) in dict {
             pairs.push(Json::Array(vec![self.json(&key)?, self.json(&value)?]));
         }
-        if self.purpose == Purpose::Key {
+        if self.purpose != Purpose::Value {
             pairs.sort_by_cached_key(Json::dumps_sorted);
         }
         Ok(tagged("dict", "values", Json::Array(pairs)))
@@ -223,7 +225,8 @@ impl Writer {
     fn other(self, object: &Bound<'_, PyAny>) -> PyResult<Json> {
         let function = match self.purpose {
             Purpose::Value => "reduce",
-            Purpose::Key => "reduce_argument",
+            Purpose::FiftyOnesKey => "reduce_argument",
+            Purpose::Key => "reduce_own_argument",
             Purpose::Raw => "reduce_raw",
         };
         let reduced = forms(object.py())?.call_method1(function, (object,))?;

@@ -45,6 +45,14 @@ impl<'py> Given<'_, 'py> {
 }
 
 impl Parameters {
+    /// Returns the use of the arguments' forms. A function without a context is none of FiftyOne's.
+    fn purpose(&self) -> Purpose {
+        match self.ctx {
+            Some(_) => Purpose::FiftyOnesKey,
+            None => Purpose::Key,
+        }
+    }
+
     /// Returns the context of a call, if the function has one.
     ///
     /// # Errors
@@ -69,7 +77,7 @@ impl Parameters {
         if let Some(key_fn) = &self.key_fn {
             let made = self.made_by(key_fn, given)?;
             for argument in made.try_iter()? {
-                if let Err(error) = push(&mut preimage, &argument?) {
+                if let Err(error) = self.push(&mut preimage, &argument?) {
                     return Ok(Err(error));
                 }
             }
@@ -102,10 +110,10 @@ impl Parameters {
                 let self_key = self_key.bind(object.py());
                 self_key.call1((object,))
             });
-            push(preimage, &part.map_err(refused)?)?;
+            self.push(preimage, &part.map_err(refused)?)?;
         }
         for argument in given.args.iter().skip(self.skipped) {
-            push(preimage, &argument)?;
+            self.push(preimage, &argument)?;
         }
         match given.kwargs {
             Some(kwargs) if !kwargs.is_empty() => self.push_named(preimage, given.args, kwargs),
@@ -130,7 +138,8 @@ impl Parameters {
         for (at, name) in self.positional.iter().enumerate() {
             let name = name.bind(py);
             let named = rest.get_item(name).map_err(refused)?;
-            if named.is_some() {
+            // An argument that is given twice makes a key that no other call has.
+            if named.is_some() && at >= args.len() {
                 rest.del_item(name).map_err(refused)?;
             }
             if at < first {
@@ -143,14 +152,29 @@ impl Parameters {
             for default in gap.drain(..) {
                 let missing =
                     || StoredError::Refused(format!("an argument before {name} is missing"));
-                push(preimage, default.ok_or_else(missing)?.bind(py))?;
+                self.push(preimage, default.ok_or_else(missing)?.bind(py))?;
             }
-            push(preimage, &named)?;
+            self.push(preimage, &named)?;
         }
         if !rest.is_empty() {
-            let entries = form::to_json(&rest, Purpose::Key).map_err(refused)?;
+            let entries = form::to_json(&rest, self.purpose()).map_err(refused)?;
             preimage.push_json(&form::tagged("kwargs", "values", entries));
         }
+        Ok(())
+    }
+
+    fn push(
+        &self,
+        preimage: &mut Preimage,
+        argument: &Bound<'_, PyAny>,
+    ) -> Result<(), StoredError> {
+        if let Ok(text) = argument.cast_exact::<PyString>()
+            && let Ok(text) = text.to_str()
+        {
+            return preimage.push(text);
+        }
+        let form = form::to_json(argument, self.purpose()).map_err(refused)?;
+        preimage.push_json(&form);
         Ok(())
     }
 
@@ -158,17 +182,6 @@ impl Parameters {
         let first = self.positional.len() - self.defaults.len();
         self.defaults.get(at.checked_sub(first)?)
     }
-}
-
-fn push(preimage: &mut Preimage, argument: &Bound<'_, PyAny>) -> Result<(), StoredError> {
-    if let Ok(text) = argument.cast_exact::<PyString>()
-        && let Ok(text) = text.to_str()
-    {
-        return preimage.push(text);
-    }
-    let form = form::to_json(argument, Purpose::Key).map_err(refused)?;
-    preimage.push_json(&form);
-    Ok(())
 }
 
 fn refused(error: PyErr) -> StoredError {

@@ -51,6 +51,16 @@ def test_keyword_arguments_are_part_of_the_key(cache):
     assert f(CTX, "a", n=3) == f(CTX, "a", 3) == f(CTX, n=3, path="a") == [3, "a", 3]
 
 
+@pytest.mark.parametrize("arguments", [{"path": "a"}, {"unknown": 1}])
+def test_a_wrong_call_is_an_error_beside_a_result(cache, arguments):
+    f = counted(cache)
+    f(CTX, "a")
+    for _ in range(2):
+        with pytest.raises(TypeError, match="multiple values|unexpected keyword"):
+            f(CTX, "a", **arguments)
+    assert f(CTX, "a")[0] == 1
+
+
 def test_keyword_only_and_further_arguments_do_not_collide_with_positional_ones(cache):
     @execution_cache(cache=cache)
     def f(*args, key=None, **rest):

@@ -1,11 +1,18 @@
 """Keys are FiftyOne's: the library's 473 vectors, through the decorator."""
 
 import base64
+import collections
 import datetime
+import enum
 import hashlib
 import json
+import pathlib
+import zoneinfo
 from pathlib import Path
 from types import SimpleNamespace
+
+import numpy
+import pytest
 
 from execution_cache import execution_cache
 
@@ -47,14 +54,51 @@ class Label(dict):
 
 def test_an_object_with_a_to_dict_has_that_as_its_key(cache):
     @execution_cache(cache=cache)
-    def f(label):
+    def f(ctx, label):
         return label["label"]
 
-    assert f(Label(label="cat", _cls="Classification")) == "cat"
+    assert f(SimpleNamespace(dataset_id=None), Label(label="cat", _cls="Classification")) == "cat"
     (entry,) = cache.entries()
     form = '{"_cls": "Classification", "label": "cat", "tags": ["x"]}'
     assert entry.args == f"[{form}]"
     assert entry.key == hashlib.sha256(entry.args.encode()).hexdigest()
+
+
+class Color(enum.IntEnum):
+    RED = 1
+
+
+class Fruit(enum.IntEnum):
+    APPLE = 1
+
+
+BERLIN = zoneinfo.ZoneInfo("Europe/Berlin")
+HOUR = datetime.timezone(datetime.timedelta(hours=1))
+Size = collections.namedtuple("Size", "width height")
+Place = collections.namedtuple("Place", "x y")
+
+
+@pytest.mark.parametrize("wrapped", [lambda x: x, lambda x: [x], lambda x: {"key": x}])
+def test_without_a_context_arguments_of_all_types_are_told_apart(cache, wrapped):
+    noon = datetime.datetime(2026, 1, 1, 12, tzinfo=datetime.timezone.utc)
+    arguments = [
+        *[1, True, 1.0, "1", Color.RED, Fruit.APPLE, numpy.int64(1), numpy.int32(1), (1,), [1]],
+        *[numpy.array([1]), numpy.array([1], numpy.int8), numpy.array([[1]]), {1}, frozenset({1})],
+        *[(1, 2), Size(1, 2), Place(1, 2), {"a": 1}, collections.Counter(a=1), Label(a=1)],
+        *["/", pathlib.PosixPath("/"), b"/", None, "None", {1: 2}, {"1": 2}],
+        *[numpy.array([1, "a"], object), numpy.array(["1", "a"], object)],
+        *[noon, noon.astimezone(BERLIN), noon.astimezone(HOUR), noon.astimezone(BERLIN).timetz()],
+    ]
+
+    @execution_cache(cache=cache)
+    def f(x):
+        return repr(x)
+
+    for argument in arguments * 2:
+        argument = wrapped(argument)
+        assert f(argument) == f(x=argument) == repr(argument)
+    counters = f.counters()
+    assert counters["computations"] == len(arguments) and counters["errors"] == 0
 
 
 def test_keys_are_fiftyones(cache):

@@ -66,6 +66,26 @@ def reduce_argument(value):
     return _reduce_further(name, value)
 
 
+def reduce_own_argument(value):
+    """Returns the class and the content of an argument of a function that is none of FiftyOne's.
+
+    Unlike FiftyOne's keys, this tells an array from a list, and a member of an enum or a named
+    tuple from a number or a tuple.
+    """
+    name = _name(type(value))
+    if name in _FORMS or _is_a(value, "numpy.generic"):
+        try:
+            return reduce(value)
+        except (TypeError, ValueError):
+            # A zone by name, or an array of objects: no value, but an argument all the same.
+            pass
+    if hasattr(value, "tzinfo") and hasattr(value, "fold"):
+        return name, [value.isoformat(), repr(value.tzinfo), value.fold]
+    _, content = reduce_argument(value)
+    # A `to_dict` may return a dict of the type that it is of.
+    return name, dict(content) if isinstance(content, dict) else content
+
+
 def _reduce_further(name, value):
     if name not in _FORMS:
         if hasattr(value, "__dataclass_fields__"):
