@@ -86,6 +86,17 @@ def test_a_changed_default_is_a_miss(cache):
     assert make(1)("x") == 1
 
 
+def test_functions_of_one_name_have_results_of_their_own(cache):
+    decorated = execution_cache(cache=cache)
+    functions = [decorated(lambda x: x + 1), decorated(lambda x: x * 3)]
+    for body in ("return x * 5", "return x * 7"):
+        names = {"__name__": "names", "decorated": decorated}
+        exec(f"@decorated\ndef _(x):\n    {body}", names)
+        functions.append(names["_"])
+    for _ in range(2):
+        assert [f(2) for f in functions] == [3, 6, 10, 14]
+
+
 @pytest.mark.parametrize("scope", ["operator_uri", "prompt_id", "user_id", "user_request_token"])
 def test_scopes_are_part_of_the_key(cache, scope):
     option = {"operator_uri": "operator_scoped", "prompt_id": "prompt_scoped"}

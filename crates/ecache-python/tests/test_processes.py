@@ -318,3 +318,44 @@ def test_removals_by_another_process_leave_memory(cache, ecache):
     ecache("clear", "--all")
     time.sleep(0.15)
     assert f(1) != first
+
+
+SCRIPT = """
+import multiprocessing, sys
+from execution_cache import Cache, execution_cache
+
+cache = Cache(sys.argv[1])
+WORDS = {words!r}
+
+@execution_cache(cache=cache, residency="transient")
+def f(word):
+    if word in {{"a", "b", "c", "d", "e"}}:
+        print("computed", flush=True)
+    return WORDS, {result!r}
+
+def work():
+    print(f("a"), flush=True)
+
+if __name__ == "__main__":
+    work()
+    child = multiprocessing.get_context("spawn").Process(target=work)
+    child.start()
+    child.join()
+"""
+
+
+def test_the_functions_of_a_script_are_those_of_its_children_until_they_change(cache, tmp_path):
+    def run(name="script.py", words=1, result="old", seed="1"):
+        script = tmp_path / name
+        script.write_text(SCRIPT.format(words=words, result=result))
+        command = [sys.executable, script, cache.path]
+        environment = {**os.environ, "PYTHONHASHSEED": seed}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()
+
+    assert run() == ["computed", "(1, 'old')", "(1, 'old')"]
+    for seed in "23456":
+        assert run(seed=seed) == ["(1, 'old')"] * 2, "a set in its code has another order"
+    assert run(result="new") == ["computed", "(1, 'new')", "(1, 'new')"]
+    assert run("another.py", words=2) == ["computed", "(2, 'old')", "(2, 'old')"]
+    assert run() == ["(1, 'old')"] * 2

@@ -158,9 +158,11 @@ def _names(func):
     """Returns the identity of a function, which its entries record, and the name of its store.
 
     Defaults belong to the identity, since a call that leaves them out does not have them in its
-    key, and so does the code of a function that is typed into a notebook or a script.
+    key, and so does the code of a function whose name is not its own.
     """
-    name = f"{func.__module__}.{func.__qualname__}"
+    # A spawned child has the script of its parent under a name of its own.
+    module = "__main__" if func.__module__ == "__mp_main__" else func.__module__
+    name = f"{module}.{func.__qualname__}"
     identity = name
     code = func.__code__
     defaults = dict(zip(code.co_varnames[: code.co_argcount][::-1], (func.__defaults__ or ())[::-1]))
@@ -168,9 +170,19 @@ def _names(func):
     if defaults:
         spelled = (f"{name}={_spelled(value)}" for name, value in sorted(defaults.items()))
         identity += f"({', '.join(spelled)})"
-    if func.__module__ == "__main__":
+    is_script = module == "__main__"
+    if is_script and (path := func.__globals__.get("__file__")):
+        import os
+
+        identity += f" of {os.path.abspath(path)}"
+    is_first = _codes.setdefault(name, code) == code
+    if is_script or not is_first or func.__name__ == "<lambda>":
         identity += f" {_digest(code)}"
     return identity, name
+
+
+# The first code of each name: a function that is defined again has a digest.
+_codes = {}
 
 
 def _spelled(value):
@@ -184,19 +196,18 @@ def _digest(code):
     """Returns a hash of what a function does, as far as its code says."""
     import hashlib
 
-    digest = hashlib.sha256()
+    def spelled(constant):
+        if isinstance(constant, types.CodeType):
+            names = constant.co_names, constant.co_varnames, constant.co_freevars
+            return f"{constant.co_code!r} {names} {spelled(constant.co_consts)}"
+        if isinstance(constant, tuple):
+            return f"({', '.join(map(spelled, constant))})"
+        if isinstance(constant, frozenset):
+            # Its order differs from one process to the next.
+            return f"{{{', '.join(sorted(map(spelled, constant)))}}}"
+        return repr(constant)
 
-    def add(code):
-        digest.update(code.co_code)
-        digest.update(repr((code.co_names, code.co_varnames)).encode())
-        for constant in code.co_consts:
-            if isinstance(constant, types.CodeType):
-                add(constant)
-            else:
-                digest.update(repr(constant).encode())
-
-    add(code)
-    return digest.hexdigest()[:12]
+    return hashlib.sha256(spelled(code).encode(errors="backslashreplace")).hexdigest()[:12]
 
 
 def _wrapper(func, function):
