@@ -6,27 +6,23 @@
 //! (leader and follower would be written twice), and this one.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
-use pyo3::exceptions::{PyRuntimeError, PyStopIteration};
+use pyo3::exceptions::{PyException, PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 
-use crate::kept::Kept;
+use crate::complaints;
 
-/// The end of a call; an `Err` of `None` says that the result was computed but cannot be kept.
-pub type Ended = Result<Kept, Option<PyErr>>;
-
-/// A call that is being looked up or computed.
+/// A call that is being looked up or computed, or the refresh of its result.
 #[pyclass(frozen, module = "execution_cache._native")]
 pub struct Awaiting {
-    future: Mutex<Option<Pin<Box<dyn Future<Output = Ended> + Send>>>>,
+    future: Mutex<Option<Boxed<PyResult<Py<PyAny>>>>>,
     coroutine: Arc<Coroutine>,
-    /// Makes the caller's result of one that was found
-    hand_out: HandOut,
 }
 
-type HandOut = Box<dyn Fn(Python<'_>, &Kept) -> PyResult<Py<PyAny>> + Send + Sync>;
+type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// The state of a call after a poll.
 #[derive(Clone, Copy)]
@@ -40,15 +36,14 @@ enum Step {
 }
 
 impl Awaiting {
+    /// `future` is the call, which computes with the coroutine.
     pub fn new(
-        future: impl Future<Output = Ended> + Send + 'static,
+        future: impl Future<Output = PyResult<Py<PyAny>>> + Send + 'static,
         coroutine: Arc<Coroutine>,
-        hand_out: impl Fn(Python<'_>, &Kept) -> PyResult<Py<PyAny>> + Send + Sync + 'static,
     ) -> Self {
         Self {
             future: Mutex::new(Some(Box::pin(future))),
             coroutine,
-            hand_out: Box::new(hand_out),
         }
     }
 }
@@ -94,13 +89,28 @@ impl Awaiting {
             }
         };
         *future = None;
-        let result = match (lock(&self.coroutine.result).take(), ended) {
-            (Some(result), _) => result,
-            (None, Ok(kept)) => (self.hand_out)(py, &kept)?,
-            (None, Err(Some(error))) => return Err(error),
-            (None, Err(None)) => unreachable!("a result that cannot be kept is there"),
-        };
+        let result = ended?;
+        if !self.coroutine.is_refreshing.load(Ordering::Relaxed) {
+            // The caller of the wrapper, which awaits the generator that calls this.
+            complaints::issue(py, 3)?;
+        }
         Ok((Step::Done as u8, result))
+    }
+
+    /// Returns the refresh of the stale result that this call returned, if it is this call's task.
+    fn refresh(&self) -> Option<Self> {
+        let refresh = lock(&self.coroutine.refresh).take()?;
+        let coroutine = Arc::clone(&self.coroutine);
+        coroutine.is_refreshing.store(true, Ordering::Relaxed);
+        let future = async move {
+            refresh.await;
+            match coroutine.take_result() {
+                Some(result) => result,
+                // Another process computed it.
+                None => Ok(Python::attach(|py| py.None())),
+            }
+        };
+        Some(Self::new(future, Arc::clone(&self.coroutine)))
     }
 }
 
@@ -110,7 +120,10 @@ pub struct Coroutine {
     object: Mutex<Option<Py<PyAny>>>,
     thrown: Mutex<Option<PyErr>>,
     yielded: Mutex<Option<Py<PyAny>>>,
-    result: Mutex<Option<Py<PyAny>>>,
+    result: Mutex<Option<PyResult<Py<PyAny>>>>,
+    refresh: Mutex<Option<Boxed<()>>>,
+    /// Set once the refresh runs, whose exceptions have no caller
+    is_refreshing: AtomicBool,
 }
 
 impl Coroutine {
@@ -118,21 +131,44 @@ impl Coroutine {
         lock(&self.object).is_some()
     }
 
-    /// Computes the result: `make` calls the function, and `keep` copies its result.
-    pub fn run(
+    /// Returns what the coroutine ended with, if it ran.
+    pub fn take_result(&self) -> Option<PyResult<Py<PyAny>>> {
+        lock(&self.result).take()
+    }
+
+    /// Sets the future that computes a new result once the stale one is returned.
+    pub fn refresh_with(&self, refresh: Boxed<()>) {
+        *lock(&self.refresh) = Some(refresh);
+    }
+
+    /// Runs the coroutine that `make` makes, and returns what `keep` makes of its result.
+    ///
+    /// After an `Err` of `None`, [`Coroutine::take_result`] has the end of the call: a result that
+    /// cannot be kept, or an exception that no stale result may take the place of.
+    pub fn run<K>(
         self: Arc<Self>,
         make: impl Fn(Python<'_>) -> PyResult<Py<PyAny>> + Send,
-        keep: impl Fn(&Bound<'_, PyAny>) -> Option<Kept> + Send,
-    ) -> impl Future<Output = Ended> + Send {
+        keep: impl Fn(&Bound<'_, PyAny>) -> Option<K> + Send,
+    ) -> impl Future<Output = Result<K, Option<PyErr>>> + Send {
         std::future::poll_fn(move |_| {
             Python::attach(|py| match self.step(py, &make) {
                 Ok(None) => Poll::Pending,
                 Ok(Some(result)) => {
                     let kept = keep(result.bind(py));
-                    *lock(&self.result) = Some(result);
+                    *lock(&self.result) = Some(Ok(result));
                     Poll::Ready(kept.ok_or(None))
                 }
-                Err(error) => Poll::Ready(Err(Some(error))),
+                Err(error)
+                    if error.is_instance_of::<PyException>(py)
+                        && !self.is_refreshing.load(Ordering::Relaxed) =>
+                {
+                    Poll::Ready(Err(Some(error)))
+                }
+                // Also of a cancelled task, or Ctrl-C.
+                Err(error) => {
+                    *lock(&self.result) = Some(Err(error));
+                    Poll::Ready(Err(None))
+                }
             })
         })
     }

@@ -58,19 +58,18 @@ pub fn lock() -> MutexGuard<'static, Vec<String>> {
     COMPLAINTS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Issues the collected warnings.
+/// Issues the collected warnings, as of the caller this many frames up.
 ///
 /// # Errors
 /// If a filter makes exceptions of them.
-pub fn issue(py: Python<'_>) -> PyResult<()> {
+pub fn issue(py: Python<'_>, frames: i32) -> PyResult<()> {
     if !HAS_COMPLAINTS.swap(false, Ordering::Acquire) {
         return Ok(());
     }
     let messages = std::mem::take(&mut *lock());
     for message in messages {
         let message = CString::new(message.replace('\0', " ")).unwrap_or_default();
-        // The caller of the wrapper, which calls this.
-        PyErr::warn(py, &py.get_type::<CacheWarning>(), &message, 2)?;
+        PyErr::warn(py, &py.get_type::<CacheWarning>(), &message, frames)?;
     }
     Ok(())
 }

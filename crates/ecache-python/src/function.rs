@@ -6,7 +6,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
 
 use ecache_core::execution_cache::{
     Datasets, ExecutionCache, ExecutionContext, Options, Residency,
@@ -15,17 +14,22 @@ use ecache_core::key::Preimage;
 use ecache_core::stored::StoredError;
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyTuple};
+use pyo3::types::{PyDict, PyIterator, PyTuple};
 
-use crate::awaiting::{Awaiting, Coroutine, Ended};
+use crate::asynchronous;
+use crate::awaiting::Awaiting;
 use crate::cache::{Cache, failed};
 use crate::complaints;
 use crate::context;
 use crate::form::{self, Purpose};
 use crate::interrupt;
 use crate::kept::{Kept, Stored, said};
+use crate::options::{declared, settings};
 use crate::parameters::{Given, Parameters};
 use crate::per_process::PerProcess;
+
+/// The end of a call; an `Err` of `None` says that the result was computed but cannot be kept.
+type Ended = Result<Kept, Option<PyErr>>;
 
 /// A cached function, without the name and the signature that its wrapper has.
 #[pyclass(frozen, module = "execution_cache._native")]
@@ -45,22 +49,22 @@ struct Hooks {
 }
 
 /// The state that calls of one process share.
-struct State {
-    cache: ExecutionCache,
+pub struct State {
+    pub cache: ExecutionCache,
     /// The context of calls without scopes
     ctx: ExecutionContext,
 }
 
 /// A call that is ready to be looked up.
-struct Ready {
-    state: &'static State,
+pub struct Ready {
+    pub state: &'static State,
     /// The context, if it is not that of every call
     own: Option<ExecutionContext>,
-    arguments: Result<Preimage, StoredError>,
+    pub arguments: Result<Preimage, StoredError>,
 }
 
 impl Ready {
-    fn ctx(&self) -> &ExecutionContext {
+    pub fn ctx(&self) -> &ExecutionContext {
         self.own.as_ref().unwrap_or(&self.state.ctx)
     }
 }
@@ -73,7 +77,13 @@ impl Hooks {
                 let form = serialize.bind(result.py()).call1((result,))?;
                 Ok(Kept::of(&form))
             }
-            None => Ok(Kept::of(result)),
+            None => {
+                let kept = Kept::of(result);
+                if kept.is_shared() && result.cast::<PyIterator>().is_ok() {
+                    return Err(PyTypeError::new_err("an iterator can be read only once"));
+                }
+                Ok(kept)
+            }
         }
     }
 
@@ -95,7 +105,7 @@ impl Function {
         })
     }
 
-    fn ready(&self, given: Given<'_, '_>) -> PyResult<Ready> {
+    pub fn ready(&self, given: Given<'_, '_>) -> PyResult<Ready> {
         let state = self.state();
         let Some(ctx) = self.parameters.context(given)? else {
             let arguments = self.parameters.arguments(given)?;
@@ -144,7 +154,7 @@ impl Function {
     }
 
     /// Returns the copy of a result that is kept, or says why there is none.
-    fn keep(&self, result: &Bound<'_, PyAny>) -> Option<Kept> {
+    pub fn keep(&self, result: &Bound<'_, PyAny>) -> Option<Kept> {
         match self.hooks.keep(result) {
             Ok(kept) => Some(kept),
             Err(error) => {
@@ -255,16 +265,31 @@ impl Function {
     }
 
     fn handed_out(&self, py: Python<'_>, kept: &Kept, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
+        match self.hand_out(py, kept) {
+            Some(result) => Ok(result),
+            None => self.uncached(py, given),
+        }
+    }
+
+    /// Returns the caller's own result; `None` if there is none of its own, or a hook fails.
+    ///
+    /// An object that the store cannot keep belongs to the caller that computed it. Only a function
+    /// whose results are in memory alone shares objects.
+    pub fn hand_out(&self, py: Python<'_>, kept: &Kept) -> Option<Py<PyAny>> {
+        if kept.is_shared() && self.options.residency != Residency::Ephemeral {
+            return None;
+        }
         match self.hooks.hand_out(py, kept) {
-            Ok(result) => Ok(result.unbind()),
+            Ok(result) => Some(result.unbind()),
             Err(error) => {
                 self.complain("deserialize a result", &error, py);
-                self.uncached(py, given)
+                None
             }
         }
     }
 
-    fn uncached(&self, py: Python<'_>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
+    /// Calls the function.
+    pub fn uncached(&self, py: Python<'_>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
         let result = self.callable.bind(py).call(given.args, given.kwargs)?;
         Ok(result.unbind())
     }
@@ -311,47 +336,25 @@ impl Function {
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<Py<PyAny>> {
         let result = Self::look_up(slf, Given { args, kwargs })?;
-        complaints::issue(slf.py())?;
+        // The caller of the wrapper, which calls this.
+        complaints::issue(slf.py(), 2)?;
         Ok(result)
     }
 
-    /// Begins a call of an `async def`: returns its result from memory, or an `Awaiting`.
+    /// Begins a call of an `async def`.
     #[pyo3(signature = (*args, **kwargs))]
     fn start(
         slf: &Bound<'_, Self>,
         args: &Bound<'_, PyTuple>,
         kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Py<PyAny>> {
-        let py = slf.py();
-        let this = slf.get();
-        let ready = this.ready(Given { args, kwargs })?;
-        let (state, ctx) = (ready.state, ready.ctx().clone());
-        let callable = this.callable.clone_ref(py);
-        let (args, kwargs) = (
-            args.clone().unbind(),
-            kwargs.map(|kwargs| kwargs.clone().unbind()),
-        );
-        let make = move |py: Python<'_>| {
-            let kwargs = kwargs.as_ref().map(|kwargs| kwargs.bind(py));
-            callable.call(py, args.bind(py), kwargs)
-        };
-        let coroutine = Arc::new(Coroutine::default());
-        let function = slf.clone().unbind();
-        let keep = move |result: &Bound<'_, PyAny>| function.get().keep(result);
-        let computing = coroutine.clone().run(make, keep);
-        let arguments = ready.arguments;
-        let future = async move {
-            state
-                .cache
-                .try_call_async(&ctx, Stored, arguments, computing)
-                .await
-        };
-        let function = slf.clone().unbind();
-        let hand_out = move |py: Python<'_>, kept: &Kept| {
-            function.get().hooks.hand_out(py, kept).map(Bound::unbind)
-        };
-        let awaiting = Awaiting::new(future, coroutine, hand_out);
-        Ok(awaiting.into_pyobject(py)?.into_any().unbind())
+    ) -> PyResult<Awaiting> {
+        asynchronous::start(slf, Given { args, kwargs })
+    }
+
+    /// Warns of an exception in the refresh of an `async def`'s result.
+    fn warn_of_refresh(&self, error: &Bound<'_, PyAny>) {
+        let error_of = PyErr::from_value(error.clone());
+        self.complain("refresh a result", &error_of, error.py());
     }
 
     /// Stores a result, which is the last argument.
@@ -430,68 +433,6 @@ impl Function {
         }
         Ok(dict)
     }
-}
-
-/// Returns the options of a function of this identity and this readable name.
-fn settings((identity, name): (String, String), given: &Bound<'_, PyDict>) -> PyResult<Options> {
-    let mut options = Options::new(identity);
-    let get = |name: &str| -> PyResult<Option<Bound<'_, PyAny>>> {
-        Ok(given.get_item(name)?.filter(|value| !value.is_none()))
-    };
-    let text = |name: &str| -> PyResult<Option<String>> {
-        get(name)?
-            .map(|value| Ok(value.str()?.to_str()?.to_owned()))
-            .transpose()
-    };
-    let flag =
-        |name: &str| -> PyResult<bool> { get(name)?.map_or(Ok(false), |value| value.is_truthy()) };
-    let seconds = |name: &str| -> PyResult<Option<Duration>> {
-        let Some(value) = get(name)? else {
-            return Ok(None);
-        };
-        let seconds = Duration::try_from_secs_f64(value.extract()?);
-        seconds
-            .map(Some)
-            .map_err(|error| PyTypeError::new_err(format!("{name}: {error}")))
-    };
-    options.residency = match text("residency")?.as_deref() {
-        Some("transient") => Residency::Transient,
-        Some("ephemeral") => Residency::Ephemeral,
-        _ => Residency::Hybrid,
-    };
-    options.store_name = Some(text("store_name")?.unwrap_or(name).into());
-    options.version = text("version")?.map(Into::into);
-    if let Some(collection) = text("collection_name")? {
-        options.collection_name = collection.into();
-    }
-    if let Some(max_size) = get("max_size")? {
-        options.max_size = max_size.extract()?;
-    }
-    options.ttl = seconds("ttl")?;
-    options.stale = seconds("stale")?;
-    options.stale_if_error = seconds("stale_if_error")?;
-    options.link_to_dataset = flag("link_to_dataset")?;
-    options.operator_scoped = flag("operator_scoped")?;
-    options.prompt_scoped = flag("prompt_scoped")?;
-    options.user_scoped = flag("user_scoped")?;
-    options.jwt_scoped = flag("jwt_scoped")?;
-    Ok(options)
-}
-
-/// Returns the parameters of a function as `_decorator.py` has read them.
-fn declared(given: &Bound<'_, PyDict>) -> PyResult<Parameters> {
-    let get = |name: &str| {
-        let value = given.get_item(name)?;
-        value.ok_or_else(|| PyTypeError::new_err(format!("{name} is missing")))
-    };
-    Ok(Parameters {
-        positional: get("positional")?.extract()?,
-        defaults: get("defaults")?.extract()?,
-        ctx: get("ctx")?.extract()?,
-        skipped: get("skipped")?.extract()?,
-        key_fn: get("key_fn")?.extract()?,
-        self_key: get("self_key")?.extract()?,
-    })
 }
 
 /// Returns the stored form of an argument as text, which identifies it.

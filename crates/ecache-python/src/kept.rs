@@ -34,12 +34,12 @@ enum Copying {
     Shallow,
     /// Also members of it
     Deep,
-    /// Unknown: it has no stored form. It is handed to other callers as it is
+    /// Unknown, since it has no stored form
     Impossible,
 }
 
 impl Kept {
-    /// Copies a result. One without a stored form is shared.
+    /// Copies a result. One without a stored form is taken as it is.
     pub fn of(result: &Bound<'_, PyAny>) -> Self {
         let (object, copying) =
             copy(result, 0).unwrap_or_else(|_| (result.clone(), Copying::Impossible));
@@ -51,7 +51,12 @@ impl Kept {
         Self(Arc::new(Inner { object, copying }))
     }
 
-    /// Returns a caller's own copy.
+    /// Reports whether callers would share the object, which any of them may change.
+    pub fn is_shared(&self) -> bool {
+        self.0.copying == Copying::Impossible
+    }
+
+    /// Returns a caller's own copy, or the object that all callers share.
     ///
     /// # Errors
     /// If the memory is used up.

@@ -3,6 +3,7 @@
 //! ecache-core has the semantics; this crate binds Python's arguments and objects to it. The
 //! decorator, what it refuses and what wraps a function are Python (`_decorator.py`).
 
+mod asynchronous;
 mod awaiting;
 mod cache;
 mod complaints;
@@ -13,6 +14,7 @@ mod form;
 mod function;
 mod interrupt;
 mod kept;
+mod options;
 mod parameters;
 mod per_process;
 mod store;

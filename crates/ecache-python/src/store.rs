@@ -344,7 +344,7 @@ impl ExecutionStore {
     /// Ends a subscription; returns whether there was one. Warns if the callback has failed.
     fn unsubscribe(&self, py: Python<'_>, subscription_id: &str) -> PyResult<bool> {
         let was_there = subscription::end(py, subscription_id);
-        complaints::issue(py)?;
+        complaints::issue(py, 2)?;
         Ok(was_there)
     }
 

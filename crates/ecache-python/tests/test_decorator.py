@@ -1,7 +1,7 @@
 """The decorator: options, errors, companions and identity."""
 
-import asyncio
 import pickle
+import threading
 import time
 from types import SimpleNamespace
 
@@ -271,6 +271,37 @@ def test_what_has_no_form_is_computed_with_a_warning(cache):
         assert g(Thing()) == 1
 
 
+@pytest.mark.filterwarnings("ignore::execution_cache.CacheWarning")
+@pytest.mark.parametrize("residency", ["hybrid", "transient", "ephemeral"])
+def test_threads_that_ask_together_have_results_of_their_own(cache, residency):
+    class Thing:
+        pass
+
+    makes = [lambda: iter([1, 2, 3])] + [Thing, bytearray] * (residency != "ephemeral")
+    for make in makes:
+
+        @execution_cache(cache=cache, residency=residency)
+        def f():
+            time.sleep(0.2)
+            return make()
+
+        results = []
+        threads = [threading.Thread(target=lambda: results.append(f())) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len({id(result) for result in results}) == 4, make
+
+
+def test_results_in_memory_alone_may_be_of_any_type(cache):
+    @execution_cache(cache=cache, residency="ephemeral")
+    def f():
+        return object()
+
+    assert f() is f()
+
+
 def test_hooks_convert_results(cache):
     class Thing:
         def __init__(self, n):
@@ -304,50 +335,6 @@ def test_a_store_that_cannot_be_opened_is_a_warning(tmp_path):
     f = counted(Cache(tmp_path))
     with pytest.warns(CacheWarning, match="open the store"):
         assert f(CTX, "a")[0] == 1
-
-
-def test_a_coroutine_is_computed_once_for_all_tasks(cache):
-    @execution_cache(cache=cache)
-    async def f(x):
-        await asyncio.sleep(0.05)
-        return [x]
-
-    async def main():
-        results = await asyncio.gather(*(f(1) for _ in range(20)))
-        assert results == [[1]] * 20
-        results[0].append(2)
-        assert await f(1) == [1]
-
-    asyncio.run(main())
-    assert f.counters()["computations"] == 1
-
-
-def test_a_cancelled_task_lets_the_next_one_compute(cache):
-    @execution_cache(cache=cache)
-    async def f(seconds):
-        await asyncio.sleep(seconds)
-        return "slept"
-
-    async def main():
-        leader = asyncio.create_task(f(0.2))
-        await asyncio.sleep(0.05)
-        follower = asyncio.create_task(f(0.2))
-        await asyncio.sleep(0.05)
-        leader.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await leader
-        assert await asyncio.wait_for(follower, 5) == "slept"
-
-    asyncio.run(main())
-
-
-def test_exceptions_of_a_coroutine_reach_the_caller(cache):
-    @execution_cache(cache=cache)
-    async def f():
-        raise KeyError("on purpose")
-
-    with pytest.raises(KeyError):
-        asyncio.run(f())
 
 
 @execution_cache(cache=Cache.in_memory())
@@ -401,14 +388,6 @@ def test_a_refresh_that_fails_leaves_the_old_result_and_warns(cache):
         fails.clear()
         call_until(len(ends) + 1)
         f(1)
-
-
-def test_stale_is_for_functions_that_a_thread_can_call():
-    async def f(x):
-        return x
-
-    with pytest.raises(ValueError, match="async def"):
-        execution_cache(stale=60)(f)
 
 
 @pytest.mark.parametrize("option", ["stale", "stale_if_error"])

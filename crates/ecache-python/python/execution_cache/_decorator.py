@@ -60,7 +60,7 @@ def execution_cache(
         self_key: for a method without a context, makes the part of `self` that its results depend
             on; `None` if there is none
         stale: the time after the ttl, in seconds, for which an expired result is returned while a
-            thread computes a new one; not for `async def`
+            thread, or a task of an `async def`, computes a new one
         stale_if_error: the time after the ttl, in seconds, for which an expired result takes the
             place of an exception
     """
@@ -81,7 +81,7 @@ def execution_cache(
     }
 
     def decorator(func):
-        _refuse(func, residency, max_size, stale)
+        _refuse(func, residency, max_size)
         parameters = _parameters(func, key_fn, self_key)
         function = Function(
             func,
@@ -107,7 +107,7 @@ def _seconds(time):
     return time.total_seconds() if hasattr(time, "total_seconds") else time
 
 
-def _refuse(func, residency, max_size, stale):
+def _refuse(func, residency, max_size):
     """Raises FiftyOne's errors, and one for what returns no result."""
     name = getattr(func, "__name__", repr(func))
     if any(hasattr(func, companion) for companion in _COMPANIONS):
@@ -129,8 +129,6 @@ def _refuse(func, residency, max_size, stale):
         )
     if func.__code__.co_flags & (_GENERATOR | _ASYNC_GENERATOR):
         raise TypeError(f"{name} is a generator, which has no result to cache: return a list")
-    if stale is not None and func.__code__.co_flags & _COROUTINE:
-        raise ValueError(f"{name} is an async def, whose results no thread can refresh: omit stale")
 
 
 def _parameters(func, key_fn, self_key):
@@ -220,7 +218,11 @@ def _wrapper(func, function):
 
         @functools.wraps(func)
         async def wrapper(*args, **kwargs):
-            return await _drive(start(*args, **kwargs))
+            started = start(*args, **kwargs)
+            result = await _drive(started)
+            if refresh := started.refresh():
+                _run_in_background(_refresh(refresh, function))
+            return result
 
     else:
 
@@ -234,6 +236,26 @@ def _wrapper(func, function):
     wrapper.clear_all_caches = function.clear_all_caches
     wrapper.counters = function.counters
     return wrapper
+
+
+# The loop itself has only weak references to its tasks.
+_refreshes = set()
+
+
+def _run_in_background(coroutine):
+    import asyncio
+
+    task = asyncio.get_running_loop().create_task(coroutine)
+    _refreshes.add(task)
+    task.add_done_callback(_refreshes.discard)
+
+
+async def _refresh(refresh, function):
+    """Computes a new result, for nobody: an exception is a warning of the next call."""
+    try:
+        await _drive(refresh)
+    except Exception as error:
+        function.warn_of_refresh(error)
 
 
 @types.coroutine
