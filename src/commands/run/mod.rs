@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
-    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Outputs, Runner, Settings,
-    StoreUse, Streams,
+    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Runner,
+    Settings, StoreUse, Streams,
 };
 use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome as Counted};
@@ -340,6 +340,11 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
             wait_timeout(args.wait_timeout)
         },
         store_use: StoreUse::Alone,
+        opening: if args.strict {
+            Opening::BeforeRun
+        } else {
+            Opening::DuringRun
+        },
         ..kept
     }
 }

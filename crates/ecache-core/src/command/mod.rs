@@ -47,6 +47,6 @@ pub(crate) use run::other_outputs::is_beside;
 pub use run::process::{Signals, Streams};
 pub use run::runner::Runner;
 pub use settings::{
-    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Outputs, Report, RunOutcome, Settings,
-    StoreUse, Unusable,
+    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Report, RunOutcome,
+    Settings, StoreUse, Unusable,
 };

@@ -132,6 +132,8 @@ pub struct Settings {
     pub silent_patience: Duration,
     /// Other uses of the store in this process
     pub store_use: StoreUse,
+    /// When the store is opened for a command that misses
+    pub opening: Opening,
     /// Mode in which the store is opened for writing
     pub access: Access,
 }
@@ -156,6 +158,7 @@ impl Default for Settings {
             patience: Duration::from_secs(600),
             silent_patience: Duration::from_secs(600),
             store_use: StoreUse::default(),
+            opening: Opening::default(),
             access: Access::Write,
         }
     }
@@ -181,6 +184,17 @@ pub enum StoreUse {
     /// No other code uses the store: the fastest look-up may be used, beside which the process
     /// cannot write (see [`location::look_up_once`](crate::location::look_up_once))
     Alone,
+}
+
+/// When the store is opened for writing, for a command that misses.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Opening {
+    /// Before the command starts: a store that cannot be written to is reported first
+    #[default]
+    BeforeRun,
+    /// While the command runs, which takes less time. Only after the look-up of
+    /// [`StoreUse::Alone`], by which the store can be read
+    DuringRun,
 }
 
 /// The outcome of a memoized command.

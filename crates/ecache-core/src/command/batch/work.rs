@@ -231,6 +231,7 @@ impl<T> Work<'_, T> {
                 signals: self.queue,
             },
             Some(records),
+            || {},
         );
         let (ended, mut report) = executed?;
         let is_interrupted = ended.interrupted;

@@ -1,6 +1,7 @@
 //! The one flow of a memoized command, which `run` and `warm` share.
 
 pub(crate) mod ancestry;
+pub(crate) mod connection;
 pub(crate) mod feed;
 pub(crate) mod keep;
 pub(crate) mod leader;

@@ -99,6 +99,14 @@ impl Ended {
     pub(crate) fn is_whole(&self) -> bool {
         self.status.code().is_some() && !self.interrupted
     }
+
+    /// Publishes the exit code of a run whose result is not kept.
+    pub(crate) fn publish_end(self, exit: u8) {
+        let is_whole = self.is_whole();
+        if let Some(mut records) = self.records.filter(|_| is_whole) {
+            records.end(exit);
+        }
+    }
 }
 
 /// Receivers of a command's output besides its own streams.
@@ -154,12 +162,13 @@ pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(255)
 }
 
-/// Runs a command to its end.
+/// Runs a command to its end. Calls `on_start` once it has started; its output waits meanwhile.
 pub(crate) fn run(
     call: &Call,
     outputs: Outputs,
     streams: Streams<'_>,
     records: Option<Receivers>,
+    on_start: impl FnOnce(),
 ) -> Result<Ended, CommandError> {
     let program = call.program();
     let signals = streams.signals;
@@ -198,6 +207,7 @@ pub(crate) fn run(
         return Err(cannot(error));
     }
     signals.reach(child.id());
+    on_start();
     let pipe = |pipe: Option<OwnedFd>| pipe.map(File::from);
     let watch = Watch {
         outputs: [

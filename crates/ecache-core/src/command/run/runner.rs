@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::connection::Connection;
 use super::leader::{Election, Wait};
 use super::ports::{Ports, StoredResult};
 use super::process::{self, Ended, Receivers, Streams};
@@ -21,20 +22,16 @@ use crate::command::output::publisher::Publisher;
 use crate::command::output::recorder::Recorder;
 use crate::command::output::resume::Console;
 use crate::command::settings::{
-    Mode, OnBusy, OnFailure, OnMiss, Outputs, Report, RunOutcome, StoreUse, Unusable,
+    Mode, OnBusy, OnFailure, OnMiss, Outputs, Report, RunOutcome, Unusable,
 };
 use crate::command::{Call, CommandError, Input};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::location::{self, Access};
 use crate::single_flight::FlightLock;
 use crate::statistics;
 use crate::time::Clock;
 use crate::usage::{self, Event, Log};
 use crate::value::Kind;
-
-/// Maximum wait for other processes that write to the store: the cache must not delay a command.
-const STORE_PATIENCE: Duration = Duration::from_secs(2);
 
 /// A command that is to be replayed or run.
 #[derive(Clone, Copy)]
@@ -166,7 +163,7 @@ impl<'a> Runner<'a> {
         let is_stream = matches!(ports.input, Input::Stream(_));
         let mut call = (!is_stream).then_some(Cow::Borrowed(self.call));
         // The reader stays open: a writer alone would have to read the whole log again.
-        let (mut old, mut reader) = (None, None);
+        let (mut old, mut reader, mut one_shot) = (None, None, None);
         if settings.mode != Mode::Refresh {
             match self.first_look(path, &mut ports.input) {
                 Ok((backend, LookedUp::Hit(hit, entry, content))) => {
@@ -193,7 +190,11 @@ impl<'a> Runner<'a> {
                     call = Some(stale);
                 }
                 Ok((backend, LookedUp::Miss(missing))) => {
-                    reader = Some(backend).filter(|_| !is_stream && !self.is_one_shot());
+                    if !is_stream && self.is_one_shot() {
+                        one_shot = Some(backend).filter(|_| self.opens_late(path));
+                    } else if !is_stream {
+                        reader = Some(backend);
+                    }
                     call = missing;
                 }
                 Err(error) if Self::is_for_a_writer(&error) => self.tell_of(error)?,
@@ -206,11 +207,15 @@ impl<'a> Runner<'a> {
         if settings.mode == Mode::ReadOnly || settings.on_miss == OnMiss::Fail {
             return self.bypass(&mut ports);
         }
-        let Some(backend) = self.attempt(self.open(path, settings.access))? else {
-            return self.bypass(&mut ports);
+        let connection = match one_shot {
+            Some(reader) => Connection::Reader(reader),
+            None => match self.attempt(self.open(path, settings.access))? {
+                Some(writer) => Connection::Writer(writer),
+                None => return self.bypass(&mut ports),
+            },
         };
         let Some(call) = call else {
-            return self.lead(path, &backend, None, None, &mut ports);
+            return self.lead(path, connection, None, None, &mut ports);
         };
         let wait = self.wait(&ports.input, old.is_some());
         let runner = self.of(&call);
@@ -220,15 +225,17 @@ impl<'a> Runner<'a> {
             old,
         ) {
             (Election::Ours(lock), _) => {
-                let looking = reader.as_ref().unwrap_or(&backend);
+                let looking = reader.as_ref().unwrap_or(connection.backend());
                 let found = self.second_look(looking, &call)?;
                 // The last to close the file is to be the writer, which keeps the log short.
                 drop(reader);
                 let fallback = match found {
                     LookedUp::Hit(hit, entry, content) if settings.mode == Mode::On => {
-                        let writer = Arc::clone(&backend);
+                        let backend = Arc::clone(connection.backend());
                         let found = (entry, content);
-                        if let Some(report) = self.of(&hit).replay_hit(writer, found, &mut ports)? {
+                        if let Some(report) =
+                            self.of(&hit).replay_hit(backend, found, &mut ports)?
+                        {
                             return Ok(report);
                         }
                         None
@@ -238,7 +245,7 @@ impl<'a> Runner<'a> {
                     }
                     LookedUp::Miss(_) => None,
                 };
-                self.lead(path, &backend, lock, fallback, &mut ports)
+                self.lead(path, connection, lock, fallback, &mut ports)
             }
             (Election::Over(exit), _) => Ok(Report::of_other(exit)),
             (Election::Theirs, _) if settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
@@ -303,7 +310,7 @@ impl<'a> Runner<'a> {
     fn lead(
         &self,
         path: &Path,
-        backend: &Arc<dyn Backend>,
+        connection: Connection,
         lock: Option<FlightLock>,
         fallback: Option<(Cow<'_, Call>, StoredResult)>,
         ports: &mut Ports<'_>,
@@ -327,14 +334,28 @@ impl<'a> Runner<'a> {
             && let Some((call, found)) = fallback
             && call.identity.input.covers_input()
         {
+            let backend = connection.backend();
             return self.of(&call).run_or_replay(backend, found, records, ports);
         }
-        let (ended, report) = self.execute(ports.take(), Some(records))?;
+        let mut writer = Ok(None);
+        let open = || {
+            writer = match connection {
+                Connection::Writer(writer) => Ok(Some(writer)),
+                Connection::Reader(reader) => {
+                    drop(reader);
+                    self.attempt(self.open(path, settings.access))
+                }
+            };
+        };
+        let (ended, report) = self.execute(ports.take(), Some(records), open)?;
         let is_whole = ended.is_whole();
-        let report = if is_stream {
-            self.keep_piped(backend, ended, report)?
-        } else {
-            self.keep_report(backend.as_ref(), ended, report)?
+        let report = match writer? {
+            Some(writer) if is_stream => self.keep_piped(&writer, ended, report)?,
+            Some(writer) => self.keep_report(writer.as_ref(), ended, report)?,
+            None => {
+                ended.publish_end(report.exit);
+                report
+            }
         };
         drop(lock);
         if is_whole {
@@ -343,65 +364,11 @@ impl<'a> Runner<'a> {
         Ok(report)
     }
 
-    /// Reports whether opening the store for writing resolves an error that a reader had: a writer
-    /// creates a missing store, upgrades one of an older release, and starts a damaged log anew.
-    pub(crate) fn is_for_a_writer(error: &Error) -> bool {
-        matches!(
-            error,
-            Error::Missing { .. } | Error::Unsupported(_) | Error::DamagedLog { .. }
-        )
-    }
-
-    /// Reports an error that a writer resolves, if it is worth reporting.
-    pub(crate) fn tell_of(&self, error: Error) -> Result<()> {
-        match error {
-            Error::DamagedLog { .. } => (self.on_trouble)(error),
-            _ => Ok(()),
-        }
-    }
-
     /// Returns the value of a success; reports an error to `on_trouble` and returns `None`.
     pub(crate) fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
             Err(error) => (self.on_trouble)(error).map(|()| None),
-        }
-    }
-
-    pub(crate) fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn Backend>> {
-        location::open_within(path.as_os_str(), access, STORE_PATIENCE)
-    }
-
-    /// Reports whether the first look-up is a one-shot one, beside which this process cannot write.
-    /// It is not if others in the process use the store, or if an old result, read beside a writer,
-    /// may be of use.
-    fn is_one_shot(&self) -> bool {
-        self.call.settings.store_use == StoreUse::Alone && !self.call.settings.uses_stale()
-    }
-
-    /// Looks the command up for the first time.
-    pub(crate) fn look(&self, path: &Path) -> Result<(Arc<dyn Backend>, Usable)> {
-        let now = self.clock.now();
-        let (backend, kept) = if self.is_one_shot() {
-            let address = &self.call.entry.address;
-            let location = path.as_os_str();
-            let (backend, lookup) = location::look_up_once(location, STORE_PATIENCE, address, now)?;
-            let kept = self.kept(backend.as_ref(), Some(lookup), now)?;
-            (backend, kept)
-        } else {
-            let backend = self.open(path, Access::Read)?;
-            let kept = self.find(&backend, <dyn Backend>::lookup_unread, now)?;
-            (backend, kept)
-        };
-        match (kept, self.call.identity.input.fallback()) {
-            (Usable::Nothing, Some(input)) => {
-                let call = self.call.with_input(input);
-                let kept = self
-                    .of(&call)
-                    .find(&backend, <dyn Backend>::lookup_unread, now)?;
-                Ok((backend, kept))
-            }
-            (kept, _) => Ok((backend, kept)),
         }
     }
 
@@ -436,21 +403,22 @@ impl<'a> Runner<'a> {
         if self.call.settings.on_miss == OnMiss::Fail {
             return Ok(Report::of_nothing());
         }
-        let (ended, report) = self.execute(ports.take(), None)?;
+        let (ended, report) = self.execute(ports.take(), None, || {})?;
         if ended.is_whole() {
             ports.console.finish()?;
         }
         Ok(report)
     }
 
-    /// Runs the command without looking it up.
+    /// Runs the command without looking it up. Calls `on_start` once it has started.
     pub(crate) fn execute(
         &self,
         streams: Streams<'_>,
         records: Option<Receivers>,
+        on_start: impl FnOnce(),
     ) -> Result<(Ended, Report), CommandError> {
         let started = Instant::now();
-        let mut ended = process::run(self.call, self.outputs, streams, records)?;
+        let mut ended = process::run(self.call, self.outputs, streams, records, on_start)?;
         let report = Report {
             outcome: RunOutcome::Bypass,
             exit: process::exit_code(ended.status),

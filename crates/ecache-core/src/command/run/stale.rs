@@ -213,7 +213,7 @@ impl Runner<'_> {
             stderr: &mut buffered.stream(Stream::Error),
             signals: ports.signals,
         };
-        let why = match self.execute(streams, Some(records)) {
+        let why = match self.execute(streams, Some(records), || {}) {
             Ok((ended, report)) if ended.status.success() || ended.interrupted => {
                 match buffered.print(&mut ports.console) {
                     Ok(()) => {}
@@ -225,14 +225,8 @@ impl Runner<'_> {
                 }
                 return Ok(self.keep_report(backend.as_ref(), ended, report)?);
             }
-            Ok((mut ended, report)) => {
-                if let Some(records) = ended
-                    .records
-                    .as_mut()
-                    .filter(|_| ended.status.code().is_some())
-                {
-                    records.end(report.exit);
-                }
+            Ok((ended, report)) => {
+                ended.publish_end(report.exit);
                 format!("it ended with {}", report.exit)
             }
             Err(error @ CommandError::Cache(_)) => return Err(error),
