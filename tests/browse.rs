@@ -111,7 +111,7 @@ fn a_value_is_edited_on_the_terminal() {
     screen.until(|shown| shown.contains("purr") && shown.contains("STORES"));
     session.run("get thumbs cat.jpg").prints("purr");
     assert_eq!(screen.quit("q"), 0);
-    // What fails can be read before the browser is back.
+    // The error of a failed editor can be read before the browser is back.
     let session = session.with("EDITOR", "false");
     let mut screen = Screen::of(&session, "browse thumbs --key cat.jpg", (80, 24));
     screen.until(|shown| shown.contains("purr"));

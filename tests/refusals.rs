@@ -327,7 +327,7 @@ fn a_tilde_is_the_home_folder_and_missing_folders_are_made() {
 fn the_short_help_of_run_fits_a_screen() {
     let help = Session::new().run("run -h").succeeds();
     assert!(help.text().lines().count() <= 40, "{}", help.text());
-    // What it leaves out is in the long one.
+    // The long help has the options that the short one leaves out.
     let long = Session::new().run("run --help").succeeds();
     for option in [
         "--dataset",

@@ -413,8 +413,8 @@ pub use execution_cache::{
 /// Results leave memory when they expire, when `max_size` or `max_bytes` is reached, and with their
 /// [`Cache`]. Once a minute, when it stores a result, a function removes up to 32 of its expired
 /// results from the store; [`Cache::prune`](execution_cache::Cache::prune) removes those of all
-/// functions. To limit the size of a store, run `ecache prune --max-size 1GiB` regularly, for
-/// example from a cron job.
+/// functions. To limit the size of a store, run `ecache limit set --max-size 1GiB` once: the limit
+/// is kept in the store, and functions evict within it as they write.
 ///
 /// An `async fn` does not block its executor: a few threads of the cache's own read and write the
 /// store, encode and decode. If another process keeps the store locked, the cache waits for two
