@@ -32,6 +32,11 @@ impl Context {
         Ok(Some(self.remote.get_or_init(|| remote).clone()))
     }
 
+    /// Returns the store if it is in a database that this process has connected to.
+    pub(crate) fn connected(&self) -> Option<&Arc<dyn Backend>> {
+        self.remote.get()
+    }
+
     /// Reports whether the store exists; that of a server is assumed to.
     pub(crate) fn has_store(&self) -> Result<bool> {
         let (path, _) = self.location()?;

@@ -1,9 +1,14 @@
 //! Servers that refuse, are silent, or are there again.
 
+use std::io::copy;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
-use super::location;
 use super::support::Session;
+use super::{location, server};
 
 #[test]
 fn a_name_that_stands_for_servers_is_refused_with_what_to_do() {
@@ -56,7 +61,7 @@ fn a_server_that_refuses_is_known_at_once_and_remembered() {
 #[test]
 fn a_server_that_does_not_answer_is_remembered() {
     // This server accepts connections and never answers.
-    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = silent.local_addr().expect("a port").port();
     let location = format!("mongodb://127.0.0.1:{port}/x?serverSelectionTimeoutMS=100");
     let session = Session::new().with("ECACHE_DB", &location);
@@ -100,4 +105,59 @@ fn a_command_runs_although_no_server_answers() {
     let strict = session.run("run --strict -- echo out");
     assert_eq!((strict.code, strict.text()), (125, ""));
     assert!(strict.stderr.contains("127.0.0.1:1"), "{}", strict.stderr);
+}
+
+/// Returns a location whose connections to the server are counted.
+fn counted_location(database: &str) -> (String, Arc<AtomicUsize>) {
+    let (hosts, _) = server();
+    let address = hosts.trim_start_matches("mongodb://").split(',').next();
+    let address = address.expect("a server").to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("a port").port();
+    let count = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&count);
+    thread::spawn(move || {
+        for client in listener.incoming() {
+            counter.fetch_add(1, Ordering::SeqCst);
+            let client = client.expect("a connection");
+            let server = TcpStream::connect(&address).expect("the server answers");
+            for (from, to) in [(&client, &server), (&server, &client)] {
+                let mut from = from.try_clone().expect("a socket");
+                let mut to = to.try_clone().expect("a socket");
+                thread::spawn(move || {
+                    let _ = copy(&mut from, &mut to);
+                    let _ = to.shutdown(std::net::Shutdown::Both);
+                });
+            }
+        }
+    });
+    let process = std::process::id();
+    let options = "directConnection=true";
+    let location = format!("mongodb://127.0.0.1:{port}/{database}-{process}?{options}");
+    (location, count)
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_run_connects_once_to_look_up_and_to_write() {
+    let (location, count) = counted_location("connections");
+    let session = Session::new().with("ECACHE_DB", &location);
+    session
+        .run("set s k v --dataset 65f0c0ffee00000000000001")
+        .succeeds();
+    // A new log of calls is noted in the database at once.
+    session.run("run -- echo first").succeeds();
+    for run in [
+        "run -- echo out",
+        "run --dataset 65f0c0ffee00000000000001 -- echo out",
+        "run --stale 1h -- echo stale",
+    ] {
+        for outcome in ["miss", "hit"] {
+            count.store(0, Ordering::SeqCst);
+            let ran = session.run(run).succeeds();
+            // The driver has one connection for operations, and one to watch the server.
+            let connections = count.load(Ordering::SeqCst);
+            assert_eq!(connections, 2, "{run}: {outcome}: {}", ran.stderr);
+        }
+    }
 }

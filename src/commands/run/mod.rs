@@ -107,6 +107,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     let runner = Runner {
         call,
         store: location.as_deref(),
+        connected: context.connected(),
         beside: beside.as_deref(),
         outputs,
         clock: context.clock(),

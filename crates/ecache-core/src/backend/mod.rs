@@ -32,6 +32,7 @@ pub use usage_log::*;
 
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::entry::Entry;
@@ -274,6 +275,12 @@ pub trait MaintainBackend {
     /// Mends [`CollectionDamage::Limit`]: counts entries again, and evictions from zero.
     fn count_limits_again(&self) -> Result<()> {
         Ok(())
+    }
+
+    /// Returns a backend that writes over the connection of this one, if the engine has connections
+    /// that are worth sharing: those to a server.
+    fn writer(&self, _access: Access) -> Option<Arc<dyn Backend>> {
+        None
     }
 
     /// Closes what a forked child must not inherit, and holds operations up until

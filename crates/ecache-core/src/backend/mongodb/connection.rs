@@ -146,6 +146,14 @@ impl MongoBackend {
         }
     }
 
+    /// Returns a backend for writing over the same connections.
+    pub(super) fn with_access(&self, access: Access) -> Self {
+        Self {
+            access,
+            ..self.on_primary()
+        }
+    }
+
     /// Returns a backend that adds the stores that it changes to `changed`.
     pub(super) fn recording(&self, changed: &Changed) -> Self {
         Self {

@@ -1,12 +1,14 @@
 //! The verbs of the contract that take one function each, from the module that has their rule.
 
 use std::io::Read;
+use std::sync::Arc;
 
 use super::{MAX_SIZE, MongoBackend, change_stream, counters, import, read, remove, stats, write};
 use crate::backend::{
-    CallBackend, Chunked, CollectionDamage, Commit, Content, Description, Dimension, Follow, Group,
-    Imported, Lookup, MaintainBackend, ObserveBackend, OnConflict, OnRefused, Progress, Put,
-    PutOptions, ReadBackend, Record, Rows, Scan, Spread, Touch, WriteBackend, lookup_enough,
+    Access, Backend, CallBackend, Chunked, CollectionDamage, Commit, Content, Description,
+    Dimension, Follow, Group, Imported, Lookup, MaintainBackend, ObserveBackend, OnConflict,
+    OnRefused, Progress, Put, PutOptions, ReadBackend, Record, Rows, Scan, Spread, Touch,
+    WriteBackend, lookup_enough,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -127,6 +129,10 @@ impl ObserveBackend for MongoBackend {
 }
 
 impl MaintainBackend for MongoBackend {
+    fn writer(&self, access: Access) -> Option<Arc<dyn Backend>> {
+        Some(Arc::new(self.with_access(access)))
+    }
+
     fn troubles(&self, collection: &str) -> Result<Vec<CollectionDamage>> {
         stats::troubles(self, collection)
     }

@@ -65,6 +65,7 @@ impl Call {
         Runner {
             call: self,
             store,
+            connected: None,
             beside: None,
             outputs,
             clock,

@@ -39,18 +39,32 @@ impl Connection {
 impl Runner<'_> {
     /// Opens the store; waits for other processes as long as a run may.
     pub(crate) fn open(&self, path: &Path, access: Access) -> Result<Arc<dyn Backend>> {
-        location::open_within(path.as_os_str(), access, STORE_PATIENCE)
+        match self.connected {
+            Some(backend) => Ok(Arc::clone(backend)),
+            None => location::open_within(path.as_os_str(), access, STORE_PATIENCE),
+        }
+    }
+
+    /// Returns the writer over an existing connection, or opens the store.
+    pub(crate) fn writer(
+        &self,
+        path: &Path,
+        shared: Option<Arc<dyn Backend>>,
+    ) -> Result<Arc<dyn Backend>> {
+        shared.map_or_else(|| self.open(path, self.call.settings.access), Ok)
     }
 
     /// Reports whether the first look-up is a one-shot one, beside which this process cannot write.
     /// It is not if others in the process use the store, or if an old result, read beside a writer,
     /// may be of use.
     pub(crate) fn is_one_shot(&self) -> bool {
-        self.call.settings.store_use == StoreUse::Alone && !self.call.settings.uses_stale()
+        self.call.settings.store_use == StoreUse::Alone
+            && !self.call.settings.uses_stale()
+            && self.connected.is_none()
     }
 
     /// Reports whether the store is opened for writing only while the command runs. That of a
-    /// server is not: connecting may take long, and output waits meanwhile.
+    /// server is not: the connection of the first look serves the write as well.
     pub(crate) fn opens_late(&self, path: &Path) -> bool {
         self.call.settings.opening == Opening::DuringRun && !location::is_url(path.as_os_str())
     }

@@ -40,6 +40,8 @@ pub struct Runner<'a> {
     pub call: &'a Call,
     /// Location of the store, `None` if there is no place for one
     pub store: Option<&'a Path>,
+    /// The store, if the caller has connected to it, to write to it
+    pub connected: Option<&'a Arc<dyn Backend>>,
     /// Path beside which this host's processes keep locks and live output, if not the store's
     pub beside: Option<&'a Path>,
     /// Destination of the command's output streams
@@ -164,8 +166,14 @@ impl<'a> Runner<'a> {
         let mut call = (!is_stream).then_some(Cow::Borrowed(self.call));
         // The reader stays open: a writer alone would have to read the whole log again.
         let (mut old, mut reader, mut one_shot) = (None, None, None);
+        // A connection to a server serves the write as well.
+        let mut writer = None;
         if settings.mode != Mode::Refresh {
-            match self.first_look(path, &mut ports.input) {
+            let looked = self.first_look(path, &mut ports.input);
+            if let Ok((backend, _)) = &looked {
+                writer = backend.writer(settings.access);
+            }
+            match looked {
                 Ok((backend, LookedUp::Hit(hit, entry, content))) => {
                     let report = self
                         .of(&hit)
@@ -209,7 +217,7 @@ impl<'a> Runner<'a> {
         }
         let connection = match one_shot {
             Some(reader) => Connection::Reader(reader),
-            None => match self.attempt(self.open(path, settings.access))? {
+            None => match self.attempt(self.writer(path, writer))? {
                 Some(writer) => Connection::Writer(writer),
                 None => return self.bypass(&mut ports),
             },
