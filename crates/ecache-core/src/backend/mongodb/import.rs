@@ -317,7 +317,7 @@ impl Import<'_> {
         for (store, keys) in by_store {
             let mut these = name::condition("store_name", &store.store_name);
             these.insert("key", doc! { "$in": keys });
-            these.insert("dataset_id", name::dataset_of(store)?);
+            these.insert("dataset_id", name::equals(name::dataset_of(store)?));
             let of_collection = by_collection.entry(&store.collection).or_default();
             of_collection.push(these);
         }

@@ -112,8 +112,7 @@ pub(super) fn condition(field: &str, name: &str) -> Document {
     }
     match bson(name) {
         Some(Bson::String(text)) => doc! { field: text },
-        // Other values might be taken for conditions.
-        Some(value) => doc! { field: { "$eq": value } },
+        Some(value) => doc! { field: equals(value) },
         None => doc! {},
     }
 }
@@ -126,7 +125,33 @@ pub(super) fn identity(store: &StoreAddress, key: &str) -> Result<Document> {
     let mut identity = condition("store_name", &store.store_name);
     identity.extend(condition("key", key));
     if store.dataset_id.as_deref() != Some(&typed_name::nameless("")) {
-        identity.insert("dataset_id", doc! { "$eq": dataset_of(store)? });
+        identity.insert("dataset_id", equals(dataset_of(store)?));
     }
     Ok(identity)
+}
+
+/// Returns the condition that a field has this value, which the server must not take for a
+/// condition itself.
+pub(super) fn equals(value: Bson) -> Document {
+    match value {
+        // The server refuses to compare with it.
+        Bson::Undefined => doc! { "$type": "undefined" },
+        value => doc! { "$eq": value },
+    }
+}
+
+/// Returns the condition that a field has one of these values.
+pub(super) fn one_of(field: &str, values: impl IntoIterator<Item = Bson>) -> Document {
+    // The server refuses an operator among them, and takes a dict with dollars for one.
+    let is_plain = |value: &Bson| !matches!(value, Bson::Document(_) | Bson::Undefined);
+    let (plain, others): (Vec<Bson>, Vec<Bson>) = values.into_iter().partition(is_plain);
+    let plain_ones = doc! { field: { "$in": plain } };
+    if others.is_empty() {
+        return plain_ones;
+    }
+    let others = others
+        .into_iter()
+        .map(|value| doc! { field: equals(value) });
+    let any: Vec<Document> = others.chain([plain_ones]).collect();
+    doc! { "$or": any }
 }

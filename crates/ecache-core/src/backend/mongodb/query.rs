@@ -191,7 +191,7 @@ fn datasets(patterns: &[DatasetPattern]) -> Option<Document> {
             DatasetPattern::Id(Pattern::Glob(_)) => return None,
         }
     }
-    Some(doc! { "dataset_id": { "$in": exact } })
+    Some(name::one_of("dataset_id", exact))
 }
 
 /// Reports whether documents alone decide if a filter matches, without notes and sizes.

@@ -59,7 +59,7 @@ pub(super) fn rename(
 /// Selects the documents of a store, its own included.
 fn of_store(store: &StoreAddress) -> Result<Document> {
     let mut query = name::condition("store_name", &store.store_name);
-    query.insert("dataset_id", doc! { "$eq": name::dataset_of(store)? });
+    query.insert("dataset_id", name::equals(name::dataset_of(store)?));
     Ok(query)
 }
 
@@ -83,7 +83,7 @@ fn refuse_conflicts(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddre
     })?;
     for batch in keys.chunks(BATCH) {
         let mut query = of_store(to)?;
-        query.insert("key", doc! { "$in": batch });
+        query.extend(name::one_of("key", batch.iter().cloned()));
         let mut found: Vec<RawDocumentBuf> = Vec::new();
         let find = there.find(query).projection(doc! { "value": 0 });
         backend.each(find.batch(), |raw| found.push(raw.to_owned()))?;

@@ -155,6 +155,34 @@ fn keys_of_any_type_have_a_name() {
     each_goes_by_its_name(&backend, keys().len());
 }
 
+/// Values that the server does not compare as it compares others.
+fn operators() -> Vec<Bson> {
+    let dicts = [
+        doc! { "$oid": ID },
+        doc! { "$date": "$created_at" },
+        doc! { "$ne": null },
+    ];
+    let dicts = dicts.into_iter().map(Bson::from);
+    dicts.chain([Bson::Undefined]).collect()
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn names_that_the_server_could_take_for_operators_are_names() {
+    let backend = TemporaryDatabase::new();
+    for value in operators() {
+        for field in ["store_name", "key", "dataset_id"] {
+            insert(&backend, document(doc! { field: &value }));
+        }
+    }
+    for entry in addresses(&*backend, &Filter::default()) {
+        let entry = Entry::new(entry, Kind::Text, NOW);
+        let put = backend.put(&entry, &inline("new"), &Condition::Always.into(), NOW);
+        assert_eq!(put.expect("a write"), Put::Replaced, "{}", entry.address);
+    }
+    each_goes_by_its_name(&backend, 3 * operators().len());
+}
+
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn keys_of_any_type_keep_it_on_the_way_through_another_store() {
@@ -162,10 +190,11 @@ fn keys_of_any_type_keep_it_on_the_way_through_another_store() {
     for (key, _) in keys() {
         insert(&source, document(doc! { "key": key }));
     }
-    for dataset in [Bson::from("street"), ID.into(), 3.into(), id().into()] {
+    let datasets = [Bson::from("street"), ID.into(), 3.into(), id().into()];
+    for dataset in datasets.into_iter().chain(operators()) {
         insert(&source, document(doc! { "dataset_id": dataset }));
     }
-    for store in [Bson::from(3), "".into()] {
+    for store in [Bson::from(3), "".into()].into_iter().chain(operators()) {
         insert(&source, document(doc! { "store_name": store }));
     }
     let (between, target) = (MemoryBackend::new(), TemporaryDatabase::new());
