@@ -1,0 +1,71 @@
+//! The command or call in question.
+
+use anyhow::Result;
+use ecache_core::command::{Failures, Settings};
+use ecache_core::explain::Question;
+use ecache_core::value::Kind;
+
+use super::super::shared::command_args::{CommandLine, Invocation};
+use super::super::shared::command_settings::{failures, lifetime};
+use super::super::shared::cut_name::Accept;
+use super::super::shared::pasted::whole_entry;
+use super::super::shared::resolve::Request;
+use super::super::shared::same_output::outputs;
+use crate::cli::WhyArgs;
+use crate::cli::entry::EntryArgs;
+use crate::context::Context;
+use crate::error::usage_tip;
+
+/// Returns the command or call in question, or the reason why it has no key.
+pub(super) fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>> {
+    if args.command.command.is_empty() {
+        if args.store.is_none() {
+            return Err(usage_tip(
+                "there is nothing to explain",
+                "name a command after --, or a STORE and a KEY or arguments",
+            ));
+        }
+        let entry = EntryArgs {
+            store: args.store,
+            key: args.key,
+            call: args.call.clone(),
+            scope: args.scope,
+        };
+        let backend = context.reader()?;
+        let entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;
+        let request = Request::new(context, entry)?;
+        return Ok(Ok(Question {
+            address: request.address,
+            scopes: request.scopes,
+            function: None,
+            arguments: args.call.0,
+            kind: None,
+            failures: Failures::KeepAlike,
+            outputs: None,
+            beside: None,
+        }));
+    }
+    let line = CommandLine {
+        words: &args.command.command,
+        store: args.command.command_store.as_deref(),
+        version: args.command.version.as_deref(),
+        identity: &args.command.identity,
+        scope: &args.scope,
+        lifetime: lifetime(args.command.ttl)?,
+    };
+    let invocation = Invocation::new(context, &line, Settings::default())?;
+    if let Some(why) = invocation.unkeyed {
+        return Ok(Err(why.to_string()));
+    }
+    let call = invocation.settle(context)?;
+    Ok(Ok(Question {
+        arguments: Some(call.identity.call()),
+        function: Some(call.program().path.to_string_lossy().into()),
+        beside: Some(call.beside().entry.address),
+        address: call.entry.address,
+        scopes: call.scopes,
+        kind: Some(Kind::Command),
+        failures: failures(args.failures),
+        outputs: Some(outputs()),
+    }))
+}
