@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
-use ecache_core::backend::{Commit, OnConflict, Record, UsageBackend, WriteBackend, no_progress};
+use ecache_core::backend::{Commit, ImportBackend, OnConflict, Record, UsageBackend, no_progress};
 use ecache_core::entry::Entry;
 use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;

@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 use ecache_core::backend::limit::{Bounds, LimitScope};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Commit, Condition, Content, OnConflict, Operation, Record, UndoBackend, WriteBackend,
-    no_progress,
+    Commit, Condition, Content, ImportBackend, LimitBackend, OnConflict, Operation, Record,
+    UndoBackend, WriteBackend, no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::filter::{Filter, Pattern};

@@ -145,7 +145,7 @@ impl Watch {
     /// compares with the same snapshot.
     ///
     /// # Errors
-    /// Those of [`ReadBackend::scan`](crate::backend::ReadBackend::scan).
+    /// Those of [`ScanBackend::scan`](crate::backend::ScanBackend::scan).
     pub fn poll(&mut self) -> Result<Vec<Change>> {
         self.poll_while(&|| true)
     }

@@ -5,8 +5,8 @@ mod common;
 use common::{NOW, address, put, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Cause, Condition, Content, Did, DropKept, Fate, MaintainBackend, Operation, UndoBackend,
-    WriteBackend, no_progress,
+    Cause, ChangeBackend, Condition, Content, Did, DropKept, Fate, MaintainBackend, Operation,
+    UndoBackend, WriteBackend, no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use common::{NOW, address, get, put, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Condition, Content, ContentReader, Lookup, ObserveBackend, ReadBackend, Scan, WriteBackend,
-    no_progress,
+    ChangeBackend, Condition, Content, ContentReader, Lookup, ObserveBackend, ReadBackend, Scan,
+    ScanBackend, WriteBackend, no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;

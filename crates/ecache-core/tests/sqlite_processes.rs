@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use common::{NOW, address, get, integrity, is_root, job, put, worker, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Commit, Condition, Content, MaintainBackend, ObserveBackend, OnConflict, Put,
-    ReadBackend, Record, WriteBackend, fail_at_refused, no_progress,
+    Backend, ChangeBackend, Commit, Condition, Content, CountBackend, ImportBackend,
+    MaintainBackend, ObserveBackend, OnConflict, Put, Record, WriteBackend, fail_at_refused,
+    no_progress,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;

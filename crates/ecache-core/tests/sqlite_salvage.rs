@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::{NOW, get, integrity, put, random, rewrite, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Commit, Lookup, MaintainBackend, OnConflict, ReadBackend, Record, StoreMetadata, StoreRecord,
-    WriteBackend, fail_at_refused, no_progress,
+    ChangeBackend, Commit, ImportBackend, Lookup, MaintainBackend, OnConflict, ReadBackend, Record,
+    StoreMetadata, StoreRecord, fail_at_refused, no_progress,
 };
 use ecache_core::entry::{Entry, EntryRef, Policy};
 use ecache_core::error::Error;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use common::{NOW, integrity, random, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Commit, Content, Imported, LookedUp, Lookup, OnConflict, ReadBackend, Record, Row, Scan, Sort,
-    Values, Visitor, WriteBackend, fail_at_refused, no_progress, read_value,
+    Commit, Content, ImportBackend, Imported, LookedUp, Lookup, OnConflict, ReadBackend, Record,
+    Row, Scan, ScanBackend, Sort, Values, Visitor, fail_at_refused, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, EntryRef, Policy};
 use ecache_core::filter::Filter;

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use ecache_core::backend::ReadBackend;
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
     Backend, Condition, Content, Row, Scan, UsageBackend, WriteBackend, no_progress,
 };
+use ecache_core::backend::{ChangeBackend, ScanBackend};
 use ecache_core::entry::Entry;
 use ecache_core::filter::Filter;
 use ecache_core::key::Key;

@@ -35,6 +35,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use self::limit::LimitUsage;
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
@@ -77,16 +78,34 @@ pub const WHOLE_SIZE: u64 = 8 << 20;
 /// The methods of all of them are those of a `dyn Backend`. A caller that holds an engine's own
 /// type imports the traits that it uses.
 pub trait Backend:
-    CallBackend + UndoBackend + UsageBackend + MaintainBackend + Send + Sync
+    CallBackend
+    + ScanBackend
+    + CountBackend
+    + UndoBackend
+    + LimitBackend
+    + UsageBackend
+    + MaintainBackend
+    + ForkBackend
+    + Send
+    + Sync
 {
 }
 
 impl<T> Backend for T where
-    T: CallBackend + UndoBackend + UsageBackend + MaintainBackend + Send + Sync
+    T: CallBackend
+        + ScanBackend
+        + CountBackend
+        + UndoBackend
+        + LimitBackend
+        + UsageBackend
+        + MaintainBackend
+        + ForkBackend
+        + Send
+        + Sync
 {
 }
 
-/// Reads entries.
+/// Looks up entries.
 pub trait ReadBackend: ObserveBackend {
     /// Reports whether FiftyOne reads this backend. If so, a call's result is stored only where
     /// FiftyOne looks for it.
@@ -141,11 +160,14 @@ pub trait ReadBackend: ObserveBackend {
     /// was removed, or replaced more than a minute ago. The contents of `bytes` are unspecified
     /// then.
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
+}
 
+/// Reads many entries.
+pub trait ScanBackend {
     /// Reads entries.
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>>;
 
-    /// Reads entries as [`ReadBackend::scan`] does, with whole values or none, for a visitor that
+    /// Reads entries as [`ScanBackend::scan`] does, with whole values or none, for a visitor that
     /// needs to own none of them.
     fn visit(&self, scan: &Scan, now: Timestamp, visitor: &mut dyn Visitor) -> Result<()> {
         for row in self.scan(scan, now)? {
@@ -155,7 +177,10 @@ pub trait ReadBackend: ObserveBackend {
         }
         Ok(())
     }
+}
 
+/// Counts entries.
+pub trait CountBackend {
     /// Counts the entries that `selection` matches.
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage>;
 
@@ -174,7 +199,7 @@ pub trait ReadBackend: ObserveBackend {
     ) -> Result<Vec<Group>>;
 }
 
-/// Writes, changes and removes entries.
+/// Writes entries.
 pub trait WriteBackend: ReadBackend {
     /// Stages a value's bytes until a [`WriteBackend::put`] names them.
     ///
@@ -204,7 +229,10 @@ pub trait WriteBackend: ReadBackend {
         options: &PutOptions,
         now: Timestamp,
     ) -> Result<Put>;
+}
 
+/// Writes many entries as they were elsewhere.
+pub trait ImportBackend {
     /// Writes records exactly as they are, times and hits included. Passes a record that the
     /// backend cannot keep to `on_refused`, with the reason.
     ///
@@ -219,10 +247,13 @@ pub trait WriteBackend: ReadBackend {
         on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported>;
+}
 
+/// Removes and changes the entries of a selection.
+pub trait ChangeBackend {
     /// Removes the entries that `selection` matches, and returns their number and size.
     ///
-    /// On an unchanged store this removes exactly what [`ReadBackend::usage`] counts for the same
+    /// On an unchanged store this removes exactly what [`CountBackend::usage`] counts for the same
     /// selection. Large removals are many short transactions; `progress` may stop them in between.
     fn remove(
         &self,
@@ -232,7 +263,7 @@ pub trait WriteBackend: ReadBackend {
     ) -> Result<Usage>;
 
     /// Changes the lifetime or the policy of the selected entries, and returns their number and
-    /// size. `progress` may stop it between two transactions, as in [`WriteBackend::remove`].
+    /// size. `progress` may stop it between two transactions, as in [`ChangeBackend::remove`].
     fn touch(
         &self,
         selection: &Selection,
@@ -272,25 +303,11 @@ pub trait MaintainBackend {
         Ok(Vec::new())
     }
 
-    /// Mends [`CollectionDamage::Limit`]: counts entries again, and evictions from zero.
-    fn count_limits_again(&self) -> Result<()> {
-        Ok(())
-    }
-
     /// Returns a backend that writes over the connection of this one, if the engine has connections
     /// that are worth sharing: those to a server.
     fn writer(&self, _access: Access) -> Option<Arc<dyn Backend>> {
         None
     }
-
-    /// Closes what a forked child must not inherit, and holds operations up until
-    /// [`MaintainBackend::resume`]. Returns `false` if those under way took longer than `patience`.
-    fn suspend(&self, _patience: Duration) -> bool {
-        true
-    }
-
-    /// Ends a suspension.
-    fn resume(&self) {}
 
     /// Removes orphaned values: those staged more than a day ago or by processes that were killed,
     /// and those replaced more than a minute ago.
@@ -304,6 +321,31 @@ pub trait MaintainBackend {
 
     /// Returns facts about the backend.
     fn describe(&self) -> Result<Description>;
+}
+
+/// Counts what limits are about. The defaults are those of an engine without limits.
+pub trait LimitBackend {
+    /// Returns the limits of the store, which are settings, with the usage of each.
+    fn limits(&self) -> Result<Vec<LimitUsage>> {
+        Ok(Vec::new())
+    }
+
+    /// Mends [`CollectionDamage::Limit`]: counts entries again, and evictions from zero.
+    fn count_limits_again(&self) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// Prepares a storage for a fork of the process.
+pub trait ForkBackend {
+    /// Closes what a forked child must not inherit, and holds operations up until
+    /// [`ForkBackend::resume`]. Returns `false` if those under way took longer than `patience`.
+    fn suspend(&self, _patience: Duration) -> bool {
+        true
+    }
+
+    /// Ends a suspension.
+    fn resume(&self) {}
 }
 
 /// Reports which entries were touched.

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::limit::LimitUsage;
 use super::{
-    Commit, Imported, OnConflict, OnExistingStore, OnRefused, Progress, Record, StoresBackend,
-    Touch, WriteBackend,
+    ChangeBackend, Commit, ImportBackend, Imported, OnConflict, OnExistingStore, OnRefused,
+    Progress, Record, RenameBackend, StoresBackend, Touch,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -229,7 +228,7 @@ pub struct Undone {
 /// Removes entries so that they can be brought back.
 ///
 /// The defaults are those of an engine that keeps nothing for undo, and no log.
-pub trait UndoBackend: WriteBackend + StoresBackend {
+pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBackend {
     /// Reports whether the engine has a log of operations.
     fn logs_operations(&self) -> bool {
         self.keeps_for_undo()
@@ -240,7 +239,7 @@ pub trait UndoBackend: WriteBackend + StoresBackend {
         false
     }
 
-    /// Removes entries and stores' own documents as [`WriteBackend::remove`] and
+    /// Removes entries and stores' own documents as [`ChangeBackend::remove`] and
     /// [`StoresBackend::remove_documents`] do, but keeps them for [`UndoBackend::undo`] where the
     /// engine can.
     fn remove_undoably(
@@ -276,7 +275,7 @@ pub trait UndoBackend: WriteBackend + StoresBackend {
         })
     }
 
-    /// Changes lifetimes as [`WriteBackend::touch`] does, but as an operation, which can be undone
+    /// Changes lifetimes as [`ChangeBackend::touch`] does, but as an operation, which can be undone
     /// unless `keep` says otherwise.
     fn touch_logged(
         &self,
@@ -294,7 +293,7 @@ pub trait UndoBackend: WriteBackend + StoresBackend {
         }))
     }
 
-    /// Imports as [`WriteBackend::import`] does, but as part of an operation.
+    /// Imports as [`ImportBackend::import`] does, but as part of an operation.
     fn import_logged(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,
@@ -307,7 +306,7 @@ pub trait UndoBackend: WriteBackend + StoresBackend {
         self.import(records, on_conflict, commit, on_refused, progress)
     }
 
-    /// Renames a store as [`StoresBackend::rename_store`] does, but as an operation, which can be
+    /// Renames a store as [`RenameBackend::rename_store`] does, but as an operation, which can be
     /// undone unless `keep` says otherwise.
     fn rename_logged(
         &self,
@@ -357,11 +356,6 @@ pub trait UndoBackend: WriteBackend + StoresBackend {
         _now: Timestamp,
     ) -> Result<Option<u64>> {
         Err(Error::Unsupported("this store has no settings".into()))
-    }
-
-    /// Returns the limits of the store, which are settings, with the usage of each.
-    fn limits(&self) -> Result<Vec<LimitUsage>> {
-        Ok(Vec::new())
     }
 
     /// Returns the log of operations, latest first.

@@ -1,4 +1,4 @@
-//! Stores and their own documents: the part of the contract that administers them.
+//! Stores, their own documents and their names: the part of the contract that administers them.
 
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
-/// Lists, describes, renames and removes stores.
+/// Lists and describes stores, and removes their own documents.
 pub trait StoresBackend {
     /// Returns the stores that have entries or metadata, by collection, name and dataset.
     fn stores(&self) -> Result<Vec<StoreRecord>>;
@@ -57,7 +57,10 @@ pub trait StoresBackend {
         }
         Ok(removed)
     }
+}
 
+/// Renames stores.
+pub trait RenameBackend {
     /// Renames a store: moves its entries, with their recorded hits, and its own document. Returns
     /// the usage of the entries.
     ///

@@ -67,7 +67,7 @@ pub const RECENT: Duration = Duration::from_secs(86_400);
 /// ```
 ///
 /// # Errors
-/// Those of [`ReadBackend::scan`](crate::backend::ReadBackend::scan), and [`Error::Interrupted`] if
+/// Those of [`ScanBackend::scan`](crate::backend::ScanBackend::scan), and [`Error::Interrupted`] if
 /// `progress` breaks off.
 pub fn examine(
     backend: &dyn Backend,

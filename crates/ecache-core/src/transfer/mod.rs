@@ -122,8 +122,8 @@ impl<'a> Importer<'a> {
     /// Takes one more record, and writes a batch if there are enough.
     ///
     /// # Errors
-    /// Those of [`WriteBackend::import`](crate::backend::WriteBackend::import); the batches before
-    /// this one are written.
+    /// Those of [`ImportBackend::import`](crate::backend::ImportBackend::import); the batches
+    /// before this one are written.
     pub fn add(&mut self, record: Record) -> Result<()> {
         let size = match &record {
             Record::Entry(_, value) => value.len(),

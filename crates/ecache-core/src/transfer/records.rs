@@ -58,7 +58,7 @@ impl<'a> Records<'a> {
     ///
     /// # Errors
     /// Those of [`StoresBackend::stores`](crate::backend::StoresBackend::stores) and
-    /// [`ReadBackend::scan`](crate::backend::ReadBackend::scan).
+    /// [`ScanBackend::scan`](crate::backend::ScanBackend::scan).
     pub fn new(backend: &'a dyn Backend, filter: &Filter, now: Timestamp) -> Result<Self> {
         let source = Source {
             backend,

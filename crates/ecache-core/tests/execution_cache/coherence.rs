@@ -2,7 +2,7 @@
 
 use super::*;
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
-use ecache_core::backend::{WriteBackend, no_progress};
+use ecache_core::backend::{ChangeBackend, no_progress};
 use ecache_core::execution_cache::Datasets;
 use ecache_core::filter::Usage;
 

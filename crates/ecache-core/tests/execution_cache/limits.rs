@@ -3,7 +3,7 @@
 use super::*;
 use ecache_core::backend::limit::{Bounds, LimitScope};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
-use ecache_core::backend::{Operation, UndoBackend};
+use ecache_core::backend::{ChangeBackend, LimitBackend, Operation, UndoBackend};
 use ecache_core::entry::Policy;
 
 fn limited(path: &Path, bounds: Bounds) -> SqliteBackend {
@@ -95,7 +95,7 @@ fn where_nothing_may_go_a_function_computes_and_that_is_no_error() {
         ..Default::default()
     };
     let all = Filter::default().into();
-    use ecache_core::backend::{WriteBackend, no_progress};
+    use ecache_core::backend::no_progress;
     backend
         .touch(&all, touch, NOW, &mut no_progress)
         .expect("a touch");

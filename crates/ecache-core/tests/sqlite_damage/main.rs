@@ -16,9 +16,9 @@ use std::time::{Duration, Instant};
 use common::{NOW, address, beside, get, integrity, put, random, rewrite, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    CallBackend, CallIdentity, CallLookup, Condition, Content, ContentReader, Dimension, Lookup,
-    MaintainBackend, Put, ReadBackend, Row, Scan, StoreMetadata, StoresBackend, Values, WHOLE_SIZE,
-    WriteBackend, no_progress, read_value,
+    CallBackend, CallIdentity, CallLookup, ChangeBackend, Condition, Content, ContentReader,
+    CountBackend, Dimension, Lookup, MaintainBackend, Put, ReadBackend, Row, Scan, ScanBackend,
+    StoreMetadata, StoresBackend, Values, WHOLE_SIZE, WriteBackend, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;

@@ -24,9 +24,9 @@ use common::{NOW, beside, write};
 use contents::build;
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    CallBackend, CallIdentity, CallLookup, Commit, Content, Lookup, MaintainBackend, OnConflict,
-    ReadBackend, Record, Row, Scan, StoreMetadata, StoreRecord, StoresBackend, Touch, Values,
-    WriteBackend, fail_at_refused, no_progress,
+    CallBackend, CallIdentity, CallLookup, ChangeBackend, Commit, Content, ImportBackend, Lookup,
+    MaintainBackend, OnConflict, ReadBackend, Record, Row, Scan, ScanBackend, StoreMetadata,
+    StoreRecord, StoresBackend, Touch, Values, fail_at_refused, no_progress,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::filter::{Filter, Freshness, Pattern};

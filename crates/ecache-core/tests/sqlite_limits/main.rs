@@ -20,9 +20,10 @@ use ecache_core::backend::limit::{Bounds, LimitScope, LimitUsage};
 use ecache_core::backend::memory::MemoryBackend;
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Commit, Condition, Content, Expiry, Fate, ImportLog, KeepForUndo, Lookup,
-    MaintainBackend, OnConflict, OnExistingStore, Operation, Put, PutOptions, ReadBackend, Record,
-    Row, Scan, StoresBackend, UndoBackend, WriteBackend, no_progress,
+    Backend, ChangeBackend, Commit, Condition, Content, CountBackend, Expiry, Fate, ImportBackend,
+    ImportLog, KeepForUndo, LimitBackend, Lookup, MaintainBackend, OnConflict, OnExistingStore,
+    Operation, Put, PutOptions, ReadBackend, Record, RenameBackend, Row, Scan, ScanBackend,
+    UndoBackend, WriteBackend, no_progress,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::{Error, Result};

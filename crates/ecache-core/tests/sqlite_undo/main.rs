@@ -2,6 +2,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../common/generate.rs"]
+mod generate;
 mod kept;
 mod killed;
 mod model;
@@ -11,13 +13,13 @@ use std::collections::BTreeMap;
 use common::{NOW, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, Commit, Did, MaintainBackend, OnConflict, Operation, ReadBackend, Record, Removal,
-    Row, Scan, StoreMetadata, StoresBackend, UndoBackend, Undone, Values, WriteBackend,
-    fail_at_refused, no_progress, read_value,
+    Backend, Commit, CountBackend, Did, ImportBackend, MaintainBackend, OnConflict, Operation,
+    ReadBackend, Record, Removal, Row, Scan, StoreMetadata, StoresBackend, UndoBackend, Undone,
+    Values, fail_at_refused, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
-use ecache_core::filter::{DatasetPattern, Filter, Pattern};
+use ecache_core::filter::{Filter, Pattern};
 use ecache_core::key::Key;
 use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::time::Timestamp;

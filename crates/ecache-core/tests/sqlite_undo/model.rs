@@ -1,15 +1,9 @@
 //! Random writes, removals and undos, against a model of the store.
 
 use super::*;
+use crate::generate::KEYS;
 
 const DATASETS: [Option<&str>; 3] = [None, Some("one"), Some("two")];
-
-const KEYS: [&str; 4] = [
-    "k",
-    "l",
-    "m",
-    "ad1e85b9ddae68414f8527434b5e44d4a88bf484c85c05bd622d01f23d6a8a88",
-];
 
 /// A change of a store.
 #[derive(Clone, Debug)]
@@ -26,13 +20,7 @@ enum Step {
 }
 
 fn store() -> impl Strategy<Value = StoreAddress> {
-    (select(STORES.to_vec()), select(DATASETS.to_vec())).prop_map(|(name, dataset)| {
-        let store = StoreAddress::new(name);
-        match dataset {
-            Some(dataset) => store.with_dataset(dataset),
-            None => store,
-        }
-    })
+    generate::store(&STORES, &DATASETS)
 }
 
 prop_compose! {
@@ -58,23 +46,12 @@ prop_compose! {
 }
 
 fn filter() -> impl Strategy<Value = Filter> {
-    let stores = proptest::option::of(select(STORES.to_vec()));
-    let datasets = proptest::option::of(select(DATASETS.to_vec()));
     let policy = prop_oneof![
         3 => Just(Some(Policy::Evict)),
         1 => Just(Some(Policy::Persist)),
         1 => Just(None)
     ];
-    let users = proptest::option::weighted(0.3, select(vec!["ann", "bob"]));
-    let keys = proptest::option::weighted(0.3, select(KEYS.to_vec()));
-    (stores, datasets, policy, users, keys).prop_map(|(store, dataset, policy, user, key)| Filter {
-        stores: store.map(Pattern::exact).into_iter().collect(),
-        datasets: dataset.map(DatasetPattern::exact).into_iter().collect(),
-        users: user.map(Pattern::exact).into_iter().collect(),
-        keys: key.map(Pattern::exact).into_iter().collect(),
-        policy,
-        ..Filter::default()
-    })
+    generate::filter(&STORES, &DATASETS, policy)
 }
 
 fn step() -> impl Strategy<Value = Step> {

@@ -7,7 +7,7 @@ use proptest::sample::select;
 use super::scan::ORDERS;
 use super::*;
 use crate::backend::{
-    Commit, Dimension, Direction, Expiry, Keep, OnConflict, PutOptions, ReadBackend, Record,
+    Commit, CountBackend, Dimension, Direction, Expiry, Keep, OnConflict, PutOptions, Record,
     Spread, StoreMetadata, StoreRecord, Touch, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;

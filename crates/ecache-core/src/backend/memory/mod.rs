@@ -17,8 +17,9 @@ use super::{
     Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
 };
 use crate::backend::{
-    CallBackend, MaintainBackend, ObserveBackend, ReadBackend, StoresBackend, UndoBackend,
-    UsageBackend, WriteBackend,
+    CallBackend, ChangeBackend, CountBackend, ForkBackend, ImportBackend, LimitBackend,
+    MaintainBackend, ObserveBackend, ReadBackend, RenameBackend, ScanBackend, StoresBackend,
+    UndoBackend, UsageBackend, WriteBackend,
 };
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
@@ -67,7 +68,9 @@ impl ReadBackend for MemoryBackend {
         bytes.extend_from_slice(self.read().chunk(chunked, index)?);
         Ok(())
     }
+}
 
+impl ScanBackend for MemoryBackend {
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
         let state = self.read();
         let key = |entry: &Entry| match scan.sort {
@@ -115,7 +118,9 @@ impl ReadBackend for MemoryBackend {
         let rows: Vec<_> = found.into_iter().map(|(_, stored)| row(stored)).collect();
         Ok(Box::new(rows.into_iter()))
     }
+}
 
+impl CountBackend for MemoryBackend {
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
         let state = self.read();
         Ok(total(state.selected(selection, now).into_values()))
@@ -144,6 +149,10 @@ impl CallBackend for MemoryBackend {}
 
 impl UndoBackend for MemoryBackend {}
 
+impl LimitBackend for MemoryBackend {}
+
+impl ForkBackend for MemoryBackend {}
+
 impl WriteBackend for MemoryBackend {
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
         let mut bytes = Vec::new();
@@ -168,7 +177,9 @@ impl WriteBackend for MemoryBackend {
         }
         put
     }
+}
 
+impl ImportBackend for MemoryBackend {
     fn import(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,
@@ -203,7 +214,9 @@ impl WriteBackend for MemoryBackend {
         let _ = progress(done);
         Ok(imported)
     }
+}
 
+impl ChangeBackend for MemoryBackend {
     fn remove(
         &self,
         selection: &Selection,
@@ -288,7 +301,9 @@ impl StoresBackend for MemoryBackend {
         self.write().set_metadata(store, metadata);
         Ok(())
     }
+}
 
+impl RenameBackend for MemoryBackend {
     fn rename_store(
         &self,
         from: &StoreAddress,

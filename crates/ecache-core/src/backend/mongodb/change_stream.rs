@@ -23,10 +23,10 @@ use super::collections::NEVER_STORES;
 use super::document::Stores;
 use super::id::DocumentId;
 use super::{MongoBackend, counters, side_document};
-use crate::backend::{Follow, Touched};
+use crate::backend::{Follow, ObserveBackend, Touched};
 use crate::error::Result;
 use crate::filter::Pattern;
-use crate::scope::Address;
+use crate::scope::{Address, StoreAddress};
 
 /// Maximum number of buffered addresses of a collection; if there are more, everything is scanned.
 const MAX_TOUCHED: usize = 250;
@@ -58,49 +58,59 @@ struct Following {
     task: JoinHandle<()>,
 }
 
+impl ObserveBackend for MongoBackend {
+    fn generation(&self, store: &StoreAddress) -> Result<u64> {
+        counters::generation(&self.on_primary(), store)
+    }
+
+    fn change_token(&self) -> Result<u64> {
+        counters::changes(&self.on_primary())
+    }
+
+    fn tells_every_change(&self) -> bool {
+        false
+    }
+
+    // A standalone server has no change streams. Where reads go to secondaries, these may not have
+    // the reported changes yet.
+    fn follow(&self, collections: &[Pattern]) -> Result<Option<Box<dyn Follow>>> {
+        let criteria = self.database.selection_criteria();
+        let is_primary = |criteria: &SelectionCriteria| {
+            matches!(
+                criteria,
+                SelectionCriteria::ReadPreference(ReadPreference::Primary)
+            )
+        };
+        if !criteria.is_none_or(is_primary) {
+            return Ok(None);
+        }
+        let source = match collections {
+            [Pattern::Exact(collection)] => Source::Collection(self.documents(collection)?),
+            _ => Source::Database(self.database.clone()),
+        };
+        let stream = match self.driver.run(source.open()) {
+            Ok(stream) => stream,
+            Err(error) if is_refusal(&error) => return Ok(None),
+            Err(error) => return Err(self.error(error)),
+        };
+        let heard = Arc::default();
+        let task = self
+            .driver
+            .spawn(listen(source, stream, Arc::clone(&heard)));
+        Ok(Some(Box::new(Following {
+            backend: self.on_primary(),
+            collections: collections.to_vec(),
+            are_stores: BTreeMap::new(),
+            heard,
+            task,
+        })))
+    }
+}
+
 impl Drop for Following {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// Begins to follow collections; `None` if the server has no change streams, as a standalone one.
-///
-/// Also `None` if reads go to secondaries, which may not have the reported changes yet.
-pub(super) fn follow(
-    backend: &MongoBackend,
-    collections: &[Pattern],
-) -> Result<Option<Box<dyn Follow>>> {
-    let criteria = backend.database.selection_criteria();
-    let is_primary = |criteria: &SelectionCriteria| {
-        matches!(
-            criteria,
-            SelectionCriteria::ReadPreference(ReadPreference::Primary)
-        )
-    };
-    if !criteria.is_none_or(is_primary) {
-        return Ok(None);
-    }
-    let source = match collections {
-        [Pattern::Exact(collection)] => Source::Collection(backend.documents(collection)?),
-        _ => Source::Database(backend.database.clone()),
-    };
-    let stream = match backend.driver.run(source.open()) {
-        Ok(stream) => stream,
-        Err(error) if is_refusal(&error) => return Ok(None),
-        Err(error) => return Err(backend.error(error)),
-    };
-    let heard = Arc::default();
-    let task = backend
-        .driver
-        .spawn(listen(source, stream, Arc::clone(&heard)));
-    Ok(Some(Box::new(Following {
-        backend: backend.on_primary(),
-        collections: collections.to_vec(),
-        are_stores: BTreeMap::new(),
-        heard,
-        task,
-    })))
 }
 
 impl Follow for Following {

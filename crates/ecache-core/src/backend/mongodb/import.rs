@@ -21,7 +21,8 @@ use super::side_document::{Note, raw};
 use super::value::Encoded;
 use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name};
 use crate::backend::{
-    Commit, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata, StoreRecord,
+    Commit, ImportBackend, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata,
+    StoreRecord,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -75,6 +76,20 @@ struct Import<'a> {
     /// Number of documents written, and of those that may have been: the server did not answer
     written: u64,
     perhaps: u64,
+}
+
+impl ImportBackend for MongoBackend {
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        on_refused: OnRefused<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        let imported = import(self, records, on_conflict, commit, on_refused, progress);
+        imported.map(|(imported, _)| imported)
+    }
 }
 
 /// Imports records, and returns what became of them and the number of bytes of the written values.
@@ -275,7 +290,7 @@ impl Import<'_> {
         let old = match pending {
             Some(pending) => Some(pending),
             None => {
-                let own = self.backend.document(&address.document())?;
+                let own = self.backend.raw_document(&address.document())?;
                 let collection = &address.collection;
                 let own =
                     own.map(|raw| super::stores::own_document(self.backend, collection, &raw));

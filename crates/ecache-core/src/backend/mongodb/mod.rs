@@ -38,21 +38,24 @@
 //! of its own.
 
 mod change_stream;
+mod chosen;
 mod collections;
 mod connection;
-mod contract;
 mod counters;
 mod document;
 mod driver;
 mod id;
 mod import;
 mod indexes;
+mod lookup;
+mod maintain;
 mod name;
 mod operations;
 mod query;
 mod read;
 mod remove;
 mod rename;
+mod scan;
 mod side_document;
 mod stats;
 mod stores;

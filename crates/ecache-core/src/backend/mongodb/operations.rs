@@ -11,11 +11,11 @@ use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 use super::connection::is_duplicate;
 use super::counters::{self, COLLECTION};
 use super::value::{date, number, timestamp};
-use super::{ATTEMPTS, Changed, MongoBackend, import, remove, rename};
+use super::{ATTEMPTS, Changed, MongoBackend, import};
 use crate::backend::{
-    Cause, Commit, Did, ImportLog, Imported, KeepForUndo, OnConflict, OnExistingStore, OnRefused,
-    Operation, OperationRecord, Progress, Record, Removal, Removed, StoresBackend, Touch,
-    UndoBackend, UndoState,
+    Cause, ChangeBackend, Commit, Did, ImportBackend, ImportLog, Imported, KeepForUndo, OnConflict,
+    OnExistingStore, OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed,
+    RenameBackend, StoresBackend, Touch, UndoBackend, UndoState,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -62,7 +62,7 @@ impl UndoBackend for MongoBackend {
     ) -> Result<Removed> {
         let logged = Logged::begin(self, operation, Did::Removed, now)?;
         logged.run(progress, |backend, progress| {
-            let usage = remove::remove(backend, selection, now, progress)?;
+            let usage = backend.remove(selection, now, progress)?;
             let documents = match documents {
                 Some(filter) => backend
                     .remove_documents(filter, now)
@@ -88,7 +88,7 @@ impl UndoBackend for MongoBackend {
     ) -> Result<Removal> {
         let logged = Logged::begin(self, operation, Did::Touched, now)?;
         let touched = logged.run(progress, |backend, progress| {
-            let usage = remove::touch(backend, selection, touch, now, progress)?;
+            let usage = backend.touch(selection, touch, now, progress)?;
             Ok(Counts {
                 usage,
                 ..Counts::default()
@@ -107,8 +107,7 @@ impl UndoBackend for MongoBackend {
         progress: Progress<'_>,
     ) -> Result<Imported> {
         if commit == Commit::Rehearse {
-            let imported = import::import(self, records, on_conflict, commit, on_refused, progress);
-            return imported.map(|(imported, _)| imported);
+            return self.import(records, on_conflict, commit, on_refused, progress);
         }
         let logged = Logged::begin(self, &log.operation, Did::Imported, log.now)?;
         let mut sum = Imported::default();
@@ -141,8 +140,8 @@ impl UndoBackend for MongoBackend {
     ) -> Result<Removed> {
         let logged = Logged::begin(self, operation, Did::Renamed, now)?;
         logged.run(progress, |backend, progress| {
-            let has_document = StoresBackend::document(backend, from)?.is_some();
-            let usage = rename::rename(backend, from, to, on_existing, progress)?;
+            let has_document = backend.document(from)?.is_some();
+            let usage = backend.rename_store(from, to, on_existing, progress)?;
             Ok(Counts {
                 usage,
                 documents: u64::from(has_document),

@@ -1,30 +1,19 @@
-//! Reading entries: look-ups and scans.
+//! Reads the entries that a filter matches, page by page.
 
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Document, RawDocument, doc};
 
 use super::document::{DescribedEntry, Stores, read};
-use super::driver::{Form, Notes, Page, Pages, Queries, notes_on};
+use super::driver::{Form, Notes, Page, Pages, Queries};
 use super::id::DocumentId;
-use super::name::identity;
-use super::side_document::Note;
 use super::{BATCH, MongoBackend, query};
-use crate::backend::{
-    Content, Direction, Foreign, Lookup, Row, Rows, START_SIZE, Scan, Sort, Values,
-};
+use crate::backend::{Content, Values};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern};
-use crate::key::Key;
-use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-
-/// Values of this many bytes are fetched at once, unless a single one has more.
-const VALUES_SIZE: u64 = 4 << 20;
 
 /// Documents of this many bytes, on the average, are read faster whole than the server leaves their
 /// values out.
@@ -44,25 +33,6 @@ pub(super) struct Listed {
 pub(super) type ServerOrder = Option<Document>;
 
 impl MongoBackend {
-    /// The document of an address, whole.
-    pub(super) fn document(&self, address: &Address) -> Result<Option<RawDocumentBuf>> {
-        let Address { store, key } = address;
-        let documents = self.documents(&store.collection)?;
-        self.run(documents.find_one(identity(store, key.as_str())?))
-    }
-
-    /// Returns the notes on one document, with the exact bytes of its value if `values` says so.
-    pub(super) fn notes_on(
-        &self,
-        collection: &str,
-        document: DocumentId,
-        values: Values,
-    ) -> Result<Vec<Note>> {
-        let notes = self.notes(collection)?;
-        let mut read = self.run(notes_on(&notes, std::slice::from_ref(&document), values))?;
-        Ok(read.remove(&document).unwrap_or_default())
-    }
-
     /// Returns the collections that a filter can mean: those it names, or else the known ones that
     /// it matches.
     pub(super) fn meant_collections(&self, filter: &Filter) -> Result<Vec<String>> {
@@ -180,34 +150,14 @@ impl MongoBackend {
         Ok(ids.into_iter().collect())
     }
 
-    /// Reads listed entries again, with their values, as they are now.
-    fn with_values(&self, listed: &[Listed], filter: &Filter, now: Timestamp) -> Result<Vec<Row>> {
-        let place = |listed: &Listed| {
-            let collection = &listed.entry.address.store.collection;
-            (collection.clone(), listed.found.id.clone())
-        };
-        let mut by_place = HashMap::new();
-        let mut ids: BTreeMap<Arc<str>, Vec<DocumentId>> = BTreeMap::new();
-        for (collection, id) in listed.iter().map(place) {
-            ids.entry(collection).or_default().push(id);
-        }
-        for (collection, ids) in ids {
-            for (id, row) in self.rows_of(&collection, &ids, filter, now)? {
-                by_place.insert((collection.clone(), id), row);
-            }
-        }
-        let places = listed.iter().map(place);
-        Ok(places.filter_map(|place| by_place.remove(&place)).collect())
-    }
-
-    /// Reads documents of one collection with their values.
-    fn rows_of(
+    /// Reads documents of one collection as they are now, with their values.
+    pub(super) fn again(
         &self,
         collection: &str,
         ids: &[DocumentId],
         filter: &Filter,
         now: Timestamp,
-    ) -> Result<Vec<(DocumentId, Row)>> {
+    ) -> Result<impl Iterator<Item = Result<Listed>>> {
         let pages = self.pages(Queries {
             documents: self.documents(collection)?,
             notes: self.notes(collection)?,
@@ -224,11 +174,7 @@ impl MongoBackend {
             now,
             values: Values::Include,
         };
-        let read = flat(again).map(|listed| {
-            let listed = listed?;
-            Ok((listed.found.id.clone(), row(listed)))
-        });
-        read.collect()
+        Ok(flat(again))
     }
 }
 
@@ -288,26 +234,6 @@ impl Matching<'_> {
     }
 }
 
-/// Returns a row with the start of its value. A document is read whole in any case.
-fn start(row: Row) -> Row {
-    // No document is large enough to be in chunks.
-    let start = |content| match content {
-        Content::Inline(mut bytes) => {
-            bytes.truncate(START_SIZE);
-            Content::Inline(bytes)
-        }
-        chunked => chunked,
-    };
-    match row {
-        Row::Entry(entry, content) => Row::Entry(entry, content.map(start)),
-        Row::Foreign(mut foreign) => {
-            foreign.content = foreign.content.map(start);
-            Row::Foreign(foreign)
-        }
-        damaged @ Row::Damaged(_) => damaged,
-    }
-}
-
 /// One after the other, whatever page they came with.
 fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Listed>> {
     let mut pages = pages;
@@ -325,177 +251,8 @@ fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Listed>> {
     })
 }
 
-/// Reads a document with its value, or why that has no form; `None` if it is none of a store.
-pub(super) fn read_whole(
-    raw: &RawDocument,
-    notes: &[Note],
-    stores: &mut Stores,
-) -> Option<(Box<Entry>, Result<Content, String>)> {
-    Some(read(raw, stores)?.whole(raw, notes))
-}
-
-pub(super) fn lookup(backend: &MongoBackend, address: &Address, now: Timestamp) -> Result<Lookup> {
-    let Some(raw) = backend.document(address)? else {
-        return Ok(Lookup::Missing);
-    };
-    let collection = &address.store.collection;
-    let notes = match DocumentId::read(&raw, "_id") {
-        Some(id) => backend.notes_on(collection, id, Values::Include)?,
-        None => Vec::new(),
-    };
-    let whole = read_whole(&raw, &notes, &mut Stores::of(collection));
-    Ok(match whole {
-        Some((entry, _)) if !entry.is_fresh(now) => Lookup::Stale(entry),
-        Some((entry, Ok(content))) => Lookup::Hit(entry, content),
-        Some((entry, Err(reason))) => Lookup::Foreign(entry, reason),
-        None => Lookup::Missing,
-    })
-}
-
 /// Store by store and oldest first, from FiftyOne's index on the name, which has documents of one
 /// name as they came.
 pub(super) fn stored(direction: i32) -> ServerOrder {
     Some(doc! { "store_name": direction })
-}
-
-/// Returns the order that the server itself can bring documents into; `None` if they are to be
-/// sorted here, as those of several collections are.
-fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
-    if query::notes(&scan.filter).is_some() {
-        return None;
-    }
-    let direction = match scan.direction {
-        Direction::Ascending => 1,
-        Direction::Descending => -1,
-    };
-    match scan.sort {
-        // Where a page ended is only known of an order.
-        Sort::Any => scan.after.is_none().then_some(None),
-        Sort::Stored => Some(stored(direction)),
-        _ if !is_one_collection => None,
-        Sort::Key => Some(Some(doc! { "key": direction })),
-        Sort::Created => Some(Some(doc! { "created_at": direction, "_id": direction })),
-        _ => None,
-    }
-}
-
-/// The place of an entry in an order. Entries that are equal in it come store by store, oldest
-/// first, as the entries beyond a capacity do.
-type Place = (Rank, Arc<StoreAddress>, DocumentId);
-
-fn place(listed: &Listed, sort: Sort, now: Timestamp) -> Place {
-    let store = listed.entry.address.store.clone();
-    (
-        rank(&listed.entry, sort, now),
-        store,
-        listed.found.id.clone(),
-    )
-}
-
-/// The part of a place that the order decides. Where any order will do, it is that of the keys, so
-/// that a page has an end to go on from.
-type Rank = (Option<(Arc<str>, Arc<str>)>, Option<Key>, i128);
-
-fn rank(entry: &Entry, sort: Sort, now: Timestamp) -> Rank {
-    let store = &entry.address.store;
-    let name =
-        matches!(sort, Sort::Stored).then(|| (store.collection.clone(), store.store_name.clone()));
-    let key = matches!(sort, Sort::Key | Sort::Any).then(|| entry.address.key.clone());
-    (name, key, sort.rank(entry, now))
-}
-
-/// Returns the number of entries up to and with `after`. The order does not decide which of two
-/// equal entries comes first, so the entry itself is looked for; if it is gone, the last entry that
-/// is before it in the order.
-fn page_start(listed: &[Listed], after: &Entry, scan: &Scan, now: Timestamp) -> usize {
-    let rank = |entry: &Entry| rank(entry, scan.sort, now);
-    let last = rank(after);
-    let is_before = |entry: &Entry| match scan.direction {
-        Direction::Ascending => rank(entry) < last,
-        Direction::Descending => rank(entry) > last,
-    };
-    (listed.iter())
-        .position(|item| item.entry.address == after.address)
-        .or_else(|| listed.iter().rposition(|item| is_before(&item.entry)))
-        .map_or(0, |last| last + 1)
-}
-
-/// Reads entries. An order that depends on notes is made here, and takes memory for each matching
-/// entry.
-pub(super) fn scan<'a>(backend: &'a MongoBackend, scan: &Scan, now: Timestamp) -> Result<Rows<'a>> {
-    if scan.values == Values::Start {
-        let whole = Scan {
-            values: Values::Include,
-            ..scan.clone()
-        };
-        let rows = self::scan(backend, &whole, now)?;
-        return Ok(Box::new(rows.map(|row| row.map(start))));
-    }
-    let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
-    let filter = scan.filter.clone();
-    let is_one = backend.meant_collections(&filter)?.len() == 1;
-    let order = server_order(scan, is_one);
-    let is_ordered = order.is_some();
-    let order = order.flatten();
-    if is_ordered && scan.after.is_none() {
-        let items = backend.items(&filter, now, order, scan.values, Some(limit))?;
-        return Ok(Box::new(items.take(limit).map(|item| item.map(row))));
-    }
-    let mut listed = Vec::new();
-    for item in backend.items(&filter, now, order, Values::Omit, None)? {
-        listed.push(item?);
-    }
-    if !is_ordered {
-        let place = |item: &Listed| place(item, scan.sort, now);
-        match scan.direction {
-            Direction::Ascending => listed.sort_by_cached_key(place),
-            Direction::Descending => listed.sort_by_cached_key(|item| Reverse(place(item))),
-        }
-    }
-    if let Some(after) = scan.after.as_deref() {
-        let start = page_start(&listed, after, scan, now);
-        listed.drain(..start);
-    }
-    listed.truncate(limit);
-    if scan.values == Values::Omit {
-        return Ok(Box::new(listed.into_iter().map(|item| Ok(row(item)))));
-    }
-    let mut listed = listed.into_iter().peekable();
-    let chunks = std::iter::from_fn(move || {
-        listed.peek()?;
-        let mut chunk = Vec::new();
-        let mut size = 0;
-        while chunk.len() < BATCH
-            && size < VALUES_SIZE
-            && let Some(item) = listed.next()
-        {
-            size = item.entry.size.saturating_add(size);
-            chunk.push(item);
-        }
-        Some(backend.with_values(&chunk, &filter, now))
-    });
-    let rows = chunks.flat_map(|chunk| match chunk {
-        Ok(rows) => rows.into_iter().map(Ok).collect(),
-        Err(error) => vec![Err(error)],
-    });
-    Ok(Box::new(rows))
-}
-
-fn row(listed: Listed) -> Row {
-    let (content, no_form) = match listed.content {
-        None => (None, None),
-        Some(Ok(content)) => (Some(content), None),
-        Some(Err(reason)) => (None, Some(reason)),
-    };
-    let reasons = listed.found.foreign().into_iter().chain(no_form);
-    let reasons: Vec<String> = reasons.collect();
-    if reasons.is_empty() {
-        Row::Entry(listed.entry, content)
-    } else {
-        Row::Foreign(Box::new(Foreign {
-            entry: *listed.entry,
-            content,
-            reason: reasons.join("; "),
-        }))
-    }
 }

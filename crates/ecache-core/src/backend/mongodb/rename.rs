@@ -11,48 +11,51 @@ use std::sync::Arc;
 use mongodb::Collection;
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 
+use super::chosen::Meant;
 use super::document::Stores;
 use super::id::DocumentId;
 use super::name::{self, identity};
-use super::remove::{Meant, delete};
+use super::remove::delete;
 use super::side_document;
 use super::value::timestamp;
 use super::write::write_metadata;
 use super::{ATTEMPTS, BATCH, MongoBackend, counters};
-use crate::backend::{OnExistingStore, Progress};
+use crate::backend::{OnExistingStore, Progress, RenameBackend};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
-pub(super) fn rename(
-    backend: &MongoBackend,
-    from: &StoreAddress,
-    to: &StoreAddress,
-    on_existing: OnExistingStore,
-    progress: Progress<'_>,
-) -> Result<Usage> {
-    to.check()?;
-    backend.check_writable()?;
-    if from == to || !exists(backend, from)? {
-        return Ok(Usage::default());
-    }
-    if exists(backend, to)? {
-        if on_existing == OnExistingStore::Fail {
-            let store = Box::new(to.clone());
-            return Err(Error::StoreExists { store });
+impl RenameBackend for MongoBackend {
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        to.check()?;
+        self.check_writable()?;
+        if from == to || !exists(self, from)? {
+            return Ok(Usage::default());
         }
-        refuse_conflicts(backend, from, to)?;
-    }
-    let mut done = Usage::default();
-    let moved = if from.collection == to.collection {
-        move_all(backend, from, to, &mut done, progress)
-    } else {
-        move_away(backend, from, to, &mut done, progress)
-    };
-    match moved {
-        Ok(()) => Ok(done),
-        Err(error) => Err(error.after(done, 0)),
+        if exists(self, to)? {
+            if on_existing == OnExistingStore::Fail {
+                let store = Box::new(to.clone());
+                return Err(Error::StoreExists { store });
+            }
+            refuse_conflicts(self, from, to)?;
+        }
+        let mut done = Usage::default();
+        let moved = if from.collection == to.collection {
+            move_all(self, from, to, &mut done, progress)
+        } else {
+            move_away(self, from, to, &mut done, progress)
+        };
+        match moved {
+            Ok(()) => Ok(done),
+            Err(error) => Err(error.after(done, 0)),
+        }
     }
 }
 

@@ -5,18 +5,15 @@ use std::sync::Arc;
 
 use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 
+use super::chosen::Meant;
 use super::document::{Stores, read};
 use super::name::identity;
-use super::remove::{Meant, delete};
-use super::rename::rename;
+use super::remove::delete;
 use super::write::{bump, write_metadata};
 use super::{BATCH, MongoBackend, query};
-use crate::backend::{
-    Dataset, Dimension, OnExistingStore, Progress, StoreMetadata, StoreRecord, StoresBackend,
-    Values,
-};
+use crate::backend::{Dataset, Dimension, StoreMetadata, StoreRecord, StoresBackend, Values};
 use crate::error::Result;
-use crate::filter::{Filter, Jobs, Pattern, Usage};
+use crate::filter::{Filter, Jobs, Pattern};
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
@@ -55,8 +52,7 @@ impl StoresBackend for MongoBackend {
     }
 
     fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
-        let documents = self.documents(&store.collection)?;
-        let Some(raw) = self.run(documents.find_one(identity(store, STORE_KEY)?))? else {
+        let Some(raw) = self.raw_document(&store.document())? else {
             return Ok(None);
         };
         let found = own_document(self, &store.collection, &raw)?;
@@ -150,16 +146,6 @@ impl StoresBackend for MongoBackend {
             }
         }
         Ok(removed)
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        rename(self, from, to, on_existing, progress)
     }
 }
 

@@ -21,8 +21,8 @@ use super::{MongoBackend, query, side_document, value};
 use crate::backend::conformance::random::{fill, filters, records};
 use crate::backend::conformance::{EVERY, NOW, check, entry, inline, scan};
 use crate::backend::{
-    Access, Condition, Content, Dimension, Lookup, MaintainBackend, Put, ReadBackend, Record, Scan,
-    WriteBackend, no_progress,
+    Access, ChangeBackend, Condition, Content, CountBackend, Dimension, Lookup, MaintainBackend,
+    Put, ReadBackend, Record, Scan, WriteBackend, no_progress,
 };
 use crate::entry::{Entry, Policy};
 use crate::error::Error;

@@ -1,6 +1,7 @@
 //! Writing one entry, the hits of some, and a store's own document.
 
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -9,18 +10,82 @@ use mongodb::bson::{Document, doc};
 use super::connection::is_duplicate;
 use super::document::{DescribedEntry, Stores, document, read};
 use super::id::DocumentId;
+use super::lookup::read_whole;
 use super::name::identity;
 use super::query::size;
-use super::read::read_whole;
 use super::side_document::{Note, raw};
 use super::value::Encoded;
-use super::{ATTEMPTS, MongoBackend, counters};
-use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Values};
+use super::{ATTEMPTS, MAX_SIZE, MongoBackend, counters};
+use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Values, WriteBackend};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
+
+impl WriteBackend for MongoBackend {
+    fn stage(&self, value: &mut dyn Read, _: Timestamp) -> Result<Content> {
+        let mut bytes = Vec::new();
+        value.take(MAX_SIZE + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 {
+            size if size > MAX_SIZE => Err(Error::TooLarge {
+                size,
+                limit: MAX_SIZE,
+            }),
+            _ => Ok(Content::Inline(bytes)),
+        }
+    }
+
+    fn put(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        now: Timestamp,
+    ) -> Result<Put> {
+        entry.check()?;
+        let address = &entry.address;
+        identity(&address.store, address.key.as_str())?;
+        let Content::Inline(bytes) = content else {
+            return Err(Error::Replaced);
+        };
+        let encoded = Encoded::new(entry.kind, bytes)?;
+        self.prepare(&address.store.collection)?;
+        for _ in 0..ATTEMPTS {
+            let old = old(self, address)?;
+            let fresh = old.as_ref().filter(|old| old.entry.is_fresh(now));
+            let holds = match (&options.condition, fresh) {
+                (Condition::Always, _) | (Condition::IfAbsent, None) => true,
+                (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
+                (Condition::IfValue(expected), Some(fresh)) => {
+                    has_value(self, address, &fresh.found, expected)?
+                }
+            };
+            if !holds {
+                return Ok(Put::Refused);
+            }
+            let mut entry = Entry {
+                last_used_at: None,
+                hits: 0,
+                saved_ms: 0,
+                ..entry.clone()
+            };
+            if let Some(old) = &old {
+                let new = (entry.policy, entry.expires_at);
+                let old_lifetime = (old.entry.policy, old.entry.expires_at);
+                (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
+                entry.created_at = old.entry.created_at;
+                (entry.last_used_at, entry.hits) = (old.entry.last_used_at, old.entry.hits);
+                entry.saved_ms = old.entry.saved_ms;
+            }
+            if let Some(put) = self.write(&entry, bytes.len() as u64, &encoded, old.as_ref())? {
+                bump(self, &address.store, put == Put::Replaced)?;
+                return Ok(put);
+            }
+        }
+        Err(Error::Replaced)
+    }
+}
 
 impl MongoBackend {
     /// The document of an address, without its value.
@@ -111,7 +176,7 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
     if of_version.count() > 1 {
         // Among notes of one millisecond, the checksum of the value finds the right one. The others
         // belong to writers that are about to write.
-        let document = backend.document(address)?;
+        let document = backend.raw_document(address)?;
         let value = document.as_ref().and_then(|raw| raw.get("value").ok()?);
         let current = value.and_then(|value| Some(found.note_on(&notes, value)?.id));
         notes.retain(|note| !found.is_version_of(note) || Some(note.id) == current);
@@ -123,56 +188,6 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
     }))
 }
 
-pub(super) fn put(
-    backend: &MongoBackend,
-    entry: &Entry,
-    content: &Content,
-    options: &PutOptions,
-    now: Timestamp,
-) -> Result<Put> {
-    entry.check()?;
-    let address = &entry.address;
-    identity(&address.store, address.key.as_str())?;
-    let Content::Inline(bytes) = content else {
-        return Err(Error::Replaced);
-    };
-    let encoded = Encoded::new(entry.kind, bytes)?;
-    backend.prepare(&address.store.collection)?;
-    for _ in 0..ATTEMPTS {
-        let old = old(backend, address)?;
-        let fresh = old.as_ref().filter(|old| old.entry.is_fresh(now));
-        let holds = match (&options.condition, fresh) {
-            (Condition::Always, _) | (Condition::IfAbsent, None) => true,
-            (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
-            (Condition::IfValue(expected), Some(fresh)) => {
-                has_value(backend, address, &fresh.found, expected)?
-            }
-        };
-        if !holds {
-            return Ok(Put::Refused);
-        }
-        let mut entry = Entry {
-            last_used_at: None,
-            hits: 0,
-            saved_ms: 0,
-            ..entry.clone()
-        };
-        if let Some(old) = &old {
-            let new = (entry.policy, entry.expires_at);
-            let old_lifetime = (old.entry.policy, old.entry.expires_at);
-            (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
-            entry.created_at = old.entry.created_at;
-            (entry.last_used_at, entry.hits) = (old.entry.last_used_at, old.entry.hits);
-            entry.saved_ms = old.entry.saved_ms;
-        }
-        if let Some(put) = backend.write(&entry, bytes.len() as u64, &encoded, old.as_ref())? {
-            bump(backend, &address.store, put == Put::Replaced)?;
-            return Ok(put);
-        }
-    }
-    Err(Error::Replaced)
-}
-
 /// Reports whether the version that was found has the expected value.
 fn has_value(
     backend: &MongoBackend,
@@ -180,7 +195,7 @@ fn has_value(
     found: &DescribedEntry,
     expected: &Value,
 ) -> Result<bool> {
-    let Some(raw) = backend.document(address)? else {
+    let Some(raw) = backend.raw_document(address)? else {
         return Ok(false);
     };
     let collection = &address.store.collection;

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::SqliteBackend;
 use super::chunks::{MAX_CHUNKS, MAX_SIZE, chunk_checksum, chunk_id};
 use super::timeouts::SHORT_WAIT;
-use crate::backend::{Chunked, Content};
+use crate::backend::Chunked;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 use crate::value::CHUNK_SIZE;
@@ -32,18 +32,11 @@ pub(super) const REPLACED: i64 = 0;
 pub(super) const REMOVED: i64 = i64::MIN;
 
 impl SqliteBackend {
-    pub(super) fn stage_value(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
-        let first = read_chunk(value)?;
-        if first.len() < CHUNK_SIZE {
-            return Ok(Content::Inline(first));
-        }
-        let second = read_chunk(value)?;
-        if second.is_empty() {
-            return Ok(Content::Inline(first));
-        }
+    /// Registers a value that is about to be staged, and returns its id.
+    pub(super) fn begin_staging(&self, now: Timestamp) -> Result<i64> {
         // Registered before any value is staged: see `reclaim`.
         let writer = self.staging.writer(&self.path);
-        let id = self.transaction(|transaction| {
+        self.transaction(|transaction| {
             transaction
                 .prepare_cached(concat!(
                     "INSERT INTO blobs(id, staged_at, staged_by) VALUES (",
@@ -52,19 +45,11 @@ impl SqliteBackend {
                 ))
                 .and_then(|mut statement| statement.insert((now.as_millis(), writer)))
                 .map_err(|error| self.error(error))
-        })?;
-        match self.stage_chunks(id, first, second, value) {
-            Ok(size) => Ok(Content::Chunked(Chunked { id, size })),
-            Err(error) => {
-                // The first error says more than a failure to clean up; garbage collection finds a
-                // value that stays.
-                let _ = self.discard(id);
-                Err(error)
-            }
-        }
+        })
     }
 
-    fn stage_chunks(
+    /// Stages the chunks of a value, and returns its size.
+    pub(super) fn stage_chunks(
         &self,
         blob: i64,
         first: Vec<u8>,
@@ -118,7 +103,7 @@ impl SqliteBackend {
 }
 
 /// Reads until a chunk is full or the input ends.
-fn read_chunk(input: &mut dyn Read) -> Result<Vec<u8>> {
+pub(super) fn read_chunk(input: &mut dyn Read) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     input.take(CHUNK_SIZE as u64).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -207,7 +192,7 @@ mod tests {
     use super::*;
     use crate::backend::sqlite::Access;
     use crate::backend::sqlite::reclaim::Due;
-    use crate::backend::{Condition, MaintainBackend, WriteBackend};
+    use crate::backend::{Condition, Content, MaintainBackend, WriteBackend};
     use crate::entry::Entry;
     use crate::key::Key;
     use crate::scope::StoreAddress;

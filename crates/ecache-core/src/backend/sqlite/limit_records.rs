@@ -12,7 +12,40 @@ use super::row_changes::Amount;
 use super::tail::Tail;
 use super::transaction::{Counting, End};
 use super::{SqliteBackend, damage, sample};
+use crate::backend::LimitBackend;
+use crate::backend::limit::LimitUsage;
 use crate::error::Result;
+
+impl LimitBackend for SqliteBackend {
+    fn limits(&self) -> Result<Vec<LimitUsage>> {
+        if self.access.is_writing() {
+            // Counts what is not counted yet.
+            self.transaction(|_| Ok(()))?;
+        }
+        let connection = self.connection()?;
+        let sqlite = |error| self.error(error);
+        let snapshot = connection.unchecked_transaction().map_err(sqlite)?;
+        let list = || -> rusqlite::Result<Vec<LimitUsage>> {
+            let limits = limits::read(&snapshot)?;
+            let Some(counted) = damage::readable(self.counted(&snapshot, &limits))? else {
+                // A damaged counter: `doctor` reports it.
+                return Ok(self.count_again(&snapshot, &limits)?.into_usages());
+            };
+            // The process that set the others was killed before it counted.
+            let mut others = limits;
+            others.retain(|limit| !counted.limits.all.contains(limit));
+            let mut found = self.count_again(&snapshot, &others)?.into_usages();
+            found.extend(counted.into_usages());
+            Ok(found)
+        };
+        list().map_err(sqlite)
+    }
+
+    fn count_limits_again(&self) -> Result<()> {
+        let connection = self.writing_connection()?;
+        self.transaction_with(&connection, End::Commit, Counting::Anew, |_| Ok(()))
+    }
+}
 
 impl SqliteBackend {
     /// Describes the counters and samples that differ from the entries.
@@ -43,12 +76,6 @@ impl SqliteBackend {
             Ok(faults)
         };
         check().map_err(sqlite)
-    }
-
-    /// Counts and samples all entries again, in one transaction. Evictions count from zero then.
-    pub(super) fn count_limits_anew(&self) -> Result<()> {
-        let connection = self.writing_connection()?;
-        self.transaction_with(&connection, End::Commit, Counting::Anew, |_| Ok(()))
     }
 }
 

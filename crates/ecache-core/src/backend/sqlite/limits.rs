@@ -39,7 +39,6 @@ use super::tail::Tail;
 use super::transaction::Counting;
 use super::{sample, settings};
 use crate::backend::limit::{Limit, LimitUsage};
-use crate::error::Result;
 use crate::filter::Usage;
 
 impl Session {
@@ -290,31 +289,6 @@ fn missing(
 }
 
 impl SqliteBackend {
-    /// Returns the limits with what is used of each, group by group.
-    pub(super) fn limits_used(&self) -> Result<Vec<LimitUsage>> {
-        if self.access.is_writing() {
-            // Counts what is not counted yet.
-            self.transaction(|_| Ok(()))?;
-        }
-        let connection = self.connection()?;
-        let sqlite = |error| self.error(error);
-        let snapshot = connection.unchecked_transaction().map_err(sqlite)?;
-        let list = || -> rusqlite::Result<Vec<LimitUsage>> {
-            let limits = read(&snapshot)?;
-            let Some(counted) = readable(self.counted(&snapshot, &limits))? else {
-                // A damaged counter: `doctor` reports it.
-                return Ok(self.count_again(&snapshot, &limits)?.into_usages());
-            };
-            // The process that set the others was killed before it counted.
-            let mut others = limits;
-            others.retain(|limit| !counted.limits.all.contains(limit));
-            let mut found = self.count_again(&snapshot, &others)?.into_usages();
-            found.extend(counted.into_usages());
-            Ok(found)
-        };
-        list().map_err(sqlite)
-    }
-
     /// Returns what the counters say, and the tail.
     pub(super) fn counted(
         &self,
@@ -400,7 +374,7 @@ impl Counted {
         self.limits.all = self.limits.all.iter().chain([limit]).cloned().collect();
     }
 
-    fn into_usages(self) -> Vec<LimitUsage> {
+    pub(super) fn into_usages(self) -> Vec<LimitUsage> {
         let all = self.limits.all;
         let used = self.used.into_iter();
         used.map(|((limit, _), used)| usage(&all[limit], used))
@@ -428,7 +402,7 @@ mod tests {
     use super::super::row_changes::{Amount, Cell};
     use super::super::{Access, SqliteBackend};
     use crate::backend::limit::{Bounds, LimitScope};
-    use crate::backend::{Condition, Content, Operation, UndoBackend, WriteBackend};
+    use crate::backend::{Condition, Content, LimitBackend, Operation, UndoBackend, WriteBackend};
     use crate::entry::Entry;
     use crate::error::{Error, Result};
     use crate::filter::Filter;

@@ -1,18 +1,18 @@
 //! Checking a file, removing what nothing refers to, and giving space back.
 
+use std::fs;
+use std::path::Path;
+
 use super::blobs::REMOVED;
 use super::names::NameKind;
 use super::operations::LoggedOperation;
 use super::purge::Purge;
 use super::reclaim::Due;
 use super::{SqliteBackend, open, schema};
-use crate::backend::{CollectionDamage, Description, MaintainBackend, ReadBackend, StoresBackend};
+use crate::backend::{CollectionDamage, CountBackend, Description, MaintainBackend, StoresBackend};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::time::Timestamp;
-use std::fs;
-use std::path::Path;
-use std::time::Duration;
 
 impl MaintainBackend for SqliteBackend {
     fn troubles(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
@@ -28,18 +28,6 @@ impl MaintainBackend for SqliteBackend {
         }
         let faults = self.check_limits()?;
         Ok(faults.into_iter().map(CollectionDamage::Limit).collect())
-    }
-
-    fn count_limits_again(&self) -> Result<()> {
-        self.count_limits_anew()
-    }
-
-    fn suspend(&self, patience: Duration) -> bool {
-        self.suspend_operations(patience)
-    }
-
-    fn resume(&self) {
-        self.resume_operations();
     }
 
     fn collect_garbage(&self, now: Timestamp) -> Result<()> {

@@ -300,7 +300,8 @@ fn insert_name(connection: &Connection, kind: NameKind, name: &str) -> rusqlite:
 mod tests {
     use super::super::{Access, SqliteBackend};
     use crate::backend::{
-        Condition, Content, Lookup, MaintainBackend, ReadBackend, WriteBackend, no_progress,
+        ChangeBackend, Condition, Content, Lookup, MaintainBackend, ReadBackend, WriteBackend,
+        no_progress,
     };
     use crate::entry::Entry;
     use crate::filter::Filter;

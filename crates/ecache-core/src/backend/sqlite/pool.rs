@@ -20,6 +20,7 @@ use rusqlite::{Connection, FileControl};
 use super::folder::Folder;
 use super::session::Session;
 use super::{SqliteBackend, connect, lock, trust};
+use crate::backend::ForkBackend;
 use crate::error::{Error, Result};
 
 /// Maximum age of a look at the paths, which takes half as long as a look-up.
@@ -197,33 +198,6 @@ impl SqliteBackend {
         pool
     }
 
-    /// Closes all connections once no operation uses them, and lets no operation begin until
-    /// [`SqliteBackend::resume_operations`]. Returns `false` if operations took longer than
-    /// `patience`.
-    pub(super) fn suspend_operations(&self, patience: Duration) -> bool {
-        let started = Instant::now();
-        loop {
-            let mut pool = lock(&self.pool);
-            if pool.users == 0 {
-                pool.is_suspended = true;
-                let idle = std::mem::take(&mut pool.idle);
-                drop(pool);
-                self.close(idle);
-                return true;
-            }
-            drop(pool);
-            if started.elapsed() >= patience {
-                return false;
-            }
-            std::thread::sleep(SHORT_PAUSE);
-        }
-    }
-
-    /// Lets operations begin again.
-    pub(super) fn resume_operations(&self) {
-        lock(&self.pool).is_suspended = false;
-    }
-
     fn is_replaced(&self, pool: &mut Pool, look: Look) -> bool {
         let Some(file) = pool.file else {
             return false;
@@ -251,6 +225,31 @@ impl SqliteBackend {
         number
             .wrapping_shl(GENERATION_BITS)
             .wrapping_add(generation)
+    }
+}
+
+impl ForkBackend for SqliteBackend {
+    fn suspend(&self, patience: Duration) -> bool {
+        let started = Instant::now();
+        loop {
+            let mut pool = lock(&self.pool);
+            if pool.users == 0 {
+                pool.is_suspended = true;
+                let idle = std::mem::take(&mut pool.idle);
+                drop(pool);
+                self.close(idle);
+                return true;
+            }
+            drop(pool);
+            if started.elapsed() >= patience {
+                return false;
+            }
+            std::thread::sleep(SHORT_PAUSE);
+        }
+    }
+
+    fn resume(&self) {
+        lock(&self.pool).is_suspended = false;
     }
 }
 

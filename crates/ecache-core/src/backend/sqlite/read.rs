@@ -4,13 +4,9 @@ use super::damage::{RowError, is_corrupt};
 use super::encoding::stored_key;
 use super::row::{self, Uses};
 use super::session::Session;
-use super::{SqliteBackend, chunks, select, stats};
-use crate::backend::{
-    Chunked, Content, Dimension, Group, LookedUp, Lookup, ReadBackend, Rows, Scan, Spread, Visitor,
-    WHOLE_SIZE, lookup_enough,
-};
+use super::{SqliteBackend, chunks};
+use crate::backend::{Chunked, Content, LookedUp, Lookup, ReadBackend, WHOLE_SIZE, lookup_enough};
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
@@ -108,38 +104,6 @@ impl ReadBackend for SqliteBackend {
             }),
             Err(RowError::Sqlite(error)) => Err(self.error(error)),
         }
-    }
-
-    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
-        Ok(Box::new(self.rows(scan, now)?))
-    }
-
-    fn visit(&self, scan: &Scan, now: Timestamp, visitor: &mut dyn Visitor) -> Result<()> {
-        self.rows(scan, now)?.visit(visitor)
-    }
-
-    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
-        let connection = self.connection()?;
-        let snapshot = connection
-            .unchecked_transaction()
-            .map_err(|error| self.error(error))?;
-        select::count(&snapshot, selection, now).map_err(|error| self.error(error))
-    }
-
-    fn groups_with_spread(
-        &self,
-        filter: &Filter,
-        by: Dimension,
-        now: Timestamp,
-        spread: &mut Spread,
-    ) -> Result<Vec<Group>> {
-        let connection = self.connection()?;
-        let snapshot = connection
-            .unchecked_transaction()
-            .map_err(|error| self.error(error))?;
-        let plan = self.plan(&snapshot, filter, now)?;
-        stats::group(&snapshot, &self.names, &plan, by, now, spread)
-            .map_err(|error| self.error(error))
     }
 }
 

@@ -18,9 +18,9 @@ use super::reclaim::Due;
 use super::select::{Part, select};
 use super::session::Session;
 use super::tombstones::Burial;
-use super::verify::{Batch, Judged, delete_batch};
+use super::verify::{Batch, Judged, delete_batch, touch_batch};
 use super::{SqliteBackend, reserve};
-use crate::backend::{Cause, Operation, Progress, ReadBackend, STAGED_FOR};
+use crate::backend::{Cause, ChangeBackend, CountBackend, Operation, Progress, STAGED_FOR, Touch};
 use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
@@ -112,7 +112,37 @@ pub(super) enum Pace {
     Frugal,
 }
 
+impl ChangeBackend for SqliteBackend {
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        self.delete(selection, &ForGood::new(None, now), progress)
+    }
+
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        let _held = self.hold(Look::Always);
+        let mut done = Batch::default();
+        let parts = self.select(selection, now)?;
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            let (batch, _) = touch_batch(transaction, &self.names, plan, ids, touch)?;
+            Ok(batch)
+        };
+        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
+        done.finish()
+    }
+}
+
 impl SqliteBackend {
+    /// Removes entries for good, and logs that.
     pub(super) fn delete(
         &self,
         selection: &Selection,
@@ -320,7 +350,7 @@ fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Resu
 mod tests {
     use super::*;
     use crate::backend::sqlite::Access;
-    use crate::backend::{Condition, Content, ReadBackend, WriteBackend, no_progress};
+    use crate::backend::{Condition, Content, WriteBackend, no_progress};
     use crate::entry::Entry;
     use crate::filter::{Capacity, Filter, Order};
     use crate::key::Key;

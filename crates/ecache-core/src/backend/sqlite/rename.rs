@@ -18,7 +18,7 @@ use super::query::Range;
 use super::store_rows::{self, bump_generation, write_metadata};
 use super::stores::{OwnDocument, has_entries, last_id, own_document};
 use super::{SqliteBackend, marks, row};
-use crate::backend::{KeepForUndo, OnExistingStore, Operation, Removed};
+use crate::backend::{KeepForUndo, OnExistingStore, Operation, Progress, Removed, RenameBackend};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
@@ -37,7 +37,20 @@ const BY_ID: &str = concat!(
 const MOVE: &str = "UPDATE entries SET id = ?2, store = ?3, row_checksum = ?4, checksum = ?5 \
                     WHERE id = ?1";
 
+impl RenameBackend for SqliteBackend {
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        Ok(self.rename(from, to, on_existing, None)?.usage)
+    }
+}
+
 impl SqliteBackend {
+    /// Renames a store, and logs that.
     pub(super) fn rename(
         &self,
         from: &StoreAddress,

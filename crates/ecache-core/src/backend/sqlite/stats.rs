@@ -13,13 +13,40 @@ use super::damage::readable;
 use super::encoding::{UNMARKED, kind, policy_number};
 use super::names::Names;
 use super::query::{Plan, WRITTEN};
-use crate::backend::{Dimension, Group, Holds, Spread};
+use super::{SqliteBackend, select};
+use crate::backend::{CountBackend, Dimension, Group, Holds, Spread};
 use crate::entry::Policy;
-use crate::filter::Usage;
+use crate::error::Result;
+use crate::filter::{Filter, Selection, Usage};
 use crate::time::Timestamp;
 
+impl CountBackend for SqliteBackend {
+    fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        select::count(&snapshot, selection, now).map_err(|error| self.error(error))
+    }
+
+    fn groups_with_spread(
+        &self,
+        filter: &Filter,
+        by: Dimension,
+        now: Timestamp,
+        spread: &mut Spread,
+    ) -> Result<Vec<Group>> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        let plan = self.plan(&snapshot, filter, now)?;
+        group(&snapshot, &self.names, &plan, by, now, spread).map_err(|error| self.error(error))
+    }
+}
+
 /// Groups the entries of a plan, and adds all of them to `spread`.
-pub(super) fn group(
+fn group(
     connection: &Connection,
     names: &Names,
     plan: &Plan,

@@ -11,11 +11,9 @@ use super::names::{NameKind, verified_name};
 use super::query::Range;
 use super::store_rows::{self, set_metadata, write_metadata};
 use super::{SqliteBackend, checksum};
-use crate::backend::{
-    Dimension, OnExistingStore, Progress, StoreMetadata, StoreRecord, StoresBackend,
-};
+use crate::backend::{Dimension, StoreMetadata, StoreRecord, StoresBackend};
 use crate::error::{Error, Result};
-use crate::filter::{Filter, Usage};
+use crate::filter::Filter;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
@@ -104,16 +102,6 @@ impl StoresBackend for SqliteBackend {
         };
         let names = read().map_err(|error| self.error(error))?;
         Ok(names.into_iter().collect())
-    }
-
-    fn rename_store(
-        &self,
-        from: &StoreAddress,
-        to: &StoreAddress,
-        on_existing: OnExistingStore,
-        _: Progress<'_>,
-    ) -> Result<Usage> {
-        Ok(self.rename(from, to, on_existing, None)?.usage)
     }
 }
 

@@ -9,25 +9,17 @@ use super::damage::RowError;
 use super::encoding::stored_key;
 use super::entry_rows::{Write, existing, full_store, id_after, replace, write};
 use super::interned::Interned;
-use super::pool::Look;
 use super::purge::Purge;
-use super::query::Plan;
 use super::reclaim::Due;
-use super::remove::{ForGood, Pace};
 use super::row_changes::{self, Amount};
 use super::session::Session;
 use super::stores::last_id;
-use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, blobs, encoding, row};
-use crate::backend::{
-    Commit, Condition, Content, Imported, OnConflict, OnRefused, Progress, Put, PutOptions, Record,
-    Touch, WriteBackend,
-};
+use crate::backend::{Chunked, Condition, Content, Put, PutOptions, WriteBackend};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
-use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
-use crate::value::{Kind, Value};
+use crate::value::{CHUNK_SIZE, Kind, Value};
 
 /// Selects an entry by its id.
 const BY_ID: &str = concat!(
@@ -38,7 +30,24 @@ const BY_ID: &str = concat!(
 
 impl WriteBackend for SqliteBackend {
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content> {
-        self.stage_value(value, now)
+        let first = blobs::read_chunk(value)?;
+        if first.len() < CHUNK_SIZE {
+            return Ok(Content::Inline(first));
+        }
+        let second = blobs::read_chunk(value)?;
+        if second.is_empty() {
+            return Ok(Content::Inline(first));
+        }
+        let id = self.begin_staging(now)?;
+        match self.stage_chunks(id, first, second, value) {
+            Ok(size) => Ok(Content::Chunked(Chunked { id, size })),
+            Err(error) => {
+                // The first error says more than a failure to clean up; garbage collection finds a
+                // value that stays.
+                let _ = self.discard(id);
+                Err(error)
+            }
+        }
     }
 
     fn put(
@@ -70,44 +79,6 @@ impl WriteBackend for SqliteBackend {
             let _ = self.reclaim(Due::By(now));
         }
         put
-    }
-
-    fn import(
-        &self,
-        records: &mut dyn Iterator<Item = Result<Record>>,
-        on_conflict: OnConflict,
-        commit: Commit,
-        on_refused: OnRefused<'_>,
-        progress: Progress<'_>,
-    ) -> Result<Imported> {
-        self.import_records(records, on_conflict, commit, None, on_refused, progress)
-    }
-
-    fn remove(
-        &self,
-        selection: &Selection,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        self.delete(selection, &ForGood::new(None, now), progress)
-    }
-
-    fn touch(
-        &self,
-        selection: &Selection,
-        touch: Touch,
-        now: Timestamp,
-        progress: Progress<'_>,
-    ) -> Result<Usage> {
-        let _held = self.hold(Look::Always);
-        let mut done = Batch::default();
-        let parts = self.select(selection, now)?;
-        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
-            let (batch, _) = touch_batch(transaction, &self.names, plan, ids, touch)?;
-            Ok(batch)
-        };
-        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
-        done.finish()
     }
 }
 

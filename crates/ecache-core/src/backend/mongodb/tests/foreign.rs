@@ -7,7 +7,7 @@ use mongodb::bson::{Binary, Bson, DateTime, RawDocumentBuf};
 use super::*;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::{
-    Backend, Commit, OnConflict, ReadBackend, Row, StoresBackend, Touch, WriteBackend,
+    Backend, Commit, ImportBackend, OnConflict, Row, StoresBackend, Touch, WriteBackend,
     fail_at_refused,
 };
 use crate::key::Key;

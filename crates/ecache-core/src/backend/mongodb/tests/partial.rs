@@ -6,8 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::*;
 use crate::backend::{
-    Commit, Imported, OnConflict, OnExistingStore, ReadBackend, StoreMetadata, StoresBackend,
-    Touch, Values, WriteBackend, fail_at_refused, no_progress,
+    Commit, ImportBackend, Imported, OnConflict, OnExistingStore, RenameBackend, StoreMetadata,
+    StoresBackend, Touch, Values, fail_at_refused, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Result;
@@ -249,7 +249,7 @@ fn a_renaming_that_stops_is_continued() {
     let rest = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
     assert_eq!(rest.expect("a renaming").entries, 500);
     assert_eq!((count(&old), count(&new)), (0, 2500));
-    let document = |store| StoresBackend::document(&*backend, store).expect("no damage");
+    let document = |store| backend.document(store).expect("no damage");
     assert_eq!((document(&old), document(&new)), (None, Some(metadata)));
     assert_eq!(backend.stores().expect("the stores").len(), 1);
 }

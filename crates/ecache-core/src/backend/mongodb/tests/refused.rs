@@ -1,8 +1,8 @@
 //! Collections, values and datasets that are refused.
 
 use super::*;
-use crate::backend::StoresBackend;
 use crate::backend::mongodb::indexes;
+use crate::backend::{ChangeBackend, CountBackend, StoresBackend};
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]

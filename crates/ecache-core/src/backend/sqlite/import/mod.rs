@@ -16,7 +16,9 @@ use super::seen_keys::SeenKeys;
 use super::session::Session;
 use super::transaction::End;
 use super::{SqliteBackend, schema};
-use crate::backend::{Commit, ImportLog, Imported, OnConflict, OnRefused, Progress, Record};
+use crate::backend::{
+    Commit, ImportBackend, ImportLog, Imported, OnConflict, OnRefused, Progress, Record,
+};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
 
@@ -26,6 +28,19 @@ const CHECKPOINT_PAGES: i64 = 16_000;
 /// SQLite's page cache while an import runs, in KiB. Building an index takes as much again for
 /// sorting.
 const CACHE_KIB: i64 = 20 * 1024;
+
+impl ImportBackend for SqliteBackend {
+    fn import(
+        &self,
+        records: &mut dyn Iterator<Item = Result<Record>>,
+        on_conflict: OnConflict,
+        commit: Commit,
+        on_refused: OnRefused<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Imported> {
+        self.import_records(records, on_conflict, commit, None, on_refused, progress)
+    }
+}
 
 impl SqliteBackend {
     pub(super) fn import_records(

@@ -20,7 +20,7 @@ use super::row::Known;
 use super::salvage::{self, Salvage};
 use super::scan_order::sorted_ids;
 use super::stores;
-use crate::backend::{Content, Direction, Row, Scan, Sort, Values, Visitor};
+use crate::backend::{Content, Direction, Row, Rows, Scan, ScanBackend, Sort, Values, Visitor};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
 
@@ -30,8 +30,18 @@ const PAGE: usize = 1000;
 
 const PAGE_BYTES: usize = 1 << 20;
 
+impl ScanBackend for SqliteBackend {
+    fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
+        Ok(Box::new(self.rows(scan, now)?))
+    }
+
+    fn visit(&self, scan: &Scan, now: Timestamp, visitor: &mut dyn Visitor) -> Result<()> {
+        self.rows(scan, now)?.visit(visitor)
+    }
+}
+
 impl SqliteBackend {
-    pub(super) fn rows(&self, scan: &Scan, now: Timestamp) -> Result<RowsOf<'_>> {
+    fn rows(&self, scan: &Scan, now: Timestamp) -> Result<RowsOf<'_>> {
         let held = self.hold(Look::Sometimes);
         let connection = self.connection()?;
         let plan = self.plan(&connection, &scan.filter, now)?;
@@ -71,7 +81,7 @@ impl SqliteBackend {
 }
 
 /// The rows of a scan.
-pub(super) struct RowsOf<'a> {
+struct RowsOf<'a> {
     backend: &'a SqliteBackend,
     /// Pins the file that the ranges and ids below belong to
     _held: Held<'a>,
@@ -181,7 +191,7 @@ impl Page<'_> {
 
 impl RowsOf<'_> {
     /// Hands all rows to a visitor.
-    pub(super) fn visit(mut self, visitor: &mut dyn Visitor) -> Result<()> {
+    fn visit(mut self, visitor: &mut dyn Visitor) -> Result<()> {
         while self.left > 0 {
             let (visited, rows) = self.next_page(Some(visitor))?;
             if visited == 0 && rows.is_empty() || visitor.end_page().is_break() {

@@ -25,7 +25,6 @@ use super::settings::{self, SettingChange};
 use super::undo_bounds::KeptPart;
 use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, reserve};
-use crate::backend::limit::LimitUsage;
 use crate::backend::{
     Commit, DropKept, Fate, ImportLog, Imported, KeepForUndo, OnConflict, OnExistingStore,
     OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed, StoresBackend,
@@ -197,10 +196,6 @@ impl UndoBackend for SqliteBackend {
 
     fn settings(&self) -> Result<BTreeMap<String, String>> {
         settings::all(&*self.connection()?).map_err(|error| self.error(error))
-    }
-
-    fn limits(&self) -> Result<Vec<LimitUsage>> {
-        self.limits_used()
     }
 
     fn change_settings(
