@@ -73,7 +73,6 @@ mod refresh;
 mod return_type;
 mod round_trip;
 mod set_and_clear;
-#[doc(hidden)]
 mod stale_if_error;
 mod status;
 mod store_result;

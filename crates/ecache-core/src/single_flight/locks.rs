@@ -149,17 +149,15 @@ impl FlightLocks {
     /// # Errors
     /// If the file system knows no such locks.
     pub fn lock(&self, hash: &[u8; 32], patience: Duration) -> io::Result<Option<FlightLock>> {
-        let patience = patience_for(hash, patience);
-        let started = Instant::now();
-        let mut pause = SHORTEST_PAUSE;
+        let mut pauses = Pauses::new(hash, patience);
         loop {
-            match self.try_lock(hash)? {
-                Some(lock) => return Ok(Some(lock)),
-                None if started.elapsed() >= patience => return Ok(None),
-                None if interrupt::is_interrupted() => return Ok(None),
-                None => std::thread::sleep(pause),
+            if let Some(lock) = self.try_lock(hash)? {
+                return Ok(Some(lock));
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            match pauses.next() {
+                Some(pause) if !interrupt::is_interrupted() => std::thread::sleep(pause),
+                _ => return Ok(None),
+            }
         }
     }
 }
@@ -175,20 +173,46 @@ impl FlightLocks {
         hash: &[u8; 32],
         patience: Duration,
     ) -> io::Result<Option<FlightLock>> {
-        let patience = patience_for(hash, patience);
-        let started = Instant::now();
-        let mut pause = SHORTEST_PAUSE;
+        let mut pauses = Pauses::new(hash, patience);
         loop {
-            match self.try_lock(hash)? {
-                Some(lock) => return Ok(Some(lock)),
-                None if started.elapsed() >= patience => return Ok(None),
-                None => {
-                    let mut alarm = Alarm::after(pause);
-                    std::future::poll_fn(|context| alarm.poll(context.waker())).await;
-                }
+            if let Some(lock) = self.try_lock(hash)? {
+                return Ok(Some(lock));
             }
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            let Some(pause) = pauses.next() else {
+                return Ok(None);
+            };
+            let mut alarm = Alarm::after(pause);
+            std::future::poll_fn(|context| alarm.poll(context.waker())).await;
         }
+    }
+}
+
+/// The pauses between attempts to lock a key, which grow, until the patience is over.
+struct Pauses {
+    patience: Duration,
+    started: Instant,
+    next: Duration,
+}
+
+impl Pauses {
+    fn new(hash: &[u8; 32], patience: Duration) -> Self {
+        Self {
+            patience: patience_for(hash, patience),
+            started: Instant::now(),
+            next: SHORTEST_PAUSE,
+        }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        if self.started.elapsed() >= self.patience {
+            return None;
+        }
+        let longer = (self.next * 2).min(LONGEST_PAUSE);
+        Some(std::mem::replace(&mut self.next, longer))
     }
 }
 

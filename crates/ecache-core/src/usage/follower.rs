@@ -79,18 +79,8 @@ impl Follower {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::scope::{Scopes, StoreAddress};
-    use crate::time::Timestamp;
-    use crate::usage::Outcome;
-
-    fn event(millis: i64) -> Event {
-        let store = Arc::new(StoreAddress::new("s"));
-        let at = Timestamp::from_millis(millis);
-        Event::new(Outcome::Miss, at, store, &Scopes::default())
-    }
+    use crate::usage::tests::event;
 
     fn times(events: &[Event]) -> Vec<i64> {
         events.iter().map(|event| event.at.as_millis()).collect()

@@ -9,7 +9,7 @@
 //! same name are not taken for its own, and note the time of calls that could not be appended.
 //! Overwriting them needs no space on a full disk.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -168,18 +168,12 @@ impl Log {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
             }
-            let mut file = match sidecar.open(&self.beside, Purpose::Append) {
-                // It was removed between opening and the first look.
-                Err(error) if error.kind() == ErrorKind::NotFound && self.has_folder() => continue,
-                file => file?,
+            let (mut file, found) = match self.open_shared(sidecar, Purpose::Append)? {
+                Opened::Shared(file, found) => (file, found),
+                Opened::Missing(error) if !self.has_folder() => return Err(error),
+                // `Missing`: it was removed between opening and the first look.
+                Opened::Missing(_) | Opened::Taken | Opened::Removed => continue,
             };
-            if !try_lock(&file, FlockOperation::NonBlockingLockShared)? {
-                continue;
-            }
-            let found = file.metadata()?;
-            if found.nlink() == 0 {
-                continue;
-            }
             if found.len() < HEADER as u64 {
                 drop(file);
                 self.begin(sidecar)?;
@@ -198,6 +192,25 @@ impl Log {
             }));
         }
         Ok(None)
+    }
+
+    /// Opens a file of the log with a shared lock, under which it is not removed.
+    fn open_shared(&self, sidecar: Sidecar, purpose: Purpose) -> io::Result<Opened> {
+        let file = match sidecar.open(&self.beside, purpose) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Opened::Missing(error));
+            }
+            file => file?,
+        };
+        if !try_lock(&file, FlockOperation::NonBlockingLockShared)? {
+            return Ok(Opened::Taken);
+        }
+        let found = file.metadata()?;
+        Ok(if found.nlink() == 0 {
+            Opened::Removed
+        } else {
+            Opened::Shared(file, found)
+        })
     }
 
     fn has_folder(&self) -> bool {
@@ -255,22 +268,15 @@ impl Log {
 
     pub(super) fn open_one(&self, sidecar: Sidecar) -> io::Result<Option<OpenLog>> {
         for _ in 0..ATTEMPTS * 10 {
-            let file = match sidecar.open(&self.beside, Purpose::Read) {
-                Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-                file => file?,
-            };
-            if !try_lock(&file, FlockOperation::NonBlockingLockShared)? {
-                std::thread::sleep(PAUSE);
-                continue;
+            match self.open_shared(sidecar, Purpose::Read)? {
+                Opened::Shared(_, found) if found.len() < HEADER as u64 => return Ok(None),
+                Opened::Shared(file, _) => {
+                    return OpenLog::new(file, self.path(sidecar)).map(Some);
+                }
+                Opened::Missing(_) => return Ok(None),
+                Opened::Taken => std::thread::sleep(PAUSE),
+                Opened::Removed => {}
             }
-            let found = file.metadata()?;
-            if found.nlink() == 0 {
-                continue;
-            }
-            if found.len() < HEADER as u64 {
-                return Ok(None);
-            }
-            return OpenLog::new(file, self.path(sidecar)).map(Some);
         }
         Err(ErrorKind::WouldBlock.into())
     }
@@ -278,6 +284,18 @@ impl Log {
     fn path(&self, sidecar: Sidecar) -> PathBuf {
         sidecar.path(&self.beside)
     }
+}
+
+/// The outcome of opening a file of the log.
+enum Opened {
+    /// Opened, with a shared lock
+    Shared(File, Metadata),
+    /// There is no such file
+    Missing(io::Error),
+    /// Another process has the lock alone
+    Taken,
+    /// The file was removed before it was locked
+    Removed,
 }
 
 /// A file of the log that is not begun anew while this is open.
@@ -417,18 +435,9 @@ fn try_lock(file: &File, how: FlockOperation) -> io::Result<bool> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
-    use crate::scope::{Scopes, StoreAddress};
-    use crate::usage::Outcome;
     use crate::usage::record::Records;
-
-    fn event(millis: i64) -> Event {
-        let store = Arc::new(StoreAddress::new("s"));
-        let at = Timestamp::from_millis(millis);
-        Event::new(Outcome::Miss, at, store, &Scopes::default())
-    }
+    use crate::usage::tests::event;
 
     #[test]
     fn a_lock_that_is_held_sends_records_to_the_second_file() {

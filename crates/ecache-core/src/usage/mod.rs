@@ -200,92 +200,66 @@ impl Tally {
     }
 }
 
-/// The counts of some calls.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Counts {
+/// Defines [`Counts`] from its fields, whose order is part of the format.
+macro_rules! counts {
+    ($($(#[$doc:meta])* $name:ident,)*) => {
+        /// The counts of some calls.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub struct Counts {
+            $($(#[$doc])* pub $name: u64,)*
+        }
+
+        impl Counts {
+            /// Names of the counts, in the order of [`Counts::fields`].
+            pub const NAMES: [&str; Self::FIELDS] = [$(stringify!($name)),*];
+
+            /// Number of counts.
+            pub const FIELDS: usize = [$(stringify!($name)),*].len();
+
+            /// Returns the counts in a fixed order, which is part of the format.
+            #[must_use]
+            pub fn fields(&self) -> [u64; Self::FIELDS] {
+                [$(self.$name),*]
+            }
+
+            /// Returns the counts of [`Counts::fields`].
+            #[must_use]
+            pub fn of_fields([$($name),*]: [u64; Self::FIELDS]) -> Self {
+                Self { $($name),* }
+            }
+        }
+    };
+}
+
+counts! {
     /// Calls that were answered without a computation of their own
-    pub hits: u64,
+    hits,
     /// Hits that returned a stale result
-    pub stale: u64,
+    stale,
     /// Hits that returned the result of another call's computation
-    pub followers: u64,
+    followers,
     /// Calls without a result
-    pub misses: u64,
+    misses,
     /// Computations that were requested although there may have been a result
-    pub refreshes: u64,
+    refreshes,
     /// Calls that were not to be cached
-    pub bypasses: u64,
+    bypasses,
     /// Failures of the cache
-    pub errors: u64,
+    errors,
     /// Entries removed because of a limit
-    pub evictions: u64,
+    evictions,
     /// Milliseconds that the results of hits took to compute
-    pub saved_ms: u64,
+    saved_ms,
     /// Milliseconds spent on computing, on misses and refreshes
-    pub spent_ms: u64,
+    spent_ms,
     /// Milliseconds spent on computing again what a limit had evicted
-    pub lost_ms: u64,
+    lost_ms,
     /// Ages of the removed entries, in milliseconds, added up
-    pub evicted_age_ms: u64,
+    evicted_age_ms,
 }
 
 impl Counts {
-    /// Number of counts.
-    pub const FIELDS: usize = 12;
-
-    /// Returns the counts in a fixed order, which is part of the format.
-    #[must_use]
-    pub fn fields(&self) -> [u64; Self::FIELDS] {
-        [
-            self.hits,
-            self.stale,
-            self.followers,
-            self.misses,
-            self.refreshes,
-            self.bypasses,
-            self.errors,
-            self.evictions,
-            self.saved_ms,
-            self.spent_ms,
-            self.lost_ms,
-            self.evicted_age_ms,
-        ]
-    }
-
-    /// Returns the counts of [`Counts::fields`].
-    #[must_use]
-    pub fn of_fields(fields: [u64; Self::FIELDS]) -> Self {
-        let [
-            hits,
-            stale,
-            followers,
-            misses,
-            refreshes,
-            bypasses,
-            errors,
-            evictions,
-            saved_ms,
-            spent_ms,
-            lost_ms,
-            evicted_age_ms,
-        ] = fields;
-        Self {
-            hits,
-            stale,
-            followers,
-            misses,
-            refreshes,
-            bypasses,
-            errors,
-            evictions,
-            saved_ms,
-            spent_ms,
-            lost_ms,
-            evicted_age_ms,
-        }
-    }
-
     /// Adds the counts of `other` to these.
     pub fn add(&mut self, other: &Self) {
         let (mut sum, other) = (self.fields(), other.fields());
@@ -350,6 +324,14 @@ pub struct LogRange {
     pub to: u64,
 }
 
+impl LogRange {
+    /// Returns the part of a log between two offsets.
+    #[must_use]
+    pub fn new(log: LogId, from: u64, to: u64) -> Self {
+        Self { log, from, to }
+    }
+}
+
 /// The counts that a backend has.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
@@ -360,4 +342,16 @@ pub struct Recorded {
     pub gaps: Vec<Gap>,
     /// For each of the logs that were asked for, the offset up to which it is folded; 0 if never
     pub folded: Vec<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns a miss at a time.
+    pub(super) fn event(millis: i64) -> Event {
+        let store = Arc::new(StoreAddress::new("s"));
+        let at = Timestamp::from_millis(millis);
+        Event::new(Outcome::Miss, at, store, &Scopes::default())
+    }
 }

@@ -29,22 +29,6 @@ use crate::usage::{
 /// The field of the `_id` of a tally.
 const TALLY: &str = "tally";
 
-/// Names of the counts, in the order of [`Counts::fields`].
-const NAMES: [&str; Counts::FIELDS] = [
-    "hits",
-    "stale",
-    "followers",
-    "misses",
-    "refreshes",
-    "bypasses",
-    "errors",
-    "evictions",
-    "saved_ms",
-    "spent_ms",
-    "lost_ms",
-    "evicted_age_ms",
-];
-
 impl UsageBackend for MongoBackend {
     fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
         for period in &batch.periods {
@@ -198,7 +182,7 @@ fn increment(period: &Period) -> Document {
             id.insert("other", true);
         }
     }
-    let counts = NAMES.into_iter().zip(period.counts.fields());
+    let counts = Counts::NAMES.into_iter().zip(period.counts.fields());
     let counts = counts.filter(|(_, count)| *count > 0);
     let counts = counts.map(|(name, count)| (name.to_owned(), Bson::Int64(number(count))));
     doc! {
@@ -315,6 +299,6 @@ fn read(raw: &RawDocument, recorded: &mut Recorded) {
         begins_at,
         length: HOUR,
         group,
-        counts: Counts::of_fields(NAMES.map(|field| count(field).unwrap_or(0))),
+        counts: Counts::of_fields(Counts::NAMES.map(|field| count(field).unwrap_or(0))),
     });
 }

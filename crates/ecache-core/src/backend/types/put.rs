@@ -141,6 +141,17 @@ pub struct PutCall {
     pub expires_at: Option<Timestamp>,
 }
 
+impl PutCall {
+    /// Returns the outcome of a write.
+    #[must_use]
+    pub fn new(generation: Option<u64>, expires_at: Option<Timestamp>) -> Self {
+        Self {
+            generation,
+            expires_at,
+        }
+    }
+}
+
 /// A change of lifetime or policy; `None` leaves it as it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Touch {
