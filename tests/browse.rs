@@ -5,7 +5,7 @@ mod support;
 use support::Session;
 use support::screen::Screen;
 
-/// A session with entries of two stores, one of them with a name that is hard to show.
+/// Returns a session with entries of two stores, one of them with a name that is hard to show.
 fn filled() -> Session {
     let session = Session::new();
     session.run("set thumbs cat.jpg meow --ttl 1d").notes("");

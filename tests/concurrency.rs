@@ -256,8 +256,8 @@ enum Transactions {
     Many,
 }
 
-/// A store as `export`, `stores` and `limit` show it, without the space that is kept for undo, and
-/// the number of the latest operation.
+/// Returns a store as `export`, `stores` and `limit` show it, without the space that is kept for
+/// undo, and the number of the latest operation.
 fn state(session: &Session) -> (String, u64) {
     let shown = session
         .shell("ecache export; ecache stores; ecache limit ls --format csv | cut -d, -f 1,2,4");

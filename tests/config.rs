@@ -6,7 +6,7 @@ use std::fs;
 
 use support::Session;
 
-/// A session with these settings.
+/// Returns a session with these settings.
 fn with_settings(text: &str) -> Session {
     let session = Session::new();
     fs::create_dir_all(session.path(".config/ecache")).expect("a folder");

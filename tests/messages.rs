@@ -6,7 +6,7 @@ mod support;
 
 use support::{Ran, Session};
 
-/// A store with entries of each kind, and files that are none.
+/// Returns a store with entries of each kind, and files that are none.
 fn filled() -> Session {
     let session = Session::new();
     session.run("set thumbs cat.jpg meow").notes("");

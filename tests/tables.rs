@@ -5,7 +5,7 @@ mod support;
 use support::Session;
 use unicode_width::UnicodeWidthStr;
 
-/// A store with entries of every kind, and with names that are hard to show.
+/// Returns a store with entries of every kind, and with names that are hard to show.
 fn filled() -> Session {
     let session = Session::new();
     let hash = |digit: char| digit.to_string().repeat(64);

@@ -24,7 +24,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
-use support::{Ran, Session, run};
+use support::{Ran, Session, run, runs, wait_for};
 
 /// Runs a line of shell through `ecache run`, with nothing to read.
 fn memoized(session: &Session, options: &str, line: &str) -> Ran {
@@ -42,20 +42,6 @@ fn start(session: &Session, options: &str, line: &str) -> Child {
 
 fn finish(child: Child) -> Ran {
     child.wait_with_output().expect("it ends").into()
-}
-
-/// Returns the number of runs of commands that record each run in the file `ran`.
-fn runs(session: &Session) -> usize {
-    let ran = std::fs::read(session.path("ran")).unwrap_or_default();
-    ran.iter().filter(|byte| **byte == b'\n').count()
-}
-
-fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(120);
-    while !is_reached() {
-        assert!(Instant::now() < patience, "never reached: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn ended(stdout: &str, stderr: &str, code: i32) -> Ran {

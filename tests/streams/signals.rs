@@ -1,23 +1,14 @@
 //! Commands that a signal interrupts: the exit code, and how far they came.
 
 use std::process::Child;
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use super::support::wait_for;
 use super::*;
 
 fn signal(child: &Child, signal: Signal) {
     kill_process(Pid::from_child(child), signal).expect("it is running");
-}
-
-/// Waits for a state that a process is about to reach.
-fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(120);
-    while !is_reached() {
-        assert!(Instant::now() < patience, "never reached: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 /// Returns a set of signals in the state of a process, such as the signals that it catches.

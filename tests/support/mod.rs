@@ -21,6 +21,7 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -399,4 +400,19 @@ pub fn make_fifo(path: &Path) {
     let mode = rustix::fs::Mode::from(0o600);
     let kind = rustix::fs::FileType::Fifo;
     rustix::fs::mknodat(rustix::fs::CWD, path, kind, mode, 0).expect("a named pipe");
+}
+
+/// Returns the number of runs of commands that record each run in the file `ran`.
+pub fn runs(session: &Session) -> usize {
+    let ran = std::fs::read(session.path("ran")).unwrap_or_default();
+    ran.iter().filter(|byte| **byte == b'\n').count()
+}
+
+/// Waits for a state that a process is about to reach.
+pub fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
+    let patience = Instant::now() + Duration::from_secs(120);
+    while !is_reached() {
+        assert!(Instant::now() < patience, "never reached: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }

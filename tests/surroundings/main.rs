@@ -18,7 +18,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Ran, Session, nonblocking, run, surroundings};
+use support::{Ran, Session, nonblocking, run, surroundings, wait_for};
 
 #[test]
 fn the_program_under_test_starts_as_after_a_login() {
@@ -54,14 +54,6 @@ fn memoized(session: &Session, line: &str) -> Command {
     let mut command = session.command("run --stdin none -- sh -c");
     command.arg(line);
     command
-}
-
-fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(60);
-    while !is_reached() {
-        assert!(Instant::now() < patience, "never reached: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn start(mut command: Command) -> Child {

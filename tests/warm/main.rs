@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use support::{Ran, Session, run};
+use support::{Ran, Session, run, runs, wait_for};
 
 /// Warms a line of shell for each item; it has the item as `$0`.
 fn warm(session: &Session, options: &str, line: &str, items: &str) -> Ran {
@@ -40,20 +40,6 @@ fn members<'a>(lines: &'a [Value], name: &str) -> Vec<&'a str> {
         .iter()
         .map(|line| line[name].as_str().unwrap_or("-"))
         .collect()
-}
-
-/// Returns the number of runs of commands that record each run in the file `ran`.
-fn runs(session: &Session) -> usize {
-    let ran = std::fs::read(session.path("ran")).unwrap_or_default();
-    ran.iter().filter(|byte| **byte == b'\n').count()
-}
-
-fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
-    let patience = Instant::now() + Duration::from_secs(120);
-    while !is_reached() {
-        assert!(Instant::now() < patience, "never reached: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
 
 fn start(session: &Session, options: &str, line: &str) -> Child {
@@ -208,12 +194,11 @@ fn a_dry_run_runs_nothing_and_says_what_it_would() {
         "would run 2 of 2; how long that takes is not known yet\n"
     );
     warm(&session, "--ttl 1m -q", "echo run >> ran", "1\n").notes("");
-    let dry = warm(
-        &session,
-        "-n --format jsonl",
-        "echo run >> ran",
-        "1\n2\n3\n",
-    );
+    let dry_run = || {
+        let items = "1\n2\n3\n";
+        warm(&session, "-n --format jsonl", "echo run >> ran", items)
+    };
+    let dry = dry_run();
     assert_eq!(
         members(&lines(&dry), "outcome"),
         ["hit", "missing", "missing"]
@@ -223,12 +208,7 @@ fn a_dry_run_runs_nothing_and_says_what_it_would() {
         "{dry:?}"
     );
     session.set_clock("2026-11-24T00:00:00.000Z");
-    let dry = warm(
-        &session,
-        "-n --format jsonl",
-        "echo run >> ran",
-        "1\n2\n3\n",
-    );
+    let dry = dry_run();
     assert_eq!(
         members(&lines(&dry), "outcome"),
         ["expired", "missing", "missing"]

@@ -33,45 +33,7 @@ impl ser::Serializer for MapKey {
         Ok(Cow::Borrowed(if value { "true" } else { "false" }))
     }
 
-    fn serialize_i8(self, value: i8) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_i16(self, value: i16) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_i32(self, value: i32) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_i64(self, value: i64) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_i128(self, value: i128) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_u8(self, value: u8) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_u16(self, value: u16) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_u32(self, value: u32) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_u64(self, value: u64) -> Text {
-        self.integer(value)
-    }
-
-    fn serialize_u128(self, value: u128) -> Text {
-        self.integer(value)
-    }
+    write_integers!(Text);
 
     fn serialize_f32(self, value: f32) -> Text {
         self.serialize_f64(value.into())

@@ -27,6 +27,25 @@
 //! text. This is easier to maintain than a second serializer with the same rules, and no hit needs
 //! a tree.
 
+/// Implements the methods of a `Serializer` for integers, by its method `integer`.
+macro_rules! write_integers {
+    ($returned:ty) => {
+        write_integers! {
+            $returned;
+            serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64,
+            serialize_i128 i128, serialize_u8 u8, serialize_u16 u16, serialize_u32 u32,
+            serialize_u64 u64, serialize_u128 u128
+        }
+    };
+    ($returned:ty; $($method:ident $integer:ty),*) => {
+        $(
+            fn $method(self, value: $integer) -> $returned {
+                self.integer(value)
+            }
+        )*
+    };
+}
+
 mod coverage;
 mod doubt;
 mod fiftyone;

@@ -36,7 +36,7 @@ fn value(number: usize) -> Vec<u8> {
         .into_bytes()
 }
 
-/// A folder with a store of that many entries, all of them in the file itself.
+/// Returns a folder with a store of that many entries, all of them in the file itself.
 fn store(entries: usize) -> (tempfile::TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");

@@ -2,13 +2,10 @@
 
 use super::*;
 
-#[test]
-fn a_single_flipped_bit_in_a_value_is_found() {
-    let (_folder, path) = store(0);
-    let text = b"a value whose bits are flipped one after the other";
-    put(&write(&path), "k", text).expect("an entry");
-    write(&path).compact(NOW).expect("compacted");
-    let whole = fs::read(&path).expect("a file");
+/// Opens the store once for each bit of a text in its file, with that bit flipped.
+fn for_each_flipped_bit(path: &Path, text: &[u8], check: impl Fn(SqliteBackend)) {
+    write(path).compact(NOW).expect("compacted");
+    let whole = fs::read(path).expect("a file");
     let start = whole
         .windows(text.len())
         .position(|window| window == text)
@@ -16,12 +13,21 @@ fn a_single_flipped_bit_in_a_value_is_found() {
     for bit in 0..text.len() * 8 {
         let mut damaged = whole.clone();
         damaged[start + bit / 8] ^= 1 << (bit % 8);
-        rewrite(&path, &damaged);
+        rewrite(path, &damaged);
+        check(SqliteBackend::open(path, Access::Read).expect("a store"));
+    }
+}
+
+#[test]
+fn a_single_flipped_bit_in_a_value_is_found() {
+    let (_folder, path) = store(0);
+    let text = b"a value whose bits are flipped one after the other";
+    put(&write(&path), "k", text).expect("an entry");
+    for_each_flipped_bit(&path, text, |store| {
         assert_eq!(integrity(&path), "ok", "SQLite does not see it");
-        let store = SqliteBackend::open(&path, Access::Read).expect("a store");
         let lookup = store.lookup(&address("k"), NOW).expect("a look-up");
         assert_eq!(lookup, Lookup::Damaged(address("k")));
-    }
+    });
 }
 
 #[test]
@@ -43,20 +49,10 @@ fn a_cached_call_does_not_get_a_result_with_a_flipped_bit() {
     };
     let kept = write(&path).put_call(&call, &entry, &content, NOW);
     kept.expect("an entry");
-    write(&path).compact(NOW).expect("compacted");
-    let whole = fs::read(&path).expect("a file");
-    let start = whole
-        .windows(text.len())
-        .position(|window| window == text)
-        .expect("the value is in the file");
-    for bit in 0..text.len() * 8 {
-        let mut damaged = whole.clone();
-        damaged[start + bit / 8] ^= 1 << (bit % 8);
-        rewrite(&path, &damaged);
-        let store = SqliteBackend::open(&path, Access::Read).expect("a store");
+    for_each_flipped_bit(&path, text, |store| {
         let lookup = store.lookup_call(&call, NOW).expect("a look-up");
         assert_eq!(lookup, CallLookup::Damaged(address.clone()));
-    }
+    });
 }
 
 #[test]

@@ -78,17 +78,7 @@ fn what_persists_stays_and_a_write_without_room_changes_nothing() {
 fn where_a_limit_is_exceeded_each_write_removes_twice_what_it_adds() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backend = write(&folder.path().join("store.db"));
-    for number in 0..100 {
-        make(
-            &backend,
-            Made {
-                key: &format!("{number}"),
-                ..USUAL
-            },
-            0,
-        )
-        .expect("no limit");
-    }
+    make_usual(&backend, 0..100, 0);
     set(&backend, &everything(), entries(90));
     assert_eq!(only(&backend).entries, 100);
     for left in (90..100).rev() {
@@ -139,17 +129,7 @@ fn expired_and_removed_entries_go_first() {
         20,
         "removed ones count until they are gone"
     );
-    for number in 20..25 {
-        make(
-            &backend,
-            Made {
-                key: &format!("{number}"),
-                ..USUAL
-            },
-            1,
-        )
-        .expect("room");
-    }
+    make_usual(&backend, 20..25, 1);
     assert_eq!(keys(&backend, "s"), 20);
     assert_eq!(used(&backend)[0].evictions, 0);
 }
@@ -221,17 +201,7 @@ fn a_hit_keeps_an_entry() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backend = write(&folder.path().join("store.db"));
     set(&backend, &everything(), entries(10));
-    for number in 0..10 {
-        make(
-            &backend,
-            Made {
-                key: &format!("{number}"),
-                ..USUAL
-            },
-            0,
-        )
-        .expect("room");
-    }
+    make_usual(&backend, 0..10, 0);
     let hit = ecache_core::usage::EntryUse {
         saved_ms: 1000,
         written_at: NOW,

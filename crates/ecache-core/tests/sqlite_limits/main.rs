@@ -65,6 +65,14 @@ fn make(backend: &dyn Backend, made: Made<'_>, at: i64) -> Result<Put> {
     backend.put(&entry, &content, &Condition::Always.into(), now)
 }
 
+/// Writes usual entries whose keys are numbers.
+fn make_usual(backend: &dyn Backend, numbers: std::ops::Range<u32>, at: i64) {
+    for number in numbers {
+        let key = &number.to_string();
+        make(backend, Made { key, ..USUAL }, at).expect("room");
+    }
+}
+
 fn store(name: &str) -> Filter {
     Filter {
         stores: vec![Pattern::exact(name)],

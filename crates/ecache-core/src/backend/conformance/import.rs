@@ -61,6 +61,15 @@ fn import(
     )
 }
 
+/// Reports whether a record replaces what is there; it was written that much later.
+fn replaces(on_conflict: OnConflict, written: i64) -> bool {
+    match on_conflict {
+        OnConflict::Replace => true,
+        OnConflict::Newer => written > 0,
+        OnConflict::Keep | OnConflict::Fail => false,
+    }
+}
+
 fn used(key: &str, hits: u64) -> Entry {
     Entry {
         created_at: at(-9),
@@ -135,11 +144,7 @@ fn conflicts(backend: &dyn Backend) {
             };
             let records = vec![Ok(record(&new, b"new"))];
             let imported = import(backend, records, on_conflict, Commit::Whole);
-            let replaces = match on_conflict {
-                OnConflict::Replace => true,
-                OnConflict::Newer => written > 0,
-                OnConflict::Keep | OnConflict::Fail => false,
-            };
+            let replaces = replaces(on_conflict, written);
             match imported {
                 Ok(imported) => {
                     let (replaced, kept) = (u64::from(replaces), u64::from(!replaces));
@@ -165,7 +170,7 @@ fn conflicts(backend: &dyn Backend) {
     }
 }
 
-/// Four records, and then one that cannot be read.
+/// Returns four records, and then one that cannot be read.
 fn failing() -> Vec<Result<Record>> {
     let key = |number: usize| number.to_string();
     let mut records: Vec<_> = (0..4)
@@ -280,11 +285,7 @@ fn metadata_conflicts(backend: &dyn Backend) {
                 Ok(Record::Store(new.clone())),
             ];
             let imported = import(backend, records, on_conflict, Commit::Whole);
-            let replaces = match on_conflict {
-                OnConflict::Replace => true,
-                OnConflict::Newer => written > 0,
-                OnConflict::Keep | OnConflict::Fail => false,
-            };
+            let replaces = replaces(on_conflict, written);
             match imported {
                 Ok(imported) => {
                     let expected = Imported {

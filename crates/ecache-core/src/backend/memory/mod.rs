@@ -6,13 +6,13 @@
 mod state;
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use self::state::{State, Store, StoredEntry, total};
 use super::{
-    Chunked, Commit, Content, Description, Dimension, Direction, Group, Imported, Lookup,
+    Chunked, Commit, Content, Description, Dimension, Direction, Group, Grouping, Imported, Lookup,
     OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record, Row, Rows, Scan,
     Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
 };
@@ -134,14 +134,11 @@ impl CountBackend for MemoryBackend {
         spread: &mut Spread,
     ) -> Result<Vec<Group>> {
         let state = self.read();
-        let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
-        for StoredEntry { entry, .. } in state.matching(filter, now) {
-            spread.add(entry, now);
-            let name = by.name(entry).cloned();
-            groups.entry(name).or_default().merge(Group::of(entry, now));
+        let mut grouping = Grouping::new(by, now, spread);
+        for stored in state.matching(filter, now) {
+            grouping.add(&stored.entry);
         }
-        let named = |(name, group)| Group { name, ..group };
-        Ok(groups.into_iter().map(named).collect())
+        Ok(grouping.into_groups())
     }
 }
 

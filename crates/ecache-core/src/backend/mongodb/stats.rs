@@ -1,11 +1,8 @@
 //! Counts entries, and sums them up by group.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-
 use super::MongoBackend;
 use super::chosen::{Chosen, one};
-use crate::backend::{CountBackend, Dimension, Group, Spread};
+use crate::backend::{CountBackend, Dimension, Group, Grouping, Spread};
 use crate::error::Result;
 use crate::filter::{Filter, Selection, Usage};
 use crate::time::Timestamp;
@@ -32,17 +29,10 @@ impl CountBackend for MongoBackend {
         now: Timestamp,
         spread: &mut Spread,
     ) -> Result<Vec<Group>> {
-        let mut groups: BTreeMap<Option<Arc<str>>, Group> = BTreeMap::new();
+        let mut grouping = Grouping::new(by, now, spread);
         for listed in self.entries(filter, now, None)? {
-            let entry = listed?.entry;
-            spread.add(&*entry, now);
-            let name = by.name(&*entry).cloned();
-            groups
-                .entry(name)
-                .or_default()
-                .merge(Group::of(&*entry, now));
+            grouping.add(&listed?.entry);
         }
-        let named = |(name, group)| Group { name, ..group };
-        Ok(groups.into_iter().map(named).collect())
+        Ok(grouping.into_groups())
     }
 }

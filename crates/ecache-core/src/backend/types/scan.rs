@@ -1,9 +1,11 @@
 //! Scanning: orders, rows, and groups of entries.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::lookup::Content;
+use super::spread::Spread;
 use crate::entry::{Entry, EntryRef, Policy};
 use crate::error::Result;
 use crate::eviction;
@@ -309,5 +311,38 @@ impl Group {
         self.holds.commands += other.holds.commands;
         self.holds.functions += other.holds.functions;
         self.holds.values += other.holds.values;
+    }
+}
+
+/// Sums up entries by the name that they share.
+pub(crate) struct Grouping<'a> {
+    by: Dimension,
+    now: Timestamp,
+    spread: &'a mut Spread,
+    groups: BTreeMap<Option<Arc<str>>, Group>,
+}
+
+impl<'a> Grouping<'a> {
+    pub(crate) fn new(by: Dimension, now: Timestamp, spread: &'a mut Spread) -> Self {
+        Self {
+            by,
+            now,
+            spread,
+            groups: BTreeMap::new(),
+        }
+    }
+
+    /// Adds an entry to its group and to the spread.
+    pub(crate) fn add(&mut self, entry: &Entry) {
+        self.spread.add(entry, self.now);
+        let name = self.by.name(entry).cloned();
+        let group = self.groups.entry(name).or_default();
+        group.merge(Group::of(entry, self.now));
+    }
+
+    /// Returns the groups by name, entries without a name first.
+    pub(crate) fn into_groups(self) -> Vec<Group> {
+        let named = |(name, group)| Group { name, ..group };
+        self.groups.into_iter().map(named).collect()
     }
 }

@@ -226,45 +226,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.text(if value { "true" } else { "false" })
     }
 
-    fn serialize_i8(self, value: i8) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_i16(self, value: i16) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_i32(self, value: i32) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_i64(self, value: i64) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_i128(self, value: i128) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_u8(self, value: u8) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_u16(self, value: u16) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_u32(self, value: u32) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_u64(self, value: u64) -> Result<(), StoredError> {
-        self.integer(value)
-    }
-
-    fn serialize_u128(self, value: u128) -> Result<(), StoredError> {
-        self.integer(value)
-    }
+    write_integers!(Result<(), StoredError>);
 
     fn serialize_f32(mut self, value: f32) -> Result<(), StoredError> {
         self.note_opaque();
