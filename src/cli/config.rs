@@ -23,7 +23,7 @@ Examples:
   ecache config set datasets.street 6b03de1228195dbc2df5c505
   ecache config get run.ttl";
 
-/// The examples, and the settings with their defaults.
+/// Returns the examples, and the settings with their defaults.
 fn settings() -> String {
     let lines = KEYS.iter().map(|setting| {
         let default = match setting.default {

@@ -26,7 +26,7 @@ use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 use smoke::usually;
 
-/// A result of 200 bytes.
+/// Returns a result of 200 bytes.
 fn result() -> String {
     "0123456789".repeat(20)
 }
@@ -51,7 +51,7 @@ fn in_store(_ctx: &ExecutionContext, _path: &str, _n: u64, _scale: f64) -> Strin
     result()
 }
 
-/// The key of the same call, by hand.
+/// Returns the key of the same call, by hand.
 fn key(path: &str, n: u64, scale: f64) -> [u8; 32] {
     let mut text = Vec::with_capacity(256);
     text.push(b'[');

@@ -242,8 +242,8 @@ impl EntryRef<'_> {
 }
 
 impl Entry {
-    /// An entry written at `now`, of policy `evict`, without expiry and with nothing else known of
-    /// it.
+    /// Returns an entry written at `now`, of policy `evict`, without expiry and with nothing else
+    /// known of it.
     #[must_use]
     pub fn new(address: Address, kind: Kind, now: Timestamp) -> Self {
         Self {

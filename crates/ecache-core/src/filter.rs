@@ -27,12 +27,12 @@ pub enum Pattern {
 }
 
 impl Pattern {
-    /// Exactly that name.
+    /// Returns a pattern for exactly that name.
     pub fn exact(name: impl Into<String>) -> Self {
         Self::Exact(name.into())
     }
 
-    /// Every name that matches the shell pattern.
+    /// Returns a pattern for every name that matches the shell pattern.
     ///
     /// # Errors
     /// If the pattern is not well-formed.
@@ -60,7 +60,7 @@ pub enum DatasetPattern {
 }
 
 impl DatasetPattern {
-    /// Exactly that dataset, or none.
+    /// Returns a pattern for exactly that dataset, or none.
     #[must_use]
     pub fn exact(dataset: Option<&str>) -> Self {
         match dataset {

@@ -121,7 +121,7 @@ impl Glob {
         }
     }
 
-    /// The text that every match begins with.
+    /// Returns the text that every match begins with.
     #[must_use]
     pub fn literal_prefix(&self) -> String {
         let literal = |token: &Token| match token {

@@ -163,7 +163,7 @@ fn form(text: &str) -> Form<'_> {
     }
 }
 
-/// The user and the password of a URL, if it has them, and where they stand.
+/// Returns the user and the password of a URL, if it has them, and where they stand.
 fn credentials(url: &str) -> Option<Range<usize>> {
     let start = url.find("://")? + 3;
     let rest = &url[start..];
@@ -193,7 +193,7 @@ pub fn has_password(location: &OsStr) -> bool {
     credentials(&text).is_some_and(|range| text[range].contains(':'))
 }
 
-/// A location as it may be shown: without user, password and options.
+/// Returns a location as it may be shown: without user, password and options.
 ///
 /// ```
 /// use ecache_core::location::shown;

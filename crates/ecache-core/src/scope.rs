@@ -72,7 +72,7 @@ pub struct StoreAddress {
 }
 
 impl StoreAddress {
-    /// The store of that name in the default collection, linked to no dataset.
+    /// Returns the store of that name in the default collection, linked to no dataset.
     #[must_use]
     pub fn new(store_name: &str) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl StoreAddress {
         }
     }
 
-    /// The same store for that dataset.
+    /// Returns the same store for that dataset.
     #[must_use]
     pub fn with_dataset(self, dataset_id: &str) -> Self {
         Self {
@@ -107,13 +107,13 @@ impl StoreAddress {
         ])
     }
 
-    /// The address of the store's own document.
+    /// Returns the address of the store's own document.
     #[must_use]
     pub fn document(&self) -> Address {
         self.entry(Key::new(STORE_KEY).expect("a short key is valid"))
     }
 
-    /// The address of one entry in this store.
+    /// Returns the address of one entry in this store.
     #[must_use]
     pub fn entry(&self, key: Key) -> Address {
         Address {

@@ -12,7 +12,7 @@ use chrono::{DateTime, SecondsFormat};
 pub struct Timestamp(i64);
 
 impl Timestamp {
-    /// A point in time from milliseconds since the Unix epoch.
+    /// Returns a point in time from milliseconds since the Unix epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
@@ -279,7 +279,7 @@ impl Clock for Timestamp {
 pub struct ManualClock(AtomicI64);
 
 impl ManualClock {
-    /// A clock that stands at `now`.
+    /// Returns a clock that stands at `now`.
     #[must_use]
     pub fn new(now: Timestamp) -> Self {
         Self(AtomicI64::new(now.0))

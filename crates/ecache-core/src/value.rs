@@ -40,7 +40,7 @@ impl Kind {
     /// Every kind.
     pub const ALL: [Self; 4] = [Self::Json, Self::Text, Self::Bytes, Self::Command];
 
-    /// The word for it in listings and exports.
+    /// Returns the word for it in listings and exports.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -82,7 +82,7 @@ pub struct Value {
 }
 
 impl Value {
-    /// A value of UTF-8 text.
+    /// Returns a value of UTF-8 text.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
             kind: Kind::Text,
@@ -90,7 +90,7 @@ impl Value {
         }
     }
 
-    /// A value of bytes.
+    /// Returns a value of bytes.
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self {
             kind: Kind::Bytes,
@@ -98,7 +98,7 @@ impl Value {
         }
     }
 
-    /// A value of JSON text, kept as it is.
+    /// Returns a value of JSON text, kept as it is.
     ///
     /// # Errors
     /// If Python's `json.loads` would not accept the text.
@@ -111,8 +111,8 @@ impl Value {
         })
     }
 
-    /// The value that FiftyOne's stored form stands for: a string is text, `{"_cls": "bytes", …}`
-    /// is bytes, and everything else is JSON.
+    /// Returns the value that FiftyOne's stored form stands for: a string is text, `{"_cls":
+    /// "bytes", …}` is bytes, and everything else is JSON.
     #[must_use]
     pub fn from_stored(stored: &Json) -> Self {
         Self::opaque(stored).unwrap_or_else(|| Self {
@@ -121,7 +121,8 @@ impl Value {
         })
     }
 
-    /// The text or the bytes that a stored form stands for, `None` if it is JSON of its own.
+    /// Returns the text or the bytes that a stored form stands for, `None` if it is JSON of its
+    /// own.
     pub(crate) fn opaque(stored: &Json) -> Option<Self> {
         match (stored, stored.as_str()) {
             (_, Some(text)) => Some(Self::text(text)),
@@ -141,7 +142,7 @@ impl Value {
         }
     }
 
-    /// The stored form that FiftyOne would keep of this value; the reverse of
+    /// Returns the stored form that FiftyOne would keep of this value; the reverse of
     /// [`Value::from_stored`].
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// The key of the entry.
+    /// Returns the key of the entry.
     #[must_use]
     pub fn key(&self) -> &Key {
         match self {
@@ -369,7 +369,7 @@ struct Snapshot {
 }
 
 impl Snapshot {
-    /// The stores that had entries.
+    /// Returns the stores that had entries.
     fn stores(&self) -> BTreeSet<&Arc<StoreAddress>> {
         self.marks.keys().map(|address| &address.store).collect()
     }

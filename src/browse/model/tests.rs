@@ -26,7 +26,7 @@ fn usage(entries: u64) -> Usage {
     }
 }
 
-/// A browser of three entries of two stores, which was counted.
+/// Returns a browser of three entries of two stores, which was counted.
 fn browser() -> Model {
     let mut model = Model::new("store.db".into(), "", Filter::default(), true);
     model.take(Event::Size(80, 24));

@@ -54,7 +54,7 @@ const NAMES: [&str; 5] = [
     "a long name that goes on and on and on and on and on and on and on and on and on and on",
 ];
 
-/// A browser of entries and stores with odd names, on a screen of that size.
+/// Returns a browser of entries and stores with odd names, on a screen of that size.
 fn browser(width: u16, height: u16) -> Model {
     let mut model = Model::new("/home/a/store.db".into(), "", Filter::default(), true);
     model.take(Event::Size(width, height));

@@ -1,7 +1,7 @@
 //! The contract between the cache and the storage of its entries.
 //!
 //! A backend stores opaque values under addresses and answers filters. It never reads the clock:
-//! `now` is passed in. What every backend must do is written down as tests in `conformance`.
+//! `now` is passed in. The tests in `conformance` define the duties of every backend.
 //!
 //! Designs weighed: a minimal key-value trait with filters evaluated above it (every verb would
 //! read the whole store), a query language handed through (each backend would differ in what it
@@ -156,9 +156,8 @@ pub trait ReadBackend: ObserveBackend {
     /// Reads one chunk of a value into `bytes`, replacing its contents, and verifies it.
     ///
     /// # Errors
-    /// If the chunk is damaged, or [`Error::Replaced`] if the value
-    /// was removed, or replaced more than a minute ago. The contents of `bytes` are unspecified
-    /// then.
+    /// If the chunk is damaged, or [`Error::Replaced`] if the value was removed, or replaced more
+    /// than a minute ago. The contents of `bytes` are unspecified then.
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()>;
 }
 
@@ -208,8 +207,7 @@ pub trait WriteBackend: ReadBackend {
     /// removes a staged value that no entry names after a day, or once its process has died.
     ///
     /// # Errors
-    /// [`Error::Replaced`] if reading the value takes longer than a
-    /// day.
+    /// [`Error::Replaced`] if reading the value takes longer than a day.
     fn stage(&self, value: &mut dyn Read, now: Timestamp) -> Result<Content>;
 
     /// Writes an entry. Its size is its content's. An overwrite keeps `created_at` and the recorded
@@ -220,8 +218,8 @@ pub trait WriteBackend: ReadBackend {
     /// dropped.
     ///
     /// # Errors
-    /// [`Error::Replaced`] if the staged value is no longer there,
-    /// [`Error::Name`] as [`Entry::check`] says.
+    /// [`Error::Replaced`] if the staged value is no longer there, [`Error::Name`] as
+    /// [`Entry::check`] says.
     fn put(
         &self,
         entry: &Entry,
@@ -237,8 +235,8 @@ pub trait ImportBackend {
     /// backend cannot keep to `on_refused`, with the reason.
     ///
     /// # Errors
-    /// [`Error::Conflict`] on a conflict with [`OnConflict::Fail`],
-    /// and those of `records` and `on_refused`.
+    /// [`Error::Conflict`] on a conflict with [`OnConflict::Fail`], and those of `records` and
+    /// `on_refused`.
     fn import(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,

@@ -14,7 +14,7 @@ struct Machine {
 }
 
 impl Machine {
-    /// A server that listens on 127.0.0.1:43673, as FiftyOne's does.
+    /// Returns a server that listens on 127.0.0.1:43673, as FiftyOne's does.
     fn serving() -> Self {
         let root = tempfile::tempdir().expect("a temporary folder");
         let machine = Self { root };
@@ -85,7 +85,7 @@ impl Machine {
     }
 }
 
-/// An address as the system's tables have it on this machine.
+/// Returns an address as the system's tables have it on this machine.
 fn words(network_order: &str) -> String {
     let words = network_order.as_bytes().chunks(8).map(|word| {
         let word = std::str::from_utf8(word).expect("digits");

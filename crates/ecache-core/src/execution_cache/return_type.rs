@@ -15,7 +15,7 @@ pub trait SplitOutput<Output>: Copy {
     /// The part that is returned and not kept
     type Rest;
 
-    /// SplitCodec an output.
+    /// Splits an output.
     ///
     /// # Errors
     /// The rest, if there is nothing to keep.

@@ -180,7 +180,7 @@ pub struct ExecutionStore {
 debug_fields!(ExecutionStore { address });
 
 impl ExecutionStore {
-    /// The store at `address`, which exists from its first entry or its metadata on.
+    /// Returns the store at `address`, which exists from its first entry or its metadata on.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, address: StoreAddress) -> Self {
         Self {
             backend,
@@ -189,7 +189,7 @@ impl ExecutionStore {
         }
     }
 
-    /// Its collection, name and dataset.
+    /// Returns its collection, name and dataset.
     #[must_use]
     pub fn address(&self) -> &StoreAddress {
         &self.address
@@ -368,7 +368,7 @@ impl ExecutionStore {
         stores::delete(&*self.backend, filter, self.clock.now())
     }
 
-    /// The keys of the fresh entries, oldest first.
+    /// Returns the keys of the fresh entries, oldest first.
     ///
     /// # Errors
     /// [`Error::DamagedEntry`] if an entry cannot be read.
@@ -382,7 +382,7 @@ impl ExecutionStore {
         Ok(self.usage(fresh(Filter::store(&self.address)))?.entries)
     }
 
-    /// The store's metadata, if it was created with some.
+    /// Returns the store's metadata, if it was created with some.
     pub fn metadata(&self) -> Result<Option<StoreMetadata>> {
         self.backend.document(&self.address)
     }
@@ -443,7 +443,7 @@ impl ExecutionStore {
         }
     }
 
-    /// The entry of that key, fresh or not.
+    /// Returns the entry of that key, fresh or not.
     fn one(&self, key: &Key) -> Result<Filter> {
         let address = self.entry(key)?;
         Ok(Filter {

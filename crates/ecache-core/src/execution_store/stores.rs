@@ -47,7 +47,7 @@ debug_fields!(ExecutionStores {
 });
 
 impl ExecutionStores {
-    /// The stores in `collection` that are linked to that dataset, or to none.
+    /// Returns the stores in `collection` that are linked to that dataset, or to none.
     pub fn new(
         backend: Arc<dyn Backend>,
         clock: Arc<dyn Clock>,
@@ -62,7 +62,7 @@ impl ExecutionStores {
         }
     }
 
-    /// The store of that name, whether it exists or not.
+    /// Returns the store of that name, whether it exists or not.
     #[must_use]
     pub fn store(&self, name: &str) -> ExecutionStore {
         let address = StoreAddress {
@@ -93,7 +93,7 @@ impl ExecutionStores {
         Ok(true)
     }
 
-    /// The stores, by name.
+    /// Returns the stores, by name.
     pub fn list_stores(&self) -> Result<Vec<StoreRecord>> {
         list(&*self.backend, &self.linked())
     }
@@ -130,7 +130,7 @@ impl ExecutionStores {
         self.delete(self.linked())
     }
 
-    /// The stores of all datasets and of none, by name and dataset.
+    /// Returns the stores of all datasets and of none, by name and dataset.
     pub fn list_stores_global(&self) -> Result<Vec<StoreRecord>> {
         list(&*self.backend, &self.global())
     }
@@ -176,7 +176,7 @@ fn named(name: &str, filter: Filter) -> Filter {
     }
 }
 
-/// The stores whose entries `filter` can mean.
+/// Returns the stores whose entries `filter` can mean.
 pub(super) fn list(backend: &dyn Backend, filter: &Filter) -> Result<Vec<StoreRecord>> {
     let mut stores = backend.stores()?;
     stores.retain(|store| filter.matches_store(&store.address));

@@ -197,8 +197,8 @@ mod tests {
             }
         }
 
-        /// The next poll's changes; each poll and whatever follows it have a millisecond of their
-        /// own.
+        /// Returns the next poll's changes; each poll and whatever follows it have a millisecond of
+        /// their own.
         fn poll(&mut self) -> Vec<String> {
             self.clock.advance(Duration::from_millis(1));
             let changes = self.watcher.poll().expect("the store can be read");

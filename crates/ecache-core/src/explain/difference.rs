@@ -203,8 +203,8 @@ pub(super) fn of_arguments(question: &Question, entry: &Entry) -> Vec<Difference
     found
 }
 
-/// The arguments of a command, and the object that says what else identifies it; those of any other
-/// call are all.
+/// Returns the arguments of a command, and the object that says what else identifies it; those of
+/// any other call are all.
 fn split(call: &[Json]) -> (&[Json], Option<&Json>) {
     match call.split_last() {
         Some((context, arguments))
@@ -260,7 +260,7 @@ fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
     }
 }
 
-/// The names that either of two objects has within one of its members.
+/// Returns the names that either of two objects has within one of its members.
 fn names(one: &Json, other: &Json, member: &str) -> BTreeSet<PyString> {
     let all = [one, other].map(|json| members(json, member));
     all.concat().into_iter().map(|(name, _)| name).collect()

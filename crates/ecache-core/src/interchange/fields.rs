@@ -154,7 +154,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The value of a document that says what kind it is.
+/// Returns the value of a document that says what kind it is.
 fn value_of_kind(kind: Kind, given: Given<'_>) -> Result<Value> {
     let expected = match kind {
         Kind::Json => return Ok(json_value(given.into_text())),
@@ -178,7 +178,7 @@ fn foreign_value(given: Given<'_>) -> Value {
     }
 }
 
-/// The text or the bytes that a value stands for, if it is not JSON of its own.
+/// Returns the text or the bytes that a value stands for, if it is not JSON of its own.
 fn opaque_value(given: &Given<'_>) -> Option<Value> {
     match given {
         Given::Text(text) => Some(Value::text(*text)),

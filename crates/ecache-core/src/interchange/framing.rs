@@ -216,7 +216,7 @@ fn read_head(
     }
 }
 
-/// The length of a BSON document, if there can be one of that length.
+/// Returns the length of a BSON document, if there can be one of that length.
 fn bson_length(bytes: [u8; 4]) -> Option<usize> {
     usize::try_from(i32::from_le_bytes(bytes))
         .ok()
@@ -250,7 +250,7 @@ fn fill(input: &mut impl BufRead) -> io::Result<&[u8]> {
 mod tests {
     use super::*;
 
-    /// The documents of `input` with that limit, the last of which may be a problem.
+    /// Reads the documents of `input` with that limit; the last result may be an error.
     fn frames(input: &[u8], limit: usize) -> Vec<std::result::Result<String, String>> {
         let mut rest = input;
         let mut framing = Framing::recognise(&[], &mut rest).expect("a known form");

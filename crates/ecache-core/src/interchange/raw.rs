@@ -78,8 +78,8 @@ impl<'a> Given<'a> {
         Some((given, after))
     }
 
-    /// The string that is the name of a member; a lone surrogate in it is replaced, since no field
-    /// has one.
+    /// Returns the string that is the name of a member; a lone surrogate in it is replaced, since
+    /// no field has one.
     fn into_name(self) -> Option<Cow<'a, str>> {
         match self {
             Given::Text(text) => Some(Cow::Borrowed(text)),
@@ -91,7 +91,7 @@ impl<'a> Given<'a> {
         }
     }
 
-    /// The text that the value came as, or the one that Python would write.
+    /// Returns the text that the value came as, or the one that Python would write.
     pub(super) fn into_text(self) -> Cow<'a, str> {
         match self {
             Given::Text(text) => Cow::Owned(format!("\"{text}\"")),
@@ -130,7 +130,8 @@ impl<'a> Given<'a> {
     }
 }
 
-/// The content of the string that `text` begins with, if it spells itself, and what follows it.
+/// Returns the content of the string that `text` begins with, if it spells itself, and what follows
+/// it.
 ///
 /// Nearly all names, keys and times do, and need no parser.
 fn plain_string(text: &str) -> Option<(&str, &str)> {

@@ -134,7 +134,7 @@ pub fn hex(bytes: &[u8]) -> String {
     String::from_utf8(text).expect("digits are ASCII")
 }
 
-/// The digits of a hash, without memory of their own.
+/// Returns the digits of a hash, without memory of their own.
 pub(crate) fn hash_digits<'a>(hash: &[u8; 32], text: &'a mut [u8; 64]) -> &'a str {
     for (pair, byte) in text.chunks_exact_mut(2).zip(hash) {
         pair.copy_from_slice(&digits(*byte));

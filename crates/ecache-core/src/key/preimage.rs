@@ -229,7 +229,7 @@ impl Preimage {
         self.text.len()
     }
 
-    /// The arguments as JSON text, an array.
+    /// Returns the arguments as JSON text, an array.
     #[must_use]
     pub fn arguments(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.text).into_owned();

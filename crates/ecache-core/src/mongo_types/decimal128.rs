@@ -121,7 +121,7 @@ fn place_point(digits: &str, exponent: i32) -> String {
 mod tests {
     use super::*;
 
-    /// The bytes of a decimal from its coefficient and exponent.
+    /// Returns the bytes of a decimal from its coefficient and exponent.
     fn decimal(coefficient: u128, exponent: i32) -> [u8; 16] {
         (((exponent + EXPONENT_BIAS) as u128) << 113 | coefficient).to_le_bytes()
     }

@@ -40,7 +40,7 @@ impl Json {
     }
 }
 
-/// The members of a dict in the order of their keys, so that large dicts compare quickly.
+/// Returns the members of a dict in the order of their keys, so that large dicts compare quickly.
 fn sorted(members: &[(PyString, Json)]) -> Vec<(&[u8], &Json)> {
     let members = members.iter();
     let mut sorted: Vec<_> = members

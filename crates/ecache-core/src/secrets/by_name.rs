@@ -44,7 +44,8 @@ pub(super) fn find(text: &str, secrets: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The part of an argument that is a secret because of the flag that is the argument before it.
+/// Returns the part of an argument that is a secret because of the flag that is the argument before
+/// it.
 pub(super) fn after_flag(flag: &str, argument: &str) -> Option<Range<usize>> {
     if USER_FLAGS.contains(&flag) {
         let (user, password) = argument.split_once(':')?;

@@ -93,7 +93,7 @@ pub(super) fn urls(text: &str, least: usize, secrets: &mut Vec<Range<usize>>) {
     }
 }
 
-/// The password of a URL whose authority begins there, or a token in the place of a user.
+/// Returns the password of a URL whose authority begins there, or a token in the place of a user.
 fn in_authority(text: &str, start: usize) -> Option<Range<usize>> {
     let is_end = |c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '<' | '>' | '`' | '|');
     let rest = &text[start..];

@@ -233,7 +233,7 @@ impl FlightLock {
         Held::new(self.offset)
     }
 
-    /// The locks that it is one of.
+    /// Returns the locks that it is one of.
     pub(crate) fn locks(&self) -> FlightLocks {
         FlightLocks {
             file: self.file.clone(),

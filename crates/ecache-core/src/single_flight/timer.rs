@@ -50,7 +50,7 @@ pub(crate) struct Alarm {
 }
 
 impl Alarm {
-    /// An alarm that rings after `duration` from now.
+    /// Returns an alarm that rings after `duration` from now.
     pub(crate) fn after(duration: Duration) -> Self {
         /// A time beyond the clock's range never comes.
         const YEAR: Duration = Duration::from_secs(365 * 86_400);

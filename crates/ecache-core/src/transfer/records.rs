@@ -206,7 +206,7 @@ impl Source<'_> {
         }
     }
 
-    /// An entry as it is now, if the filter still means it.
+    /// Returns an entry as it is now, if the filter still means it.
     fn again(&self, address: &Address) -> Result<Option<Row>> {
         let scan = Scan {
             values: Values::Include,

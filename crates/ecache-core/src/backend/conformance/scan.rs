@@ -209,7 +209,7 @@ fn behind_a_gone_entry(backend: &dyn Backend) {
     }
 }
 
-/// Enough entries, and enough bytes, for several pages of any size.
+/// Returns enough entries, and enough bytes, for several pages of any size.
 fn fill(backend: &dyn Backend, count: usize, size: usize) -> Vec<String> {
     let keys: Vec<String> = (0..count).map(|number| format!("{number:05}")).collect();
     let mut records = keys.iter().map(|key| {

@@ -202,7 +202,7 @@ impl Source {
     }
 }
 
-/// The server said no, and will say so again.
+/// Reports whether the server has no change streams, now or later.
 fn is_refusal(error: &DriverError) -> bool {
     matches!(&*error.kind, ErrorKind::Command(_))
 }

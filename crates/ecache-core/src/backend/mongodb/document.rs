@@ -438,7 +438,7 @@ impl DescribedEntry {
     }
 }
 
-/// A whole document, with FiftyOne's fields in its order.
+/// Returns a whole document, with FiftyOne's fields in its order.
 pub(super) fn document(
     id: DocumentId,
     address: &Address,

@@ -239,7 +239,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    /// The documents.
+    /// Returns the documents.
     pub(super) fn documents(&self) -> impl Iterator<Item = &RawDocument> {
         let documents = self.documents.doc_slices();
         let documents = documents.ok().into_iter().flatten();
@@ -265,7 +265,7 @@ impl Iterator for Pages<'_> {
     }
 }
 
-/// The notes on documents.
+/// Reads the notes on documents.
 pub(super) async fn notes_on(
     notes: &Collection<RawDocumentBuf>,
     documents: &[DocumentId],
@@ -275,7 +275,7 @@ pub(super) async fn notes_on(
     Ok(read_notes(notes, query, values, None).await?.0)
 }
 
-/// The first notes that a query finds, and how many they are.
+/// Reads the first notes that a query finds, and their number.
 async fn read_notes(
     notes: &Collection<RawDocumentBuf>,
     query: Document,

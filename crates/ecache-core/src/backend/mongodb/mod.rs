@@ -138,7 +138,7 @@ impl MongoBackend {
         Ok(self.database.collection(collection))
     }
 
-    /// The notes on a collection's documents.
+    /// Returns the notes on a collection's documents.
     fn notes(&self, collection: &str) -> Result<Collection<RawDocumentBuf>> {
         self.check_store(collection)?;
         Ok(self

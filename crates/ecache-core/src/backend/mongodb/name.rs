@@ -96,7 +96,7 @@ pub(super) fn dataset_of(store: &StoreAddress) -> Result<Bson> {
     }
 }
 
-/// The ObjectId that is spelled so, and not otherwise.
+/// Parses an ObjectId in its canonical spelling.
 pub(super) fn object_id(text: &str) -> Option<ObjectId> {
     let id = ObjectId::parse_str(text).ok()?;
     (id.to_hex() == text).then_some(id)

@@ -70,7 +70,7 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     }
 }
 
-/// The records of jobs, as [`Job::of`](crate::transient_job::Job::of) recognizes them.
+/// Selects the records of jobs, as [`Job::of`](crate::transient_job::Job::of) recognizes them.
 fn job() -> Document {
     let mut all = doc! {
         "expires_at": { "$type": "date" },
@@ -85,7 +85,7 @@ fn job() -> Document {
     all
 }
 
-/// The records of jobs that a worker owns at `now`, as
+/// Selects the records of jobs that a worker owns at `now`, as
 /// [`Job::is_running`](crate::transient_job::Job::is_running) recognizes them.
 fn running_job(now: Timestamp) -> Document {
     doc! { "$and": [
@@ -131,7 +131,7 @@ fn named(field: &str, patterns: &[Pattern]) -> Option<Document> {
     (!any.is_empty()).then(|| either(any))
 }
 
-/// The documents or notes of which one field is a text of these.
+/// Selects the documents or notes of which one field is one of these texts.
 fn texts_of<'a>(field: &str, patterns: impl Iterator<Item = &'a Pattern>) -> Option<Document> {
     let mut exact = Vec::new();
     let mut any = Vec::new();
@@ -162,7 +162,7 @@ fn either(mut any: Vec<Document>) -> Document {
     }
 }
 
-/// The texts that begin so; MongoDB orders texts by their bytes.
+/// Selects the texts that begin so; MongoDB orders texts by their bytes.
 fn range(prefix: &str) -> Document {
     let mut above: Vec<char> = prefix.chars().collect();
     while let Some(last) = above.pop() {

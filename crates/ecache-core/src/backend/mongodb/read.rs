@@ -23,13 +23,13 @@ const SMALL: i64 = 4 << 10;
 pub(super) struct Listed {
     pub found: Box<DescribedEntry>,
     pub entry: Box<Entry>,
-    /// The value, if it was asked for, or why it has no form
+    /// The requested value, or the reason why it has no form
     pub content: Option<Result<Content, String>>,
-    /// The notes that are on the document, of whichever version
+    /// The notes on the document, of any version
     pub notes: Vec<ObjectId>,
 }
 
-/// In which order documents come; `None` where that does not matter.
+/// The order of documents; `None` where it does not matter.
 pub(super) type ServerOrder = Option<Document>;
 
 impl MongoBackend {
@@ -141,7 +141,7 @@ impl MongoBackend {
         self.items(filter, now, order, Values::Omit, None)
     }
 
-    /// The documents that have such notes.
+    /// Returns the documents that have such notes.
     fn noted(&self, collection: &str, query: Document) -> Result<Vec<DocumentId>> {
         let notes = self.notes(collection)?;
         let mut ids = BTreeSet::new();
@@ -234,7 +234,7 @@ impl Matching<'_> {
     }
 }
 
-/// One after the other, whatever page they came with.
+/// Flattens pages into entries.
 fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Listed>> {
     let mut pages = pages;
     let mut items = Vec::new().into_iter();
@@ -251,8 +251,8 @@ fn flat(pages: Matching<'_>) -> impl Iterator<Item = Result<Listed>> {
     })
 }
 
-/// Store by store and oldest first, from FiftyOne's index on the name, which has documents of one
-/// name as they came.
+/// Returns the order by store, oldest first, which is that of FiftyOne's index on the name: it has
+/// documents of one name as they came.
 pub(super) fn stored(direction: i32) -> ServerOrder {
     Some(doc! { "store_name": direction })
 }

@@ -1,4 +1,4 @@
-//! Scans: entries page by page, in an order that the server brings them into or that is made here.
+//! Scans: entries page by page, in the server's order or sorted here.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
@@ -22,7 +22,7 @@ use crate::time::Timestamp;
 /// Values of this many bytes are fetched at once, unless a single one has more.
 const VALUES_SIZE: u64 = 4 << 20;
 
-// An order that depends on notes is made here, and takes memory for each matching entry.
+// Sorting by fields of notes is done here, and takes memory for each matching entry.
 impl ScanBackend for MongoBackend {
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>> {
         if scan.values == Values::Start {
@@ -127,8 +127,8 @@ fn start(row: Row) -> Row {
     }
 }
 
-/// Returns the order that the server itself can bring documents into; `None` if they are to be
-/// sorted here, as those of several collections are.
+/// Returns the order in which the server can return documents; `None` if they must be sorted here,
+/// as those of several collections.
 fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
     if query::notes(&scan.filter).is_some() {
         return None;
@@ -138,7 +138,7 @@ fn server_order(scan: &Scan, is_one_collection: bool) -> Option<ServerOrder> {
         Direction::Descending => -1,
     };
     match scan.sort {
-        // Where a page ended is only known of an order.
+        // The end of a page is known only in an order.
         Sort::Any => scan.after.is_none().then_some(None),
         Sort::Stored => Some(stored(direction)),
         _ if !is_one_collection => None,

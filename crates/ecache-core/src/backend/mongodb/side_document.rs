@@ -16,7 +16,7 @@ use crate::value::Kind;
 /// The suffix of the name of a collection of notes.
 pub(super) const SUFFIX: &str = ".ecache";
 
-/// The collection of the notes on a collection.
+/// Returns the name of the collection that has the notes on a collection.
 pub(super) fn collection(of: &str) -> String {
     format!("{of}{SUFFIX}")
 }
@@ -55,7 +55,7 @@ pub(super) struct Wrote {
 }
 
 impl Note {
-    /// A note on the version of a document that is about to be written.
+    /// Returns a note on the version of a document that is about to be written.
     pub(super) fn new(document: DocumentId, entry: &Entry, size: u64, encoded: &Encoded) -> Self {
         Self {
             id: ObjectId::new(),
@@ -79,7 +79,7 @@ impl Note {
         }
     }
 
-    /// The document that is kept.
+    /// Converts the note to its document.
     pub(super) fn to_document(&self) -> Document {
         let mut document = doc! {
             "_id": self.id,
@@ -180,7 +180,7 @@ impl Wrote {
     }
 }
 
-/// A document as it is sent.
+/// Encodes a document for the server.
 pub(super) fn raw(document: &Document) -> RawDocumentBuf {
     RawDocumentBuf::try_from(document).expect("no name in it has a NUL")
 }

@@ -83,7 +83,7 @@ fn mongodb_keeps_the_contract() {
     check(EVERY, TemporaryDatabase::new);
 }
 
-/// An entry of which everything is known.
+/// Returns an entry of which everything is known.
 fn full() -> Entry {
     Entry {
         policy: Policy::Persist,

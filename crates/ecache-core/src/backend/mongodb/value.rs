@@ -9,17 +9,17 @@ use crate::mongo_types::bson;
 use crate::time::Timestamp;
 use crate::value::{Kind, Value};
 
-/// A time as MongoDB keeps it.
+/// Converts a time to MongoDB's form.
 pub(super) fn date(time: Timestamp) -> DateTime {
     DateTime::from_millis(time.as_millis())
 }
 
-/// A time that MongoDB kept.
+/// Converts a time from MongoDB's form.
 pub(super) fn timestamp(date: DateTime) -> Timestamp {
     Timestamp::from_millis(date.timestamp_millis())
 }
 
-/// A count as MongoDB keeps it; its numbers are signed.
+/// Converts a count to MongoDB's form, whose numbers are signed.
 pub(super) fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -66,7 +66,7 @@ impl Encoded {
         })
     }
 
-    /// The value.
+    /// Returns the value.
     pub(super) fn value(&self) -> RawBsonRef<'_> {
         element(&self.document)
     }
@@ -92,7 +92,8 @@ pub(super) fn checksum(element: RawBsonRef<'_>) -> i64 {
     xxh3_64(alone(element).as_bytes()).cast_signed()
 }
 
-/// The length of a value that FiftyOne wrote: a text's own, and otherwise what its BSON takes.
+/// Returns the length of a value that FiftyOne wrote: a text's own, and otherwise what its BSON
+/// takes.
 ///
 /// The same as the server computes for [`super::query::size`].
 pub(super) fn size(element: RawBsonRef<'_>) -> u64 {
@@ -124,7 +125,7 @@ fn with_payload<T>(
     decoded.map_err(|error| Error::Input(error.into()))
 }
 
-/// The value that FiftyOne would read.
+/// Returns the value that FiftyOne would read.
 pub(super) fn decode(element: RawBsonRef<'_>) -> Result<Value> {
     match element {
         RawBsonRef::String(text) => Ok(Value::text(text)),
@@ -134,12 +135,12 @@ pub(super) fn decode(element: RawBsonRef<'_>) -> Result<Value> {
     }
 }
 
-/// A value as JSON text, whatever it is.
+/// Returns a value as JSON text, whatever it is.
 pub(super) fn json_text(element: RawBsonRef<'_>) -> Result<String> {
     with_payload(element, bson::text)
 }
 
-/// The bytes of a value whose kind is known.
+/// Returns the bytes of a value whose kind is known.
 pub(super) fn decode_as(kind: Kind, element: RawBsonRef<'_>) -> Result<Vec<u8>> {
     if kind == Kind::Json {
         return json_text(element).map(String::into_bytes);

@@ -88,7 +88,7 @@ impl WriteBackend for MongoBackend {
 }
 
 impl MongoBackend {
-    /// The document of an address, without its value.
+    /// Returns the document of an address, without its value.
     pub(super) fn found(&self, address: &Address) -> Result<Option<DescribedEntry>> {
         let Address { store, key } = address;
         let documents = self.documents(&store.collection)?;
@@ -165,7 +165,8 @@ struct Old {
     notes: Vec<ObjectId>,
 }
 
-/// Every note is named, so that those of other writers, which are not there yet, stay.
+/// Finds the present version of an entry, with each note on it by its id: a note that is not there
+/// yet belongs to another writer, and stays.
 fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
     let Some(found) = backend.found(address)? else {
         return Ok(None);

@@ -178,7 +178,7 @@ impl Session {
         self.limits.borrow_mut().noted.ids.push(id);
     }
 
-    /// Where triggers count, they have done so already.
+    /// Notes an amount, unless triggers have counted it already.
     fn note(&self, cell: Cell, amount: Amount) {
         let mut limits = self.limits.borrow_mut();
         if limits.changes.is_none() && !limits.all.is_empty() {

@@ -20,7 +20,7 @@ fn id() -> ObjectId {
     ObjectId::parse_str(ID).expect("an id")
 }
 
-/// A document as FiftyOne writes it, but for these fields.
+/// Returns a document as FiftyOne writes it, but for these fields.
 fn document(fields: Document) -> RawDocumentBuf {
     let mut document = doc! {
         "_id": ObjectId::new(), "store_name": "s", "key": "k", "value": 1, "dataset_id": null,
@@ -31,7 +31,7 @@ fn document(fields: Document) -> RawDocumentBuf {
     RawDocumentBuf::try_from(&document).expect("a document")
 }
 
-/// The same with a byte that is in no UTF-8 instead of each `~`.
+/// Returns the same with a byte that is in no UTF-8 instead of each `~`.
 fn not_utf8(fields: Document) -> RawDocumentBuf {
     let bytes = document(fields).into_bytes();
     let broken = |byte| if byte == b'~' { 0xff } else { byte };

@@ -21,7 +21,7 @@ fn date(offset: i64) -> Bson {
     mongodb::bson::DateTime::from_millis(NOW.as_millis() + offset).into()
 }
 
-/// An entry as FiftyOne writes it.
+/// Returns an entry as FiftyOne writes it.
 fn document(key: &str, value: impl Into<Bson>) -> Document {
     doc! {
         "_id": ObjectId::new(), "store_name": "jobs", "key": key, "value": value.into(),
@@ -30,7 +30,7 @@ fn document(key: &str, value: impl Into<Bson>) -> Document {
     }
 }
 
-/// A job as `TransientJobCoordinator` writes it.
+/// Returns a job as `TransientJobCoordinator` writes it.
 fn job(id: &str, state: &str, lease: Bson) -> Document {
     let value = doc! {
         "id": id, "owner": { "user": "ann" }, "scope": "s", "payload": Bson::Null, "state": state,

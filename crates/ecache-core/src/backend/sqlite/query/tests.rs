@@ -12,7 +12,8 @@ use crate::value::Kind;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
 
-/// A store with two users and two stores, so that names have ids and a store is not the whole file.
+/// Returns a store with two users and two stores, so that names have ids and a store is not the
+/// whole file.
 fn store(folder: &tempfile::TempDir) -> SqliteBackend {
     let path = folder.path().join("store.db");
     let backend = SqliteBackend::open(&path, Access::Write).expect("a new store");
