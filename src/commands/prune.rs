@@ -331,21 +331,11 @@ fn steps(args: &PruneArgs, selection: &Selection) -> [Selection; 3] {
         Vec::new()
     };
     [
-        Selection {
-            any_of: dead,
-            ..Selection::default()
-        },
-        Selection {
-            any_of: alive,
-            unless_spared: selection.unless_spared.clone(),
-            spared: selection.spared.clone(),
-            ..Selection::default()
-        },
-        Selection {
-            beyond: selection.beyond.clone(),
-            spared: selection.spared.clone(),
-            ..Selection::default()
-        },
+        Selection::of(dead),
+        Selection::of(alive).with_spared(selection.unless_spared.clone(), selection.spared.clone()),
+        Selection::default()
+            .with_spared(Vec::new(), selection.spared.clone())
+            .with_capacity(selection.beyond.clone()),
     ]
 }
 
@@ -394,10 +384,7 @@ fn selection(
         max_entries: args.max_entries,
         order: args.order.unwrap_or_default(),
     });
-    Selection {
-        any_of,
-        unless_spared,
-        beyond,
-        spared,
-    }
+    Selection::of(any_of)
+        .with_spared(unless_spared, spared)
+        .with_capacity(beyond)
 }

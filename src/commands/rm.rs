@@ -73,10 +73,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
         keys,
         ..Filter::store(&store)
     };
-    let selection = Selection {
-        any_of: keys.into_iter().map(of_store).collect(),
-        ..Selection::default()
-    };
+    let selection = Selection::of(keys.into_iter().map(of_store).collect());
     let run = (run, keep_unless(args.no_undo));
     remove_logged(
         context,

@@ -106,15 +106,12 @@ fn every_removal_leaves_a_cause() {
         ..Filter::default()
     };
     remove_for_good(&backend, is_expired, Cause::Orphaned);
-    let excess = Selection {
-        beyond: Some(Capacity {
-            scope: key("excess"),
-            max_size: None,
-            max_entries: Some(0),
-            order: Order::Use,
-        }),
-        ..Selection::default()
-    };
+    let excess = Selection::default().with_capacity(Some(Capacity {
+        scope: key("excess"),
+        max_size: None,
+        max_entries: Some(0),
+        order: Order::Use,
+    }));
     remove_for_good(&backend, excess, Cause::Pruned);
     remove_for_good(&backend, key("erased"), Cause::Removed);
     remove(&backend, key("removed"), Cause::Removed);

@@ -166,8 +166,5 @@ fn selection(addresses: impl Iterator<Item = Address>) -> Selection {
         keys,
         ..Filter::store(&store)
     };
-    Selection {
-        any_of: keys.into_iter().map(of_store).collect(),
-        ..Selection::default()
-    }
+    Selection::of(keys.into_iter().map(of_store).collect())
 }

@@ -95,13 +95,11 @@ fn count(
     selection: &Selection,
     now: Timestamp,
 ) -> Result<u64> {
-    let there = Selection {
-        beyond: None,
-        ..selection.map(|filter| Filter {
-            collections: vec![Pattern::exact(collection)],
-            ..filter.clone()
-        })
-    };
+    let there = selection.map(|filter| Filter {
+        collections: vec![Pattern::exact(collection)],
+        ..filter.clone()
+    });
+    let there = there.with_capacity(None);
     let judge = Judge::new(&there, now);
     let mut count = 0;
     for (place, filter) in judge.filters().iter().enumerate() {

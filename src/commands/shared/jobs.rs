@@ -76,10 +76,7 @@ pub(in crate::commands) fn note_running(
             jobs.push(running(&capacity.scope));
         }
     }
-    let jobs = Selection {
-        any_of: jobs,
-        ..Selection::default()
-    };
+    let jobs = Selection::of(jobs);
     let left = backend.usage(&jobs, now)?;
     if left != Usage::default() {
         context.note(&format!(

@@ -156,6 +156,7 @@ impl Spared {
 
 /// The entries that one removal takes: those that a filter matches, then those beyond a capacity.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Selection {
     /// Filters; an entry is taken if at least one matches
     pub any_of: Vec<Filter>,
@@ -168,6 +169,30 @@ pub struct Selection {
 }
 
 impl Selection {
+    /// Returns a selection of the entries that at least one of the filters matches.
+    #[must_use]
+    pub fn of(any_of: Vec<Filter>) -> Self {
+        Self {
+            any_of,
+            ..Self::default()
+        }
+    }
+
+    /// Sets the entries that stay, and the filters whose entries are taken unless they stay.
+    #[must_use]
+    pub fn with_spared(mut self, unless_spared: Vec<Filter>, spared: Spared) -> Self {
+        self.unless_spared = unless_spared;
+        self.spared = spared;
+        self
+    }
+
+    /// Sets the capacity of the remaining entries.
+    #[must_use]
+    pub fn with_capacity(mut self, beyond: Option<Capacity>) -> Self {
+        self.beyond = beyond;
+        self
+    }
+
     /// Returns the selection with other filters: those that `change` makes of its own.
     #[must_use]
     pub fn map(&self, change: impl Fn(&Filter) -> Filter) -> Self {
