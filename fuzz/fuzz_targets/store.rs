@@ -7,7 +7,9 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
-use ecache_core::backend::{Backend, Condition, Content, Lookup, Row, Scan};
+use ecache_core::backend::{
+    Condition, Content, Lookup, MaintainBackend, ReadBackend, Row, Scan, ScanBackend, WriteBackend,
+};
 use ecache_core::entry::Entry;
 use ecache_core::filter::Filter;
 use ecache_core::key::Key;
