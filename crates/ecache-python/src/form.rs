@@ -46,6 +46,13 @@ pub fn forms(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
     Ok(FORMS.get_or_try_init(py, import)?.bind(py))
 }
 
+/// Returns the module with the forms of arguments.
+fn arguments(py: Python<'_>) -> PyResult<&Bound<'_, PyModule>> {
+    static ARGUMENTS: PyOnceLock<Py<PyModule>> = PyOnceLock::new();
+    let import = || py.import("execution_cache._arguments").map(Bound::unbind);
+    Ok(ARGUMENTS.get_or_try_init(py, import)?.bind(py))
+}
+
 /// Returns the stored value of an object.
 ///
 /// # Errors
@@ -229,7 +236,11 @@ impl Writer {
             Purpose::Key => "reduce_own_argument",
             Purpose::Raw => "reduce_raw",
         };
-        let reduced = forms(object.py())?.call_method1(function, (object,))?;
+        let module = match self.purpose {
+            Purpose::Value => forms(object.py())?,
+            _ => arguments(object.py())?,
+        };
+        let reduced = module.call_method1(function, (object,))?;
         let (class, content): (Option<String>, Bound<'_, PyAny>) = reduced.extract()?;
         match class.as_deref() {
             None => Self {

@@ -9,112 +9,39 @@ SAMPLE = "fiftyone.core.sample.Sample"
 
 def reduce(value):
     """Returns the class and the content of a value that `restore` makes again."""
-    form = _FORMS.get(_name(type(value)))
-    if form is None and _is_a(value, "numpy.generic"):
-        form = _FORMS["numpy.generic"]
+    form = FORMS.get(name_of(type(value)))
+    if form is None and is_a(value, "numpy.generic"):
+        form = FORMS["numpy.generic"]
     if form is None:
-        raise TypeError(f"{_name(type(value))} has no stored form: name a `serialize`")
+        raise TypeError(f"{name_of(type(value))} has no stored form: name a `serialize`")
     return form.name, form.reduce(value)
 
 
 def restore(name, content):
     """Returns the value of this class and content."""
-    return _FORMS[name].restore(content)
+    return FORMS[name].restore(content)
 
 
 def knows(name):
     """Reports whether `restore` makes values of this class."""
-    return name in _FORMS
+    return name in FORMS
 
 
 def copy(value):
     """Returns a value that no change of this one reaches: itself, if nothing can change it."""
     name, content = reduce(value)
-    return value if _FORMS[name].is_immutable else restore(name, content)
+    return value if FORMS[name].is_immutable else restore(name, content)
 
 
-def reduce_argument(value):
-    """Returns the class and the content of an argument, whose key has the content's form.
-
-    The class "" adds nothing to the form of the content; `None` says that the content is a form.
-
-    Objects that FiftyOne can hash come first, in its order and in its forms.
-    """
-    name = _name(type(value))
-    if name == SAMPLE:
-        return SAMPLE, value.to_dict()
-    if hasattr(value, "to_dict"):
-        return None, value.to_dict()
-    if hasattr(value, "to_json"):
-        return None, value.to_json()
-    for base in (dict, list, tuple, set):
-        if isinstance(value, base):
-            return "", base(value)
-    for base in ("datetime", "date"):
-        if _is_a(value, f"datetime.{base}"):
-            return base, value.isoformat()
-    if isinstance(value, str):
-        # An enum's own `__str__` is its name.
-        return "", str.__str__(value)
-    for base in (int, float, bytes):
-        if isinstance(value, base):
-            return "", base(value)
-    if name == "numpy.ndarray":
-        return None, value.tolist()
-    if _is_a(value, "numpy.generic"):
-        return "", value.item()
-    return _reduce_further(name, value)
-
-
-def reduce_own_argument(value):
-    """Returns the class and the content of an argument of a function that is none of FiftyOne's.
-
-    Unlike FiftyOne's keys, this tells an array from a list, and a member of an enum or a named
-    tuple from a number or a tuple.
-    """
-    name = _name(type(value))
-    if name in _FORMS or _is_a(value, "numpy.generic"):
-        try:
-            return reduce(value)
-        except (TypeError, ValueError):
-            # A zone by name, or an array of objects: no value, but an argument all the same.
-            pass
-    if hasattr(value, "tzinfo") and hasattr(value, "fold"):
-        return name, [value.isoformat(), repr(value.tzinfo), value.fold]
-    _, content = reduce_argument(value)
-    # A `to_dict` may return a dict of the type that it is of.
-    return name, dict(content) if isinstance(content, dict) else content
-
-
-def _reduce_further(name, value):
-    if name not in _FORMS:
-        if hasattr(value, "__dataclass_fields__"):
-            return name, {field: getattr(value, field) for field in value.__dataclass_fields__}
-        if hasattr(value, "model_dump"):
-            return name, value.model_dump()
-        if hasattr(type(value), "__members__"):
-            return name, value.name
-    return reduce(value)
-
-
-def reduce_raw(value):
-    """Returns an object within a complete form as `json.dumps` takes it."""
-    for base in (dict, list, tuple, int, float):
-        if isinstance(value, base):
-            return None, base(value)
-    if isinstance(value, str):
-        return None, str.__str__(value)
-    raise TypeError(f"{_name(type(value))} has no stored form within a `to_dict`")
-
-
-def _name(cls):
+def name_of(cls):
+    """Returns the name of a class as forms have it."""
     # Python 3.13 has its paths in a module of their own.
     return f"{cls.__module__.removesuffix('._local')}.{cls.__qualname__}".removeprefix("builtins.")
 
 
-def _is_a(value, name):
+def is_a(value, name):
     """Reports whether a value is of the type of this name or one derived from it."""
-    return any(_name(base) == name for base in type(value).__mro__)
+    return any(name_of(base) == name for base in type(value).__mro__)
 
 
 class _Form:
@@ -220,7 +147,7 @@ def _restore_sample(fields):
     return Sample.from_dict({key: value for key, value in fields.items() if key != "_cls"})
 
 
-_FORMS = {
+FORMS = {
     form.name: form
     for form in [
         _Form("complex", lambda value: [value.real, value.imag], lambda parts: complex(*parts)),
@@ -240,5 +167,5 @@ _FORMS = {
     ]
 }
 # FiftyOne's names for these two are their names within their module.
-_FORMS["datetime.date"] = _FORMS["date"]
-_FORMS["datetime.datetime"] = _FORMS["datetime"]
+FORMS["datetime.date"] = FORMS["date"]
+FORMS["datetime.datetime"] = FORMS["datetime"]
