@@ -14,11 +14,11 @@ use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
-use crate::complaints;
 use crate::filter::{self, Entry};
 use crate::per_process::{PerProcess, may_open};
 use crate::store::ExecutionStore;
 use crate::subscription;
+use crate::{complaints, ending};
 
 /// The caches of this process, by location. They are never closed: closing one descriptor of a file
 /// drops the process's locks on it, those of other connections included.
@@ -90,12 +90,13 @@ pub fn open() -> Vec<Arc<execution_cache::Cache>> {
 }
 
 /// Ends subscriptions, and appends the counts of calls to the usage logs, which `ecache stats`
-/// reads: what a program does last.
+/// reads: what a program does last. `ending` is for [`ending::begin`].
 #[pyfunction]
-pub fn leave(py: Python<'_>) {
+pub fn leave(py: Python<'_>, ending: &Bound<'_, PyAny>) {
     subscription::end_all(py);
     let caches = open();
-    py.detach(|| caches.iter().for_each(|cache| cache.flush()));
+    ending::detach(py, || caches.iter().for_each(|cache| cache.flush()));
+    ending::begin(py, ending);
 }
 
 #[pymethods]
@@ -133,7 +134,7 @@ impl Cache {
     fn entries(&self, py: Python<'_>, filter: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Entry>> {
         let scan = Scan::new(filter::read(filter)?);
         let core = self.core();
-        let rows = py.detach(|| {
+        let rows = ending::detach(py, || {
             let rows = core.backend()?.scan(&scan, SystemClock.now())?;
             rows.collect::<error::Result<Vec<_>>>()
         });
@@ -188,7 +189,7 @@ impl Cache {
         let filter = filter::read(filter)?;
         let core = self.core();
         let log = self.location.as_deref().map(Log::beside);
-        let read = py.detach(|| {
+        let read = ending::detach(py, || {
             core.flush();
             let (backend, now) = (core.backend()?, SystemClock.now());
             let long_ago = Timestamp::from_millis(0);
@@ -226,7 +227,7 @@ impl Cache {
         let mut filter = filter::read(filter)?;
         filter.policy.get_or_insert(Policy::Evict);
         let core = self.core();
-        let removed = py.detach(|| {
+        let removed = ending::detach(py, || {
             let now = SystemClock.now();
             core.backend()?
                 .remove(&filter.into(), now, &mut no_progress)

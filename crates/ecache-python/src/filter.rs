@@ -1,7 +1,5 @@
 //! Filters as keyword arguments, with the names of the command line's options, and what they find.
 
-use std::time::Duration;
-
 use ecache_core::backend::Row;
 use ecache_core::entry;
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern};
@@ -9,6 +7,8 @@ use ecache_core::time::{Clock, SystemClock, Timestamp};
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
+
+use crate::seconds::age;
 
 /// Reads a filter.
 ///
@@ -18,8 +18,9 @@ pub fn read(given: Option<&Bound<'_, PyDict>>) -> PyResult<Filter> {
     let mut filter = Filter::default();
     let now = SystemClock.now();
     for (name, value) in given.into_iter().flatten() {
-        let ago = || Ok::<_, PyErr>(now.saturating_sub(seconds(&value)?));
-        match name.cast::<PyString>()?.to_str()? {
+        let name = name.cast::<PyString>()?.to_str()?;
+        let ago = || Ok::<_, PyErr>(now.saturating_sub(age(name, &value)?));
+        match name {
             "store" => filter.stores = patterns(&value)?,
             "dataset" if value.is_none() => filter.datasets = vec![DatasetPattern::Unlinked],
             "dataset" => {
@@ -65,15 +66,6 @@ fn patterns(value: &Bound<'_, PyAny>) -> PyResult<Vec<Pattern>> {
     }
     let names: Vec<String> = value.extract()?;
     Ok(names.into_iter().map(Pattern::Exact).collect())
-}
-
-/// Returns a time in seconds.
-///
-/// # Errors
-/// If it is negative, or no number.
-pub fn seconds(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let seconds = Duration::try_from_secs_f64(value.extract()?);
-    seconds.map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
 /// The metadata of a cached value. Times are seconds since the epoch.

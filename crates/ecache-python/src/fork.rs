@@ -7,7 +7,7 @@ use ecache_core::execution_cache::Fork;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict};
 
-use crate::{cache, complaints, per_process};
+use crate::{cache, complaints, ending, per_process};
 
 /// The locks that a thread holds while it forks.
 struct Still {
@@ -24,7 +24,7 @@ pub fn register(py: Python<'_>) -> PyResult<()> {
     let hooks = PyDict::new(py);
     let before = PyCFunction::new_closure(py, None, None, |_, _| before())?;
     let in_parent = PyCFunction::new_closure(py, None, None, |_, _| in_parent())?;
-    let in_child = PyCFunction::new_closure(py, None, None, |_, _| in_child())?;
+    let in_child = PyCFunction::new_closure(py, None, None, |args, _| in_child(args.py()))?;
     hooks.set_item("before", before)?;
     hooks.set_item("after_in_parent", in_parent)?;
     hooks.set_item("after_in_child", in_child)?;
@@ -48,7 +48,8 @@ fn in_parent() {
     }
 }
 
-fn in_child() {
+fn in_child(py: Python<'_>) {
+    ending::in_child(py);
     if let Some(still) = FORKING.take() {
         per_process::forked(still.fork.in_child());
     }

@@ -21,6 +21,7 @@ use crate::awaiting::Awaiting;
 use crate::cache::{Cache, failed};
 use crate::complaints;
 use crate::context;
+use crate::ending;
 use crate::form::{self, Purpose};
 use crate::interrupt;
 use crate::kept::{Kept, Stored, said};
@@ -175,6 +176,9 @@ impl Function {
     /// Looks a call up, or computes it.
     fn look_up(slf: &Bound<'_, Self>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
         let (this, py) = (slf.get(), slf.py());
+        if ending::has_begun(py) {
+            return this.uncached(py, given);
+        }
         let ready = this.ready(given)?;
         let ctx = ready.own.as_ref().unwrap_or(&ready.state.ctx);
         let again = this.options.stale.map(|_| ready.arguments.clone());
@@ -189,11 +193,11 @@ impl Function {
         }
         let args = given.args.clone().unbind();
         let kwargs = given.kwargs.map(|kwargs| kwargs.clone().unbind());
-        let computed = py.detach(|| {
+        let computed = ending::detach(py, || {
             let mut result = None;
             let kept: Ended = call.try_call(&Stored, || {
                 let (computed, kept) =
-                    Python::attach(|py| this.compute(py, (&args, kwargs.as_ref())))?;
+                    ending::attach_to_compute(|py| this.compute(py, (&args, kwargs.as_ref())))?;
                 result = Some(computed);
                 kept.ok_or(None)
             });
@@ -231,8 +235,7 @@ impl Function {
         let caller = thread::current().id();
         let slot = Arc::clone(&result);
         let compute = move || {
-            // An interpreter that ends computes nothing.
-            let computed = Python::try_attach(|py| {
+            let (computed, kept) = ending::attach_to_compute(|py| {
                 let this = function.get();
                 let computed = this.compute(py, (&args, kwargs.as_ref()));
                 if let Err(Some(error)) = &computed
@@ -241,12 +244,11 @@ impl Function {
                     this.complain("refresh a result", error, py);
                 }
                 computed
-            });
-            let (computed, kept) = computed.unwrap_or(Err(None))?;
+            })?;
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(computed);
             kept.ok_or(None)
         };
-        let kept: Ended = py.detach(|| {
+        let kept: Ended = ending::detach(py, || {
             let cache = &state.cache;
             cache.try_call_refreshing(ctx, Stored, arguments, || compute)
         });
@@ -375,7 +377,7 @@ impl Function {
         let args = &args;
         let ready = self.ready(Given { args, kwargs })?;
         let kept = self.hooks.keep(&value)?;
-        let stored = py.detach(|| {
+        let stored = ending::detach(py, || {
             let cache = &ready.state.cache;
             cache.set_cache(ready.ctx(), &Stored, ready.arguments.clone(), kept)
         });
@@ -391,7 +393,7 @@ impl Function {
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<u64> {
         let ready = self.ready(Given { args, kwargs })?;
-        let cleared = py.detach(|| {
+        let cleared = ending::detach(py, || {
             let cache = &ready.state.cache;
             cache.clear_cache(ready.ctx(), ready.arguments.clone())
         });
@@ -410,7 +412,7 @@ impl Function {
             None => Datasets::All,
         };
         let state = self.state();
-        let cleared = py.detach(|| state.cache.clear_all_caches(&state.ctx, &datasets));
+        let cleared = ending::detach(py, || state.cache.clear_all_caches(&state.ctx, &datasets));
         Ok(failed(cleared)?.entries)
     }
 

@@ -8,6 +8,8 @@ use std::cell::RefCell;
 use ecache_core::single_flight;
 use pyo3::prelude::*;
 
+use crate::ending;
+
 thread_local! {
     /// The exception that ends this thread's call
     static RAISED: RefCell<Option<PyErr>> = const { RefCell::new(None) };
@@ -16,7 +18,7 @@ thread_local! {
 /// Makes threads that wait run the handlers of signals.
 pub fn install() {
     single_flight::interrupt_waits_with(|| {
-        let raised = Python::try_attach(|py| py.check_signals().err()).flatten();
+        let raised = ending::attach(|py| py.check_signals().err());
         match raised {
             Some(error) => {
                 raise(error);

@@ -14,6 +14,7 @@ use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
 };
 
+use crate::ending;
 use crate::form::{self, Parsed};
 
 /// A result in memory.
@@ -77,12 +78,12 @@ pub struct Stored;
 
 impl Codec<Kept> for Stored {
     fn encode(&self, result: &Kept) -> Result<Value, CodecError> {
-        Python::attach(|py| form::to_value(result.0.object.bind(py))).map_err(said)
+        ending::attach(|py| form::to_value(result.0.object.bind(py))).map_err(said)
     }
 
     fn decode(&self, value: Value) -> Result<Kept, CodecError> {
         let parsed = Parsed::of(value).map_err(CodecError::new)?;
-        Python::attach(|py| {
+        ending::attach(|py| {
             let object = form::from_value(py, parsed).map_err(said)?;
             Ok(Kept::of(&object))
         })
@@ -96,7 +97,7 @@ impl Codec<Kept> for Stored {
 
 /// Returns the message of an exception.
 pub fn said(error: PyErr) -> CodecError {
-    Python::attach(|py| CodecError::new(error.value(py)))
+    ending::attach(|py| CodecError::new(error.value(py)))
 }
 
 /// Copies an object of one level.

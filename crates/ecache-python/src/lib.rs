@@ -8,6 +8,7 @@ mod awaiting;
 mod cache;
 mod complaints;
 mod context;
+mod ending;
 mod filter;
 mod fork;
 mod form;
@@ -17,6 +18,7 @@ mod kept;
 mod options;
 mod parameters;
 mod per_process;
+mod seconds;
 mod store;
 mod subscription;
 
@@ -25,11 +27,13 @@ use pyo3::pymodule;
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::awaiting::Awaiting;
+    use super::awaiting::{Awaiting, release_stopped};
     #[pymodule_export]
     use super::cache::{Cache, leave};
     #[pymodule_export]
     use super::complaints::CacheWarning;
+    #[pymodule_export]
+    use super::ending::sleep;
     #[pymodule_export]
     use super::filter::Entry;
     #[pymodule_export]

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use ecache_core::execution_cache::{Options, Residency};
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::parameters::Parameters;
+use crate::seconds::lifetime;
 
 /// Returns the options of a function of this identity and this readable name.
 pub fn settings(
@@ -26,13 +27,7 @@ pub fn settings(
     let flag =
         |name: &str| -> PyResult<bool> { get(name)?.map_or(Ok(false), |value| value.is_truthy()) };
     let seconds = |name: &str| -> PyResult<Option<Duration>> {
-        let Some(value) = get(name)? else {
-            return Ok(None);
-        };
-        let seconds = Duration::try_from_secs_f64(value.extract()?);
-        seconds
-            .map(Some)
-            .map_err(|error| PyTypeError::new_err(format!("{name}: {error}")))
+        get(name)?.map(|value| lifetime(name, &value)).transpose()
     };
     options.residency = match text("residency")?.as_deref() {
         Some("transient") => Residency::Transient,
@@ -45,6 +40,10 @@ pub fn settings(
         options.collection_name = collection.into();
     }
     if let Some(max_size) = get("max_size")? {
+        if max_size.lt(0)? {
+            let message = format!("max_size is below zero: {max_size}");
+            return Err(PyValueError::new_err(message));
+        }
         options.max_size = max_size.extract()?;
     }
     options.ttl = seconds("ttl")?;

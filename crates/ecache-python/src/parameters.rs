@@ -106,10 +106,13 @@ impl Parameters {
 
     fn push_all(&self, preimage: &mut Preimage, given: Given<'_, '_>) -> Result<(), StoredError> {
         if let Some(self_key) = &self.self_key {
-            let part = given.args.get_item(0).and_then(|object| {
-                let self_key = self_key.bind(object.py());
-                self_key.call1((object,))
-            });
+            let object = match self.positional.first() {
+                Some(name) => given.get(0, name),
+                None => given.args.get_item(0).ok(),
+            };
+            let missing = || StoredError::Refused("the object of a method is missing".into());
+            let object = object.ok_or_else(missing)?;
+            let part = self_key.bind(object.py()).call1((object,));
             self.push(preimage, &part.map_err(refused)?)?;
         }
         for argument in given.args.iter().skip(self.skipped) {

@@ -13,10 +13,11 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::cache::{Cache, failed};
-use crate::complaints;
-use crate::filter::{Entry, seconds};
+use crate::filter::Entry;
 use crate::form::{self, Parsed};
+use crate::seconds::lifetime_in_store;
 use crate::subscription;
+use crate::{complaints, ending};
 
 /// A store of keys and values. Unlike a cached function, it raises what goes wrong.
 #[pyclass(frozen, module = "execution_cache")]
@@ -63,7 +64,7 @@ impl ExecutionStore {
         operation: impl FnOnce(execution_store::ExecutionStore) -> ecache_core::error::Result<T> + Send,
     ) -> PyResult<T> {
         let core = self.cache.get().core();
-        let done = py.detach(|| {
+        let done = ending::detach(py, || {
             let backend = Arc::clone(core.backend()?);
             let clock = Arc::new(SystemClock);
             let store = execution_store::ExecutionStore::new(backend, clock, self.address.clone());
@@ -138,7 +139,7 @@ impl ExecutionStore {
     fn list_stores(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let core = self.cache.get().core();
         let address = &self.address;
-        let stores = py.detach(|| {
+        let stores = ending::detach(py, || {
             let (backend, clock) = (Arc::clone(core.backend()?), Arc::new(SystemClock));
             let dataset_id = address.dataset_id.as_deref();
             ExecutionStores::new(backend, clock, &address.collection, dataset_id).list_stores()
@@ -159,9 +160,7 @@ impl ExecutionStore {
         let key = named(key)?;
         let value = self.run(py, |store| store.get(&key))?;
         let Some(value) = value else { return Ok(None) };
-        let parsed = py
-            .detach(|| Parsed::of(value))
-            .map_err(PyValueError::new_err)?;
+        let parsed = ending::detach(py, || Parsed::of(value)).map_err(PyValueError::new_err)?;
         form::from_value(py, parsed).map(Some)
     }
 
@@ -177,7 +176,7 @@ impl ExecutionStore {
         policy: Option<&str>,
     ) -> PyResult<()> {
         let (key, value) = (named(key)?, form::to_value(value)?);
-        let ttl = ttl.map(seconds).transpose()?;
+        let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         match self.policy(policy)? {
             Policy::Persist => self.run(py, |store| store.set(&key, &value, ttl)),
             Policy::Evict => self.run(py, |store| store.set_cache(&key, &value, ttl)),
@@ -196,7 +195,7 @@ impl ExecutionStore {
     ) -> PyResult<bool> {
         let (key, value) = (named(key)?, form::to_value(value)?);
         let lifetime = match (ttl, self.policy(policy)?) {
-            (Some(ttl), _) => Lifetime::Expire(seconds(ttl)?),
+            (Some(ttl), _) => Lifetime::Expire(lifetime_in_store("ttl", ttl)?),
             (None, Policy::Persist) => Lifetime::Persist,
             (None, Policy::Evict) => Lifetime::Evict,
         };
@@ -220,7 +219,7 @@ impl ExecutionStore {
     ) -> PyResult<bool> {
         let (key, expected) = (named(key)?, form::to_value(expected)?);
         let value = form::to_value(value)?;
-        let ttl = ttl.map(seconds).transpose()?;
+        let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         let policy = policy.map(self::policy).transpose()?;
         self.run(py, |store| {
             store.compare_and_set(&key, expected, &value, ttl, policy)
@@ -237,7 +236,7 @@ impl ExecutionStore {
         ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
         let (key, value) = (named(key)?, form::to_value(value)?);
-        let ttl = ttl.map(seconds).transpose()?;
+        let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         self.run(py, |store| store.set_cache(&key, &value, ttl))
     }
 
@@ -288,7 +287,9 @@ impl ExecutionStore {
         new_ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
         let key = named(key)?;
-        let ttl = new_ttl.map(seconds).transpose()?;
+        let ttl = new_ttl
+            .map(|ttl| lifetime_in_store("ttl", ttl))
+            .transpose()?;
         self.run(py, |store| store.update_ttl(&key, ttl))
     }
 

@@ -260,7 +260,8 @@ def test_what_has_no_form_is_computed_with_a_warning(cache):
     def f(x):
         return Thing()
 
-    with pytest.warns(CacheWarning, match=r"test_what_has_no_form.*f could not keep.*Thing has no"):
+    message = r"test_what_has_no_form.*f .*could not keep.*Thing has no"
+    with pytest.warns(CacheWarning, match=message):
         assert isinstance(f(1), Thing)
 
     @execution_cache(cache=cache)

@@ -25,6 +25,7 @@ from ._native import (
     Message,
     MessageMetadata,
     leave,
+    sleep,
 )
 
 __all__ = [
@@ -37,4 +38,12 @@ __all__ = [
     "execution_cache",
 ]
 
-atexit.register(leave)
+
+class _Ending(BaseException):
+    """Stops a daemon thread in the place where it computes, as the interpreter ends."""
+
+    def __init__(self):
+        sleep()
+
+
+atexit.register(leave, _Ending)

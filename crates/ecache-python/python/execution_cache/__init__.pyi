@@ -10,6 +10,7 @@ _R = TypeVar("_R")
 _Owner = TypeVar("_Owner")
 _Rest = ParamSpec("_Rest")
 _Names = str | Sequence[str]
+_Seconds = float | timedelta
 _Policy = Literal["evict", "persist"]
 
 class _Filter(TypedDict, total=False):
@@ -24,9 +25,9 @@ class _Filter(TypedDict, total=False):
     arg: _Names
     policy: _Policy
     expired: bool
-    older_than: float
-    newer_than: float
-    unused_for: float
+    older_than: _Seconds
+    newer_than: _Seconds
+    unused_for: _Seconds
     larger_than: int
     smaller_than: int
 
@@ -59,7 +60,7 @@ def execution_cache(_func: Callable[_P, _R], /) -> _Cached[_P, _R]: ...
 def execution_cache(
     *,
     residency: Literal["transient", "ephemeral", "hybrid"] = "hybrid",
-    ttl: float | timedelta | None = None,
+    ttl: _Seconds | None = None,
     max_size: int | None = None,
     link_to_dataset: bool = True,
     key_fn: Callable[..., tuple[Any, ...] | list[Any]] | None = None,
@@ -74,8 +75,8 @@ def execution_cache(
     deserialize: Callable[[Any], Any] | None = None,
     cache: Cache | None = None,
     self_key: Callable[[Any], Any] | None = ...,
-    stale: float | timedelta | None = None,
-    stale_if_error: float | timedelta | None = None,
+    stale: _Seconds | None = None,
+    stale_if_error: _Seconds | None = None,
 ) -> Callable[[Callable[_P, _R]], _Cached[_P, _R]]: ...
 
 class Cache:
@@ -95,7 +96,7 @@ class Cache:
         store: str,
         key: str,
         value: object,
-        ttl: float | None = None,
+        ttl: _Seconds | None = None,
         *,
         dataset_id: object = None,
     ) -> None: ...
@@ -158,25 +159,25 @@ class ExecutionStore:
     def list_stores(self) -> list[str]: ...
     def get(self, key: str) -> Any: ...
     def set(
-        self, key: str, value: object, ttl: float | None = None, policy: _Policy | None = None
+        self, key: str, value: object, ttl: _Seconds | None = None, policy: _Policy | None = None
     ) -> None: ...
-    def set_cache(self, key: str, value: object, ttl: float | None = None) -> None: ...
+    def set_cache(self, key: str, value: object, ttl: _Seconds | None = None) -> None: ...
     def set_if_absent(
-        self, key: str, value: object, ttl: float | None = None, policy: _Policy | None = None
+        self, key: str, value: object, ttl: _Seconds | None = None, policy: _Policy | None = None
     ) -> bool: ...
     def compare_and_set(
         self,
         key: str,
         expected: object,
         value: object,
-        ttl: float | None = None,
+        ttl: _Seconds | None = None,
         policy: _Policy | None = None,
     ) -> bool: ...
     def get_entry(self, key: str) -> Entry | None: ...
     def get_metadata(self, key: str) -> _Times | None: ...
     def has(self, key: str) -> bool: ...
     def delete(self, key: str) -> bool: ...
-    def update_ttl(self, key: str, new_ttl: float | None) -> bool: ...
+    def update_ttl(self, key: str, new_ttl: _Seconds | None) -> bool: ...
     def update_policy(self, key: str, policy: _Policy) -> bool: ...
     def get_ttl(self, key: str) -> float | None: ...
     def list_keys(self) -> list[str]: ...

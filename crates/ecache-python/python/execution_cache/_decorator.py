@@ -1,9 +1,9 @@
 """The decorator: what it accepts, what it refuses, and the function that it returns."""
 
 import functools
-import types
 
-from ._native import Awaiting, Cache, Function, describe
+from ._identity import Identity
+from ._native import Cache, Function
 
 _RESIDENCIES = ["transient", "ephemeral", "hybrid"]
 _COMPANIONS = ["uncached", "set_cache", "clear_cache", "clear_all_caches"]
@@ -45,7 +45,7 @@ def execution_cache(
     Args:
         residency: where results are kept: "transient" in the store, "ephemeral" in memory,
             "hybrid" in both
-        ttl: the lifetime of a result, in seconds
+        ttl: the lifetime of a result, in seconds or as a `timedelta`; at 0 or below, none is kept
         max_size: the most results in memory; 1024 by default
         link_to_dataset: whether results belong to the context's dataset
         key_fn: makes a list or tuple of the arguments, from which the key is made
@@ -66,33 +66,46 @@ def execution_cache(
     """
     given = {
         "residency": residency,
-        "ttl": _seconds(ttl),
+        "ttl": ttl,
         "max_size": max_size,
         "link_to_dataset": link_to_dataset,
-        "store_name": store_name,
+        "store_name": store_name or None,
         "version": version,
         "operator_scoped": operator_scoped,
         "user_scoped": user_scoped,
         "prompt_scoped": prompt_scoped,
         "jwt_scoped": jwt_scoped,
-        "collection_name": collection_name,
-        "stale": _seconds(stale),
-        "stale_if_error": _seconds(stale_if_error),
+        "collection_name": collection_name or None,
+        "stale": stale,
+        "stale_if_error": stale_if_error,
     }
+
+    for name, hook in [("serialize", serialize), ("deserialize", deserialize)]:
+        if hook is not None and not callable(hook):
+            raise TypeError(f"{name} is no function, but {hook!r}")
+    if self_key is not _UNSET and self_key is not None and not callable(self_key):
+        raise TypeError(f"self_key is no function, but {self_key!r}")
 
     def decorator(func):
         _refuse(func, residency, max_size)
         parameters = _parameters(func, key_fn, self_key)
-        function = Function(
-            func,
-            cache or _default(),
-            names=_names(func),
-            parameters=parameters,
-            options=given,
-            serialize=serialize,
-            deserialize=deserialize,
-        )
-        return _wrapper(func, function)
+
+        def make(identity):
+            return Function(
+                func,
+                _default() if cache is None else cache,
+                names=(identity.text, identity.name),
+                parameters=parameters,
+                options=given,
+                serialize=serialize,
+                deserialize=deserialize,
+            )
+
+        identity = Identity(func)
+        if identity.is_watched():
+            return _wrapper(func, None, _Following(func, make).now)
+        function = make(identity)
+        return _wrapper(func, function, lambda: function)
 
     return decorator if _func is None else decorator(_func)
 
@@ -100,11 +113,6 @@ def execution_cache(
 @functools.cache
 def _default():
     return Cache()
-
-
-def _seconds(time):
-    """Returns a time in seconds: a number, or a `timedelta`."""
-    return time.total_seconds() if hasattr(time, "total_seconds") else time
 
 
 def _refuse(func, residency, max_size):
@@ -152,135 +160,57 @@ def _parameters(func, key_fn, self_key):
     }
 
 
-def _names(func):
-    """Returns the identity of a function, which its entries record, and the name of its store.
+class _Following:
+    """Makes a function anew once its identity has changed, as by a cell of a notebook."""
 
-    Defaults belong to the identity, since a call that leaves them out does not have them in its
-    key, and so does the code of a function whose name is not its own.
-    """
-    # A spawned child has the script of its parent under a name of its own.
-    module = "__main__" if func.__module__ == "__mp_main__" else func.__module__
-    name = f"{module}.{func.__qualname__}"
-    identity = name
-    code = func.__code__
-    defaults = dict(zip(code.co_varnames[: code.co_argcount][::-1], (func.__defaults__ or ())[::-1]))
-    defaults.update(func.__kwdefaults__ or {})
-    if defaults:
-        spelled = (f"{name}={_spelled(value)}" for name, value in sorted(defaults.items()))
-        identity += f"({', '.join(spelled)})"
-    is_script = module == "__main__"
-    if is_script and (path := func.__globals__.get("__file__")):
-        import os
+    def __init__(self, func, make):
+        self._func = func
+        self._make = make
+        self._identity = Identity(func)
+        self._function = make(self._identity)
 
-        identity += f" of {os.path.abspath(path)}"
-    is_first = _codes.setdefault(name, code) == code
-    if is_script or not is_first or func.__name__ == "<lambda>":
-        identity += f" {_digest(code)}"
-    return identity, name
+    def now(self):
+        if not self._identity.is_current():
+            identity = Identity(self._func)
+            if identity.text != self._identity.text:
+                self._function = self._make(identity)
+            self._identity = identity
+        return self._function
 
 
-# The first code of each name: a function that is defined again has a digest.
-_codes = {}
-
-
-def _spelled(value):
-    try:
-        return describe(value)
-    except (TypeError, ValueError):
-        return type(value).__qualname__
-
-
-def _digest(code):
-    """Returns a hash of what a function does, as far as its code says."""
-    import hashlib
-
-    def spelled(constant):
-        if isinstance(constant, types.CodeType):
-            names = constant.co_names, constant.co_varnames, constant.co_freevars
-            return f"{constant.co_code!r} {names} {spelled(constant.co_consts)}"
-        if isinstance(constant, tuple):
-            return f"({', '.join(map(spelled, constant))})"
-        if isinstance(constant, frozenset):
-            # Its order differs from one process to the next.
-            return f"{{{', '.join(sorted(map(spelled, constant)))}}}"
-        return repr(constant)
-
-    return hashlib.sha256(spelled(code).encode(errors="backslashreplace")).hexdigest()[:12]
-
-
-def _wrapper(func, function):
-    """Returns a function that looks like `func` and is answered from the cache.
+def _wrapper(func, function, now):
+    """Returns a function that looks like `func` and is answered from the cache: by `function`, or
+    by what `now` returns.
 
     It is a function and no native object, so that it binds as a method and is pickled by name.
     """
     if func.__code__.co_flags & _COROUTINE:
-        start = function.start
+        from ._asynchronous import refresh, run
 
         @functools.wraps(func)
         async def wrapper(*args, **kwargs):
-            started = start(*args, **kwargs)
-            result = await _drive(started)
-            if refresh := started.refresh():
-                _run_in_background(_refresh(refresh, function))
+            function = now()
+            started = function.start(*args, **kwargs)
+            result = await run(started)
+            if refreshing := started.refresh():
+                refresh(refreshing, function)
             return result
 
-    else:
+    elif function:
 
         @functools.wraps(func)
         def wrapper(*args, **kwargs):
             return function(*args, **kwargs)
 
+    else:
+
+        @functools.wraps(func)
+        def wrapper(*args, **kwargs):
+            return now()(*args, **kwargs)
+
     wrapper.uncached = func
-    wrapper.set_cache = function.set_cache
-    wrapper.clear_cache = function.clear_cache
-    wrapper.clear_all_caches = function.clear_all_caches
-    wrapper.counters = function.counters
+    wrapper.set_cache = lambda *args, **kwargs: now().set_cache(*args, **kwargs)
+    wrapper.clear_cache = lambda *args, **kwargs: now().clear_cache(*args, **kwargs)
+    wrapper.clear_all_caches = lambda dataset_id=None: now().clear_all_caches(dataset_id)
+    wrapper.counters = lambda: now().counters()
     return wrapper
-
-
-# The loop itself has only weak references to its tasks.
-_refreshes = set()
-
-
-def _run_in_background(coroutine):
-    import asyncio
-
-    task = asyncio.get_running_loop().create_task(coroutine)
-    _refreshes.add(task)
-    task.add_done_callback(_refreshes.discard)
-
-
-async def _refresh(refresh, function):
-    """Computes a new result, for nobody: an exception is a warning of the next call."""
-    try:
-        await _drive(refresh)
-    except Exception as error:
-        function.warn_of_refresh(error)
-
-
-@types.coroutine
-def _drive(started):
-    """Awaits a call on asyncio's loop."""
-    import asyncio
-
-    loop = asyncio.get_running_loop()
-    error = None
-    while True:
-        waiter = loop.create_future()
-        wake = functools.partial(loop.call_soon_threadsafe, _set, waiter)
-        step, value = started.poll(wake, error)
-        if step == Awaiting.DONE:
-            return value
-        error = None
-        try:
-            if step == Awaiting.WAITING:
-                yield from waiter
-            else:
-                yield value
-        except BaseException as raised:
-            error = raised
-
-
-def _set(waiter):
-    if not waiter.done():
-        waiter.set_result(None)
