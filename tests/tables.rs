@@ -317,6 +317,20 @@ fn eighty_columns_show_store_key_age_expiry_and_call() {
 }
 
 #[test]
+fn the_time_of_the_last_write_is_shown_where_it_is_asked_for() {
+    let session = filled();
+    for times in ["local", "utc", "iso"] {
+        for width in [80, 100, 120] {
+            let table = table(&session, &format!("ls --time {times}"), width);
+            let header = table.lines().next().expect("a header");
+            for title in ["STORE", "KEY", "UPDATED", "CALL"] {
+                assert!(header.contains(title), "{times} at {width}: {header}");
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_of_different_calls_differ_at_every_width() {
     let session = filled();
     for width in 50..=130 {

@@ -1,5 +1,7 @@
 //! The columns of rows: their names for programs, and how a table for people lays them out.
 
+use super::terminal::Times;
+
 /// A column: its name, as JSON and headers have it, and its place in a table.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Column {
@@ -174,7 +176,7 @@ impl Column {
     }
 
     /// Returns the look of the column at a place of a table that is `line_width` columns wide.
-    pub(super) fn look(self, place: usize, line_width: Option<usize>) -> Look {
+    pub(super) fn look(self, place: usize, line_width: Option<usize>, times: Times) -> Look {
         let is_below = |width| line_width.is_some_and(|line| line < width);
         let usual = Look {
             title: "",
@@ -200,7 +202,9 @@ impl Column {
             ..usual
         };
         let key_floor = if is_below(60) { 9 } else { 13 };
-        let store_floor = if is_below(80) { 12 } else { 24 };
+        // A time in full takes the room of half a name.
+        let is_narrow = is_below(80) || times != Times::Relative && is_below(100);
+        let store_floor = if is_narrow { 12 } else { 24 };
         let mut look = match self.name {
             "key" => Look {
                 floor: key_floor,
@@ -219,6 +223,8 @@ impl Column {
             "change" => ranked("", 1),
             "reason" | "state" => ranked("", 1),
             "expires_at" => ranked("EXPIRES", 4),
+            // Times that were asked for stay, and the expiry goes first.
+            "updated_at" if times != Times::Relative => ranked("UPDATED", 4),
             "updated_at" => ranked("UPDATED", 5),
             "cost_ms" => ranked("COST", 6),
             "size" => ranked("SIZE", 7),

@@ -52,7 +52,7 @@ impl<'a, W: Write> Table<'a, W> {
             sink,
             columns,
             looks: looks
-                .map(|(place, column)| column.look(place, line_width))
+                .map(|(place, column)| column.look(place, line_width, terminal.times))
                 .collect(),
             terminal: terminal.clone(),
             line_width,
