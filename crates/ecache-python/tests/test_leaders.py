@@ -391,6 +391,10 @@ async def suspended(x):
     await asyncio.sleep(60)
 
 @execution_cache(cache=cache)
+async def quick(x):
+    return [x]
+
+@execution_cache(cache=cache)
 def asleep(x):
     time.sleep(60)
 
@@ -408,7 +412,9 @@ async def begin():
     await asyncio.sleep(0.05)
     return task, asyncio.ensure_future(suspended(1))
 
-if sys.argv[2] == "tasks":
+if sys.argv[2] == "none":
+    asyncio.run(quick(time.time()))
+elif sys.argv[2] == "tasks":
     loop = asyncio.new_event_loop()
     tasks = loop.run_until_complete(begin())
     loop.run_until_complete(asyncio.sleep(0.05))
@@ -420,9 +426,9 @@ print("ends", flush=True)
 """
 
 
-@pytest.mark.parametrize("pending", ["tasks", "threads"])
+@pytest.mark.parametrize("pending", ["none", "tasks", "threads"])
 def test_an_interpreter_ends_at_once_with_calls_that_go_on(cache, pending):
-    for _ in range(5):
+    for _ in range(12 if pending == "none" else 5):
         command = [sys.executable, "-c", SHUTDOWN, cache.path, pending]
         done = subprocess.run(command, capture_output=True, text=True, timeout=20)
         assert (done.returncode, done.stdout) == (0, "ends\n"), done.stderr
