@@ -25,12 +25,17 @@ pub(crate) fn expand(
     let options: Options = syn::parse2(options)?;
     let item: ItemFn = syn::parse2(function.clone()).map_err(|_| {
         Error::new_spanned(
-            function,
+            &function,
             "`#[execution_cache]` stands on a function with a body",
         )
     })?;
+    let tokens = function;
     let function = Function::new(item, options.cache.is_some(), options.key_fn.is_some())?;
     refuse(&function, &options, place)?;
+    if options.self_key.is_none() && function.has_foreign_lifetime() {
+        // The compiler says so of the function alone, instead of each companion as well.
+        return Ok(tokens);
+    }
     Ok(Expansion::new(&function, &options, position).tokens())
 }
 

@@ -6,8 +6,8 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Error, FnArg, GenericParam, Generics, Ident, ItemFn, Lifetime, Pat, PatType, ReceiverKind,
-    Result, ReturnType, Token, Type, TypeParamBound, TypeReference, WherePredicate,
+    Attribute, Error, FnArg, GenericParam, Generics, Ident, ItemFn, Lifetime, Pat, PatType,
+    ReceiverKind, Result, ReturnType, Token, Type, TypeParamBound, TypeReference, WherePredicate,
 };
 
 use crate::types;
@@ -207,6 +207,7 @@ impl Function {
         });
         let mut parameters = Vec::new();
         for (index, parameter) in typed.enumerate() {
+            refuse_condition(parameter)?;
             let ty = types::ungrouped(&parameter.ty);
             let role = match index {
                 0 => context_role(ty, &signature.generics, has_cache)?,
@@ -242,6 +243,22 @@ impl Function {
             ReceiverKind::Typed(_, ty) => matches!(**ty, Type::Reference(_)),
             _ => false,
         })
+    }
+
+    /// Reports whether it uses a lifetime that it does not declare, as only a method may.
+    pub(crate) fn has_foreign_lifetime(&self) -> bool {
+        let signature = &self.item.sig;
+        let generics = &signature.generics;
+        let mut declared: Vec<Ident> = generics
+            .lifetimes()
+            .map(|parameter| parameter.lifetime.ident.clone())
+            .collect();
+        let mut used = Vec::new();
+        let (inputs, output) = (&signature.inputs, &signature.output);
+        let clauses = &generics.where_clause;
+        types::lifetimes(quote!(#inputs #output #clauses), &mut declared, &mut used);
+        used.iter()
+            .any(|name| name != "static" && name != "_" && !declared.contains(name))
     }
 
     /// Returns the names of its parameters, in their order.
@@ -303,50 +320,6 @@ fn name(parameter: &PatType, index: usize) -> Ident {
     }
 }
 
-/// Names of common types that are arguments and never contexts.
-const DATA: [&str; 40] = [
-    "str",
-    "String",
-    "Path",
-    "PathBuf",
-    "OsStr",
-    "OsString",
-    "CStr",
-    "CString",
-    "Vec",
-    "VecDeque",
-    "Option",
-    "Result",
-    "HashMap",
-    "BTreeMap",
-    "HashSet",
-    "BTreeSet",
-    "Cow",
-    "Duration",
-    "SystemTime",
-    "IpAddr",
-    "Ipv4Addr",
-    "Ipv6Addr",
-    "SocketAddr",
-    "bool",
-    "char",
-    "u8",
-    "u16",
-    "u32",
-    "u64",
-    "u128",
-    "usize",
-    "i8",
-    "i16",
-    "i32",
-    "i64",
-    "i128",
-    "isize",
-    "f32",
-    "f64",
-    "Uuid",
-];
-
 /// Returns the role of a first parameter; `None` for an ordinary argument.
 fn context_role(ty: &Type, generics: &Generics, has_cache: bool) -> Result<Option<Role>> {
     let is_context = types::find(ty, |ty| {
@@ -379,7 +352,7 @@ fn context_role(ty: &Type, generics: &Generics, has_cache: bool) -> Result<Optio
         parameters.any(|parameter| parameter.ident == word)
     };
     let word = types::last_word(&Type::Path(path.clone())).unwrap_or_default();
-    let is_data = DATA.contains(&&*word) || is_parameter(&word) || has_cache;
+    let is_data = types::DATA.contains(&&*word) || is_parameter(&word) || has_cache;
     Ok((!is_data).then_some(Role::First))
 }
 
@@ -410,6 +383,22 @@ fn is_context_parameter(ty: &Type, generics: &Generics) -> bool {
             }
             _ => false,
         })
+}
+
+/// Rejects a parameter that only some builds have.
+fn refuse_condition(parameter: &PatType) -> Result<()> {
+    let is_condition = |attribute: &&Attribute| {
+        let path = attribute.path();
+        path.is_ident("cfg") || path.is_ident("cfg_attr")
+    };
+    match parameter.attrs.iter().find(is_condition) {
+        Some(condition) => Err(Error::new_spanned(
+            condition,
+            "the parameters of a cached function make its key, so they are the same in each build: \
+             write two functions, each under its own `#[cfg]`",
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Rejects arguments that a hit could not handle as a computation does.

@@ -1,6 +1,51 @@
 //! Properties of a type that its syntax tells.
 
+use proc_macro2::{Ident, TokenStream, TokenTree};
 use syn::{GenericArgument, Lifetime, Path, PathArguments, PathSegment, PointerMutability, Type};
+
+/// Names of common types that are arguments and never contexts.
+pub(crate) const DATA: [&str; 40] = [
+    "str",
+    "String",
+    "Path",
+    "PathBuf",
+    "OsStr",
+    "OsString",
+    "CStr",
+    "CString",
+    "Vec",
+    "VecDeque",
+    "Option",
+    "Result",
+    "HashMap",
+    "BTreeMap",
+    "HashSet",
+    "BTreeSet",
+    "Cow",
+    "Duration",
+    "SystemTime",
+    "IpAddr",
+    "Ipv4Addr",
+    "Ipv6Addr",
+    "SocketAddr",
+    "bool",
+    "char",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "u128",
+    "usize",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "i128",
+    "isize",
+    "f32",
+    "f64",
+    "Uuid",
+];
 
 /// Visits a type and the types that it is made of; bounds of `impl` and `dyn` are not types.
 pub(crate) fn walk<'a>(ty: &'a Type, visit: &mut dyn FnMut(&'a Type)) {
@@ -106,4 +151,28 @@ fn arguments(segment: &PathSegment) -> impl Iterator<Item = &GenericArgument> {
         _ => None,
     };
     arguments.into_iter().flatten()
+}
+
+/// Collects the names of the lifetimes in tokens: those that `for<…>` declares, and all.
+pub(crate) fn lifetimes(tokens: TokenStream, declared: &mut Vec<Ident>, used: &mut Vec<Ident>) {
+    let mut is_lifetime = false;
+    let mut is_binder = false;
+    for token in tokens {
+        match token {
+            TokenTree::Group(group) => lifetimes(group.stream(), declared, used),
+            TokenTree::Ident(name) if is_lifetime => {
+                if is_binder {
+                    declared.push(name.clone());
+                }
+                used.push(name);
+                is_lifetime = false;
+            }
+            TokenTree::Ident(word) => is_binder = word == "for",
+            TokenTree::Punct(mark) => {
+                is_lifetime = mark.as_char() == '\'';
+                is_binder &= mark.as_char() != '>';
+            }
+            TokenTree::Literal(_) => {}
+        }
+    }
 }

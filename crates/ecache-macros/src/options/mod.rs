@@ -9,7 +9,7 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, Ident, Result, Token};
 
-use crate::spans::at;
+use crate::spans::{at, moved};
 use names::{NAMES, unknown};
 use values::{Argument, cache, cache_err, duration, residency, self_key, version, word};
 
@@ -184,11 +184,15 @@ impl Parse for Options {
                 let (serialize, deserialize) = (serialize.value()?, deserialize.value()?);
                 let value = Ident::new("value", Span::mixed_site());
                 let fallible = quote!(#krate::execution_cache::fallible);
-                let write = quote_spanned! {at(&serialize)=>
-                    |#value: &_| #fallible::Returned((#serialize)(#value)).result()
+                // A function that does not fit is the fault of the word that names it.
+                let returned = |span| moved(quote!(#fallible::Returned), span);
+                let (writes, reads) = (at(&serialize), at(&deserialize));
+                let (written, was_read) = (returned(writes), returned(reads));
+                let write = quote_spanned! {writes=>
+                    |#value: &_| #written((#serialize)(#value)).result()
                 };
-                let read = quote_spanned! {at(&deserialize)=>
-                    |#value| #fallible::Returned((#deserialize)(#value)).result()
+                let read = quote_spanned! {reads=>
+                    |#value| #was_read((#deserialize)(#value)).result()
                 };
                 options.codec = quote!({
                     #[allow(unused_imports)]

@@ -26,4 +26,9 @@ impl Model {
     }
 }
 
+#[execution_cache]
+fn takes_more_in_some_builds(_ctx: &ExecutionContext, #[cfg(test)] _count: u8) -> u8 {
+    1
+}
+
 fn main() {}
