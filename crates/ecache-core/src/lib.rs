@@ -173,6 +173,7 @@ pub mod execution_store;
 pub mod explain;
 pub mod filter;
 pub mod glob;
+mod hashed;
 pub mod interchange;
 pub mod key;
 pub mod location;

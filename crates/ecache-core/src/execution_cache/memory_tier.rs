@@ -6,7 +6,7 @@
 //! of the store (see [`Cache::epoch`](super::Cache)).
 
 use std::any::Any;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,7 @@ use quick_cache::{OptionsBuilder, Weighter};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::pending_counters::{Hits, Version};
+use crate::hashed::Hashed;
 use crate::key::reuse_buffer;
 use crate::time::{Moment, Timestamp};
 
@@ -75,24 +76,6 @@ impl Hash for MemoryKey {
             mixed = (mixed.rotate_left(5) ^ u64::from_ne_bytes(bytes)).wrapping_mul(FACTOR);
         }
         state.write_u64(mixed);
-    }
-}
-
-/// Returns the number that a [`MemoryKey`] writes, unchanged.
-#[derive(Clone, Default)]
-pub(super) struct AsItIs(u64);
-
-impl Hasher for AsItIs {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("a key writes one number")
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = number;
     }
 }
 
@@ -161,7 +144,7 @@ impl Stored {
 
 /// The results of one function, bounded by their number and by the bytes of their stored forms.
 pub(super) struct MemoryTier {
-    results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights, BuildHasherDefault<AsItIs>>>,
+    results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights, Hashed>>,
     /// Largest result that is kept, in bytes
     largest: u64,
 }
@@ -219,7 +202,7 @@ impl MemoryTier {
         let results = QuickCache::with_options(
             options,
             weights,
-            BuildHasherDefault::default(),
+            Hashed::default(),
             DefaultLifecycle::default(),
         );
         Self {

@@ -89,14 +89,7 @@ impl Key {
     /// ```
     #[must_use]
     pub fn next_place(&self) -> Option<Self> {
-        let digits = self.0.as_bytes().chunks_exact(2);
-        let mut hash = [0; 32];
-        if self.0.len() != 64 {
-            return None;
-        }
-        for (byte, digits) in hash.iter_mut().zip(digits) {
-            *byte = u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()?;
-        }
+        let hash = hash_bytes(self.as_str())?;
         Some(Self::of_hash(&next_place(&hash)))
     }
 
@@ -137,7 +130,7 @@ pub fn hex(bytes: &[u8]) -> String {
 /// Returns the digits of a hash, without memory of their own.
 pub(crate) fn hash_digits<'a>(hash: &[u8; 32], text: &'a mut [u8; 64]) -> &'a str {
     for (pair, byte) in text.chunks_exact_mut(2).zip(hash) {
-        pair.copy_from_slice(&digits(*byte));
+        [pair[0], pair[1]] = digits(*byte);
     }
     std::str::from_utf8(text).expect("digits are ASCII")
 }
@@ -151,33 +144,33 @@ pub(crate) fn is_hash(key: &str) -> bool {
 
 /// Returns the bytes of 64 lower-case hex digits.
 pub(crate) fn hash_bytes(key: &str) -> Option<[u8; 32]> {
-    /// The value of each digit, and a number above all of them for any other byte
-    const VALUES: [u8; 256] = {
-        let mut values = [0x80; 256];
-        let mut digit = 0;
-        while digit < 16 {
-            values[b"0123456789abcdef"[digit] as usize] = digit as u8;
-            digit += 1;
-        }
-        values
-    };
-    let digits: &[u8; 64] = key.as_bytes().try_into().ok()?;
+    let digits: [u8; 64] = key.as_bytes().try_into().ok()?;
+    // Loops without a branch or a table are compiled to vector instructions.
+    let values = digits.map(value_of);
+    let all = values.iter().fold(0, |all, value| all | value);
     let mut hash = [0; 32];
-    let mut seen = 0;
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let (high, low) = (VALUES[usize::from(pair[0])], VALUES[usize::from(pair[1])]);
-        seen |= high | low;
-        *byte = high << 4 | low;
+    for (byte, pair) in hash.iter_mut().zip(values.chunks_exact(2)) {
+        *byte = pair[0] << 4 | pair[1];
     }
-    (seen < 16).then_some(hash)
+    (all < 16).then_some(hash)
 }
 
+/// Returns the value of a hex digit, and more than 15 for any other byte.
+fn value_of(digit: u8) -> u8 {
+    let (number, letter) = (digit.wrapping_sub(b'0'), digit.wrapping_sub(b'a'));
+    if number < 10 {
+        number
+    } else if letter < 6 {
+        letter + 10
+    } else {
+        0x80
+    }
+}
+
+/// Returns the hex digits of a byte.
 fn digits(byte: u8) -> [u8; 2] {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    [
-        DIGITS[usize::from(byte >> 4)],
-        DIGITS[usize::from(byte & 15)],
-    ]
+    let digit = |value: u8| value + if value < 10 { b'0' } else { b'a' - 10 };
+    [digit(byte >> 4), digit(byte & 15)]
 }
 
 impl fmt::Display for Key {
@@ -202,6 +195,10 @@ mod tests {
         let hash = hash_bytes(key).expect("64 lower-case hex digits");
         assert_eq!(hex(&hash), key);
         assert_eq!(hash_bytes(&key.to_uppercase()), None);
+        assert_eq!(
+            Key::new(key.to_uppercase()).expect("a key").next_place(),
+            None
+        );
         assert_eq!(hash_bytes(&key[1..]), None);
         for place in 0..64 {
             for other in ["g", "`", "/", ":", "@", " "] {

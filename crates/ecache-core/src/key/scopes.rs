@@ -20,18 +20,28 @@ impl<'a> CallScopes<'a> {
 
     /// Reports which scopes have a value, which the preimage does not tell.
     pub(crate) fn are_known(&self) -> [bool; 4] {
-        self.parts().map(|value| value.is_some())
+        let [operator, prompt, token, user] = self.parts();
+        [
+            operator.is_some(),
+            prompt.is_some(),
+            token.is_some(),
+            user.is_some(),
+        ]
     }
 
     fn parts(&self) -> [Option<&'a str>; 4] {
         [
-            self.operator_uri,
-            self.prompt_id,
-            self.user_request_token,
-            self.user_id,
+            known(self.operator_uri),
+            known(self.prompt_id),
+            known(self.user_request_token),
+            known(self.user_id),
         ]
-        .map(|value| value.filter(|value| !value.is_empty()))
     }
+}
+
+/// Returns the value of a scope, if it is one.
+fn known(value: Option<&str>) -> Option<&str> {
+    value.filter(|value| !value.is_empty())
 }
 
 /// One scope of a cached function: its declaration, and its value in the call's context.
@@ -48,12 +58,12 @@ impl<'a> Scope<'a> {
     fn value(self) -> Option<&'a str> {
         match self {
             Scope::Off => None,
-            Scope::On(value) => value.filter(|value| !value.is_empty()),
+            Scope::On(value) => known(value),
         }
     }
 
     fn lacks_value(self) -> bool {
-        self != Scope::Off && self.value().is_none()
+        matches!(self, Scope::On(value) if known(value).is_none())
     }
 }
 

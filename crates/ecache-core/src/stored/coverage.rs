@@ -17,14 +17,14 @@ pub(super) struct Extent {
     start: usize,
     size: usize,
     align: usize,
-    /// Set for a pointer to the value or a cell around it, by whose `Serialize` it is written
-    is_pointer: bool,
+    /// The name of its type, which only a struct is asked for
+    type_name: fn() -> &'static str,
 }
 
 impl Extent {
     pub(super) fn of<T: ?Sized>(value: &T) -> Self {
         Self {
-            is_pointer: is_wrapper(type_name::<T>()),
+            type_name: type_name::<T>,
             start: std::ptr::from_ref(value).addr(),
             size: size_of_val(value),
             align: align_of_val(value),
@@ -33,6 +33,12 @@ impl Extent {
 
     fn end(&self) -> usize {
         self.start + self.size
+    }
+
+    /// Reports whether this is a pointer to the value or a cell around it, by whose `Serialize` it
+    /// is written.
+    fn is_pointer(&self) -> bool {
+        is_wrapper((self.type_name)())
     }
 }
 
@@ -80,7 +86,7 @@ impl Coverage {
 
     /// Judges whether a field was left out.
     pub(super) fn verdict(self) -> Verdict {
-        if self.whole.is_pointer {
+        if self.whole.is_pointer() {
             return Verdict::MayLackOne;
         }
         let Some(mut fields) = self.fields else {
@@ -122,7 +128,7 @@ mod tests {
             start,
             size,
             align,
-            is_pointer: false,
+            type_name: type_name::<u64>,
         };
         let judge = |whole: Extent, fields: &[Extent]| {
             let mut coverage = Coverage::new(whole);

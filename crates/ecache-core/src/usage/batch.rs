@@ -1,12 +1,16 @@
 //! Many records, summed by period and group and by entry.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::names::{Names, read_key};
 use super::record::{self, Payload, Records, What};
 use super::{Counts, Event, Group, HOUR, LogId, Outcome, Tally};
 use crate::entry::MAX_COUNT;
+use crate::hashed::Hashed;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
@@ -155,80 +159,137 @@ impl Batch {
 }
 
 /// The sums so far. Names are decoded once for each group, and keys once for each entry.
-///
-/// Uses are sorted by the bytes that the log has of them, and then added up. A map by key, whose
-/// entries are sorted by address later, reads texts all over the memory.
 #[derive(Default)]
 struct Sums<'a> {
     groups: HashMap<(u8, &'a [u8]), usize>,
+    /// The group of the last record, which is often that of the next
+    last_group: Option<((u8, &'a [u8]), usize)>,
     /// The number of each group's store, and its names
     names: Vec<Option<(usize, Names)>>,
     stores: HashMap<Arc<StoreAddress>, usize>,
     periods: HashMap<(i64, usize), Counts>,
-    uses: Vec<Use<'a>>,
+    /// The counts of the last period, which are not in `periods` yet
+    last_period: Option<((i64, usize), Counts)>,
+    uses: HashMap<Used<'a>, Uses, Hashed>,
 }
 
-/// A call that returned the result of an entry.
-struct Use<'a> {
-    group: usize,
+/// A result that was returned, by the bytes that the log has of it.
+///
+/// What a map and a sort ask of it is here and not in the log, which they would read all over.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Used<'a> {
     store: usize,
     is_hash: bool,
+    /// The first bytes of the key as a number, in the order of the index of keys
+    begin: u64,
     key: &'a [u8],
     written_at: Timestamp,
+    hash: u64,
+}
+
+impl Hash for Used<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl<'a> Used<'a> {
+    fn new(store: usize, (is_hash, key): (bool, &'a [u8]), written_at: Timestamp) -> Self {
+        let mut begin = [0; 8];
+        let length = key.len().min(begin.len());
+        begin[..length].copy_from_slice(&key[..length]);
+        let seed = written_at.as_millis() as u64 ^ (store as u64).rotate_left(48);
+        Self {
+            store,
+            is_hash,
+            begin: u64::from_be_bytes(begin),
+            key,
+            written_at,
+            hash: xxh3_64_with_seed(key, seed),
+        }
+    }
+
+    /// Returns the begin of its order.
+    fn rank(&self) -> (usize, bool, u64) {
+        (self.store, self.is_hash, self.begin)
+    }
+}
+
+/// The uses of one result.
+struct Uses {
+    group: usize,
     hits: u64,
     saved_ms: u64,
     used_at: Timestamp,
 }
 
-impl Use<'_> {
-    /// Returns a number with the order of the index of keys, as far as the first bytes tell it.
-    fn rank(&self) -> (usize, bool, u64) {
-        let mut begin = [0; 8];
-        let length = self.key.len().min(begin.len());
-        begin[..length].copy_from_slice(&self.key[..length]);
-        (self.store, self.is_hash, u64::from_be_bytes(begin))
-    }
-
-    fn is_of_same_result(&self, other: &Self) -> bool {
-        let result = |one: &Self| (one.store, one.is_hash, one.written_at);
-        result(self) == result(other) && self.key == other.key
-    }
-}
-
 impl<'a> Sums<'a> {
     fn add(&mut self, outcome: Outcome, payload: &Payload<'a>) {
+        let group = self.group(payload);
+        self.period((begin_of_hour(payload.at), group)).count(
+            outcome,
+            payload.count,
+            payload.saved_ms,
+            payload.spent_ms,
+        );
+        if !outcome.is_use() {
+            return;
+        }
+        let (Some(key), Some((store, _))) = (payload.key_bytes(), &self.names[group]) else {
+            return;
+        };
+        let used = Used::new(*store, key, payload.written_at.unwrap_or(payload.at));
+        let uses = self.uses.entry(used).or_insert(Uses {
+            group,
+            hits: 0,
+            saved_ms: 0,
+            used_at: payload.at,
+        });
+        uses.hits = uses.hits.saturating_add(payload.count).min(MAX_COUNT);
+        uses.saved_ms = uses
+            .saved_ms
+            .saturating_add(payload.saved_ms)
+            .min(MAX_COUNT);
+        uses.used_at = uses.used_at.max(payload.at);
+    }
+
+    /// Returns the number of a record's group.
+    fn group(&mut self, payload: &Payload<'a>) -> usize {
+        let bytes = payload.group_bytes();
+        if let Some((last, group)) = self.last_group
+            && last == bytes
+        {
+            return group;
+        }
         let (names, stores) = (&mut self.names, &mut self.stores);
-        let group = *self.groups.entry(payload.group_bytes()).or_insert_with(|| {
+        let group = *self.groups.entry(bytes).or_insert_with(|| {
             names.push(payload.group().map(|names| {
                 let next = stores.len();
                 (*stores.entry(names.0.clone()).or_insert(next), names)
             }));
             names.len() - 1
         });
-        self.periods
-            .entry((begin_of_hour(payload.at), group))
-            .or_default()
-            .count(outcome, payload.count, payload.saved_ms, payload.spent_ms);
-        if !outcome.is_use() {
-            return;
+        self.last_group = Some((bytes, group));
+        group
+    }
+
+    /// Returns the counts of a period to add to.
+    fn period(&mut self, period: (i64, usize)) -> &mut Counts {
+        if self.last_period.is_none_or(|(last, _)| last != period) {
+            self.end_period();
         }
-        let (Some((is_hash, key)), Some((store, _))) = (payload.key_bytes(), &self.names[group])
-        else {
-            return;
-        };
-        self.uses.push(Use {
-            group,
-            store: *store,
-            is_hash,
-            key,
-            written_at: payload.written_at.unwrap_or(payload.at),
-            hits: payload.count,
-            saved_ms: payload.saved_ms,
-            used_at: payload.at,
-        });
+        let (_, counts) = self.last_period.get_or_insert((period, Counts::default()));
+        counts
+    }
+
+    fn end_period(&mut self) {
+        if let Some((period, counts)) = self.last_period.take() {
+            self.periods.entry(period).or_default().add(&counts);
+        }
     }
 
     fn finish(mut self) -> Batch {
+        self.end_period();
         let group = |group: usize| {
             let (_, (store, user, operator)) = self.names[group].clone()?;
             Some(Group::Of {
@@ -251,33 +312,26 @@ impl<'a> Sums<'a> {
             })
         });
         let periods = periods.collect();
-        self.uses.sort_by_cached_key(Use::rank);
-        for uses in self
+        let uses = self
             .uses
-            .chunk_by_mut(|one, next| one.rank() == next.rank())
-        {
-            uses.sort_unstable_by_key(|one| (one.key, one.written_at));
-        }
-        let uses = self.uses.chunk_by(Use::is_of_same_result);
-        let uses = uses.filter_map(|uses| {
-            let (first, rest) = uses.split_first()?;
-            let (_, (store, ..)) = self.names[first.group].clone()?;
-            let mut sum = EntryUse {
+            .iter()
+            .map(|(used, uses)| (used.rank(), used, uses));
+        let mut uses: Vec<_> = uses.collect();
+        uses.sort_unstable_by(|(rank, used, _), (other, than, _)| {
+            rank.cmp(other).then_with(|| used.cmp(than))
+        });
+        let uses = uses.into_iter().filter_map(|(_, used, uses)| {
+            let (_, (store, ..)) = self.names[uses.group].as_ref()?;
+            Some(EntryUse {
                 address: Address {
-                    store,
-                    key: read_key((first.is_hash, first.key))?,
+                    store: store.clone(),
+                    key: read_key((used.is_hash, used.key))?,
                 },
-                hits: first.hits.min(MAX_COUNT),
-                saved_ms: first.saved_ms.min(MAX_COUNT),
-                used_at: first.used_at,
-                written_at: first.written_at,
-            };
-            for one in rest {
-                sum.hits = sum.hits.saturating_add(one.hits).min(MAX_COUNT);
-                sum.saved_ms = sum.saved_ms.saturating_add(one.saved_ms).min(MAX_COUNT);
-                sum.used_at = sum.used_at.max(one.used_at);
-            }
-            Some(sum)
+                hits: uses.hits,
+                saved_ms: uses.saved_ms,
+                used_at: uses.used_at,
+                written_at: used.written_at,
+            })
         });
         Batch {
             uses: uses.collect(),

@@ -12,12 +12,12 @@
 //! real one), and a set of whole hashes (half as many keys in the same memory).
 
 use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
 
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::encoding::StoredKey;
+use crate::hashed::Hashed;
 
 /// Number of hashes up to which they are kept whole, in little memory.
 const FEW: usize = 1 << 17;
@@ -33,7 +33,7 @@ const MOST: usize = PLACES / 8 * 7;
 #[derive(Default)]
 pub(super) struct SeenKeys {
     count: usize,
-    few: HashSet<u64, BuildHasherDefault<Itself>>,
+    few: HashSet<u64, Hashed>,
     /// Lower halves of hashes, zero for a free place; empty while there are few
     places: Vec<u32>,
 }
@@ -80,24 +80,6 @@ impl SeenKeys {
                 _ => place = (place + 1) % PLACES,
             }
         }
-    }
-}
-
-/// A number that is a hash already.
-#[derive(Default)]
-struct Itself(u64);
-
-impl Hasher for Itself {
-    fn write(&mut self, _: &[u8]) {
-        unreachable!("hashes are numbers")
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
     }
 }
 
