@@ -133,9 +133,10 @@ impl Context {
             Ok(appended)
                 if appended.is_due(statistics::FOLD_NOW_ABOVE) && !self.is_server_away() =>
             {
-                self.fold_with(|backend, log, now| {
-                    statistics::fold_some(backend, log, events.len(), now)
-                });
+                // Of a new log, any part is enough to be missed later.
+                let is_large = appended.is_above(statistics::FOLD_NOW_ABOVE);
+                let own = if is_large { events.len() } else { 0 };
+                self.fold_with(|backend, log, now| statistics::fold_some(backend, log, own, now));
             }
             Ok(_) => {}
             Err(error) => self.detail(&format!("the call was not counted: {error:#}")),

@@ -57,7 +57,13 @@ impl Appended {
     /// log that the store has never folded a part of would not be missed if it were deleted.
     #[must_use]
     pub fn is_due(self, above: u64) -> bool {
-        self.is_first || self.size > above
+        self.is_first || self.is_above(above)
+    }
+
+    /// Reports whether the log is larger than that many bytes.
+    #[must_use]
+    pub fn is_above(self, size: u64) -> bool {
+        self.size > size
     }
 }
 

@@ -9,11 +9,12 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use rusqlite::Statement;
+use rusqlite::Row;
 
 use super::SqliteBackend;
 use super::damage::{RowError, is_corrupt};
-use super::encoding::stored_key;
+use super::key_index::find_ids;
+use super::query::Parameter;
 use super::read::Verified;
 use super::row::{self, Known, USES, Uses};
 use super::session::Session;
@@ -22,17 +23,18 @@ use crate::error::Result;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
-/// The id of an entry, from the index of keys alone.
-const ID: &str = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
-
-/// The row of an id.
-const ROW: &str = concat!(
+/// The rows of ids, each with the number of its id.
+const ROWS: &str = concat!(
     "SELECT ",
     row::columns!(),
-    ", value, ",
+    ", e.value, ",
     row::uses!(),
-    " FROM entries AS e NOT INDEXED LEFT JOIN uses AS u ON u.entry = e.id WHERE e.id = ?1"
+    ", k.rowid FROM rarray(?1) AS k CROSS JOIN entries AS e NOT INDEXED ON e.id = k.value \
+     LEFT JOIN uses AS u ON u.entry = e.id"
 );
+
+/// The column of the number.
+const NUMBER: usize = USES.1 + 3;
 
 /// The place of an entry that the index of keys has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,30 +70,48 @@ impl SqliteBackend {
             }
         }
         let mut size = 0;
-        let mut known = Known::default();
-        let mut statement = session.prepare_cached(ROW).map_err(sqlite)?;
-        for place in places {
-            let index = place.index;
-            let address = &addresses[index];
-            let mut visit = |found: LookedUp<'_>| {
-                size += match &found {
-                    LookedUp::Hit(_, value) => value.len(),
-                    LookedUp::Other(Lookup::Hit(_, Content::Inline(value))) => value.len(),
-                    LookedUp::Other(_) => 0,
-                };
-                visit(index, found);
+        let mut visit = |index: usize, found: LookedUp<'_>| {
+            size += match &found {
+                LookedUp::Hit(_, value) => value.len(),
+                LookedUp::Other(Lookup::Hit(_, Content::Inline(value))) => value.len(),
+                LookedUp::Other(_) => 0,
             };
-            let rows = (&mut *statement, &mut known);
-            match self.by_id(session, rows, place, address, now, &mut visit) {
+            visit(index, found);
+            size <= LOOKUP_SIZE
+        };
+        let mut is_read = vec![false; places.len()];
+        let mut known = Known::default();
+        let mut statement = session.prepare_cached(ROWS).map_err(sqlite)?;
+        let ids = Parameter::many(places.iter().map(|place| place.id));
+        let mut rows = statement.query([ids]).map_err(sqlite)?;
+        loop {
+            let row = match rows.next() {
+                Ok(Some(row)) => row,
+                Ok(None) => break,
+                Err(error) if is_corrupt(&error) => break,
+                Err(error) => return Err(sqlite(error)),
+            };
+            let number = row.get::<_, usize>(NUMBER).map_err(sqlite)? - 1;
+            let place = places[number];
+            let address = &addresses[place.index];
+            let mut has_room = true;
+            let visit = &mut |found: LookedUp<'_>| has_room = visit(place.index, found);
+            match self.by_row(session, (row, &mut known), place, address, now, visit) {
+                Ok(()) => is_read[number] = true,
                 Err(RowError::Sqlite(error)) if !is_corrupt(&error) => return Err(sqlite(error)),
-                Err(_) => {
-                    let lookup = self.lookup_with(session, address, now, Verified::Here)?;
-                    visit(LookedUp::Other(lookup));
-                }
-                Ok(()) => {}
+                Err(_) => {}
             }
-            if size > LOOKUP_SIZE {
+            if !has_room {
                 return Ok(None);
+            }
+        }
+        for (place, is_read) in places.iter().zip(is_read) {
+            if !is_read {
+                let address = &addresses[place.index];
+                let lookup = self.lookup_with(session, address, now, Verified::Here)?;
+                if !visit(place.index, LookedUp::Other(lookup)) {
+                    return Ok(None);
+                }
             }
         }
         Ok(Some(addresses.len()))
@@ -116,30 +136,30 @@ impl SqliteBackend {
             order.extend(store.map(|store| (store, start(address.key.as_str()), index)));
         }
         order.sort_unstable();
-        let mut statement = session.prepare_cached(ID)?;
         let mut places = Vec::with_capacity(order.len());
-        for (store, _, index) in order {
-            let mut rows = statement.query((store, stored_key(addresses[index].key.as_str())))?;
-            if let Some(row) = rows.next()? {
-                let id = row.get(0)?;
+        for of_store in order.chunk_by(|(store, ..), (next, ..)| store == next) {
+            let store = of_store[0].0;
+            let keys = of_store
+                .iter()
+                .map(|(_, _, index)| addresses[*index].key.as_str());
+            find_ids(session, store, keys, |number, id| {
+                let (.., index) = of_store[number];
                 places.push(Place { id, store, index });
-            }
+            })?;
         }
         Ok(places)
     }
 
-    /// Looks up an entry by its place.
-    fn by_id(
+    /// Hands the entry of a row to the visitor.
+    fn by_row(
         &self,
         session: &Session,
-        (statement, known): (&mut Statement<'_>, &mut Known),
+        (row, known): (&Row<'_>, &mut Known),
         place: Place,
         address: &Address,
         now: Timestamp,
         visit: &mut dyn FnMut(LookedUp<'_>),
     ) -> Result<(), RowError> {
-        let mut rows = statement.query([place.id])?;
-        let row = rows.next()?.ok_or(RowError::Damaged)?;
         let fields = row::fields(row)?;
         if fields.is_marked() {
             visit(LookedUp::Other(Lookup::Missing));

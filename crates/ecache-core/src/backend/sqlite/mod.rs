@@ -71,6 +71,7 @@ mod import;
 mod import_log;
 mod index_walk;
 mod interned;
+mod key_index;
 mod limit_records;
 mod limits;
 mod log;

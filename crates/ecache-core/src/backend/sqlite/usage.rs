@@ -6,14 +6,13 @@
 //! older than 30 days are merged into the row at the begin of their day.
 
 use std::collections::BTreeMap;
-use std::rc::Rc;
 
 use rusqlite::Connection;
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::encoding::stored_key;
 use super::history::{self, RecordKind};
+use super::key_index::find_ids;
 use super::query::Parameter;
 use super::timeouts::SHORT_WAIT;
 use super::{SqliteBackend, damage};
@@ -172,7 +171,8 @@ impl SqliteBackend {
         for of_store in uses.chunk_by(|one, next| one.address.store == next.address.store) {
             let address: &StoreAddress = &of_store[0].address.store;
             if let Some(store) = super::store_rows::find_store(transaction, address)? {
-                find_ids(transaction, store, of_store, |id, place| {
+                let keys = of_store.iter().map(|one| one.address.key.as_str());
+                find_ids(transaction, store, keys, |place, id| {
                     ids.push((id, &uses[first + place]));
                 })?;
             }
@@ -204,27 +204,6 @@ impl SqliteBackend {
         }
         Ok(())
     }
-}
-
-/// Finds the entries of uses of one store, in the index of keys alone: in its order, as the uses
-/// are, so that each page of it is read once. Passes each id and the place of its use.
-fn find_ids(
-    transaction: &Connection,
-    store: i64,
-    uses: &[EntryUse],
-    mut found: impl FnMut(i64, usize),
-) -> rusqlite::Result<()> {
-    let keys = uses.iter().map(|one| stored_key(one.address.key.as_str()));
-    let keys: Rc<Vec<Value>> = Rc::new(keys.map(Value::from).collect());
-    let mut find = transaction.prepare_cached(
-        "SELECT k.rowid, e.id FROM rarray(?2) AS k \
-         CROSS JOIN entries AS e INDEXED BY entries_key ON e.store = ?1 AND e.key = k.value",
-    )?;
-    let mut rows = find.query((store, keys))?;
-    while let Some(row) = rows.next()? {
-        found(row.get(1)?, row.get::<_, usize>(0)? - 1);
-    }
-    Ok(())
 }
 
 /// Adds counts in a transaction that changes entries.
