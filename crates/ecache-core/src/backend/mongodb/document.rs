@@ -12,9 +12,9 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawElement;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
 
-use super::id::DocumentId;
+use super::id::{DocumentId, raw};
 use super::query::SIZE;
-use super::side_document::{Note, Wrote, raw};
+use super::side_document::{Note, Wrote};
 use super::value::{date, timestamp};
 use super::{name, value};
 use crate::backend::Content;

@@ -23,7 +23,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::id::DocumentId;
+use super::id::{self, DocumentId};
 use super::side_document::Note;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::Values;
@@ -121,6 +121,34 @@ impl MongoBackend {
         self.run(each(cursor, take))
     }
 
+    /// Reads all results of an aggregation, whose stages may name ids of any form.
+    pub(super) fn each_of(
+        &self,
+        documents: &Collection<RawDocumentBuf>,
+        pipeline: impl Into<Vec<Document>>,
+        take: impl FnMut(&RawDocument),
+    ) -> Result<()> {
+        self.each(aggregate(documents, pipeline.into(), BATCH as u32), take)
+    }
+
+    /// Updates all documents that a query finds, which may name ids of any form, and returns how
+    /// many were changed.
+    pub(super) fn update_all(
+        &self,
+        collection: &str,
+        query: Document,
+        update: Document,
+    ) -> Result<u64> {
+        let updates = vec![doc! { "q": query, "u": update, "multi": true }];
+        let command = id::raw(&doc! { "update": collection, "updates": updates });
+        let answer = self.run(self.database.run_raw_command(command))?;
+        if let Ok(errors) = answer.get_array("writeErrors") {
+            return Err(self.write_error(errors));
+        }
+        let count = answer.get_i32("nModified").unwrap_or(0);
+        Ok(u64::try_from(count).unwrap_or(0))
+    }
+
     /// Reads the documents that queries find, and the notes on them.
     pub(super) fn pages(&self, queries: Queries) -> Pages<'_> {
         let (sender, receiver) = mpsc::channel(2);
@@ -170,7 +198,7 @@ impl Queries {
         } = self;
         let batch = self.batch as u32;
         match self.form {
-            Form::Whole => {
+            Form::Whole if !id::has_placeholder(filter) => {
                 let find = documents.find(filter.clone()).batch_size(batch);
                 let find = match order {
                     Some(order) => find.sort(order.clone()).allow_disk_use(true),
@@ -178,12 +206,13 @@ impl Queries {
                 };
                 find.batch().await
             }
-            Form::Sized => {
+            form => {
                 let mut pipeline = vec![doc! { "$match": filter.clone() }];
                 pipeline.extend(order.clone().map(|order| doc! { "$sort": order }));
-                pipeline.extend(query::size());
-                let sized = documents.aggregate(pipeline).batch_size(batch);
-                sized.allow_disk_use(true).batch().await
+                if matches!(form, Form::Sized) {
+                    pipeline.extend(query::size());
+                }
+                aggregate(documents, pipeline, batch).await
             }
         }
     }
@@ -282,23 +311,51 @@ async fn read_notes(
     values: Values,
     most: Option<usize>,
 ) -> DriverResult<(Notes, usize)> {
-    let mut find = notes.find(query);
-    if values == Values::Omit {
-        find = find.projection(doc! { "exact": 0 });
-    }
-    if let Some(most) = most {
-        find = find.limit(most as i64);
-    }
     let mut read = Notes::new();
     let mut count = 0;
-    each(find.batch(), |raw| {
+    let take = |raw: &RawDocument| {
         count += 1;
         if let Some(note) = Note::read(raw) {
             read.entry(note.entry.clone()).or_default().push(note);
         }
-    })
-    .await?;
+    };
+    let form = (values == Values::Omit).then(|| doc! { "exact": 0 });
+    if id::has_placeholder(&query) {
+        let mut pipeline = vec![doc! { "$match": query }];
+        pipeline.extend(form.map(|form| doc! { "$project": form }));
+        each(aggregate(notes, pipeline, BATCH as u32), take).await?;
+    } else {
+        let mut find = notes.find(query);
+        if let Some(form) = form {
+            find = find.projection(form);
+        }
+        if let Some(most) = most {
+            find = find.limit(most as i64);
+        }
+        each(find.batch(), take).await?;
+    }
     Ok((read, count))
+}
+
+/// Aggregates documents, and sends the ids in the stages as the bytes that they are.
+pub(super) async fn aggregate(
+    documents: &Collection<RawDocumentBuf>,
+    pipeline: Vec<Document>,
+    batch: u32,
+) -> DriverResult<RawBatchCursor> {
+    if pipeline.iter().any(id::has_placeholder) {
+        let command = doc! {
+            "aggregate": documents.name(),
+            "pipeline": pipeline,
+            "cursor": { "batchSize": batch },
+            "allowDiskUse": true,
+        };
+        let database = documents.client().database(&documents.namespace().db);
+        let found = database.run_raw_cursor_command(id::raw(&command));
+        return found.batch().await;
+    }
+    let found = documents.aggregate(pipeline).batch_size(batch);
+    found.allow_disk_use(true).batch().await
 }
 
 async fn each(

@@ -16,8 +16,8 @@ use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use self::equality::compared;
 use self::spool::put_by;
 use super::document::{Stores, document, read};
-use super::id::DocumentId;
-use super::side_document::{Note, raw};
+use super::id::{DocumentId, raw};
+use super::side_document::Note;
 use super::value::Encoded;
 use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name};
 use crate::backend::{

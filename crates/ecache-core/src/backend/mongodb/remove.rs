@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::error::Result as DriverResult;
 use tokio::join;
 
 use super::chosen::{Chosen, Meant, one};
-use super::id::DocumentId;
+use super::id::{DocumentId, raw};
 use super::read::stored;
 use super::value::date;
-use super::{BATCH, MongoBackend, counters, query, usage};
+use super::{BATCH, MongoBackend, counters, query, side_document, usage};
 use crate::backend::{ChangeBackend, Progress, Touch};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
@@ -205,9 +205,12 @@ fn stayed(backend: &MongoBackend, batch: &[Meant]) -> Result<HashSet<DocumentId>
     };
     let ids: Vec<DocumentId> = batch.iter().map(|meant| meant.id.clone()).collect();
     let documents = backend.documents(&first.store.collection)?;
-    let there = documents.find(doc! { "_id": { "$in": &ids } });
-    let there = there.projection(doc! { "_id": 1 }).batch();
-    backend.each(there, |raw| stayed.extend(DocumentId::read(raw, "_id")))?;
+    let there = [
+        doc! { "$match": { "_id": { "$in": &ids } } },
+        doc! { "$project": { "_id": 1 } },
+    ];
+    let take = |raw: &RawDocument| stayed.extend(DocumentId::read(raw, "_id"));
+    backend.each_of(&documents, there, take)?;
     Ok(stayed)
 }
 
@@ -279,7 +282,7 @@ async fn delete_documents(
         None => batch.iter().map(unchanged).collect(),
     };
     let command = doc! { "delete": collection, "deletes": deletes, "ordered": false };
-    let answer = backend.database.run_command(command).await?;
+    let answer = backend.database.run_raw_command(raw(&command)).await?;
     let count = answer.get_i32("n").unwrap_or(0);
     Ok(u64::try_from(count).unwrap_or(0))
 }
@@ -287,12 +290,12 @@ async fn delete_documents(
 fn touch_batch(backend: &MongoBackend, batch: &[Meant], set: &Document) -> Result<Usage> {
     let collection = &*batch[0].store.collection;
     let ids: Vec<DocumentId> = batch.iter().map(|meant| meant.id.clone()).collect();
-    let notes = backend.notes(collection)?;
+    let set = doc! { "$set": set.clone() };
+    let notes = side_document::collection(collection);
     let on_these = doc! { "entry": { "$in": &ids }, "kind": { "$exists": true } };
-    backend.run(notes.update_many(on_these, doc! { "$set": set.clone() }))?;
-    let documents = backend.documents(collection)?;
+    backend.update_all(&notes, on_these, set.clone())?;
     let these = doc! { "_id": { "$in": &ids } };
-    backend.run(documents.update_many(these, doc! { "$set": set.clone() }))?;
+    backend.update_all(collection, these, set)?;
     let stores = batch.iter().map(|meant| meant.store.clone()).collect();
     counters::bump(backend, &stores)?;
     let mut usage = Usage::default();

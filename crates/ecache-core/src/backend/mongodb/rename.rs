@@ -121,7 +121,19 @@ fn is_there(
         let value = value.and_then(|value| Bson::try_from(value).ok());
         original.insert(field, doc! { "$eq": value.unwrap_or(Bson::Null) });
     }
-    Ok(backend.run(documents.find_one(original))?.is_some())
+    has_any(backend, documents, original)
+}
+
+/// Reports whether a query, which may name ids of any form, finds a document.
+fn has_any(
+    backend: &MongoBackend,
+    documents: &Collection<RawDocumentBuf>,
+    query: Document,
+) -> Result<bool> {
+    let mut is_found = false;
+    let first = [doc! { "$match": query }, doc! { "$limit": 1 }];
+    backend.each_of(documents, first, |_| is_found = true)?;
+    Ok(is_found)
 }
 
 /// Says which entry of the store is in the way.
@@ -204,7 +216,7 @@ fn copy(
     // A restored collection has the ids of the one that was dumped.
     let others = doc! { "_id": { "$in": ids }, "$nor": [of_store(to)?] };
     let there = backend.documents(&to.collection)?;
-    if backend.run(there.find_one(others))?.is_some() {
+    if has_any(backend, &there, others)? {
         return Err(Error::Unsupported(format!(
             "the collection {} has other entries with the same _id; export the store, and import it \
              with --collection",
@@ -215,7 +227,7 @@ fn copy(
     let notes = backend.notes(&from.collection)?;
     let on_these = doc! { "$match": { "entry": { "$in": ids } } };
     let into = merge(&side_document::collection(&to.collection));
-    backend.each(notes.aggregate([on_these, into]).batch(), |_| {})?;
+    backend.each_of(&notes, [on_these, into], |_| {})?;
     let mut these = of_store(from)?;
     these.insert("_id", doc! { "$in": ids });
     // A name may begin with a dollar.
@@ -225,7 +237,7 @@ fn copy(
     } };
     let documents = backend.documents(&from.collection)?;
     let pipeline = [doc! { "$match": these }, rename, merge(&to.collection)];
-    backend.each(documents.aggregate(pipeline).batch(), |_| {})
+    backend.each_of(&documents, pipeline, |_| {})
 }
 
 fn move_all(
@@ -253,10 +265,10 @@ fn move_all(
         for batch in ids.chunks(BATCH) {
             let mut these = of_store(from)?;
             these.insert("_id", doc! { "$in": batch });
-            let updated = backend.run(documents.update_many(these, set.clone()))?;
+            let updated = backend.update_all(&from.collection, these, set.clone())?;
             let size = |id: &DocumentId| sizes.get(id).copied();
             *done += Usage {
-                entries: updated.modified_count,
+                entries: updated,
                 bytes: batch.iter().filter_map(size).sum(),
             };
             if progress(done.entries).is_break() {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Binary, Bson, Document, RawDocument, doc};
 
 use super::id::DocumentId;
 use super::value::{Encoded, date, number, timestamp};
@@ -178,9 +178,4 @@ impl Wrote {
         }
         document
     }
-}
-
-/// Encodes a document for the server.
-pub(super) fn raw(document: &Document) -> RawDocumentBuf {
-    RawDocumentBuf::try_from(document).expect("no name in it has a NUL")
 }

@@ -5,15 +5,16 @@ use std::io::Read;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, doc};
+use mongodb::bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, cstr, doc};
+use mongodb::error::Result as DriverResult;
 
 use super::connection::is_duplicate;
 use super::document::{DescribedEntry, Stores, document, read};
-use super::id::DocumentId;
+use super::id::{self, DocumentId, raw};
 use super::lookup::read_whole;
 use super::name::identity;
 use super::query::size;
-use super::side_document::{Note, raw};
+use super::side_document::Note;
 use super::value::Encoded;
 use super::{ATTEMPTS, MAX_SIZE, MongoBackend, counters};
 use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Values, WriteBackend};
@@ -135,9 +136,15 @@ impl MongoBackend {
                 inserted.map(|_| Some(Put::Created))
             }
             Some(old) => {
-                let replaced = documents.replace_one(old.found.unchanged(), document);
-                let replaced = self.driver.run(replaced);
-                replaced.map(|replaced| (replaced.matched_count > 0).then_some(Put::Replaced))
+                let unchanged = old.found.unchanged();
+                let replaced = self.driver.run(async {
+                    if id::has_placeholder(&unchanged) {
+                        return replace_raw(self, collection, &unchanged, &document).await;
+                    }
+                    let replaced = documents.replace_one(unchanged, &document).await?;
+                    Ok(replaced.matched_count)
+                });
+                replaced.map(|count| (count > 0).then_some(Put::Replaced))
             }
         };
         match written {
@@ -187,6 +194,25 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
         notes: notes.iter().map(|note| note.id).collect(),
         found,
     }))
+}
+
+/// Replaces the document that a query finds, and returns how many there are.
+async fn replace_raw(
+    backend: &MongoBackend,
+    collection: &str,
+    query: &Document,
+    document: &RawDocument,
+) -> DriverResult<u64> {
+    let mut update = RawDocumentBuf::new();
+    update.append(cstr!("q"), raw(query));
+    update.append(cstr!("u"), document);
+    let mut updates = RawArrayBuf::new();
+    updates.push(update);
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("update"), collection);
+    command.append(cstr!("updates"), updates);
+    let answer = backend.database.run_raw_command(command).await?;
+    Ok(u64::try_from(answer.get_i32("n").unwrap_or(0)).unwrap_or(0))
 }
 
 /// Reports whether the version that was found has the expected value.

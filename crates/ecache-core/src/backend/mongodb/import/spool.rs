@@ -4,7 +4,7 @@ use std::io::{BufRead, Write};
 
 use mongodb::bson::{RawDocumentBuf, doc};
 
-use super::super::side_document::raw;
+use super::super::id::raw;
 use super::super::{BATCH, BATCH_SIZE};
 use super::Prepared;
 use crate::error::{Error, Result};

@@ -9,7 +9,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, DateTime, RawArrayBuf, RawDocumentBuf, cstr, doc};
 
 use super::super::document::Stores;
-use super::super::id::DocumentId;
+use super::super::id::{DocumentId, raw};
 use super::super::{MongoBackend, counters};
 use super::spool::take_back;
 use super::{Import, Prepared, Version, interrupted};
@@ -74,9 +74,11 @@ impl Import<'_> {
         for (collection, versions) in by_collection {
             let ids: Vec<DocumentId> = versions.keys().cloned().collect();
             let documents = self.backend.documents(collection)?;
-            let found = documents.find(doc! { "_id": { "$in": ids } });
-            let found = found.projection(doc! { "updated_at": 1 }).batch();
-            self.backend.each(found, |raw| {
+            let found = [
+                doc! { "$match": { "_id": { "$in": ids } } },
+                doc! { "$project": { "updated_at": 1 } },
+            ];
+            self.backend.each_of(&documents, found, |raw| {
                 let version = DocumentId::read(raw, "_id").and_then(|id| versions.get(&id));
                 let is_there = version == Some(&raw.get_datetime("updated_at").ok());
                 count += u64::from(is_there);
@@ -127,7 +129,10 @@ impl Import<'_> {
         self.backend.replace(collection, updates)?;
         let current: Vec<ObjectId> = note_ids.into_values().collect();
         let old = doc! { "entry": { "$in": ids }, "_id": { "$nin": current } };
-        self.backend.run(notes.delete_many(old)).map(drop)
+        let deletes = vec![doc! { "q": old, "limit": 0 }];
+        let delete = raw(&doc! { "delete": notes.name(), "deletes": deletes });
+        let database = &self.backend.database;
+        self.backend.run(database.run_raw_command(delete)).map(drop)
     }
 }
 impl MongoBackend {
@@ -136,11 +141,9 @@ impl MongoBackend {
         // Raw, since a document may have names that repeat.
         let mut updates = RawArrayBuf::new();
         for document in documents {
-            let id = document.get_object_id("_id");
-            let mut query = RawDocumentBuf::new();
-            query.append(cstr!("_id"), id.map_err(|error| self.error(error.into()))?);
+            let id = DocumentId::read(&document, "_id").expect("it was given one");
             let mut update = RawDocumentBuf::new();
-            update.append(cstr!("q"), query);
+            update.append(cstr!("q"), raw(&doc! { "_id": id }));
             update.append(cstr!("u"), document);
             update.append(cstr!("upsert"), true);
             updates.push(update);

@@ -2,13 +2,13 @@
 //! none is damaged.
 
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, DateTime, RawDocumentBuf};
+use mongodb::bson::{Binary, Bson, DateTime, RawArrayBuf, RawDocumentBuf, cstr};
 
 use super::*;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::{
-    Backend, Commit, ImportBackend, OnConflict, Row, StoresBackend, Touch, WriteBackend,
-    fail_at_refused,
+    Backend, Commit, ImportBackend, OnConflict, OnExistingStore, RenameBackend, Row, ScanBackend,
+    Sort, StoresBackend, Touch, Values, WriteBackend, fail_at_refused,
 };
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
@@ -39,10 +39,15 @@ fn not_utf8(fields: Document) -> RawDocumentBuf {
 }
 
 fn insert(backend: &MongoBackend, document: RawDocumentBuf) {
-    let documents = backend.documents(DEFAULT_COLLECTION).expect("a name");
-    backend
-        .run(documents.insert_one(document))
-        .expect("a write");
+    // The driver refuses to insert an id that is not UTF-8.
+    let mut documents = RawArrayBuf::new();
+    documents.push(document);
+    let mut command = RawDocumentBuf::new();
+    command.append(cstr!("insert"), DEFAULT_COLLECTION);
+    command.append(cstr!("documents"), documents);
+    let answer = backend.run(backend.database.run_raw_command(command));
+    let answer = answer.expect("a write");
+    assert_eq!(answer.get_i32("n").ok(), Some(1), "{answer}");
 }
 
 /// Keys that FiftyOne takes, with the names that they have here.
@@ -364,4 +369,115 @@ fn what_has_no_form_is_listed_and_kept() {
     };
     assert_eq!(addresses(&*backend, &old).len(), count);
     each_goes_by_its_name(&backend, count);
+}
+
+/// Returns documents whose `_id` the driver's own types cannot hold.
+fn with_raw_ids() -> Vec<RawDocumentBuf> {
+    let mut documents: Vec<RawDocumentBuf> = [
+        doc! { "key": "text", "_id": "~" },
+        doc! { "key": "inner text", "_id": { "a": ["~"] } },
+        doc! { "key": "name", "_id": { "~": 1 } },
+        doc! { "key": "text and value", "_id": { "a": "~~" }, "value": "~" },
+    ]
+    .map(not_utf8)
+    .into();
+    let twice = document(doc! { "key": "twice", "_id": { "@a": 1, "@b": 2 } }).into_bytes();
+    let same = |at: usize| match &twice[at.saturating_sub(1)..=at] {
+        [b'@', _] => b'n',
+        [.., byte] => *byte,
+        [] => unreachable!("there is a byte"),
+    };
+    let twice = (0..twice.len()).map(same).collect();
+    documents.push(RawDocumentBuf::from_bytes(twice).expect("a document"));
+    documents
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn documents_are_found_and_removed_by_an_id_of_any_bytes() {
+    let backend = TemporaryDatabase::new();
+    let fill = || {
+        with_raw_ids()
+            .into_iter()
+            .for_each(|document| insert(&backend, document));
+        insert(
+            &backend,
+            document(doc! { "key": "plain", "_id": { "a": 1, "b": 2 } }),
+        );
+    };
+    let count = with_raw_ids().len() + 1;
+    let left = || {
+        let documents = backend.documents(DEFAULT_COLLECTION).expect("a name");
+        backend
+            .run(documents.count_documents(doc! {}))
+            .expect("a count")
+    };
+    fill();
+    // The values are read again by id where the server does not sort.
+    let sorted = Scan {
+        values: Values::Include,
+        sort: Sort::Size,
+        ..Scan::new(Filter::default())
+    };
+    let rows = backend.scan(&sorted, NOW).expect("a scan");
+    let rows: Vec<Row> = rows.map(|row| row.expect("a row")).collect();
+    assert_eq!(rows.len(), count);
+    let records = Records::new(&*backend, &Filter::default(), NOW).expect("a scan");
+    assert_eq!(records.count(), count);
+    let gone = backend.remove(&Filter::default().into(), NOW, &mut no_progress);
+    assert_eq!(gone.expect("a removal").entries, count as u64);
+    assert_eq!(left(), 0, "the removed documents are gone");
+    fill();
+    each_goes_by_its_name(&backend, count);
+    assert_eq!(left(), 0);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn an_entry_with_an_id_of_any_bytes_is_written_imported_and_renamed() {
+    let backend = TemporaryDatabase::new();
+    with_raw_ids()
+        .into_iter()
+        .for_each(|document| insert(&backend, document));
+    let count = with_raw_ids().len();
+    let all = addresses(&*backend, &Filter::default());
+    for address in &all {
+        let entry = Entry::new(address.clone(), Kind::Bytes, NOW);
+        let put = backend.put(&entry, &inline("new"), &Condition::Always.into(), NOW);
+        assert_eq!(put.expect("a write"), Put::Replaced, "{address}");
+        let Lookup::Hit(entry, content) = backend.lookup(address, NOW).expect("a look-up") else {
+            panic!("{address} is not there");
+        };
+        assert_eq!((entry.kind, content), (Kind::Bytes, inline("new")));
+        let mut records = [Ok(Record::Entry(entry, b"newer".to_vec()))].into_iter();
+        let imported = backend.import(
+            &mut records,
+            OnConflict::Replace,
+            Commit::Whole,
+            &mut fail_at_refused,
+            &mut no_progress,
+        );
+        assert_eq!(imported.expect("an import").replaced, 1, "{address}");
+    }
+    let renamed = [
+        StoreAddress::new("t"),
+        StoreAddress {
+            collection: "other".into(),
+            ..StoreAddress::new("t")
+        },
+    ];
+    let mut from = StoreAddress::new("s");
+    for to in renamed {
+        let moved = backend.rename_store(&from, &to, OnExistingStore::Fail, &mut no_progress);
+        assert_eq!(moved.expect("a renaming").entries, count as u64, "{to}");
+        for address in &all {
+            let address = to.entry(address.key.clone());
+            let Lookup::Hit(entry, content) = backend.lookup(&address, NOW).expect("a look-up")
+            else {
+                panic!("{address} is not there");
+            };
+            assert_eq!((entry.kind, content), (Kind::Bytes, inline("newer")));
+        }
+        from = to;
+    }
 }
