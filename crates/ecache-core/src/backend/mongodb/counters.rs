@@ -6,6 +6,7 @@ use std::sync::{Arc, PoisonError};
 use mongodb::bson::{Bson, Document, doc};
 
 use super::MongoBackend;
+use super::id::raw;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 
@@ -71,7 +72,7 @@ pub(super) fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()>
 /// Attempts all updates, and returns the errors of those that failed.
 fn try_update(backend: &MongoBackend, updates: &[Document]) -> Result<Vec<Bson>> {
     let command = doc! { "update": COLLECTION, "updates": updates, "ordered": false };
-    let answer = backend.run(backend.database.run_command(command))?;
+    let answer = backend.run(backend.run_write(raw(&command)))?;
     Ok(answer.get_array("writeErrors").cloned().unwrap_or_default())
 }
 

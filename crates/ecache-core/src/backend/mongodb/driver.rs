@@ -13,7 +13,9 @@ use std::thread;
 use std::time::Duration;
 
 use futures_core::Stream;
-use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{
+    Document, RawDocument, RawDocumentBuf, cstr, doc, serialize_to_raw_document_buf,
+};
 use mongodb::error::Result as DriverResult;
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use mongodb::{Client, Collection};
@@ -131,6 +133,15 @@ impl MongoBackend {
         self.each(aggregate(documents, pipeline.into(), BATCH as u32), take)
     }
 
+    /// Runs a command that writes. The driver adds the write concern of the URL only to its own.
+    pub(super) async fn run_write(&self, mut command: RawDocumentBuf) -> DriverResult<Document> {
+        if let Some(concern) = self.database.write_concern() {
+            let concern = serialize_to_raw_document_buf(concern)?;
+            command.append(cstr!("writeConcern"), concern);
+        }
+        self.database.run_raw_command(command).await
+    }
+
     /// Updates all documents that a query finds, which may name ids of any form, and returns how
     /// many were changed.
     pub(super) fn update_all(
@@ -141,7 +152,7 @@ impl MongoBackend {
     ) -> Result<u64> {
         let updates = vec![doc! { "q": query, "u": update, "multi": true }];
         let command = id::raw(&doc! { "update": collection, "updates": updates });
-        let answer = self.run(self.database.run_raw_command(command))?;
+        let answer = self.run(self.run_write(command))?;
         if let Ok(errors) = answer.get_array("writeErrors") {
             return Err(self.write_error(errors));
         }

@@ -282,7 +282,7 @@ async fn delete_documents(
         None => batch.iter().map(unchanged).collect(),
     };
     let command = doc! { "delete": collection, "deletes": deletes, "ordered": false };
-    let answer = backend.database.run_raw_command(raw(&command)).await?;
+    let answer = backend.run_write(raw(&command)).await?;
     let count = answer.get_i32("n").unwrap_or(0);
     Ok(u64::try_from(count).unwrap_or(0))
 }

@@ -211,7 +211,7 @@ async fn replace_raw(
     let mut command = RawDocumentBuf::new();
     command.append(cstr!("update"), collection);
     command.append(cstr!("updates"), updates);
-    let answer = backend.database.run_raw_command(command).await?;
+    let answer = backend.run_write(command).await?;
     Ok(u64::try_from(answer.get_i32("n").unwrap_or(0)).unwrap_or(0))
 }
 

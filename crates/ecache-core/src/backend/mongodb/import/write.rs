@@ -131,8 +131,7 @@ impl Import<'_> {
         let old = doc! { "entry": { "$in": ids }, "_id": { "$nin": current } };
         let deletes = vec![doc! { "q": old, "limit": 0 }];
         let delete = raw(&doc! { "delete": notes.name(), "deletes": deletes });
-        let database = &self.backend.database;
-        self.backend.run(database.run_raw_command(delete)).map(drop)
+        self.backend.run(self.backend.run_write(delete)).map(drop)
     }
 }
 impl MongoBackend {
@@ -152,7 +151,7 @@ impl MongoBackend {
         command.append(cstr!("update"), collection);
         command.append(cstr!("updates"), updates);
         command.append(cstr!("ordered"), true);
-        let answer = self.run(self.database.run_raw_command(command))?;
+        let answer = self.run(self.run_write(command))?;
         match answer.get_array("writeErrors") {
             Err(_) => Ok(()),
             Ok(errors) => Err(self.write_error(errors)),
