@@ -23,6 +23,12 @@ pub trait StoresBackend {
         Ok(store.and_then(|record| record.metadata))
     }
 
+    /// Returns the stores whose own document another program wrote so that it would not be the same
+    /// elsewhere, and why. It is no metadata.
+    fn foreign_documents(&self) -> Result<Vec<(Arc<StoreAddress>, String)>> {
+        Ok(Vec::new())
+    }
+
     /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].
     /// With [`Jobs::NotRunning`](crate::filter::Jobs::NotRunning), those of stores in which a job
     /// runs at `now` are not meant: the stores are in use.

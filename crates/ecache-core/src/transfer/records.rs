@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::vec;
 
 use crate::backend::{
-    Backend, Foreign, Record, Row, Rows, Scan, Sort, StoreRecord, Values, Visitor, read_value,
+    Backend, Foreign, Record, Row, Rows, Scan, Sort, Values, Visitor, read_value,
 };
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
@@ -46,7 +46,7 @@ pub enum FoundRecord {
 /// ```
 pub struct Records<'a> {
     source: Source<'a>,
-    stores: vec::IntoIter<StoreRecord>,
+    stores: vec::IntoIter<FoundRecord>,
     rows: Rows<'a>,
 }
 
@@ -104,10 +104,7 @@ pub fn visit(
         now,
     };
     for store in source.stores()? {
-        if visitor
-            .found(FoundRecord::Record(Record::Store(store)))
-            .is_break()
-        {
+        if visitor.found(store).is_break() {
             return Ok(());
         }
     }
@@ -159,15 +156,23 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
-    /// Returns the stores that have a document which goes along.
-    fn stores(&self) -> Result<Vec<StoreRecord>> {
+    /// Returns the stores that have a document which goes along, or cannot.
+    fn stores(&self) -> Result<Vec<FoundRecord>> {
         if !self.filter.means_whole_stores() {
             return Ok(Vec::new());
         }
         let mut stores = self.backend.stores()?;
         stores
             .retain(|store| store.metadata.is_some() && self.filter.matches_store(&store.address));
-        Ok(stores)
+        let stores = stores
+            .into_iter()
+            .map(|store| FoundRecord::Record(Record::Store(store)));
+        let mut foreign = self.backend.foreign_documents()?;
+        foreign.retain(|(store, _)| self.filter.matches_store(store));
+        let foreign = foreign
+            .into_iter()
+            .map(|(store, reason)| FoundRecord::Foreign(store.document(), reason));
+        Ok(stores.chain(foreign).collect())
     }
 
     fn scan(&self, sort: Sort) -> Scan {
@@ -229,7 +234,7 @@ impl Iterator for Records<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         if let Some(store) = self.stores.next() {
-            return Some(Ok(FoundRecord::Record(Record::Store(store))));
+            return Some(Ok(store));
         }
         loop {
             let row = self.rows.next()?;

@@ -412,13 +412,17 @@ impl DescribedEntry {
         Ok((entry, Content::Inline(bytes)))
     }
 
-    /// Returns the text of a store's own document.
-    pub(super) fn json(&self, notes: &[Note], value: RawBsonRef<'_>) -> Option<String> {
+    /// Returns the text of a store's own document, or the reason why it has none.
+    pub(super) fn json(
+        &self,
+        notes: &[Note],
+        value: RawBsonRef<'_>,
+    ) -> std::result::Result<String, String> {
         let note = self.note_on(notes, value);
         let exact = note.and_then(|note| note.wrote.as_ref()?.exact.clone());
         match exact {
-            Some(exact) => String::from_utf8(exact).ok(),
-            None => value::json_text(value).ok(),
+            Some(exact) => String::from_utf8(exact).map_err(|error| error.to_string()),
+            None => value::json_text(value).map_err(|error| error.to_string()),
         }
     }
 

@@ -294,7 +294,9 @@ impl Import<'_> {
                 let collection = &address.collection;
                 let own =
                     own.map(|raw| super::stores::own_document(self.backend, collection, &raw));
-                own.transpose()?.flatten().map(|(_, metadata)| metadata)
+                own.transpose()?
+                    .flatten()
+                    .and_then(|(_, metadata)| metadata.ok())
             }
         };
         if let Some(old) = old.as_ref().map(StoreMetadata::written_at) {

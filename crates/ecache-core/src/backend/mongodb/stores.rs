@@ -37,12 +37,8 @@ impl StoresBackend for MongoBackend {
                 let store = raw.get_document("_id").ok();
                 stores.extend(store.map(|store| (interned.read(store), None)));
             })?;
-            let mut own = Vec::new();
-            self.each(documents.find(doc! { "key": STORE_KEY }).batch(), |raw| {
-                own.push(raw.to_owned());
-            })?;
-            for raw in own {
-                if let Some((store, metadata)) = own_document(self, &collection, &raw)? {
+            for (store, metadata) in own_documents(self, &collection)? {
+                if let Ok(metadata) = metadata {
                     stores.insert(store, Some(metadata));
                 }
             }
@@ -51,12 +47,21 @@ impl StoresBackend for MongoBackend {
         Ok(stores.into_iter().map(record).collect())
     }
 
+    fn foreign_documents(&self) -> Result<Vec<(Arc<StoreAddress>, String)>> {
+        let mut foreign = Vec::new();
+        for collection in self.collections()? {
+            let own = own_documents(self, &collection)?.into_iter();
+            foreign.extend(own.filter_map(|(store, metadata)| Some((store, metadata.err()?))));
+        }
+        Ok(foreign)
+    }
+
     fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
         let Some(raw) = self.raw_document(&store.document())? else {
             return Ok(None);
         };
         let found = own_document(self, &store.collection, &raw)?;
-        Ok(found.map(|(_, metadata)| metadata))
+        Ok(found.and_then(|(_, metadata)| metadata.ok()))
     }
 
     fn count_documents(&self, filter: &Filter, now: Timestamp) -> Result<u64> {
@@ -149,26 +154,46 @@ impl StoresBackend for MongoBackend {
     }
 }
 
-/// Reads a store's own document; `None` if it cannot be read.
+/// A store, and the content of its own document or the reason why that has no form elsewhere.
+type OwnDocument = (
+    Arc<StoreAddress>,
+    std::result::Result<StoreMetadata, String>,
+);
+
+/// Reads the own documents of a collection's stores.
+fn own_documents(backend: &MongoBackend, collection: &str) -> Result<Vec<OwnDocument>> {
+    let mut found = Vec::new();
+    let documents = backend.documents(collection)?;
+    backend.each(documents.find(doc! { "key": STORE_KEY }).batch(), |raw| {
+        found.push(raw.to_owned());
+    })?;
+    let own = found
+        .iter()
+        .map(|raw| own_document(backend, collection, raw));
+    own.filter_map(Result::transpose).collect()
+}
+
+/// Reads a store's own document; `None` if it does not tell its store.
 pub(super) fn own_document(
     backend: &MongoBackend,
     collection: &str,
     raw: &RawDocumentBuf,
-) -> Result<Option<(Arc<StoreAddress>, StoreMetadata)>> {
+) -> Result<Option<OwnDocument>> {
     let Some(found) = read(raw, &mut Stores::of(collection)) else {
         return Ok(None);
     };
     let notes = backend.notes_on(collection, found.id.clone(), Values::Include)?;
     let value = raw.get("value").ok().flatten();
-    let Some(text) = value.and_then(|value| found.json(&notes, value)) else {
-        return Ok(None);
+    let text = match value {
+        Some(value) => found.json(&notes, value),
+        None => Err("its metadata has no value".to_owned()),
     };
-    let metadata = StoreMetadata {
-        value: text,
+    let metadata = text.map(|value| StoreMetadata {
+        value,
         created_at: found.created_at,
         updated_at: found.updated_at,
         policy: found.policy,
-    };
+    });
     Ok(Some((found.address.store, metadata)))
 }
 

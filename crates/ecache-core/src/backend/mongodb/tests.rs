@@ -5,6 +5,7 @@ mod functions;
 mod jobs;
 mod notes;
 mod operations;
+mod own_documents;
 mod partial;
 mod queries;
 mod refused;

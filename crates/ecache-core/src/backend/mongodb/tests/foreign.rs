@@ -21,7 +21,7 @@ fn id() -> ObjectId {
 }
 
 /// Returns a document as FiftyOne writes it, but for these fields.
-fn document(fields: Document) -> RawDocumentBuf {
+pub(super) fn document(fields: Document) -> RawDocumentBuf {
     let mut document = doc! {
         "_id": ObjectId::new(), "store_name": "s", "key": "k", "value": 1, "dataset_id": null,
         "created_at": DateTime::from_millis(1), "updated_at": null, "expires_at": null,
@@ -32,13 +32,13 @@ fn document(fields: Document) -> RawDocumentBuf {
 }
 
 /// Returns the same with a byte that is in no UTF-8 instead of each `~`.
-fn not_utf8(fields: Document) -> RawDocumentBuf {
+pub(super) fn not_utf8(fields: Document) -> RawDocumentBuf {
     let bytes = document(fields).into_bytes();
     let broken = |byte| if byte == b'~' { 0xff } else { byte };
     RawDocumentBuf::from_bytes(bytes.into_iter().map(broken).collect()).expect("a document")
 }
 
-fn insert(backend: &MongoBackend, document: RawDocumentBuf) {
+pub(super) fn insert(backend: &MongoBackend, document: RawDocumentBuf) {
     // The driver refuses to insert an id that is not UTF-8.
     let mut documents = RawArrayBuf::new();
     documents.push(document);
