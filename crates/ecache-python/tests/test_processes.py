@@ -157,8 +157,11 @@ def test_a_child_that_its_computation_waits_for_computes_itself(cache, log):
 
 
 WAITER = """
-import sys, threading, time
+import signal, sys, threading, time
 from execution_cache import Cache, execution_cache
+
+# A program in the background of a script ignores it, and so would this one.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 @execution_cache(cache=Cache(sys.argv[1]), store_name="waits", version="1")
 def f(x):
