@@ -175,7 +175,7 @@ struct Sums<'a> {
 
 /// A result that was returned, by the bytes that the log has of it.
 ///
-/// What a map and a sort ask of it is here and not in the log, which they would read all over.
+/// It has its own hash and the begin of its key, so that a map and a sort need not read the log.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Used<'a> {
     store: usize,
