@@ -5,11 +5,11 @@
 //! comes with it.
 
 use std::collections::{BTreeMap, HashMap};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::counters::Event;
+use crate::hashed::Hashed;
 use crate::key::Key;
 use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
@@ -65,25 +65,6 @@ impl Hits {
     }
 }
 
-/// Uses the first bytes of a key as its hash, because the key is a hash already.
-#[derive(Default)]
-struct FirstBytes(u64);
-
-impl Hasher for FirstBytes {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        if let Some(first) = bytes.first_chunk() {
-            self.0 = u64::from_ne_bytes(*first);
-        }
-    }
-
-    /// Ignores the length of the array, which is the same for all keys.
-    fn write_usize(&mut self, _: usize) {}
-}
-
 /// Calls that are counted together: those of a store, a user and an operator.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct CounterGroup {
@@ -117,7 +98,7 @@ impl CounterGroup {
     }
 }
 
-type HitsByHash = HashMap<[u8; 32], Arc<Hits>, BuildHasherDefault<FirstBytes>>;
+type HitsByHash = HashMap<[u8; 32], Arc<Hits>, Hashed>;
 
 /// The pending counts of one store, user and operator.
 #[derive(Default)]

@@ -16,7 +16,7 @@ use super::damage::{RowError, is_corrupt};
 use super::key_index::find_ids;
 use super::query::Parameter;
 use super::read::Verified;
-use super::row::{self, Known, USES, Uses};
+use super::row::{self, AFTER_USES, Known, USES, Uses};
 use super::session::Session;
 use crate::backend::{Content, LOOKUP_SIZE, LookedUp, Lookup};
 use crate::error::Result;
@@ -32,9 +32,6 @@ const ROWS: &str = concat!(
     ", k.rowid FROM rarray(?1) AS k CROSS JOIN entries AS e NOT INDEXED ON e.id = k.value \
      LEFT JOIN uses AS u ON u.entry = e.id"
 );
-
-/// The column of the number.
-const NUMBER: usize = USES.1 + 3;
 
 /// The place of an entry that the index of keys has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +88,7 @@ impl SqliteBackend {
                 Err(error) if is_corrupt(&error) => break,
                 Err(error) => return Err(sqlite(error)),
             };
-            let number = row.get::<_, usize>(NUMBER).map_err(sqlite)? - 1;
+            let number = row.get::<_, usize>(AFTER_USES).map_err(sqlite)? - 1;
             let place = places[number];
             let address = &addresses[place.index];
             let mut has_room = true;
