@@ -5,18 +5,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ecache_core::backend::{Scan, no_progress};
-use ecache_core::entry::Policy;
-use ecache_core::time::{Clock, SystemClock, Timestamp};
-use ecache_core::usage::{Counts, Group, Log};
-use ecache_core::{error, execution_cache, location, statistics};
+use ecache_core::{error, execution_cache, location};
 use pyo3::exceptions::PyOSError;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
 
-use crate::filter::{self, Entry};
 use crate::per_process::{PerProcess, may_open};
-use crate::store::ExecutionStore;
 use crate::subscription;
 use crate::{complaints, ending};
 
@@ -28,29 +21,30 @@ static OPEN: PerProcess<Mutex<HashMap<PathBuf, Arc<execution_cache::Cache>>>> = 
 #[pyclass(frozen, module = "execution_cache")]
 pub struct Cache {
     /// The location; `None` for a cache in memory
-    location: Option<PathBuf>,
+    pub location: Option<PathBuf>,
     core: PerProcess<Arc<execution_cache::Cache>>,
 }
 
 impl Cache {
-    fn at(location: Option<PathBuf>) -> Self {
+    pub fn at(location: Option<PathBuf>) -> Self {
         Self {
             location,
             core: PerProcess::new(),
         }
     }
 
-    /// Returns the cache of the command line's store.
-    pub fn default(py: Python<'_>) -> PyResult<Self> {
-        Self::new(py, None)
-    }
-
-    fn store(
-        slf: &Bound<'_, Self>,
-        name: &str,
-        dataset_id: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<ExecutionStore> {
-        ExecutionStore::at(name, slf.clone().unbind(), dataset_id, None, Policy::Evict)
+    /// Returns a cache at a location; without one, that of the command line's store.
+    pub fn of(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Self> {
+        let location = match path {
+            Some(path) => path,
+            None => default_location(py)?,
+        };
+        let location = if location::is_url(location.as_os_str()) {
+            location
+        } else {
+            std::path::absolute(location)?
+        };
+        Ok(Self::at(Some(location)))
     }
 
     /// Returns the cache of this process.
@@ -97,150 +91,6 @@ pub fn leave(py: Python<'_>, ending: &Bound<'_, PyAny>) {
     let caches = open();
     ending::detach(py, || caches.iter().for_each(|cache| cache.flush()));
     ending::begin(py, ending);
-}
-
-#[pymethods]
-impl Cache {
-    #[new]
-    #[pyo3(signature = (path=None))]
-    fn new(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Self> {
-        let location = match path {
-            Some(path) => path,
-            None => default_location(py)?,
-        };
-        let location = if location::is_url(location.as_os_str()) {
-            location
-        } else {
-            std::path::absolute(location)?
-        };
-        Ok(Self::at(Some(location)))
-    }
-
-    /// Returns a cache that ends with the process.
-    #[staticmethod]
-    fn in_memory() -> Self {
-        Self::at(None)
-    }
-
-    /// The location of the store, or `None` if it is in memory.
-    #[getter]
-    fn path(&self) -> Option<String> {
-        let location = self.location.as_deref()?;
-        Some(location::shown(location.as_os_str()))
-    }
-
-    /// Returns the entries that a filter selects, oldest first; without a filter, all of them.
-    #[pyo3(signature = (**filter))]
-    fn entries(&self, py: Python<'_>, filter: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Entry>> {
-        let scan = Scan::new(filter::read(filter)?);
-        let core = self.core();
-        let rows = ending::detach(py, || {
-            let rows = core.backend()?.scan(&scan, SystemClock.now())?;
-            rows.collect::<error::Result<Vec<_>>>()
-        });
-        Ok(failed(rows)?.into_iter().filter_map(Entry::of).collect())
-    }
-
-    /// Returns the value of a key in a store, or `default`: `ecache get STORE KEY`.
-    #[pyo3(signature = (store, key, default=None, *, dataset_id=None))]
-    fn get<'py>(
-        slf: &Bound<'py, Self>,
-        store: &str,
-        key: &str,
-        default: Option<Bound<'py, PyAny>>,
-        dataset_id: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let value = Self::store(slf, store, dataset_id)?.get(slf.py(), key)?;
-        Ok(value.or(default))
-    }
-
-    /// Stores a value, which a clear removes: `ecache set STORE KEY VALUE`.
-    #[pyo3(signature = (store, key, value, ttl=None, *, dataset_id=None))]
-    fn set(
-        slf: &Bound<'_, Self>,
-        store: &str,
-        key: &str,
-        value: &Bound<'_, PyAny>,
-        ttl: Option<&Bound<'_, PyAny>>,
-        dataset_id: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<()> {
-        Self::store(slf, store, dataset_id)?.set(slf.py(), key, value, ttl, None)
-    }
-
-    /// Removes a value; returns whether there was one: `ecache rm STORE KEY`.
-    #[pyo3(signature = (store, key, *, dataset_id=None))]
-    fn delete(
-        slf: &Bound<'_, Self>,
-        store: &str,
-        key: &str,
-        dataset_id: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<bool> {
-        Self::store(slf, store, dataset_id)?.delete(slf.py(), key)
-    }
-
-    /// Returns the number and size of the entries that a filter selects, and what calls of their
-    /// stores did: hits, misses, and the seconds that hits saved and misses spent.
-    #[pyo3(signature = (**filter))]
-    fn stats<'py>(
-        &self,
-        py: Python<'py>,
-        filter: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Bound<'py, PyDict>> {
-        let filter = filter::read(filter)?;
-        let core = self.core();
-        let log = self.location.as_deref().map(Log::beside);
-        let read = ending::detach(py, || {
-            core.flush();
-            let (backend, now) = (core.backend()?, SystemClock.now());
-            let long_ago = Timestamp::from_millis(0);
-            let recorded = statistics::read(&**backend, log.as_ref(), long_ago, now)?;
-            let usage = backend.usage(&filter.clone().into(), now)?;
-            Ok((usage, recorded))
-        });
-        let (usage, recorded) = failed(read)?;
-        let mut counts = Counts::default();
-        for period in &recorded.periods {
-            if let Group::Of {
-                store,
-                user,
-                operator,
-            } = &period.group
-                && filter.matches_group(store, user.as_deref(), operator.as_deref())
-            {
-                counts.add(&period.counts);
-            }
-        }
-        let dict = PyDict::new(py);
-        dict.set_item("entries", usage.entries)?;
-        dict.set_item("size", usage.bytes)?;
-        dict.set_item("hits", counts.hits)?;
-        dict.set_item("misses", counts.misses)?;
-        dict.set_item("saved", counts.saved_ms as f64 / 1000.0)?;
-        dict.set_item("spent", counts.spent_ms as f64 / 1000.0)?;
-        Ok(dict)
-    }
-
-    /// Removes the entries that a filter selects, except those of policy "persist" unless the
-    /// filter names it; returns their number. Without a filter, removes all.
-    #[pyo3(signature = (**filter))]
-    fn clear(&self, py: Python<'_>, filter: Option<&Bound<'_, PyDict>>) -> PyResult<u64> {
-        let mut filter = filter::read(filter)?;
-        filter.policy.get_or_insert(Policy::Evict);
-        let core = self.core();
-        let removed = ending::detach(py, || {
-            let now = SystemClock.now();
-            core.backend()?
-                .remove(&filter.into(), now, &mut no_progress)
-        });
-        Ok(failed(removed)?.entries)
-    }
-
-    fn __repr__(&self) -> String {
-        match self.path() {
-            Some(path) => format!("Cache({path:?})"),
-            None => "Cache.in_memory()".into(),
-        }
-    }
 }
 
 /// Returns the store of the command line.

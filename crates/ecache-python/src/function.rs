@@ -7,25 +7,20 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use ecache_core::execution_cache::{
-    Datasets, ExecutionCache, ExecutionContext, Options, Residency,
-};
+use ecache_core::execution_cache::{ExecutionCache, ExecutionContext, Options, Residency};
 use ecache_core::key::Preimage;
 use ecache_core::stored::StoredError;
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyTuple};
 
-use crate::asynchronous;
-use crate::awaiting::Awaiting;
-use crate::cache::{Cache, failed};
+use crate::cache::Cache;
 use crate::complaints;
 use crate::context;
 use crate::ending;
 use crate::form::{self, Purpose};
 use crate::interrupt;
-use crate::kept::{Kept, Stored, said};
-use crate::options::{declared, settings};
+use crate::kept::{Kept, Stored, message_of};
 use crate::parameters::{Given, Parameters};
 use crate::per_process::PerProcess;
 
@@ -35,25 +30,25 @@ type Ended = Result<Kept, Option<PyErr>>;
 /// A cached function, without the name and the signature that its wrapper has.
 #[pyclass(frozen, module = "execution_cache._native")]
 pub struct Function {
-    callable: Py<PyAny>,
-    cache: Py<Cache>,
-    options: Options,
-    parameters: Parameters,
-    hooks: Hooks,
-    state: PerProcess<State>,
+    pub callable: Py<PyAny>,
+    pub cache: Py<Cache>,
+    pub options: Options,
+    pub parameters: Parameters,
+    pub hooks: Hooks,
+    pub state: PerProcess<State>,
 }
 
 /// The functions of the program that convert results.
-struct Hooks {
-    serialize: Option<Py<PyAny>>,
-    deserialize: Option<Py<PyAny>>,
+pub struct Hooks {
+    pub serialize: Option<Py<PyAny>>,
+    pub deserialize: Option<Py<PyAny>>,
 }
 
 /// The state that calls of one process share.
 pub struct State {
     pub cache: ExecutionCache,
     /// The context of calls without scopes
-    ctx: ExecutionContext,
+    pub ctx: ExecutionContext,
 }
 
 /// A call that is ready to be looked up.
@@ -72,7 +67,7 @@ impl Ready {
 
 impl Hooks {
     /// Returns the result as it is kept.
-    fn keep(&self, result: &Bound<'_, PyAny>) -> PyResult<Kept> {
+    pub fn keep(&self, result: &Bound<'_, PyAny>) -> PyResult<Kept> {
         match &self.serialize {
             Some(serialize) => {
                 let form = serialize.bind(result.py()).call1((result,))?;
@@ -99,7 +94,7 @@ impl Hooks {
 }
 
 impl Function {
-    fn state(&self) -> &'static State {
+    pub fn state(&self) -> &'static State {
         self.state.get_or_make(|| State {
             cache: ExecutionCache::new(self.options.clone()),
             ctx: ExecutionContext::new(self.cache.get().core()),
@@ -119,7 +114,7 @@ impl Function {
         let mut own = state.ctx.clone();
         let arguments = match context::read(&ctx, &self.options, &mut own) {
             Ok(()) => self.parameters.arguments(given)?,
-            Err(error) => Err(said(error).into()),
+            Err(error) => Err(message_of(error).into()),
         };
         Ok(Ready {
             state,
@@ -165,7 +160,7 @@ impl Function {
         }
     }
 
-    fn complain(&self, what: &str, error: &PyErr, py: Python<'_>) {
+    pub fn complain(&self, what: &str, error: &PyErr, py: Python<'_>) {
         complaints::add(format!(
             "the execution cache of {} could not {what}: {}",
             self.options.function,
@@ -174,7 +169,7 @@ impl Function {
     }
 
     /// Looks a call up, or computes it.
-    fn look_up(slf: &Bound<'_, Self>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
+    pub fn look_up(slf: &Bound<'_, Self>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
         let (this, py) = (slf.get(), slf.py());
         if ending::has_begun(py) {
             return this.uncached(py, given);
@@ -303,138 +298,6 @@ enum Outcome {
     Computed(Py<PyAny>),
     /// The copy of one that was computed before, or elsewhere
     Found(Kept),
-}
-
-#[pymethods]
-impl Function {
-    #[new]
-    #[pyo3(signature = (callable, cache, *, names, parameters, options, serialize, deserialize))]
-    fn new(
-        callable: Py<PyAny>,
-        cache: Py<Cache>,
-        names: (String, String),
-        parameters: &Bound<'_, PyDict>,
-        options: &Bound<'_, PyDict>,
-        serialize: Option<Py<PyAny>>,
-        deserialize: Option<Py<PyAny>>,
-    ) -> PyResult<Self> {
-        Ok(Self {
-            callable,
-            cache,
-            options: settings(names, options)?,
-            parameters: declared(parameters)?,
-            hooks: Hooks {
-                serialize,
-                deserialize,
-            },
-            state: PerProcess::new(),
-        })
-    }
-
-    #[pyo3(signature = (*args, **kwargs))]
-    fn __call__(
-        slf: &Bound<'_, Self>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Py<PyAny>> {
-        let result = Self::look_up(slf, Given { args, kwargs })?;
-        // The caller of the wrapper, which calls this.
-        complaints::issue(slf.py(), 2)?;
-        Ok(result)
-    }
-
-    /// Begins a call of an `async def`.
-    #[pyo3(signature = (*args, **kwargs))]
-    fn start(
-        slf: &Bound<'_, Self>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<Awaiting> {
-        asynchronous::start(slf, Given { args, kwargs })
-    }
-
-    /// Warns of an exception in the refresh of an `async def`'s result.
-    fn warn_of_refresh(&self, error: &Bound<'_, PyAny>) {
-        let error_of = PyErr::from_value(error.clone());
-        self.complain("refresh a result", &error_of, error.py());
-    }
-
-    /// Stores a result, which is the last argument.
-    #[pyo3(signature = (*args, **kwargs))]
-    fn set_cache(
-        &self,
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<bool> {
-        let Some(last) = args.len().checked_sub(1) else {
-            return Err(PyTypeError::new_err(
-                "set_cache needs a value, after the arguments",
-            ));
-        };
-        let value = args.get_item(last)?;
-        let args = args.get_slice(0, last);
-        let args = &args;
-        let ready = self.ready(Given { args, kwargs })?;
-        let kept = self.hooks.keep(&value)?;
-        let stored = ending::detach(py, || {
-            let cache = &ready.state.cache;
-            cache.set_cache(ready.ctx(), &Stored, ready.arguments.clone(), kept)
-        });
-        failed(stored)
-    }
-
-    /// Removes the result of one call; returns the number of removed entries.
-    #[pyo3(signature = (*args, **kwargs))]
-    fn clear_cache(
-        &self,
-        py: Python<'_>,
-        args: &Bound<'_, PyTuple>,
-        kwargs: Option<&Bound<'_, PyDict>>,
-    ) -> PyResult<u64> {
-        let ready = self.ready(Given { args, kwargs })?;
-        let cleared = ending::detach(py, || {
-            let cache = &ready.state.cache;
-            cache.clear_cache(ready.ctx(), ready.arguments.clone())
-        });
-        Ok(failed(cleared)?.entries)
-    }
-
-    /// Removes all results, or those of one dataset; returns the number of removed entries.
-    #[pyo3(signature = (dataset_id=None))]
-    fn clear_all_caches(
-        &self,
-        py: Python<'_>,
-        dataset_id: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<u64> {
-        let datasets = match dataset_id {
-            Some(id) => Datasets::from(id.str()?.to_str()?),
-            None => Datasets::All,
-        };
-        let state = self.state();
-        let cleared = ending::detach(py, || state.cache.clear_all_caches(&state.ctx, &datasets));
-        Ok(failed(cleared)?.entries)
-    }
-
-    /// Returns the counters of this process.
-    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let counters = self.state().cache.counters();
-        let dict = PyDict::new(py);
-        for (name, count) in [
-            ("memory_hits", counters.memory_hits),
-            ("store_hits", counters.store_hits),
-            ("stale_hits", counters.stale_hits),
-            ("shared", counters.shared),
-            ("misses", counters.misses),
-            ("computations", counters.computations),
-            ("bypassed", counters.bypassed),
-            ("errors", counters.errors),
-            ("saved_ms", counters.saved_ms),
-        ] {
-            dict.set_item(name, count)?;
-        }
-        Ok(dict)
-    }
 }
 
 /// Returns the stored form of an argument as text, which identifies it.

@@ -78,13 +78,13 @@ pub struct Stored;
 
 impl Codec<Kept> for Stored {
     fn encode(&self, result: &Kept) -> Result<Value, CodecError> {
-        ending::attach(|py| form::to_value(result.0.object.bind(py))).map_err(said)
+        ending::attach(|py| form::to_value(result.0.object.bind(py))).map_err(message_of)
     }
 
     fn decode(&self, value: Value) -> Result<Kept, CodecError> {
         let parsed = Parsed::of(value).map_err(CodecError::new)?;
         ending::attach(|py| {
-            let object = form::from_value(py, parsed).map_err(said)?;
+            let object = form::from_value(py, parsed).map_err(message_of)?;
             Ok(Kept::of(&object))
         })
     }
@@ -96,7 +96,7 @@ impl Codec<Kept> for Stored {
 }
 
 /// Returns the message of an exception.
-pub fn said(error: PyErr) -> CodecError {
+pub fn message_of(error: PyErr) -> CodecError {
     ending::attach(|py| CodecError::new(error.value(py)))
 }
 

@@ -15,6 +15,7 @@ mod form;
 mod function;
 mod interrupt;
 mod kept;
+mod methods;
 mod options;
 mod parameters;
 mod per_process;

@@ -188,5 +188,5 @@ impl Parameters {
 }
 
 fn refused(error: PyErr) -> StoredError {
-    crate::kept::said(error).into()
+    crate::kept::message_of(error).into()
 }

@@ -108,7 +108,7 @@ impl ExecutionStore {
     ) -> PyResult<Self> {
         let cache = match cache {
             Some(cache) => cache,
-            None => Py::new(py, Cache::default(py)?)?,
+            None => Py::new(py, Cache::of(py, None)?)?,
         };
         let policy = policy(default_policy)?;
         Self::at(store_name, cache, dataset_id, collection_name, policy)

@@ -43,9 +43,9 @@ pub use input::{
 };
 pub use output::recording::{Ending, InputLeft, Malformed, ReplayError, replay};
 pub(crate) use output::recording::{exit_code, form};
+pub use run::Runner;
 pub(crate) use run::other_outputs::is_beside;
 pub use run::process::{Signals, Streams};
-pub use run::runner::Runner;
 pub use settings::{
     Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Report, RunOutcome,
     Settings, StoreUse, Unusable,

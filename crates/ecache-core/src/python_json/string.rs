@@ -2,10 +2,8 @@
 
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
-use super::write::write_string;
 use super::wtf8::push_unit;
 
 /// A Python string: Unicode text that may also hold lone surrogates.
@@ -84,14 +82,5 @@ impl From<&OsStr> for PyString {
 impl From<String> for PyString {
     fn from(text: String) -> Self {
         PyString(text.into_bytes().into())
-    }
-}
-
-/// Shows the string as JSON text, in which lone surrogates stay visible.
-impl fmt::Debug for PyString {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = Vec::new();
-        write_string(&self.0, &mut text);
-        formatter.write_str(&String::from_utf8_lossy(&text))
     }
 }

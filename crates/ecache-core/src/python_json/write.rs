@@ -1,5 +1,7 @@
 //! Writing: the text of Python's `json.dumps`, byte for byte.
 
+use std::fmt;
+
 use super::wtf8::code_points;
 use super::{Json, PyString};
 
@@ -193,6 +195,15 @@ pub(crate) fn write_float(float: f64, out: &mut Vec<u8>) {
             out.extend_from_slice(&[*sign, b'0', *digit]);
         }
         text => out.extend_from_slice(text),
+    }
+}
+
+/// Shows the string as JSON text, in which lone surrogates stay visible.
+impl fmt::Debug for PyString {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = Vec::new();
+        write_string(self.as_bytes(), &mut text);
+        formatter.write_str(&String::from_utf8_lossy(&text))
     }
 }
 

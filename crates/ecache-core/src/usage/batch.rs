@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::header::{Gap, LogId};
 use super::names::{Names, read_key};
 use super::record::{self, Payload, Records, What};
-use super::{Counts, Event, Group, HOUR, LogId, Outcome, Tally};
+use super::{Counts, Event, Group, HOUR, Outcome, Tally};
 use crate::entry::MAX_COUNT;
 use crate::hashed::Hashed;
 use crate::scope::{Address, StoreAddress};
@@ -74,16 +75,6 @@ pub struct EntryUse {
     pub used_at: Timestamp,
     /// Time at which the returned result was written: the entry was created then or before
     pub written_at: Timestamp,
-}
-
-/// A time in which not every call could be counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Gap {
-    /// Its begin
-    pub from: Timestamp,
-    /// Its end
-    pub until: Timestamp,
 }
 
 /// The sum of some events.

@@ -3,7 +3,8 @@
 use std::io;
 
 use super::Event;
-use super::log::{FILES, HEADER, Log, OpenLog};
+use super::header::HEADER;
+use super::log::{FILES, Log, OpenLog};
 use super::record::{Payload, Records};
 
 /// Reads the events that are appended from now on, by any process.

@@ -10,24 +10,18 @@
 //! Overwriting them needs no space on a full disk.
 
 use std::fs::{self, File, Metadata};
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
-use xxhash_rust::xxh3::xxh3_64;
 
+use super::header::{GAP, Gap, HEADER, LogId, gap_bytes, gap_of, id_of, new_header};
 use super::record::{self, SLOT, What};
-use super::{Event, Gap, Tally};
+use super::{Event, Tally};
 use crate::sidecar::{Purpose, Sidecar, file_of};
 use crate::time::Timestamp;
-
-/// Size of the header, in bytes.
-pub(super) const HEADER: usize = SLOT;
-
-const MARK: &[u8; 8] = b"ecusage1";
 
 /// Size from which nothing is appended any more, in bytes: the log is not folded for some reason.
 const MAX_SIZE: u64 = 64 << 20;
@@ -38,10 +32,6 @@ const PAUSE: Duration = Duration::from_micros(100);
 
 /// The files, in the order in which an appender tries them.
 pub(super) const FILES: [Sidecar; 2] = [Sidecar::Usage, Sidecar::MoreUsage];
-
-/// The random number that tells a log from others of its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct LogId(pub i64);
 
 /// The state of a log after something was appended to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -383,49 +373,6 @@ impl OpenLog {
         let _ = try_lock(&self.file, FlockOperation::NonBlockingLockShared);
         Ok(is_removed)
     }
-}
-
-/// Offset in the header of the note of calls that were not appended: begin, end and checksum.
-const GAP: usize = 32;
-
-fn new_header() -> [u8; HEADER] {
-    // The seed of a hash map is random, and needs no other source of random numbers.
-    let id = RandomState::new().build_hasher().finish();
-    let mut header = [0; HEADER];
-    header[..8].copy_from_slice(MARK);
-    header[8..16].copy_from_slice(&id.to_le_bytes());
-    let sum = xxh3_64(&header[..16]);
-    header[16..24].copy_from_slice(&sum.to_le_bytes());
-    header
-}
-
-fn id_of(header: &[u8; HEADER]) -> LogId {
-    let (id, sum) = header[8..24].split_at(8);
-    let is_whole = header[..8] == *MARK && xxh3_64(&header[..16]).to_le_bytes() == *sum;
-    LogId(if is_whole {
-        i64::from_le_bytes(id.try_into().unwrap_or_default())
-    } else {
-        // A damaged header: a name that is always the same is as good as its own.
-        xxh3_64(&header[..GAP]) as i64
-    })
-}
-
-fn gap_of(header: &[u8; HEADER]) -> Option<Gap> {
-    let number = |place: usize| Some(i64::from_le_bytes(*header[place..].first_chunk()?));
-    let gap = Gap {
-        from: Timestamp::from_millis(number(GAP)?),
-        until: Timestamp::from_millis(number(GAP + 8)?),
-    };
-    (gap_bytes(gap) == header[GAP..GAP + 24]).then_some(gap)
-}
-
-fn gap_bytes(gap: Gap) -> [u8; 24] {
-    let mut bytes = [0; 24];
-    bytes[..8].copy_from_slice(&gap.from.as_millis().to_le_bytes());
-    bytes[8..16].copy_from_slice(&gap.until.as_millis().to_le_bytes());
-    let sum = xxh3_64(&bytes[..16]);
-    bytes[16..].copy_from_slice(&sum.to_le_bytes());
-    bytes
 }
 
 fn try_lock(file: &File, how: FlockOperation) -> io::Result<bool> {

@@ -26,6 +26,7 @@
 
 mod batch;
 mod follower;
+mod header;
 mod log;
 mod names;
 mod record;
@@ -35,10 +36,11 @@ use std::sync::Arc;
 
 #[cfg(feature = "mongodb")]
 pub(crate) use batch::sum_by_group;
-pub use batch::{Batch, EntryUse, Gap, Period};
+pub use batch::{Batch, EntryUse, Period};
 pub use follower::Follower;
+pub use header::{Gap, LogId};
 pub(crate) use log::OpenLog;
-pub use log::{Appended, Log, LogId};
+pub use log::{Appended, Log};
 pub(crate) use stored::StoredRow;
 
 use crate::entry::{Entry, MAX_COUNT};

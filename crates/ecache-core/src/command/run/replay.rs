@@ -23,7 +23,7 @@ impl Runner<'_> {
     }
 
     /// Replays a stale result, as [`Runner::replay`].
-    pub(crate) fn replay_old(
+    pub(crate) fn replay_stale(
         &self,
         backend: &Arc<dyn Backend>,
         found: StoredResult,

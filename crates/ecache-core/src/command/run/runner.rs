@@ -2,7 +2,6 @@
 //! cache fails.
 
 use std::borrow::Cow;
-use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -10,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::Runner;
 use super::connection::Connection;
 use super::leader::{Election, Wait};
 use super::ports::{Ports, StoredResult};
@@ -21,49 +21,14 @@ use crate::command::output::live_output;
 use crate::command::output::publisher::Publisher;
 use crate::command::output::recorder::Recorder;
 use crate::command::output::resume::Console;
-use crate::command::settings::{
-    Mode, OnBusy, OnFailure, OnMiss, Outputs, Report, RunOutcome, Unusable,
-};
+use crate::command::settings::{Mode, OnBusy, OnFailure, OnMiss, Outputs, Report, RunOutcome};
 use crate::command::{Call, CommandError, Input};
 use crate::entry::Entry;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::single_flight::FlightLock;
 use crate::statistics;
-use crate::time::Clock;
 use crate::usage::{self, Event, Log};
 use crate::value::Kind;
-
-/// A command that is to be replayed or run.
-#[derive(Clone, Copy)]
-pub struct Runner<'a> {
-    /// The command to run and the entry of its result
-    pub call: &'a Call,
-    /// Location of the store, `None` if there is no place for one
-    pub store: Option<&'a Path>,
-    /// The store, if the caller has connected to it, to write to it
-    pub connected: Option<&'a Arc<dyn Backend>>,
-    /// Path beside which this host's processes keep locks and live output, if not the store's
-    pub beside: Option<&'a Path>,
-    /// Destination of the command's output streams
-    pub outputs: Outputs,
-    /// Tells the time
-    pub clock: &'a dyn Clock,
-    /// Called with an error of the cache, which is ignored unless this fails
-    pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
-    /// Called with the reason why a result is not stored
-    pub on_unkept: &'a dyn Fn(&str),
-    /// Called with the reason why the entry of the command is not replayed; the last call counts
-    pub on_unusable: &'a dyn Fn(Unusable),
-    /// Called with the reason why a stale result is replayed
-    pub on_stale: &'a dyn Fn(&str),
-    /// Called with the PID of a stopped leader, which is then not waited for
-    pub on_stopped: &'a dyn Fn(i32),
-    /// Starts a process that runs the same command with the same input, detached from this one and
-    /// its terminal, and returns at once
-    pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
-}
-
-debug_fields!(Runner<'_> { call, store, beside, outputs });
 
 /// The outcome of a look-up.
 pub(crate) enum LookedUp<'a> {
@@ -187,7 +152,7 @@ impl<'a> Runner<'a> {
                     let found = (entry, content);
                     if runner.is_served(&found.0, self.clock.now()) && ports.input.can_be_copied() {
                         runner.refresh_elsewhere(path, &ports)?;
-                        match runner.replay_old(&backend, found, &mut ports)? {
+                        match runner.replay_stale(&backend, found, &mut ports)? {
                             Some(report) => return Ok(report),
                             None => reader = Some(backend),
                         }
@@ -258,7 +223,7 @@ impl<'a> Runner<'a> {
             (Election::Over(exit), _) => Ok(Report::of_other(exit)),
             (Election::Theirs, _) if settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
             (Election::Theirs, Some((backend, found))) if settings.on_busy == OnBusy::Stale => {
-                let report = runner.replay_old(&backend, found, &mut ports)?;
+                let report = runner.replay_stale(&backend, found, &mut ports)?;
                 report.ok_or_else(lost)
             }
             (Election::Theirs, _) => {

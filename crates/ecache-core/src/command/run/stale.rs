@@ -110,15 +110,15 @@ impl Runner<'_> {
             (self.on_unusable)(Unusable::Failure);
             return Ok(AtAddress::Usable(Usable::Nothing));
         }
-        let is_old = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
-        if is_old && !self.call.settings.uses_stale() {
+        let is_stale = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
+        if is_stale && !self.call.settings.uses_stale() {
             self.tell_stale(&entry, now);
             return Ok(AtAddress::Usable(Usable::Nothing));
         }
         // A value of an unknown version is a miss.
         let form = self.attempt(recording::form(backend, &content))?;
         let answers = form.flatten().map(|form| form.answers(self.outputs));
-        Ok(AtAddress::Usable(match (answers, is_old) {
+        Ok(AtAddress::Usable(match (answers, is_stale) {
             (Some(true), true) => Usable::Stale(entry, content),
             (Some(true), false) => Usable::Fresh(entry, content),
             (Some(false), _) => return Ok(AtAddress::Other(entry)),

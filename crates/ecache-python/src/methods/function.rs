@@ -1,0 +1,147 @@
+use ecache_core::execution_cache::Datasets;
+use pyo3::exceptions::PyTypeError;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyTuple};
+
+use crate::asynchronous;
+use crate::awaiting::Awaiting;
+use crate::cache::{Cache, failed};
+use crate::complaints;
+use crate::ending;
+use crate::function::{Function, Hooks};
+use crate::kept::Stored;
+use crate::options::{declared, settings};
+use crate::parameters::Given;
+use crate::per_process::PerProcess;
+
+#[pymethods]
+impl Function {
+    #[new]
+    #[pyo3(signature = (callable, cache, *, names, parameters, options, serialize, deserialize))]
+    fn new(
+        callable: Py<PyAny>,
+        cache: Py<Cache>,
+        names: (String, String),
+        parameters: &Bound<'_, PyDict>,
+        options: &Bound<'_, PyDict>,
+        serialize: Option<Py<PyAny>>,
+        deserialize: Option<Py<PyAny>>,
+    ) -> PyResult<Self> {
+        Ok(Self {
+            callable,
+            cache,
+            options: settings(names, options)?,
+            parameters: declared(parameters)?,
+            hooks: Hooks {
+                serialize,
+                deserialize,
+            },
+            state: PerProcess::new(),
+        })
+    }
+
+    #[pyo3(signature = (*args, **kwargs))]
+    fn __call__(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Py<PyAny>> {
+        let result = Self::look_up(slf, Given { args, kwargs })?;
+        // The caller of the wrapper, which calls this.
+        complaints::issue(slf.py(), 2)?;
+        Ok(result)
+    }
+
+    /// Begins a call of an `async def`.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn start(
+        slf: &Bound<'_, Self>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<Awaiting> {
+        asynchronous::start(slf, Given { args, kwargs })
+    }
+
+    /// Warns of an exception in the refresh of an `async def`'s result.
+    fn warn_of_refresh(&self, error: &Bound<'_, PyAny>) {
+        let error_of = PyErr::from_value(error.clone());
+        self.complain("refresh a result", &error_of, error.py());
+    }
+
+    /// Stores a result, which is the last argument.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn set_cache(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<bool> {
+        let Some(last) = args.len().checked_sub(1) else {
+            return Err(PyTypeError::new_err(
+                "set_cache needs a value, after the arguments",
+            ));
+        };
+        let value = args.get_item(last)?;
+        let args = args.get_slice(0, last);
+        let args = &args;
+        let ready = self.ready(Given { args, kwargs })?;
+        let kept = self.hooks.keep(&value)?;
+        let stored = ending::detach(py, || {
+            let cache = &ready.state.cache;
+            cache.set_cache(ready.ctx(), &Stored, ready.arguments.clone(), kept)
+        });
+        failed(stored)
+    }
+
+    /// Removes the result of one call; returns the number of removed entries.
+    #[pyo3(signature = (*args, **kwargs))]
+    fn clear_cache(
+        &self,
+        py: Python<'_>,
+        args: &Bound<'_, PyTuple>,
+        kwargs: Option<&Bound<'_, PyDict>>,
+    ) -> PyResult<u64> {
+        let ready = self.ready(Given { args, kwargs })?;
+        let cleared = ending::detach(py, || {
+            let cache = &ready.state.cache;
+            cache.clear_cache(ready.ctx(), ready.arguments.clone())
+        });
+        Ok(failed(cleared)?.entries)
+    }
+
+    /// Removes all results, or those of one dataset; returns the number of removed entries.
+    #[pyo3(signature = (dataset_id=None))]
+    fn clear_all_caches(
+        &self,
+        py: Python<'_>,
+        dataset_id: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<u64> {
+        let datasets = match dataset_id {
+            Some(id) => Datasets::from(id.str()?.to_str()?),
+            None => Datasets::All,
+        };
+        let state = self.state();
+        let cleared = ending::detach(py, || state.cache.clear_all_caches(&state.ctx, &datasets));
+        Ok(failed(cleared)?.entries)
+    }
+
+    /// Returns the counters of this process.
+    fn counters<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let counters = self.state().cache.counters();
+        let dict = PyDict::new(py);
+        for (name, count) in [
+            ("memory_hits", counters.memory_hits),
+            ("store_hits", counters.store_hits),
+            ("stale_hits", counters.stale_hits),
+            ("shared", counters.shared),
+            ("misses", counters.misses),
+            ("computations", counters.computations),
+            ("bypassed", counters.bypassed),
+            ("errors", counters.errors),
+            ("saved_ms", counters.saved_ms),
+        ] {
+            dict.set_item(name, count)?;
+        }
+        Ok(dict)
+    }
+}
