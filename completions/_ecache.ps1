@@ -64,7 +64,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('import', 'import', [CompletionResultType]::ParameterValue, 'Read entries from JSON lines, Extended JSON or a mongodump')
             [CompletionResult]::new('copy', 'copy', [CompletionResultType]::ParameterValue, 'Copy entries from one store, database or file to another')
             [CompletionResult]::new('diff', 'diff', [CompletionResultType]::ParameterValue, 'Compare the entries of two stores')
-            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find what is wrong with the entries of a store, and the command that mends it')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Find what is wrong with the entries of a store, and the command that fixes it')
             [CompletionResult]::new('config', 'config', [CompletionResultType]::ParameterValue, 'List, read and change settings')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a shell''s completion script')
             [CompletionResult]::new('man', 'man', [CompletionResultType]::ParameterValue, 'Write the manual pages to a folder')

@@ -61,7 +61,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand import 'Read entries from JSON lines, Extended JSON or a mongodump'
             cand copy 'Copy entries from one store, database or file to another'
             cand diff 'Compare the entries of two stores'
-            cand doctor 'Find what is wrong with the entries of a store, and the command that mends it'
+            cand doctor 'Find what is wrong with the entries of a store, and the command that fixes it'
             cand config 'List, read and change settings'
             cand completions 'Print a shell''s completion script'
             cand man 'Write the manual pages to a folder'

@@ -68,7 +68,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "export" -d 'Write ent
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "import" -d 'Read entries from JSON lines, Extended JSON or a mongodump'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "copy" -d 'Copy entries from one store, database or file to another'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "diff" -d 'Compare the entries of two stores'
-complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what is wrong with the entries of a store, and the command that mends it'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "doctor" -d 'Find what is wrong with the entries of a store, and the command that fixes it'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "config" -d 'List, read and change settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "completions" -d 'Print a shell\'s completion script'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "man" -d 'Write the manual pages to a folder'

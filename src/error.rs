@@ -303,7 +303,7 @@ fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
             Exit::Usage,
             Some("write mongodb://host/database for a database, or ./ before a file's name"),
         ),
-        Error::Address { .. } | Error::Dataset { .. } => (Exit::Usage, None),
+        Error::InvalidLocation { .. } | Error::Dataset { .. } => (Exit::Usage, None),
         Error::Unreachable { .. } => (
             Exit::Failed,
             Some("check that it runs, and that this is its address"),

@@ -36,7 +36,7 @@ pub(crate) struct DoctorArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// The findings that `doctor --fix` mends.
+/// The findings that `doctor --fix` fixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fix {
     /// All that it can
@@ -47,18 +47,18 @@ pub(crate) enum Fix {
 
 impl Fix {
     fn parser() -> impl clap::builder::TypedValueParser<Value = Self> {
-        let mendable = Check::ALL.into_iter().filter(|check| check.is_mendable());
-        let names = ["all"].into_iter().chain(mendable.map(Check::id));
+        let fixable = Check::ALL.into_iter().filter(|check| check.is_fixable());
+        let names = ["all"].into_iter().chain(fixable.map(Check::id));
         PossibleValuesParser::new(names).map(|name| match &*name {
             "all" => Self::All,
             name => Self::Check(check(name)),
         })
     }
 
-    /// Reports whether that trouble is mended.
+    /// Reports whether that trouble is fixed.
     pub(crate) fn includes(self, check: Check) -> bool {
         match self {
-            Self::All => check.is_mendable(),
+            Self::All => check.is_fixable(),
             Self::Check(chosen) => chosen == check,
         }
     }

@@ -32,7 +32,7 @@ Many:     clear        remove what a filter selects
 
 Move:     import, export, copy
 
-Mend:     doctor
+Fix:     doctor
 
 Set up:   config, completions, man, help, version
 

@@ -330,7 +330,7 @@ pub(crate) enum Command {
     /// Exits with 0 if nothing differs, with 1 if something does, and with more where they cannot
     /// be compared. An entry that is damaged on one side is named, and the exit code is 4.
     Diff(DiffArgs),
-    /// Find what is wrong with the entries of a store, and the command that mends it
+    /// Find what is wrong with the entries of a store, and the command that fixes it
     ///
     /// Looks at every entry that the filter selects, of every collection unless some are named with
     /// --collection. With conditions on entries, shared-stores and old-versions are not checked.

@@ -26,9 +26,9 @@ use crate::signals;
 
 /// Records that are handed from one thread to the other at a time, or as many as have that many
 /// bytes.
-const HANDFUL: usize = 512;
-const HANDFUL_SIZE: usize = 1 << 20;
-const HANDFULS_AHEAD: usize = 4;
+const CHUNK: usize = 512;
+const CHUNK_SIZE: usize = 1 << 20;
+const CHUNKS_AHEAD: usize = 4;
 
 pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let now = context.now();
@@ -111,7 +111,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
 ///
 /// Reads on the calling thread if there is no room for another one.
 fn read_ahead<R: BufRead + Send + 'static>(records: Reader<R>) -> Box<dyn Iterator<Item = Read>> {
-    let (sender, receiver) = sync_channel(HANDFULS_AHEAD);
+    let (sender, receiver) = sync_channel(CHUNKS_AHEAD);
     let records = Arc::new(Mutex::new(Some(records)));
     let take = |records: &Mutex<Option<Reader<R>>>| {
         let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
@@ -129,20 +129,20 @@ fn read_ahead<R: BufRead + Send + 'static>(records: Reader<R>) -> Box<dyn Iterat
 type Read = Result<Record, ReadError>;
 
 fn hand_on(records: impl Iterator<Item = Read>, sender: &SyncSender<Vec<Read>>) {
-    let mut handful = Vec::new();
+    let mut chunk = Vec::new();
     let mut size = 0;
     for record in records {
         if let Ok(Record::Entry(_, value)) = &record {
             size += value.len();
         }
-        handful.push(record);
-        if handful.len() == HANDFUL || size >= HANDFUL_SIZE {
+        chunk.push(record);
+        if chunk.len() == CHUNK || size >= CHUNK_SIZE {
             // A failed import receives no more batches.
-            if sender.send(mem::take(&mut handful)).is_err() {
+            if sender.send(mem::take(&mut chunk)).is_err() {
                 return;
             }
             size = 0;
         }
     }
-    let _ = sender.send(handful);
+    let _ = sender.send(chunk);
 }

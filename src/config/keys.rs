@@ -182,7 +182,7 @@ pub(crate) const KEYS: &[Setting] = &[
     ),
 ];
 
-/// An error in a key or a value, and the tip to mend it.
+/// An error in a key or a value, and the tip to fix it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Fault {
     pub(super) message: String,

@@ -1,4 +1,4 @@
-"""FiftyOne's own panels keep results and state in stores; what ecache's doctor mends takes none of it.
+"""FiftyOne's own panels keep results and state in stores; what ecache's doctor fixes takes none of it.
 
 Run by tests/mongodb/fiftyone.rs, which says where the database is (as FiftyOne is told) and which `ecache` is meant.
 """

@@ -226,7 +226,7 @@ pub enum Error {
     },
     /// The location does not have the form of the engine's locations.
     #[error("the location is not of the form {expected}")]
-    Address {
+    InvalidLocation {
         /// The form of a valid one; the given one may hold a password
         expected: &'static str,
     },

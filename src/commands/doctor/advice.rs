@@ -1,4 +1,4 @@
-//! The command that mends a finding.
+//! The command that fixes a finding.
 
 use ecache_core::doctor::{Check, Finding, NEAR_LIMIT};
 use ecache_core::scope::DEFAULT_COLLECTION;
@@ -9,7 +9,7 @@ use crate::context::Collections;
 use crate::output::escape::shell;
 
 impl Doctor<'_> {
-    /// Returns the command that mends it, or the first of them, or what to do instead.
+    /// Returns the command that fixes it, or the first of them, or what to do instead.
     pub(super) fn command(&self, collection: &str, finding: &Finding) -> String {
         match finding.check {
             Check::SharedStores => "give each function a store_name of its own".to_owned(),
@@ -31,7 +31,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Returns the verb and the filter for the findings: they remove them where removal mends them.
+    /// Returns the verb and the filter for the findings: they remove them where removal fixes them.
     pub(super) fn advice(&self, finding: &Finding) -> (String, FilterArgs) {
         // Entries that pruning and clearing leave in place.
         let is_persistent = finding.persistent == finding.usage.entries;

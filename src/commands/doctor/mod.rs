@@ -1,4 +1,4 @@
-//! `ecache doctor`: finds problems in the content of a store, advises commands, and mends them.
+//! `ecache doctor`: finds problems in the content of a store, advises commands, and fixes them.
 
 mod advice;
 mod report;
@@ -64,24 +64,24 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         now,
         abandoned: backend.describe()?.unnamed.abandoned,
     };
-    let mut patients = Vec::new();
+    let mut examined = Vec::new();
     for collection in doctor.collections()? {
         let mut examination = doctor.examine(&collection)?;
         let is_meant = |finding: &&Finding| args.fix.iter().any(|fix| fix.includes(finding.check));
         let mut is_mended = false;
         for finding in examination.findings.iter().filter(is_meant) {
-            doctor.mend(&collection, finding, run)?;
+            doctor.fix(&collection, finding, run)?;
             is_mended |= run == Run::Wet;
         }
         if is_mended {
             examination = doctor.examine(&collection)?;
         }
-        patients.push((collection, examination));
+        examined.push((collection, examination));
     }
-    doctor.report(&patients)?;
+    doctor.report(&examined)?;
     let fails = |finding: &Finding| doctor.fails(finding.check);
-    let mut findings = patients.iter().flat_map(|(_, seen)| &seen.findings);
-    let is_empty = patients.iter().all(|(_, seen)| seen.usage.entries == 0);
+    let mut findings = examined.iter().flat_map(|(_, seen)| &seen.findings);
+    let is_empty = examined.iter().all(|(_, seen)| seen.usage.entries == 0);
     Ok(if findings.any(fails) {
         Exit::No
     } else {
@@ -146,7 +146,7 @@ impl Doctor<'_> {
 
     /// Removes the entries of a finding as one operation, as the advised command would, or counts
     /// again.
-    fn mend(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
+    fn fix(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
         if finding.check.remedy() == Remedy::Recount {
             return self.count_again(finding, run);
         }
@@ -175,7 +175,7 @@ impl Doctor<'_> {
             (run, keep),
             self.now,
         )?;
-        self.mend_documents(finding, run)?;
+        self.fix_documents(finding, run)?;
         let going = Usage::default();
         note_running(self.context, self.backend, &meant, going, self.now)
     }
@@ -196,8 +196,8 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Removes the damaged documents of stores, unless they were mended meanwhile.
-    fn mend_documents(&self, finding: &Finding, run: Run) -> Result<()> {
+    /// Removes the damaged documents of stores, unless they were fixed meanwhile.
+    fn fix_documents(&self, finding: &Finding, run: Run) -> Result<()> {
         let mut count = 0;
         for document in &finding.documents {
             let read = self.backend.document(&document.store);
@@ -218,7 +218,7 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Returns the entries that mending removes: those that the advised command does.
+    /// Returns the entries that fixing removes: those that the advised command does.
     fn selection(&self, collection: &str, finding: &Finding) -> Result<Selection> {
         if finding.check.remedy() == Remedy::ByName {
             return Ok(finding.selection(self.now));

@@ -20,10 +20,10 @@ const SAMPLES: usize = 3;
 const GROWING: usize = 5;
 
 impl Doctor<'_> {
-    pub(super) fn report(&self, patients: &[(String, Examination)]) -> Result<()> {
+    pub(super) fn report(&self, examined: &[(String, Examination)]) -> Result<()> {
         match self.context.format(self.args.format) {
-            Format::Table => self.tell(patients),
-            format => self.list(format, patients),
+            Format::Table => self.tell(examined),
+            format => self.list(format, examined),
         }
     }
 
@@ -37,9 +37,9 @@ impl Doctor<'_> {
     }
 
     /// Prints a few lines for each finding, for people.
-    fn tell(&self, patients: &[(String, Examination)]) -> Result<()> {
+    fn tell(&self, examined: &[(String, Examination)]) -> Result<()> {
         let mut view = FindingsView::new(self.context);
-        for (collection, examination) in patients {
+        for (collection, examination) in examined {
             self.tell_good(collection, examination, &mut view);
             for finding in &examination.findings {
                 let documents = finding.documents.len() as u64;
@@ -113,7 +113,7 @@ impl Doctor<'_> {
     }
 
     /// Prints one row per finding, for programs.
-    fn list(&self, format: Format, patients: &[(String, Examination)]) -> Result<()> {
+    fn list(&self, format: Format, examined: &[(String, Examination)]) -> Result<()> {
         let columns = [
             Column::whole("check"),
             Column::whole("severity"),
@@ -124,7 +124,7 @@ impl Doctor<'_> {
             Column::text("command"),
         ];
         let mut rows = self.context.rows(format, &columns)?;
-        for (collection, examination) in patients {
+        for (collection, examination) in examined {
             let (jobs, usage) = self.running_jobs(collection)?;
             if !jobs.is_empty() {
                 let samples: Vec<String> =

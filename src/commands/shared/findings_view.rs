@@ -1,5 +1,5 @@
 //! The findings of `doctor` for a person: a word for how bad each is, a sentence, a few of its
-//! entries, and the command that mends it.
+//! entries, and the command that fixes it.
 
 use std::fmt::Write as _;
 
@@ -72,7 +72,7 @@ impl FindingsView {
         self.indented(&styled(&sample, style::MUTED, self.color));
     }
 
-    /// Adds the command that mends the finding above. It is not cut: it is to be typed.
+    /// Adds the command that fixes the finding above. It is not cut: it is to be typed.
     pub(in crate::commands) fn tip(&mut self, command: &str) {
         let tip = styled("tip:", style::TYPE_ME, self.color);
         self.indented(&format!("{tip} {}", for_line(command)));

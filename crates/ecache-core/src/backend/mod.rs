@@ -328,7 +328,7 @@ pub trait LimitBackend {
         Ok(Vec::new())
     }
 
-    /// Mends [`CollectionDamage::Limit`]: counts entries again, and evictions from zero.
+    /// Fixes [`CollectionDamage::Limit`]: counts entries again, and evictions from zero.
     fn count_limits_again(&self) -> Result<()> {
         Ok(())
     }

@@ -46,7 +46,7 @@ pub enum Severity {
     Note,
 }
 
-/// The way to mend the findings of a check.
+/// The way to fix the findings of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Remedy {
     /// By removing the very entries that were found, whatever their policy
@@ -223,15 +223,15 @@ impl Check {
         self.facts().severity
     }
 
-    /// Returns the way to mend its findings.
+    /// Returns the way to fix its findings.
     #[must_use]
     pub fn remedy(self) -> Remedy {
         self.facts().remedy
     }
 
-    /// Reports whether removing entries, or counting them again, mends it.
+    /// Reports whether removing entries, or counting them again, fixes it.
     #[must_use]
-    pub fn is_mendable(self) -> bool {
+    pub fn is_fixable(self) -> bool {
         self.remedy() != Remedy::Otherwise
     }
 

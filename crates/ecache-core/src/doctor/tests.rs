@@ -250,11 +250,11 @@ fn what_was_written_since_is_not_selected() {
     let examination = examination(vec![(raising.clone(), r#"{"_cls": "mine"}"#)], None);
     let selection = examination.findings[0].selection(NOW);
     assert!(selection.any_of[0].matches(&raising, NOW));
-    let mended = Entry {
+    let fixed = Entry {
         updated_at: Some(NOW),
         ..raising.clone()
     };
-    assert!(!selection.any_of[0].matches(&mended, NOW));
+    assert!(!selection.any_of[0].matches(&fixed, NOW));
     let kept = Entry {
         policy: Policy::Persist,
         ..raising

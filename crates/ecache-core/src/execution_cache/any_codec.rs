@@ -110,7 +110,7 @@ impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
 pub(super) struct FoundResult {
     value: Held,
     /// Set if the result is stale: its `ttl` is over, but it may still be served
-    pub(super) is_old: bool,
+    pub(super) is_stale: bool,
 }
 
 enum Held {
@@ -125,18 +125,18 @@ impl FoundResult {
         Self::of(value, false)
     }
 
-    pub(super) fn of(value: Shared, is_old: bool) -> Self {
+    pub(super) fn of(value: Shared, is_stale: bool) -> Self {
         Self {
             value: Held::Shared(value),
-            is_old,
+            is_stale,
         }
     }
 
     /// Creates a result from memory.
-    pub(super) fn in_memory(slot: Arc<Slot>, is_old: bool) -> Self {
+    pub(super) fn in_memory(slot: Arc<Slot>, is_stale: bool) -> Self {
         Self {
             value: Held::InMemory(slot),
-            is_old,
+            is_stale,
         }
     }
 
@@ -155,12 +155,12 @@ impl FoundResult {
 
     /// Returns a result that [`FoundResult::take`] need not copy, which may take long.
     pub(super) fn owned(self, codec: &dyn AnyCodec) -> Self {
-        let Self { value, is_old } = self;
+        let Self { value, is_stale } = self;
         let value = match value {
             Held::InMemory(slot) => codec.copy(&*slot.value),
             Held::Shared(value) => owned(value, codec),
         };
-        Self::of(value, is_old)
+        Self::of(value, is_stale)
     }
 
     /// Returns the caller's own copy of a result of type `T`.

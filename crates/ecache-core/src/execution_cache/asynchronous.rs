@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use super::any_codec::{FoundResult, SharedCodec, Typed, erase};
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::computation::Begun;
 use super::lookup::Troubled;
 use super::memory_tier::Slot;
@@ -50,7 +50,7 @@ impl ExecutionCache {
             return compute.await;
         };
         let codec: SharedCodec = Arc::new(Typed::new(codec));
-        let begun = call.begin_async(self, &codec, Old::Refused).await;
+        let begun = call.begin_async(self, &codec, StaleUse::Refused).await;
         let found = begun.or_compute_async(self, &call, &codec, compute).await;
         Ok(found?.take())
     }
@@ -107,7 +107,7 @@ impl Call<'_> {
         &self,
         function: &'static ExecutionCache,
         codec: &SharedCodec,
-        old: Old,
+        old: StaleUse,
     ) -> Result<Option<FoundResult>, Troubled> {
         if !self.may_be_found() {
             return Ok(None);

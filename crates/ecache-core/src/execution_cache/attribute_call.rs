@@ -6,7 +6,7 @@
 
 use super::any_codec::{AnyCodec, FoundResult};
 use super::arguments::Argument;
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::computation::{Begun, Computation};
 use super::output_codec::OutputCodec;
 use super::{ExecutionCache, ExecutionContext, Shared, Status};
@@ -62,10 +62,10 @@ impl<'a> CallOf<'a> {
         status: Option<&mut Status>,
     ) -> std::result::Result<FoundResult, Computing<'a, 'a>> {
         let call = self.cached().ok_or(None)?;
-        match call.begin(codec, Old::Refused) {
+        match call.begin(codec, StaleUse::Refused) {
             Begun::Found(found) => {
                 if let Some(status) = status {
-                    *status = call.status(found.is_old);
+                    *status = call.status(found.is_stale);
                 }
                 Ok(found)
             }
@@ -96,7 +96,7 @@ impl Underway<'_, '_> {
     fn fail(self, codec: &dyn AnyCodec, status: Option<&mut Status>) -> Option<FoundResult> {
         let found = self.computation.finish(&self.call, codec, None)?;
         if let Some(status) = status {
-            *status = self.call.status(found.is_old);
+            *status = self.call.status(found.is_stale);
         }
         Some(found)
     }
@@ -241,8 +241,8 @@ impl<Output: 'static> AttributeCall<'_, Output> {
         let Some(call) = call.cached() else {
             return prepare()();
         };
-        match call.begin(outputs.codec(), Old::Served) {
-            Begun::Found(found) if found.is_old => {
+        match call.begin(outputs.codec(), StaleUse::Served) {
+            Begun::Found(found) if found.is_stale => {
                 let outputs = outputs.shared();
                 let output = outputs.unite(found);
                 cache.refresh(call, outputs.clone(), || {

@@ -2,7 +2,7 @@
 
 use super::any_codec::{FoundResult, SharedCodec};
 use super::attribute_call::{AttributeCall, CallOf, Computing, Underway};
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::computation::{Begun, Computation};
 use super::output_codec::{OutputCodec, SharedOutputCodec};
 use super::refresh::Refresh;
@@ -39,13 +39,13 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
         };
         // In memory, no worker needs the codec.
         if cache.options().verify_every == 0
-            && let Some(found) = call.glance(outputs.codec(), Old::Refused)
+            && let Some(found) = call.quick_hit(outputs.codec(), StaleUse::Refused)
         {
             return Ok(outputs.unite(found));
         }
         let outputs = outputs.shared();
         let codec: SharedCodec = outputs.clone();
-        match call.begin_async(cache, &codec, Old::Refused).await {
+        match call.begin_async(cache, &codec, StaleUse::Refused).await {
             Begun::Found(found) => Ok(outputs.unite(found)),
             Begun::Computing(computation) => Err(PendingAsync {
                 cache,
@@ -69,9 +69,9 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
         };
         let outputs = outputs.shared();
         let codec: SharedCodec = outputs.clone();
-        match call.begin_async(cache, &codec, Old::Refused).await {
+        match call.begin_async(cache, &codec, StaleUse::Refused).await {
             Begun::Found(found) => {
-                let status = call.status_async(cache, found.is_old).await;
+                let status = call.status_async(cache, found.is_stale).await;
                 Ok((outputs.unite(found), status))
             }
             Begun::Computing(computation) => Err(PendingAsync {
@@ -145,8 +145,8 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
         };
         let outputs = outputs.shared();
         let codec: SharedCodec = outputs.clone();
-        match call.begin_async(cache, &codec, Old::Served).await {
-            Begun::Found(found) if found.is_old => {
+        match call.begin_async(cache, &codec, StaleUse::Served).await {
+            Begun::Found(found) if found.is_stale => {
                 let output = outputs.unite(found);
                 let refresh = cache.refresh_async(call, codec, || {
                     let compute = prepare();
@@ -272,8 +272,8 @@ impl<Output: 'static> Computed<'_, Output> {
         let status = match &self.rest {
             Rest::Store(..) => Status::COMPUTED,
             Rest::Serve(found) => {
-                let is_old = found.is_old;
-                self.call.status_async(self.cache, is_old).await
+                let is_stale = found.is_stale;
+                self.call.status_async(self.cache, is_stale).await
             }
         };
         (self.store().await, status)

@@ -52,7 +52,7 @@ pub(super) struct Fallback {
 
 /// The use of stale results.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Old {
+pub(super) enum StaleUse {
     /// They are served
     Served,
     /// They are recomputed
@@ -269,7 +269,7 @@ impl<'a> Call<'a> {
 
     /// Reports whether a hit is recomputed and compared.
     pub(super) fn is_verified(&self, found: &FoundResult) -> bool {
-        !found.is_old && self.function.is_verified()
+        !found.is_stale && self.function.is_verified()
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::counters::Event;
 use super::leader::{Leadership, open_locks_async};
 use super::{ExecutionCache, FlightKey, Shared, any_codec};
@@ -53,7 +53,7 @@ enum Step<'a> {
 
 impl<'a> Call<'a> {
     /// Looks in memory and in the store; on a miss, becomes the leader or a follower.
-    fn step(&self, codec: &dyn AnyCodec, old: Old) -> Step<'a> {
+    fn step(&self, codec: &dyn AnyCodec, old: StaleUse) -> Step<'a> {
         let looked = self.look(codec, old);
         if let Ok(Some(found)) = looked {
             return if self.is_verified(&found) {
@@ -70,7 +70,7 @@ impl<'a> Call<'a> {
     }
 
     /// Looks for the result, waits for another computation of it, or begins one.
-    pub(super) fn begin(&self, codec: &dyn AnyCodec, old: Old) -> Begun<'a> {
+    pub(super) fn begin(&self, codec: &dyn AnyCodec, old: StaleUse) -> Begun<'a> {
         let role = loop {
             match self.step(codec, old) {
                 Step::Hit(found) => return Begun::Found(found),
@@ -117,10 +117,10 @@ impl Call<'_> {
         &self,
         function: &'static ExecutionCache,
         codec: &SharedCodec,
-        old: Old,
+        old: StaleUse,
     ) -> Begun<'static> {
         let role = loop {
-            let looked = match self.glance(&**codec, old) {
+            let looked = match self.quick_hit(&**codec, old) {
                 Some(found) => Ok(Some(found)),
                 None => self.look_async(function, codec, old).await,
             };

@@ -1,7 +1,7 @@
 //! Computes a result as the leader, on behalf of all followers.
 
 use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::counters::Event;
 use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
@@ -79,7 +79,7 @@ impl<'a> Leadership<'a> {
         codec: &dyn AnyCodec,
     ) -> Result<Self, FoundResult> {
         if !self.is_troubled
-            && let Ok(Some(found)) = call.look(codec, Old::Refused)
+            && let Ok(Some(found)) = call.look(codec, StaleUse::Refused)
         {
             self.leader.land_with(|| found.shared().clone());
             return Err(found);

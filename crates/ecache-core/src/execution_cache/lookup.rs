@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::any_codec::{AnyCodec, FoundResult};
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::counters::{Event, Tier};
 use super::memory_tier::Slot;
 use super::pending_counters::{CounterGroup, Version};
@@ -20,7 +20,7 @@ impl Call<'_> {
     pub(super) fn look(
         &self,
         codec: &dyn AnyCodec,
-        old: Old,
+        old: StaleUse,
     ) -> Result<Option<FoundResult>, Troubled> {
         let now = self.ctx.cache.moment();
         if self.function.options.stale_if_error.is_some() {
@@ -33,11 +33,11 @@ impl Call<'_> {
     }
 
     /// Looks in memory without slow steps.
-    pub(super) fn glance(&self, codec: &dyn AnyCodec, old: Old) -> Option<FoundResult> {
+    pub(super) fn quick_hit(&self, codec: &dyn AnyCodec, old: StaleUse) -> Option<FoundResult> {
         let now = self.ctx.cache.moment();
         let slot = self.quick_slot(&now)?;
-        let is_old = self.age(slot.expires_at, old, &now)?;
-        self.hit_in_memory(slot, codec, is_old, &now)
+        let is_stale = self.age(slot.expires_at, old, &now)?;
+        self.hit_in_memory(slot, codec, is_stale, &now)
     }
 
     /// Returns the slot in memory, unless the store must be checked first or copying takes long.
@@ -57,11 +57,11 @@ impl Call<'_> {
     fn look_in_memory(
         &self,
         codec: &dyn AnyCodec,
-        old: Old,
+        old: StaleUse,
         now: &Moment<'_>,
     ) -> Option<FoundResult> {
         let slot = self.current_slot(now)?;
-        let Some(is_old) = self.age(slot.expires_at, old, now) else {
+        let Some(is_stale) = self.age(slot.expires_at, old, now) else {
             // A function with a store falls back on the result in the store.
             if !self.function.options.residency.has_store()
                 && self.may_follow_error(slot.expires_at, now)
@@ -72,14 +72,14 @@ impl Call<'_> {
             }
             return None;
         };
-        self.hit_in_memory(slot, codec, is_old, now)
+        self.hit_in_memory(slot, codec, is_stale, now)
     }
 
     fn hit_in_memory(
         &self,
         slot: Arc<Slot>,
         codec: &dyn AnyCodec,
-        is_old: bool,
+        is_stale: bool,
         now: &Moment<'_>,
     ) -> Option<FoundResult> {
         let function = self.function;
@@ -90,10 +90,10 @@ impl Call<'_> {
             stored.hits.note(now.coarse());
         }
         function.counting.hit(Tier::Memory, slot.cost_ms);
-        if is_old {
+        if is_stale {
             self.count(Event::StaleHit);
         }
-        Some(FoundResult::in_memory(slot, is_old))
+        Some(FoundResult::in_memory(slot, is_stale))
     }
 
     /// Returns the slot in memory, or removes it if the store has changed since.
@@ -113,7 +113,7 @@ impl Call<'_> {
     pub(super) fn age(
         &self,
         expires_at: Option<Timestamp>,
-        old: Old,
+        old: StaleUse,
         now: &Moment<'_>,
     ) -> Option<bool> {
         let options = &self.function.options;
@@ -125,9 +125,9 @@ impl Call<'_> {
             return Some(false);
         }
         let served_for = match old {
-            Old::Served => options.stale,
-            Old::AfterError => options.stale_if_error,
-            Old::Refused => None,
+            StaleUse::Served => options.stale,
+            StaleUse::AfterError => options.stale_if_error,
+            StaleUse::Refused => None,
         };
         now.is_before(good_until.saturating_add(served_for?))
             .then_some(true)
@@ -142,7 +142,7 @@ impl Call<'_> {
     fn look_in_store(
         &self,
         codec: &dyn AnyCodec,
-        old: Old,
+        old: StaleUse,
         moment: &Moment<'_>,
     ) -> Result<Option<FoundResult>, Troubled> {
         let (function, cache) = (self.function, &self.ctx.cache);
@@ -184,12 +184,12 @@ impl Call<'_> {
             written_at: result.written_at,
             cost_ms: result.cost_ms.unwrap_or(0),
         };
-        let Some(is_old) = age else {
+        let Some(is_stale) = age else {
             self.fall_back_on(Tier::Store, value, result.expires_at, version);
             return Ok(None);
         };
         function.counting.hit(Tier::Store, version.cost_ms);
-        if is_old {
+        if is_stale {
             self.count(Event::StaleHit);
         }
         let group = CounterGroup::new(store.clone(), &scopes);
@@ -215,6 +215,6 @@ impl Call<'_> {
                 self.remember(copy, Some(seen));
             }
         }
-        Ok(Some(FoundResult::of(value, is_old)))
+        Ok(Some(FoundResult::of(value, is_stale)))
     }
 }

@@ -1,7 +1,7 @@
 //! Tracks the results of one cache in the functions' memory tiers, and frees them when they expire
 //! and when the cache is dropped.
 //!
-//! A tier checks an expiry only when its key is requested again, which may never happen. An alarm
+//! A tier checks an expiry only when its key is requested again, which may never happen. An timer
 //! is therefore set for the first result to expire; it rings at most once a second.
 
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::memory_tier::MemoryTier;
 use super::workers;
-use crate::single_flight::Alarm;
+use crate::single_flight::Timer;
 use crate::time::{Clock, Timestamp};
 
 /// Minimum time between two sweeps.
@@ -25,9 +25,9 @@ pub(super) struct MemorySweeper {
     cache: u64,
     clock: Arc<dyn Clock>,
     tiers: Mutex<Vec<Weak<MemoryTier>>>,
-    /// Time of the next alarm, in milliseconds since the epoch
+    /// Time of the next timer, in milliseconds since the epoch
     due: AtomicI64,
-    alarm: Mutex<Option<Alarm>>,
+    timer: Mutex<Option<Timer>>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -42,7 +42,7 @@ impl MemorySweeper {
             clock,
             tiers: Mutex::default(),
             due: AtomicI64::new(NEVER),
-            alarm: Mutex::default(),
+            timer: Mutex::default(),
         })
     }
 
@@ -61,7 +61,7 @@ impl MemorySweeper {
     /// Schedules the removal of a result that expires at `expires_at`.
     pub(super) fn expire_at(self: &Arc<Self>, expires_at: Timestamp) {
         let expires_at = expires_at.as_millis();
-        // Only the earliest expiry sets the alarm.
+        // Only the earliest expiry sets the timer.
         if self.due.fetch_min(expires_at, Ordering::AcqRel) > expires_at {
             self.set_alarm(expires_at);
         }
@@ -70,16 +70,16 @@ impl MemorySweeper {
     fn set_alarm(self: &Arc<Self>, expires_at: i64) {
         let left = expires_at.saturating_sub(self.clock.now().as_millis());
         let left = Duration::from_millis(left.try_into().unwrap_or(0)).max(LEAST_PAUSE);
-        let mut alarm = Alarm::after(left);
+        let mut timer = Timer::after(left);
         let waker = Waker::from(Arc::new(Sweep(Arc::downgrade(self))));
         // Without a thread for alarms, expired results are freed when their keys are requested.
-        if alarm.poll(&waker).is_pending() {
-            let replaced = lock(&self.alarm).replace(alarm);
+        if timer.poll(&waker).is_pending() {
+            let replaced = lock(&self.timer).replace(timer);
             drop(replaced);
         }
     }
 
-    /// Frees expired results, and sets the alarm for the next expiry.
+    /// Frees expired results, and sets the timer for the next expiry.
     fn sweep(self: &Arc<Self>) {
         self.due.store(NEVER, Ordering::Release);
         let now = self.clock.now();
@@ -111,7 +111,7 @@ impl MemorySweeper {
     }
 }
 
-/// The waker of an alarm, which starts a sweep.
+/// The waker of an timer, which starts a sweep.
 struct Sweep(Weak<MemorySweeper>);
 
 impl Wake for Sweep {

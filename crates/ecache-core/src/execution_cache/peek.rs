@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::memory_tier::Slot;
 use super::{ExecutionCache, ExecutionContext, Shared};
 use crate::backend::{CallLookup, read_value};
@@ -46,7 +46,7 @@ impl Call<'_> {
     }
 
     fn is_fresh(&self, slot: &Slot, now: &Moment<'_>) -> bool {
-        self.age(slot.expires_at, Old::Refused, now).is_some()
+        self.age(slot.expires_at, StaleUse::Refused, now).is_some()
     }
 
     /// Returns the cached result, if there is a fresh one; counts nothing but trouble.
@@ -66,7 +66,7 @@ impl Call<'_> {
         let CallLookup::Hit(result) = self.attempt("look up a result", found)? else {
             return None;
         };
-        self.age(result.expires_at, Old::Refused, &now)?;
+        self.age(result.expires_at, StaleUse::Refused, &now)?;
         let value = read_value(backend.as_ref(), result.kind, result.content);
         let value = self.attempt("read a result", value)?;
         let value = self.attempt("decode a result", caught(|| codec.decode(value)))?;

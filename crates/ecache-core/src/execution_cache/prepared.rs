@@ -6,7 +6,7 @@
 //! its leader from computing), and this one.
 
 use super::any_codec::Typed;
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::{Codec, ExecutionCache, ExecutionContext};
 use crate::key::Preimage;
 use crate::stored::StoredError;
@@ -67,7 +67,7 @@ impl Prepared<'_> {
         if self.0.function.options.verify_every != 0 {
             return None;
         }
-        let found = self.0.glance(&Typed::new(codec), Old::Refused)?;
+        let found = self.0.quick_hit(&Typed::new(codec), StaleUse::Refused)?;
         Some(found.take())
     }
 
@@ -81,7 +81,7 @@ impl Prepared<'_> {
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         let codec = Typed::new(codec);
-        let begun = self.0.begin(&codec, Old::Refused);
+        let begun = self.0.begin(&codec, StaleUse::Refused);
         Ok(begun.or_compute(&self.0, &codec, compute)?.take())
     }
 }

@@ -13,7 +13,7 @@ use std::task::{Context, Wake, Waker};
 use std::thread::{self, Thread};
 
 use super::any_codec::{SharedCodec, Typed, erase};
-use super::call::{Call, Old};
+use super::call::{Call, StaleUse};
 use super::computation::Begun;
 use super::{CacheContext, Codec, ExecutionCache, FlightKey, Shared};
 use crate::key::Preimage;
@@ -96,8 +96,8 @@ impl ExecutionCache {
             return prepare()();
         };
         let codec: SharedCodec = Arc::new(Typed::new(codec));
-        let found = match call.begin(&*codec, Old::Served) {
-            Begun::Found(found) if found.is_old => {
+        let found = match call.begin(&*codec, StaleUse::Served) {
+            Begun::Found(found) if found.is_stale => {
                 self.refresh(call, codec, || {
                     let compute = prepare();
                     move || Some(erase(compute().ok()?))
@@ -165,8 +165,8 @@ impl ExecutionCache {
             return prepare().await;
         };
         let codec: SharedCodec = Arc::new(Typed::new(codec));
-        let found = match call.begin_async(self, &codec, Old::Served).await {
-            Begun::Found(found) if found.is_old => {
+        let found = match call.begin_async(self, &codec, StaleUse::Served).await {
+            Begun::Found(found) if found.is_stale => {
                 let refresh = self.refresh_async(call, codec, || {
                     let compute = prepare();
                     async { Some(erase(compute.await.ok()?)) }

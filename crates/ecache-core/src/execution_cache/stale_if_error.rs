@@ -6,7 +6,7 @@
 
 use super::Shared;
 use super::any_codec::{AnyCodec, FoundResult};
-use super::call::{Call, Fallback, Old};
+use super::call::{Call, Fallback, StaleUse};
 use super::counters::{Event, Tier};
 use super::pending_counters::Version;
 use crate::time::{Moment, Timestamp};
@@ -15,7 +15,7 @@ impl Call<'_> {
     /// Reports whether a result with this expiry may be served after an error.
     pub(super) fn may_follow_error(&self, expires_at: Option<Timestamp>, now: &Moment<'_>) -> bool {
         self.function.options.stale_if_error.is_some()
-            && self.age(expires_at, Old::AfterError, now).is_some()
+            && self.age(expires_at, StaleUse::AfterError, now).is_some()
     }
 
     /// Keeps a stale result for the case that recomputing it fails.

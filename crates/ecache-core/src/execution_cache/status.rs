@@ -29,7 +29,7 @@ impl Status {
 
 impl Call<'_> {
     /// Returns the status of a result that was found.
-    pub(super) fn status(&self, is_old: bool) -> Status {
+    pub(super) fn status(&self, is_stale: bool) -> Status {
         let moment = self.ctx.cache.moment();
         let in_memory = self.function.memory.get(&self.key, &moment);
         let now = moment.exact();
@@ -44,7 +44,7 @@ impl Call<'_> {
         });
         Status {
             is_hit: true,
-            is_stale: is_old,
+            is_stale,
             age: written_at.map(|written_at| now.since(written_at)),
         }
     }
@@ -53,9 +53,9 @@ impl Call<'_> {
     pub(super) async fn status_async(
         &self,
         function: &'static ExecutionCache,
-        is_old: bool,
+        is_stale: bool,
     ) -> Status {
-        let status = move |call: &Call<'_>| call.status(is_old);
+        let status = move |call: &Call<'_>| call.status(is_stale);
         self.on_worker(function, status).await
     }
 }

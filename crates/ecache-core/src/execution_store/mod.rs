@@ -1,7 +1,7 @@
 //! FiftyOne's `ExecutionStore` on any backend: keys and values that last, for one dataset or for
 //! none.
 //!
-//! Its words and rules are FiftyOne's, and these of its faults are mended:
+//! Its words and rules are FiftyOne's, and these of its faults are fixed:
 //!
 //! | FiftyOne | here |
 //! |---|---|

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use super::inherited::Held;
 use super::interrupt;
 use super::locks::FlightLock;
-use super::timer::Alarm;
+use super::timer::Timer;
 
 /// Pairs of flights, over all functions: the first waits for the second.
 static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
@@ -227,7 +227,7 @@ impl<V: Clone> Flight<V> {
     /// Also `None`, at once, if waiting would close a circle.
     pub async fn landed(&self, patience: Duration) -> Option<Landed<V>> {
         let _waiting = Waiting::start(self.id)?;
-        let mut alarm = Alarm::after(patience);
+        let mut timer = Timer::after(patience);
         std::future::poll_fn(|context| {
             match &mut *lock(&self.state) {
                 State::Landed(landed) => return Poll::Ready(Some(landed.clone())),
@@ -237,7 +237,7 @@ impl<V: Clone> Flight<V> {
                     }
                 }
             }
-            match alarm.poll(context.waker()) {
+            match timer.poll(context.waker()) {
                 Poll::Ready(()) => Poll::Ready(None),
                 Poll::Pending => Poll::Pending,
             }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use super::inherited::{self, Held};
 use super::interrupt;
-use super::timer::Alarm;
+use super::timer::Timer;
 use crate::sidecar::{self, Purpose};
 
 /// Shortest pause between two attempts to lock a key.
@@ -181,8 +181,8 @@ impl FlightLocks {
             let Some(pause) = pauses.next() else {
                 return Ok(None);
             };
-            let mut alarm = Alarm::after(pause);
-            std::future::poll_fn(|context| alarm.poll(context.waker())).await;
+            let mut timer = Timer::after(pause);
+            std::future::poll_fn(|context| timer.poll(context.waker())).await;
         }
     }
 }

@@ -18,4 +18,4 @@ pub use flight::{Flight, Flights, Joined, Landed, Leader};
 pub(crate) use fork::Still;
 pub use interrupt::interrupt_waits_with;
 pub use locks::{FlightLock, FlightLocks};
-pub(crate) use timer::Alarm;
+pub(crate) use timer::Timer;

@@ -44,13 +44,13 @@ impl Still {
 }
 
 /// Wakes a task when its time is over, unless it is dropped before.
-pub(crate) struct Alarm {
+pub(crate) struct Timer {
     at: Instant,
     number: Option<u64>,
 }
 
-impl Alarm {
-    /// Returns an alarm that rings after `duration` from now.
+impl Timer {
+    /// Returns a timer that fires after `duration` from now.
     pub(crate) fn after(duration: Duration) -> Self {
         /// A time beyond the clock's range never comes.
         const YEAR: Duration = Duration::from_secs(365 * 86_400);
@@ -73,7 +73,7 @@ impl Alarm {
         });
         replaced = waiting.wakers.insert((self.at, number), waker.clone());
         if !waiting.has_thread {
-            let thread = thread::Builder::new().name("ecache-alarm".into());
+            let thread = thread::Builder::new().name("ecache-timer".into());
             if thread.spawn(ring).is_err() {
                 // Rather than wait without an end, it does not wait.
                 return Poll::Ready(());
@@ -88,7 +88,7 @@ impl Alarm {
     }
 }
 
-impl Drop for Alarm {
+impl Drop for Timer {
     fn drop(&mut self) {
         if let Some(number) = self.number {
             let removed = waiting().wakers.remove(&(self.at, number));
@@ -137,14 +137,14 @@ mod tests {
     fn rings_when_its_time_is_over_and_not_once_it_is_dropped() {
         let (told, is_told) = channel();
         let waker = Waker::from(Arc::new(Tell(Mutex::new(told))));
-        let mut dropped = Alarm::after(Duration::from_millis(5));
+        let mut dropped = Timer::after(Duration::from_millis(5));
         assert!(dropped.poll(&waker).is_pending());
         drop(dropped);
         let started = Instant::now();
-        let mut alarm = Alarm::after(Duration::from_millis(20));
-        assert!(alarm.poll(&waker).is_pending());
+        let mut timer = Timer::after(Duration::from_millis(20));
+        assert!(timer.poll(&waker).is_pending());
         is_told.recv().expect("it rings");
         assert!(started.elapsed() >= Duration::from_millis(20));
-        assert!(alarm.poll(&waker).is_ready());
+        assert!(timer.poll(&waker).is_ready());
     }
 }

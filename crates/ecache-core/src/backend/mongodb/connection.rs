@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// failed once.
 pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result<MongoBackend> {
     // The driver's own message may repeat the URI, and so the password.
-    let invalid = |_| Error::Address {
+    let invalid = |_| Error::InvalidLocation {
         expected: "mongodb://[user:password@]host[:port][,...]/[database][?options]",
     };
     let parsed = ConnectionString::parse(uri).map_err(invalid)?;

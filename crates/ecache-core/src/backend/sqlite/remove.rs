@@ -182,7 +182,7 @@ impl SqliteBackend {
                             let repaired = self.delete_damaged(selection, now, error);
                             repaired.map(|batch| done += batch)
                         }
-                        result => result.and_then(|()| self.mend_empty(selection, now)),
+                        result => result.and_then(|()| self.repair_empty(selection, now)),
                     };
                     // Includes entries removed before a failure. Best effort: the next removal
                     // retries.

@@ -77,7 +77,7 @@ impl SqliteBackend {
     /// Makes the file usable again after everything was removed.
     ///
     /// Runs only then, since there is little left to check.
-    pub(super) fn mend_empty(&self, selection: &Selection, now: Timestamp) -> Result<()> {
+    pub(super) fn repair_empty(&self, selection: &Selection, now: Timestamp) -> Result<()> {
         if !self.means_all(selection, now)? {
             return Ok(());
         }

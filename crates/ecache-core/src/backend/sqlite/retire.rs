@@ -82,7 +82,7 @@ impl SqliteBackend {
         };
         if stored.is_empty() {
             // Clearing an empty file is how to make one usable that is damaged.
-            self.mend_empty(selection, now)?;
+            self.repair_empty(selection, now)?;
             return Ok(Some(Removed::default()));
         }
         match self.count_retired(&mut stored) {
