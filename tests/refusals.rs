@@ -227,6 +227,21 @@ fn a_verb_is_answered_by_its_group() {
             "the verbs of limit are set, ls, rm",
         ),
         (
+            "ecache limit thumbs --max-size 4MiB",
+            "limit has no verb \"thumbs\"",
+            "ecache limit set thumbs --max-size 4MiB",
+        ),
+        (
+            "ecache limit thumbs --user ann",
+            "limit has no verb \"thumbs\"",
+            "the verbs of limit are set, ls, rm",
+        ),
+        (
+            "ecache limit thumbs --max-sice 4MiB",
+            "limit has no verb \"thumbs\"",
+            "the verbs of limit are set, ls, rm",
+        ),
+        (
             "ecache limit set --foo",
             "there is no option --foo",
             "ecache limit set -h lists what it takes",

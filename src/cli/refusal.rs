@@ -108,7 +108,8 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
                 (format!("there is no command {typed:?}"), tip)
             } else {
                 let name = parent.get_name();
-                let tip = format!("the verbs of {name} are {}", known.join(", "));
+                let tip = with_verb(parent, &typed, words)
+                    .unwrap_or_else(|| format!("the verbs of {name} are {}", known.join(", ")));
                 (format!("{name} has no verb {typed:?}"), tip)
             }
         }
@@ -252,6 +253,31 @@ fn command_line(words: &[OsString]) -> String {
         }
     }
     line
+}
+
+/// Returns the typed line with the verb that it lacks: the only one that takes all of its options.
+/// It is none that removes.
+fn with_verb(parent: &Command, typed: &str, words: &[OsString]) -> Option<String> {
+    let place = words.iter().position(|word| *word == *typed)?;
+    let options: Vec<&str> = words[place..]
+        .iter()
+        .filter_map(|word| word.to_str()?.strip_prefix("--")?.split('=').next())
+        .collect();
+    let takes = |verb: &&Command, option: &str| {
+        verb.get_arguments()
+            .any(|argument| argument.get_long() == Some(option))
+    };
+    let mut verbs = parent
+        .get_subcommands()
+        .filter(|verb| options.iter().all(|option| takes(verb, option)));
+    let verb = verbs.next()?.get_name();
+    if options.is_empty() || verb == "rm" || verbs.next().is_some() {
+        return None;
+    }
+    let words = words.iter().map(|word| word.to_string_lossy());
+    let mut line: Vec<String> = words.map(|word| shell(&word).into_owned()).collect();
+    line.insert(place, verb.to_owned());
+    Some(format!("ecache {}", line.join(" ")))
 }
 
 /// Returns a command line with `--` before the command, if that is all that it lacks: the word that

@@ -62,13 +62,7 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
         }
     };
     let (from, to) = (place(&args.from)?, place(&args.to)?);
-    let are_named = [&args.from, &args.to].map(|typed| typed.as_os_str() == "@");
-    if context.typed_location().is_some() && are_named == [false, false] {
-        return Err(usage_tip(
-            "--db is neither FROM nor TO",
-            "write @ where it is meant",
-        ));
-    }
+    context.refuse_unused_location([&args.from, &args.to])?;
     if args.remap_dataset.is_empty() && is_same(&from, &to) {
         return Err(usage_tip(
             "cannot copy entries to where they are",

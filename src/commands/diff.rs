@@ -47,12 +47,7 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
             "--fail-empty is not for diff, which exits with 1 where the stores differ",
         ));
     }
-    let are_named = [&args.from, &args.to].map(|typed| typed.as_os_str() == "@");
-    if context.typed_location().is_some() && are_named == [false, false] {
-        return Err(usage(
-            "--db is neither FROM nor TO; write @ where it is meant",
-        ));
-    }
+    context.refuse_unused_location([&args.from, &args.to])?;
     let now = context.now();
     let open = |typed: &Path| -> Result<Arc<dyn Backend>> {
         let location = context.location_of(typed)?;

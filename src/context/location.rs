@@ -47,6 +47,19 @@ impl Context {
         }
     }
 
+    /// Refuses an option that names the store where neither location is `@`, which means it.
+    pub(crate) fn refuse_unused_location(&self, [from, to]: [&Path; 2]) -> Result<()> {
+        match self.typed_location() {
+            Some((option, _)) if from.as_os_str() != "@" && to.as_os_str() != "@" => {
+                Err(usage_tip(
+                    format!("{option} is neither FROM nor TO"),
+                    "write @ where it is meant",
+                ))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Returns a location, or that of FiftyOne's database in the place of its name.
     fn by_name(&self, location: PathBuf) -> Result<PathBuf> {
         if location.as_os_str() != fiftyone::NAME {

@@ -303,7 +303,7 @@ impl Entry {
     /// Reports whether it was neither written nor hit since `time`. Unknown times do not count as
     /// since.
     #[must_use]
-    pub fn is_unused_since(&self, time: Timestamp, now: Timestamp) -> bool {
+    pub(crate) fn is_unused_since(&self, time: Timestamp, now: Timestamp) -> bool {
         let last_used = self.last_used_at.filter(|used| is_credible(*used, now));
         self.is_written_before(time, now) && last_used.is_none_or(|used| used < time)
     }

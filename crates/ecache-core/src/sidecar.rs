@@ -110,7 +110,7 @@ pub fn open(path: &Path, purpose: Purpose) -> io::Result<File> {
 ///
 /// # Errors
 /// Those of [`open`].
-pub fn make_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     check_folder(path)?;
     match DirBuilder::new().mode(0o700).create(path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),

@@ -54,7 +54,7 @@ impl fmt::Display for SystemLimit {
 
 /// Reports whether the system is currently out of processes, threads or descriptors.
 #[must_use]
-pub fn is_exhausted(error: &io::Error) -> bool {
+pub(crate) fn is_exhausted(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(libc::EMFILE | libc::ENFILE | libc::EAGAIN | libc::ENOMEM)

@@ -44,7 +44,7 @@ impl Json {
     }
 
     /// Appends what [`dumps_sorted`](Json::dumps_sorted) returns.
-    pub fn write_sorted_to(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write_sorted_to(&self, out: &mut Vec<u8>) {
         self.write(KeyOrder::Sorted, out);
     }
 

@@ -168,7 +168,7 @@ impl FlightLocks {
     ///
     /// # Errors
     /// If the file system does not support such locks.
-    pub async fn lock_async(
+    pub(crate) async fn lock_async(
         &self,
         hash: &[u8; 32],
         patience: Duration,

@@ -119,7 +119,8 @@ impl MongoBackend {
     /// refused.
     ///
     /// # Errors
-    /// [`Error::InvalidLocation`] if the URI is invalid, and [`Error::Unreachable`] if no server answers.
+    /// [`Error::InvalidLocation`] if the URI is invalid, and [`Error::Unreachable`] if no server
+    /// answers.
     pub fn open(uri: &str, access: Access) -> Result<Self> {
         connection::open(uri, access, None)
     }
