@@ -111,6 +111,7 @@ fn a_miss_says_what_differs_from_the_nearest() {
     assert_eq!(
         lines[3..],
         [
+            "  it differs in",
             "    argument 2: \"b\" there, \"c\" here",
             "    dataset: nothing there, \"d1\" here",
             "  these are the nearest of the 2 latest entries of store tool",
@@ -203,7 +204,8 @@ fn calls_are_explained_as_commands_are() {
         &ran,
         &[
             "miss: there is no key in store labels",
-            "  near it is key written 0ms ago, which differs in",
+            "  near it is key written 0ms ago",
+            "  it differs in",
             "    argument 2: 10 there, 11 here, 1 more",
             "    user: nothing there, \"ann\" here",
             "  store labels has no other entry",

@@ -183,11 +183,12 @@ impl View<'_> {
             ));
         }
         for near in &missing.nearest {
-            let key = near.entry.address.key.as_str();
+            let key = shell(near.entry.address.key.as_str());
             say(format!(
-                "  near it is key {key:?}, {}, which differs in",
+                "  near it is key {key}, {}",
                 self.times(&near.entry)
             ));
+            say("  it differs in".to_owned());
             near.differences
                 .iter()
                 .for_each(|difference| say(self.difference(&near.entry, difference)));
