@@ -219,6 +219,26 @@ fn unknown_commands_are_answered_with_what_is_meant() {
 }
 
 #[test]
+fn a_misspelt_option_is_not_stored_as_a_value() {
+    let session = Session::new();
+    for (typed, tip) in [
+        ("--tll=5s", "did you mean --ttl?"),
+        ("--if-absend", "did you mean --if-absent?"),
+        ("--file", "did you mean --value-file?"),
+    ] {
+        let ran = session.run_with_input(&format!("set s k {typed}"), b"value");
+        assert_eq!(ran.code, 2, "{typed}");
+        assert!(ran.stderr.contains(tip), "{typed}: {ran:?}");
+        assert_eq!(session.run("has s k").code, 1, "{typed}");
+    }
+    // Numbers are values, and so is everything behind the dashes.
+    for (typed, value) in [("-5", "-5"), ("-1.5e3", "-1.5e3"), ("-- --ttl", "--ttl")] {
+        session.run(&format!("set s k {typed}")).succeeds();
+        assert_eq!(session.run("get s k").text(), value, "{typed}");
+    }
+}
+
+#[test]
 fn a_verb_is_answered_by_its_group() {
     for (line, error, tip) in [
         (

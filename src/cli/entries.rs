@@ -59,8 +59,9 @@ pub(crate) struct SetArgs {
     /// The entry's key; the value where arguments name the entry
     #[arg(value_name = "KEY")]
     pub(crate) first: Option<String>,
-    /// The value; standard input if there is none, or if it is -
-    #[arg(value_name = "VALUE", allow_hyphen_values = true)]
+    /// The value, behind -- if it begins with - and is no number; standard input if there is none,
+    /// or if it is -
+    #[arg(value_name = "VALUE", allow_negative_numbers = true)]
     pub(crate) second: Option<String>,
     /// Read the value from this file
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]

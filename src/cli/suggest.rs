@@ -112,6 +112,8 @@ const OTHER_OPTIONS: &[(&str, &str)] = &[
     ("--grep", "--value-contains"),
     ("--contains", "--value-contains"),
     ("--pattern", "--glob"),
+    ("--file", "--value-file"),
+    ("--from-file", "--value-file"),
     ("--expires", "--ttl"),
     ("--lifetime", "--ttl"),
     ("--expire", "--ttl"),
