@@ -98,7 +98,13 @@ fn fail(error: &anyhow::Error, voice: Voice) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let (exit, tip) = error::classify(error);
-    voice.error(&format!("{error:#}"), tip.as_deref());
+    let is_bare = error.is::<io::Error>() && error.chain().count() == 1;
+    let attempt = if is_bare && output::output_failed() {
+        "cannot write to standard output: "
+    } else {
+        ""
+    };
+    voice.error(&format!("{attempt}{error:#}"), tip.as_deref());
     match (exit, signals::interrupted()) {
         (Exit::Interrupted, Some(signal)) => ExitCode::from(128 + signal),
         (exit, _) => ExitCode::from(exit.code()),

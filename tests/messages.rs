@@ -32,7 +32,7 @@ fn filled() -> Session {
 }
 
 /// Command lines that are refused or find nothing, and their exit codes.
-const LINES: [(&str, i32); 94] = [
+const LINES: [(&str, i32); 96] = [
     ("frob", 2),
     ("help frob", 2),
     ("delete thumbs", 2),
@@ -122,6 +122,8 @@ const LINES: [(&str, i32); 94] = [
     ("copy @ x.db --remap-dataset nonsense", 2),
     ("doctor --fix nonsense", 2),
     ("doctor --db missing.db", 3),
+    ("set s k v --db /proc/none.db", 3),
+    ("ls >&-", 3),
     ("watch --fail-empty", 2),
     ("why", 2),
     ("config get nope", 2),

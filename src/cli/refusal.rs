@@ -135,8 +135,10 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
         }
         ErrorKind::UnknownArgument => (format!("unexpected argument {argument:?}"), help()),
         ErrorKind::MissingRequiredArgument => {
-            let missing = list(ContextKind::InvalidArg).join(" ");
-            (format!("{} is missing", alternatives(&missing)), help())
+            let missing = list(ContextKind::InvalidArg);
+            let are = if missing.len() > 1 { "are" } else { "is" };
+            let missing = alternatives(&missing.join(" "));
+            (format!("{missing} {are} missing"), help())
         }
         ErrorKind::InvalidValue if value.is_empty() => {
             (format!("{option} needs a value: {argument}"), help())

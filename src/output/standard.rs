@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, IsTerminal, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::Style;
 use ecache_core::streams::Patient;
@@ -99,9 +100,22 @@ impl Read for Standard {
     }
 }
 
+/// Set once standard output could not be written.
+static OUTPUT_FAILED: AtomicBool = AtomicBool::new(false);
+
+/// Reports whether standard output could not be written: an error without a context is of that.
+pub(crate) fn output_failed() -> bool {
+    OUTPUT_FAILED.load(Ordering::Relaxed)
+}
+
 impl Write for Standard {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.open()?.write(bytes)
+        let is_output = self.as_fd().as_raw_fd() == 1;
+        let written = self.open().and_then(|stream| stream.write(bytes));
+        if written.is_err() && is_output {
+            OUTPUT_FAILED.store(true, Ordering::Relaxed);
+        }
+        written
     }
 
     fn flush(&mut self) -> io::Result<()> {

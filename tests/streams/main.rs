@@ -400,7 +400,11 @@ fn output_that_cannot_be_written_is_a_failure() {
                 .expect("it ends"),
         );
         assert_eq!(
-            (ran.code, ran.stderr.contains("No space left on device")),
+            (
+                ran.code,
+                ran.stderr
+                    .contains("error: cannot write to standard output: No space left on device"),
+            ),
             (3, true),
             "{command}: {ran:?}"
         );

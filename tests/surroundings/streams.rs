@@ -118,5 +118,8 @@ fn a_command_whose_output_is_closed_finds_it_closed() {
         run(command, b"")
     };
     closed("set a b d").notes("");
-    closed("get a b").ends(3, "error: Bad file descriptor (os error 9)\n");
+    closed("get a b").ends(
+        3,
+        "error: cannot write to standard output: Bad file descriptor (os error 9)\n",
+    );
 }

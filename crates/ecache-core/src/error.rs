@@ -269,6 +269,14 @@ pub enum Error {
     /// A stream that was read from or written to failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),
+    /// The system refused to make, open or lock a file of a store.
+    #[error("cannot use the store at {path}: {source}", path = path.display())]
+    System {
+        /// The store's file
+        path: PathBuf,
+        /// The system's error
+        source: std::io::Error,
+    },
     /// An entry that was to be imported could not be read.
     #[error(transparent)]
     Input(Box<dyn std::error::Error + Send + Sync>),
@@ -287,7 +295,7 @@ impl Error {
     }
 
     /// Converts a system error for the store at a path: into an exceeded limit, the [`Error`] it
-    /// wraps, or an I/O error.
+    /// wraps, or one that names the path.
     pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {
         match (SystemLimit::of(&error), error.downcast()) {
             (Some(limit), _) => Self::Limit {
@@ -295,7 +303,10 @@ impl Error {
                 limit,
             },
             (None, Ok(error)) => error,
-            (None, Err(error)) => Self::Io(error),
+            (None, Err(source)) => Self::System {
+                path: path.to_owned(),
+                source,
+            },
         }
     }
 

@@ -76,7 +76,7 @@ pub(super) fn check_file(path: &Path) -> Result<()> {
                     path: path.into(),
                     what: "below a file",
                 },
-                _ => Error::Io(error),
+                _ => Error::of_system(path, error),
             });
         }
     };
@@ -122,7 +122,7 @@ fn check_beside(path: &Path) -> Result<()> {
         let file = match fs::symlink_metadata(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
-            Err(error) => return Err(Error::Io(error)),
+            Err(error) => return Err(Error::of_system(&path, error)),
         };
         if !file.is_file() {
             let why = "it is not a regular file".into();
