@@ -225,3 +225,8 @@ fn summaries_are_one_object() {
         );
     }
 }
+
+#[test]
+fn entries_whose_keys_begin_with_a_hyphen_go_by_them() {
+    support::goes_by_names_with_hyphens(&Session::new());
+}

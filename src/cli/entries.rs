@@ -56,7 +56,7 @@ pub(crate) struct SetArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
     pub(crate) store: String,
-    /// The entry's key; the value where arguments name the entry
+    /// The entry's key, behind -- if it begins with -; the value where arguments name the entry
     #[arg(value_name = "KEY")]
     pub(crate) first: Option<String>,
     /// The value, behind -- if it begins with - and is no number; standard input if there is none,
@@ -140,7 +140,7 @@ pub(crate) struct WhyArgs {
     /// The store's name, of a call
     #[arg(value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The entry's key
+    /// The entry's key, behind -- if it begins with -
     #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) key: Option<String>,
     #[command(flatten)]

@@ -178,7 +178,7 @@ pub(crate) enum StdinChoice {
 pub(crate) struct CommandArgs {
     /// The command whose result is meant, with the options of `ecache run` that are part of its key
     #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
-          conflicts_with_all = ["store", TEXT, JSON, ALL])]
+          conflicts_with_all = [TEXT, JSON, ALL])]
     pub(crate) command: Vec<OsString>,
     /// The command's results are in this store [default: the program's name]
     #[arg(long = "store", value_name = "NAME", requires = "command")]
@@ -199,7 +199,7 @@ pub(crate) struct EntryArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The entry's key
+    /// The entry's key, behind -- if it begins with -
     #[arg(value_name = "KEY", conflicts_with_all = [TEXT, JSON, ALL])]
     pub(crate) key: Option<String>,
     #[command(flatten)]

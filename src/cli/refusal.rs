@@ -130,7 +130,13 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             let cli = commands();
             let other = suggest::option_instead_of(&argument, parent(&cli, words));
             let near = other.map(str::to_owned).or(near);
-            let tip = near.map_or_else(help, |near| format!("did you mean {near}?"));
+            let tip = near.map_or_else(
+                || match key_behind_dashes(&argument, words) {
+                    Some(line) => format!("{}; a key goes behind --: {line}", help()),
+                    None => help(),
+                },
+                |near| format!("did you mean {near}?"),
+            );
             (format!("there is no option {argument}"), tip)
         }
         ErrorKind::UnknownArgument => (format!("unexpected argument {argument:?}"), help()),
@@ -280,6 +286,32 @@ fn with_verb(parent: &Command, typed: &str, words: &[OsString]) -> Option<String
     let mut line: Vec<String> = words.map(|word| shell(&word).into_owned()).collect();
     line.insert(place, verb.to_owned());
     Some(format!("ecache {}", line.join(" ")))
+}
+
+/// Returns a command line with a word behind `--` that clap takes for an option, if it names an
+/// entry by its key there.
+fn key_behind_dashes(argument: &str, words: &[OsString]) -> Option<String> {
+    const KEYED: [&str; 8] = ["get", "set", "has", "show", "why", "rm", "touch", "edit"];
+    let is_keyed = words
+        .iter()
+        .any(|word| KEYED.iter().any(|verb| word == verb));
+    if !is_keyed || words.iter().any(|word| word == "--") {
+        return None;
+    }
+    let place = words.iter().position(|word| *word == *argument)?;
+    let is_option = |word: &OsString| word.as_encoded_bytes().starts_with(b"-");
+    // The words of its own behind the key, such as a value, follow it.
+    let (before, rest) = (&words[..place], &words[place + 1..]);
+    let (options, values): (Vec<_>, Vec<_>) = rest.iter().partition(|word| is_option(word));
+    let mut line: Vec<OsString> = before.iter().chain(options).cloned().collect();
+    line.extend(["--".into(), words[place].clone()]);
+    line.extend(values.into_iter().cloned());
+    let program = OsString::from("ecache");
+    Cli::try_parse_from([&program].into_iter().chain(&line)).ok()?;
+    let quoted = line
+        .iter()
+        .map(|word| shell(&word.to_string_lossy()).into_owned());
+    Some(format!("ecache {}", quoted.collect::<Vec<_>>().join(" ")))
 }
 
 /// Returns a command line with `--` before the command, if that is all that it lacks: the word that

@@ -24,7 +24,7 @@ pub(crate) struct RmArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The entries' keys
+    /// The entries' keys, behind -- if the first begins with -
     #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) keys: Vec<String>,
     /// Remove the entries whose keys are in this file, one a line; - for standard input
@@ -218,7 +218,7 @@ pub(crate) struct TouchArgs {
     /// The command's results are kept apart from other versions: in the store NAME#vN
     #[arg(long, value_name = "N", requires = "command")]
     pub(crate) version: Option<String>,
-    /// Entries of these keys in that store
+    /// Entries of these keys in that store, behind -- if the first begins with -
     #[arg(value_name = "KEY", index = 2)]
     pub(crate) keys: Vec<String>,
     /// Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
@@ -246,6 +246,6 @@ pub(crate) struct TouchArgs {
     pub(crate) filter: FilterArgs,
     /// The command whose result is meant, with the options of `ecache run` that are part of its key
     #[arg(value_name = "COMMAND", index = 3, last = true, value_hint = clap::ValueHint::CommandWithArguments,
-          conflicts_with_all = ["stores", "key", "all"])]
+          conflicts_with_all = ["key", "all"])]
     pub(crate) command: Vec<OsString>,
 }

@@ -5,13 +5,15 @@ use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome};
 
-use super::shared::command_args::meant_entries;
+use super::shared::command_args::{key_behind_dashes, meant_entries};
 use super::shared::resolve::Request;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;
 
-pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
+pub(crate) fn run(context: &Context, mut args: HasArgs) -> Result<Exit> {
+    let (entry, words) = (&mut args.entry, &mut args.command.command);
+    key_behind_dashes(&mut entry.store, &mut entry.key, words)?;
     if args.command.command.is_empty() {
         return has(context, &Request::new(context, args.entry)?);
     }

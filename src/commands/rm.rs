@@ -9,7 +9,7 @@ use ecache_core::backend::{Cause, Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::{Address, Scopes, StoreAddress};
 
-use super::shared::command_args::meant_entries;
+use super::shared::command_args::{keys_behind_dashes, meant_entries};
 use super::shared::cut_name::{Accept, is_marked};
 use super::shared::deletion::{Run, keep_unless, open, remove_logged};
 use super::shared::listed::{self, Line, Listed};
@@ -31,6 +31,9 @@ pub(crate) fn run(context: &Context, args: RmArgs) -> Result<Exit> {
 
 /// Removes the named entries.
 fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
+    let words = &mut args.command.command;
+    args.keys
+        .extend(keys_behind_dashes(&mut args.store, words)?);
     let requests = requests(context, &mut args)?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;

@@ -9,7 +9,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::value::{Kind, Value};
 
-use super::shared::command_args::meant_entries;
+use super::shared::command_args::{key_behind_dashes, meant_entries};
 use super::shared::cut_name::Accept;
 use super::shared::entry_view;
 use super::shared::fields::{self, Field};
@@ -21,7 +21,9 @@ use crate::error::Exit;
 use crate::output::escape::shell;
 use crate::output::{Format, Secrets, stdout};
 
-pub(crate) fn run(context: &Context, args: ShowArgs) -> Result<Exit> {
+pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
+    let (entry, words) = (&mut args.entry, &mut args.command.command);
+    key_behind_dashes(&mut entry.store, &mut entry.key, words)?;
     context.fold_usage();
     let backend = context.reader()?;
     let now = context.now();

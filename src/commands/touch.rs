@@ -7,7 +7,9 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::Freshness;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::command_args::{meant_entries, scope_of};
+use super::shared::command_args::{
+    begins_with_hyphen, keys_behind_dashes, meant_entries, scope_of,
+};
 use super::shared::deletion::{Run, Verb, keep_unless, open, touch_logged};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::lifetime::LifetimeChange;
@@ -18,6 +20,13 @@ use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 
 pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
+    // A store goes with a command here, as its own.
+    if begins_with_hyphen(&args.command) {
+        let mut store = args.filter.store.0.first().cloned();
+        let keys = keys_behind_dashes(&mut store, &mut args.command)?;
+        args.filter.store = StoreNames(store.into_iter().collect());
+        args.filter.key.extend(keys);
+    }
     args.filter.key.append(&mut args.keys);
     if !args.command.is_empty() {
         select_command(context, &mut args)?;

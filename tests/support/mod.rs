@@ -416,3 +416,49 @@ pub fn wait_for(what: &str, mut is_reached: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// Names stores and keys that begin with a hyphen to every command that takes them.
+pub fn goes_by_names_with_hyphens(session: &Session) {
+    for (key, place) in [
+        ("-x", "s -- -x"),
+        ("--all", "s -- --all"),
+        ("-5", "-- -s -5"),
+    ] {
+        let store = if place.starts_with("--") { "-s" } else { "s" };
+        let line = format!(r#"{{"store_name": "{store}", "key": "{key}", "value": "v"}}"#);
+        std::fs::write(session.path("line"), line + "\n").expect("a file");
+        session.run("import line").succeeds();
+        session.run(format!("get {place}").as_str()).prints("v");
+        session.run(format!("has {place}").as_str()).succeeds();
+        let shown = session.run(format!("show --format jsonl {place}").as_str());
+        assert!(
+            shown
+                .succeeds()
+                .text()
+                .contains(&format!(r#""key":"{key}""#))
+        );
+        session.run(format!("why {place}").as_str()).succeeds();
+        let touched = session.run(format!("touch --ttl 1h {place}").as_str());
+        let told = touched.succeeds().stderr;
+        assert!(told.starts_with("changed 1 entry"), "{told}");
+        session.run(format!("set {place} w").as_str()).succeeds();
+        session.run(format!("get {place}").as_str()).prints("w");
+        let removed = session.run(format!("rm {place}").as_str());
+        let told = removed.succeeds().stderr;
+        assert!(told.starts_with("removed 1 entry"), "{told}");
+        assert_eq!(session.run(format!("has {place}").as_str()).code, 1);
+    }
+    for verb in ["get", "has", "show", "why", "rm", "touch --ttl 1h"] {
+        let ran = session.run(format!("{verb} s -x").as_str());
+        assert_eq!(ran.code, 2, "{verb}");
+        let hint = format!("a key goes behind --: ecache {verb} s -- -x");
+        assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
+    }
+    let both = session.run("rm s -- curl x");
+    assert_eq!(both.code, 2);
+    assert!(
+        both.stderr.contains("STORE does not go with COMMAND"),
+        "{}",
+        both.stderr
+    );
+}

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ffi::OsString;
+use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -167,6 +168,57 @@ pub(in crate::commands) fn meant_entries(
         scopes: Scopes::default(),
         args: None,
     }))
+}
+
+/// Reports whether the first of the words behind `--` begins with a hyphen.
+pub(in crate::commands) fn begins_with_hyphen(words: &[OsString]) -> bool {
+    let first = words.first();
+    first.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"))
+}
+
+/// Takes the words behind `--` for keys if the first begins with a hyphen, which no program's name
+/// does; for a store and its keys if no store is named.
+pub(in crate::commands) fn keys_behind_dashes(
+    store: &mut Option<String>,
+    words: &mut Vec<OsString>,
+) -> Result<Vec<String>> {
+    if !begins_with_hyphen(words) {
+        return if store.is_none() || words.is_empty() {
+            Ok(Vec::new())
+        } else {
+            Err(usage_tip(
+                "STORE does not go with COMMAND",
+                "leave out STORE or COMMAND; a command's store is --store NAME",
+            ))
+        };
+    }
+    let text = |word: OsString| {
+        let word = word.into_string();
+        word.map_err(|word| usage(format!("the name {word:?} is not UTF-8")))
+    };
+    let mut names = mem::take(words).into_iter().map(text);
+    if store.is_none() {
+        *store = names.next().transpose()?;
+    }
+    names.collect()
+}
+
+/// Takes the word behind `--` for a key, as [`keys_behind_dashes`] does.
+pub(in crate::commands) fn key_behind_dashes(
+    store: &mut Option<String>,
+    key: &mut Option<String>,
+    words: &mut Vec<OsString>,
+) -> Result<()> {
+    let mut keys = keys_behind_dashes(store, words)?.into_iter();
+    if let Some(first) = keys.next()
+        && (key.replace(first).is_some() || keys.next().is_some())
+    {
+        return Err(usage_tip(
+            "more than one KEY is named",
+            "name one; the words behind -- are keys, too",
+        ));
+    }
+    Ok(())
 }
 
 /// Returns the store and the scopes of results, from options that are filters elsewhere.

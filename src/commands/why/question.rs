@@ -5,7 +5,7 @@ use ecache_core::command::{Failures, Settings};
 use ecache_core::explain::Question;
 use ecache_core::value::Kind;
 
-use super::super::shared::command_args::{CommandLine, Invocation};
+use super::super::shared::command_args::{CommandLine, Invocation, key_behind_dashes};
 use super::super::shared::command_settings::{failures, lifetime};
 use super::super::shared::cut_name::Accept;
 use super::super::shared::pasted::whole_entry;
@@ -17,7 +17,9 @@ use crate::context::Context;
 use crate::error::usage_tip;
 
 /// Returns the command or call in question, or the reason why it has no key.
-pub(super) fn question(context: &Context, args: WhyArgs) -> Result<Result<Question, String>> {
+pub(super) fn question(context: &Context, mut args: WhyArgs) -> Result<Result<Question, String>> {
+    let words = &mut args.command.command;
+    key_behind_dashes(&mut args.store, &mut args.key, words)?;
     if args.command.command.is_empty() {
         if args.store.is_none() {
             return Err(usage_tip(
