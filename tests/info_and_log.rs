@@ -127,3 +127,17 @@ fn the_log_of_a_store_has_the_operations_that_changed_it() {
         assert!(wide.text().contains(column), "{}", wide.text());
     }
 }
+
+#[test]
+fn a_store_counts_once_whatever_its_datasets() {
+    let session = Session::new();
+    session.run("set s k v").succeeds();
+    session
+        .run("set s k v --dataset 6b03de1228195dbc2df5c505")
+        .succeeds();
+    session.run("set t k v").succeeds();
+    let info = session.run("info --format json").succeeds();
+    assert!(info.text().contains(r#""stores":2"#), "{}", info.text());
+    let doctor = session.run("doctor --format table").succeeds();
+    assert!(doctor.text().contains("in 2 stores"), "{}", doctor.text());
+}

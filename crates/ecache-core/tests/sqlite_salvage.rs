@@ -87,15 +87,15 @@ fn entries() -> BTreeMap<Address, (Entry, Vec<u8>)> {
 
 fn build(path: &Path) -> BTreeMap<Address, (Entry, Vec<u8>)> {
     let entries = entries();
-    let store = StoreRecord {
-        address: Arc::new(StoreAddress::new("beta")),
-        metadata: Some(StoreMetadata {
+    let store = StoreRecord::new(
+        Arc::new(StoreAddress::new("beta")),
+        Some(StoreMetadata {
             value: "{}".into(),
             created_at: NOW,
             updated_at: None,
             policy: Policy::Persist,
         }),
-    };
+    );
     let records = entries.values().cloned();
     let records = records.map(|(entry, value)| Record::Entry(Box::new(entry), value));
     let mut records = records.chain([Record::Store(store)]).map(Ok);

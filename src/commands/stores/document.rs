@@ -49,12 +49,19 @@ pub(super) fn set(context: &Context, args: StoresSetArgs) -> Result<Exit> {
     let store = address(context, &args.store.store, &args.store.link)?;
     let backend = context.remover()?;
     let now = context.now();
-    if find(context, backend.as_ref(), "change the metadata of", &store)?.is_none() {
+    let Some(found) = find(context, backend.as_ref(), "change the metadata of", &store)? else {
         return Ok(Exit::No);
+    };
+    if let (Some(reason), None) = (&found.foreign, &value) {
+        // The rest of the document would not stay as it is.
+        return Err(usage_tip(
+            format!("cannot change the policy of {store} alone: {reason}"),
+            "give it new metadata with --metadata",
+        ));
     }
     let old = match backend.document(&store) {
-        // A damaged document may be replaced if new metadata is given.
-        Err(Error::DamagedEntry { .. }) if value.is_some() => None,
+        // A document that cannot be read may be replaced if new metadata is given.
+        Err(Error::DamagedEntry { .. } | Error::ForeignValue { .. }) if value.is_some() => None,
         document => document?,
     };
     let old = old.unwrap_or(StoreMetadata {

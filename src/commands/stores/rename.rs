@@ -28,13 +28,13 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
     if find(context, backend.as_ref(), "rename", &old)?.is_none() {
         return Ok(Exit::No);
     }
-    let has_document = backend.document(&old)?.is_some();
+    let has_document = has_document(backend.as_ref(), &old)?;
     let on_existing = if args.merge {
         OnExistingStore::Merge
     } else {
         OnExistingStore::Fail
     };
-    let keeps_document = backend.document(&new)?.is_some();
+    let keeps_document = self::has_document(backend.as_ref(), &new)?;
     let now = context.now();
     let mut until = None;
     let renamed = match run {
@@ -90,6 +90,14 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
             )),
             _ => Err(error.context(format!("cannot rename {old} to {new}"))),
         },
+    }
+}
+
+/// Reports whether a store has a document of its own, whatever wrote it.
+fn has_document(backend: &dyn Backend, store: &StoreAddress) -> Result<bool, Error> {
+    match backend.document(store) {
+        Err(Error::ForeignValue { .. }) => Ok(true),
+        document => Ok(document?.is_some()),
     }
 }
 

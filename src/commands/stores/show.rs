@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ecache_core::entry::Policy;
+use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Freshness};
 use ecache_core::time::Timestamp;
 
@@ -18,7 +19,13 @@ pub(super) fn run(context: &Context, args: StoresShowArgs) -> Result<Exit> {
     if find(context, backend.as_ref(), "show", &store)?.is_none() {
         return Ok(Exit::No);
     }
-    let document = backend.document(&store)?;
+    let document = match backend.document(&store) {
+        Err(error @ Error::ForeignValue { .. }) => {
+            context.warn(&error.to_string());
+            None
+        }
+        document => document?,
+    };
     let datasets = context.datasets()?;
     let all = Filter::store(&store);
     let usage = |filter: Filter| backend.usage(&filter.into(), now);

@@ -16,17 +16,12 @@ pub trait StoresBackend {
     /// Returns a store's own document.
     ///
     /// # Errors
-    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if it is damaged.
+    /// [`Error::DamagedEntry`](crate::error::Error::DamagedEntry) if it is damaged, and
+    /// [`Error::ForeignValue`](crate::error::Error::ForeignValue) if it has no form here.
     fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
         let mut stores = self.stores()?.into_iter();
         let store = stores.find(|record| *record.address == *store);
         Ok(store.and_then(|record| record.metadata))
-    }
-
-    /// Returns the stores whose own document another program wrote so that it would not be the same
-    /// elsewhere, and why. It is no metadata.
-    fn foreign_documents(&self) -> Result<Vec<(Arc<StoreAddress>, String)>> {
-        Ok(Vec::new())
     }
 
     /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].

@@ -113,8 +113,16 @@ impl<'a> Examiner<'a> {
         dataset.is_some_and(|id| !typed_name::is_typed_dataset(id) && is_gone(id))
     }
 
-    pub(super) fn find_document(&mut self, check: Check, document: Address) {
-        self.finding(check).documents.push(document);
+    /// Notes a fault of a store's own document.
+    pub(super) fn find_document(
+        &mut self,
+        check: Check,
+        document: Address,
+        reason: Option<String>,
+    ) {
+        let finding = self.finding(check);
+        finding.add_reason(&document, reason);
+        finding.documents.push(document);
     }
 
     pub(super) fn finding(&mut self, check: Check) -> &mut Finding {
@@ -144,7 +152,6 @@ impl<'a> Examiner<'a> {
         size: u64,
         reason: Option<String>,
     ) {
-        const REASONS: usize = 3;
         let finding = self.finding(check);
         finding.usage += Usage {
             entries: 1,
@@ -153,11 +160,7 @@ impl<'a> Examiner<'a> {
         if finding.entries.len() < NAMED {
             finding.entries.push(address.clone());
         }
-        if let Some(reason) = reason
-            && finding.reasons.len() < REASONS
-        {
-            finding.reasons.push(format!("{address}: {reason}"));
-        }
+        finding.add_reason(address, reason);
     }
 
     /// Finds the faults of whole stores, once all their entries were seen.

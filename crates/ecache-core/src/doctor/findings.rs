@@ -37,6 +37,16 @@ impl Finding {
         named.filter_map(dataset).collect()
     }
 
+    /// Keeps the reasons of the first entries.
+    pub(super) fn add_reason(&mut self, address: &Address, reason: Option<String>) {
+        const REASONS: usize = 3;
+        if let Some(reason) = reason
+            && self.reasons.len() < REASONS
+        {
+            self.reasons.push(format!("{address}: {reason}"));
+        }
+    }
+
     /// Selects the entries that it names, unless they were written since `examined`; of any policy
     /// if they are damaged, and otherwise of policy `evict` only.
     #[must_use]

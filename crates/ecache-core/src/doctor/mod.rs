@@ -96,7 +96,7 @@ pub fn examine(
                 examiner.note(&entry, reason);
             }
             Row::Damaged(address) if address.key.as_str() == STORE_KEY => {
-                examiner.find_document(Check::Damaged, address);
+                examiner.find_document(Check::Damaged, address, None);
             }
             Row::Foreign(foreign) => {
                 let Foreign {
@@ -121,9 +121,16 @@ pub fn examine(
     }
     for store in backend.stores()? {
         let policy = store.metadata.as_ref().map(|metadata| metadata.policy);
-        let is_meant = policy.is_some() && filter.matches_document(&store.address, policy);
-        if is_meant && examiner.is_orphaned(&store.address) {
-            examiner.find_document(Check::Orphaned, store.address.document());
+        let has_document = store.metadata.is_some() || store.foreign.is_some();
+        if !has_document || !filter.matches_document(&store.address, policy) {
+            continue;
+        }
+        let document = store.address.document();
+        if examiner.is_orphaned(&store.address) {
+            examiner.find_document(Check::Orphaned, document.clone(), None);
+        }
+        if let Some(reason) = store.foreign {
+            examiner.find_document(Check::Foreign, document, Some(reason));
         }
     }
     for trouble in backend.troubles(collection)? {

@@ -277,15 +277,15 @@ mod tests {
     #[test]
     fn a_copy_is_the_same_and_a_second_one_changes_nothing() {
         let store = StoreAddress::new("s").with_dataset("d");
-        let metadata = Record::Store(StoreRecord {
-            address: Arc::new(store.clone()),
-            metadata: Some(StoreMetadata {
+        let metadata = Record::Store(StoreRecord::new(
+            Arc::new(store.clone()),
+            Some(StoreMetadata {
                 value: "{}".into(),
                 created_at: NOW,
                 updated_at: None,
                 policy: Policy::Persist,
             }),
-        });
+        ));
         let from = backend_with([metadata, entry(&store, "a", "1"), entry(&store, "b", "2")]);
         let to = MemoryBackend::new();
         for (created, kept) in [(2, 0), (0, 3)] {
@@ -308,10 +308,7 @@ mod tests {
             keys: vec![Pattern::exact("a")],
             ..Filter::default()
         };
-        let store = Record::Store(StoreRecord {
-            address: Arc::new(StoreAddress::new("s")),
-            metadata: None,
-        });
+        let store = Record::Store(StoreRecord::new(Arc::new(StoreAddress::new("s")), None));
         assert!(matches(&whole, &store, NOW));
         assert!(!matches(&narrow, &store, NOW));
     }

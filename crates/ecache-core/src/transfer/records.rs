@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::vec;
 
 use crate::backend::{
-    Backend, Foreign, Record, Row, Rows, Scan, Sort, Values, Visitor, read_value,
+    Backend, Foreign, Record, Row, Rows, Scan, Sort, StoreRecord, Values, Visitor, read_value,
 };
 use crate::entry::EntryRef;
 use crate::error::{Error, Result};
@@ -162,17 +162,13 @@ impl Source<'_> {
             return Ok(Vec::new());
         }
         let mut stores = self.backend.stores()?;
-        stores
-            .retain(|store| store.metadata.is_some() && self.filter.matches_store(&store.address));
-        let stores = stores
-            .into_iter()
-            .map(|store| FoundRecord::Record(Record::Store(store)));
-        let mut foreign = self.backend.foreign_documents()?;
-        foreign.retain(|(store, _)| self.filter.matches_store(store));
-        let foreign = foreign
-            .into_iter()
-            .map(|(store, reason)| FoundRecord::Foreign(store.document(), reason));
-        Ok(stores.chain(foreign).collect())
+        stores.retain(|store| self.filter.matches_store(&store.address));
+        let found = |store: StoreRecord| match store.foreign {
+            Some(reason) => Some(FoundRecord::Foreign(store.address.document(), reason)),
+            None if store.metadata.is_some() => Some(FoundRecord::Record(Record::Store(store))),
+            None => None,
+        };
+        Ok(stores.into_iter().filter_map(found).collect())
     }
 
     fn scan(&self, sort: Sort) -> Scan {

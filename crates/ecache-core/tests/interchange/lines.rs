@@ -29,10 +29,7 @@ fn our_own_line_has_every_field_in_order() {
 
 #[test]
 fn the_line_of_a_store_has_its_metadata() {
-    let mut store = StoreRecord {
-        address: Arc::new(StoreAddress::new("s")),
-        metadata: None,
-    };
+    let mut store = StoreRecord::new(Arc::new(StoreAddress::new("s")), None);
     let mut line = Vec::new();
     write_store(&store, &mut line);
     assert_eq!(line, b"");
@@ -193,10 +190,7 @@ prop_compose! {
         updated_at in prop::option::of(any_time()),
         policy in prop_oneof![Just(Policy::Persist), Just(Policy::Evict)],
     ) -> Record {
-        Record::Store(StoreRecord {
-            address: Arc::new(store),
-            metadata: Some(StoreMetadata { value, created_at, updated_at, policy }),
-        })
+        Record::Store(StoreRecord::new(Arc::new(store), Some(StoreMetadata { value, created_at, updated_at, policy })))
     }
 }
 

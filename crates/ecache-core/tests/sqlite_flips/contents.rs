@@ -50,15 +50,15 @@ fn entries(more: usize) -> Contents {
 pub(super) fn build(path: &Path, more: usize) -> Contents {
     let mut contents = entries(more);
     let backend = write(path);
-    let metadata = StoreRecord {
-        address: Arc::new(stores()[1].clone()),
-        metadata: Some(StoreMetadata {
+    let metadata = StoreRecord::new(
+        Arc::new(stores()[1].clone()),
+        Some(StoreMetadata {
             value: "{\"owner\": \"beta\"}".into(),
             created_at: hours(-50),
             updated_at: None,
             policy: Policy::Persist,
         }),
-    };
+    );
     let records = contents.values().cloned();
     let records = records.map(|(entry, value)| Record::Entry(Box::new(entry), value));
     let mut records = records.chain([Record::Store(metadata)]).map(Ok);

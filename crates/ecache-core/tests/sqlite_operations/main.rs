@@ -75,15 +75,15 @@ fn operation() -> Operation {
 }
 
 fn document(store: &StoreAddress, at: i64) -> Record {
-    Record::Store(StoreRecord {
-        address: store.clone().into(),
-        metadata: Some(StoreMetadata {
+    Record::Store(StoreRecord::new(
+        store.clone().into(),
+        Some(StoreMetadata {
             value: format!("{{\"at\": {at}}}"),
             policy: Policy::Evict,
             created_at: later(at),
             updated_at: None,
         }),
-    })
+    ))
 }
 
 fn record((entry, value): &(Entry, u8)) -> Record {

@@ -246,15 +246,15 @@ fn leaves_out(backend: &dyn Backend) {
 }
 
 fn metadata(backend: &dyn Backend) {
-    let store = StoreRecord {
-        address: StoreAddress::new("s").into(),
-        metadata: Some(StoreMetadata {
+    let store = StoreRecord::new(
+        StoreAddress::new("s").into(),
+        Some(StoreMetadata {
             value: "{}".into(),
             created_at: at(-1),
             updated_at: None,
             policy: Policy::Persist,
         }),
-    };
+    );
     let records = vec![Ok(Record::Store(store.clone()))];
     let imported = import(backend, records, OnConflict::Fail, Commit::Whole);
     assert_eq!(imported.expect("an import").stores, 1);
@@ -263,14 +263,16 @@ fn metadata(backend: &dyn Backend) {
 
 fn metadata_conflicts(backend: &dyn Backend) {
     let address = StoreAddress::new("s");
-    let store = |value: &str, updated_at| StoreRecord {
-        address: address.clone().into(),
-        metadata: Some(StoreMetadata {
-            value: value.into(),
-            created_at: at(-DAY),
-            updated_at,
-            policy: Policy::Persist,
-        }),
+    let store = |value: &str, updated_at| {
+        StoreRecord::new(
+            address.clone().into(),
+            Some(StoreMetadata {
+                value: value.into(),
+                created_at: at(-DAY),
+                updated_at,
+                policy: Policy::Persist,
+            }),
+        )
     };
     for on_conflict in POLICIES {
         for written in [-1, 0, 1] {

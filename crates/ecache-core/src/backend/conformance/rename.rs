@@ -172,9 +172,6 @@ fn rename_over(backend: &dyn Backend) {
     assert_eq!(moved.entries, 2);
     assert_eq!(counts(), [0, 2]);
     let stores = backend.stores().expect("the stores");
-    let expected = StoreRecord {
-        address: new.into(),
-        metadata: Some(metadata("2")),
-    };
+    let expected = StoreRecord::new(new.into(), Some(metadata("2")));
     assert_eq!(stores, [expected]);
 }

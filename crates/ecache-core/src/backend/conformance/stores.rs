@@ -33,10 +33,7 @@ fn existence(backend: &dyn Backend) {
     assert_eq!(stores(), []);
     for value in ["{\"a\": 1}", "null"] {
         set(Some(&metadata(value)));
-        let expected = StoreRecord {
-            address: store.clone().into(),
-            metadata: Some(metadata(value)),
-        };
+        let expected = StoreRecord::new(store.clone().into(), Some(metadata(value)));
         assert_eq!(stores(), [expected]);
     }
     set(None);
@@ -47,10 +44,7 @@ fn existence(backend: &dyn Backend) {
         NOW,
     );
     put(backend, &entry);
-    let expected = StoreRecord {
-        address: store.clone().into(),
-        metadata: None,
-    };
+    let expected = StoreRecord::new(store.clone().into(), None);
     assert_eq!(stores(), [expected]);
     let all = Filter::store(&store).into();
     let remove = backend.remove(&all, NOW, &mut crate::backend::no_progress);

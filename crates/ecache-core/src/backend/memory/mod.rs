@@ -14,7 +14,8 @@ use self::state::{State, Store, StoredEntry, total};
 use super::{
     Chunked, Commit, Content, Description, Dimension, Direction, Group, Grouping, Imported, Lookup,
     OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record, Row, Rows, Scan,
-    Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, lookup_enough,
+    Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, count_names,
+    lookup_enough,
 };
 use crate::backend::{
     CallBackend, ChangeBackend, CountBackend, ForkBackend, ImportBackend, LimitBackend,
@@ -272,9 +273,8 @@ impl StoresBackend for MemoryBackend {
         let stores = state.stores.iter();
         Ok(stores
             .filter(|(address, store)| exists(address, store))
-            .map(|(address, store)| StoreRecord {
-                address: Arc::new(address.clone()),
-                metadata: store.metadata.clone(),
+            .map(|(address, store)| {
+                StoreRecord::new(Arc::new(address.clone()), store.metadata.clone())
             })
             .collect())
     }
@@ -401,7 +401,7 @@ impl MaintainBackend for MemoryBackend {
             unnamed: UnnamedValues::default(),
             schema_version: 0,
             known_schema_version: 0,
-            stores: self.stores()?.len() as u64,
+            stores: count_names(&self.stores()?),
             entries: self.read().entries.len() as u64,
         })
     }

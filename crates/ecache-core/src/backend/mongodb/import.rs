@@ -15,9 +15,11 @@ use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 
 use self::equality::compared;
 use self::spool::put_by;
-use super::document::{Stores, document, read};
+use super::document::{document, read};
 use super::id::{DocumentId, raw};
+use super::interned::Stores;
 use super::side_document::Note;
+use super::stores::own_document;
 use super::value::Encoded;
 use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name};
 use crate::backend::{
@@ -285,21 +287,20 @@ impl Import<'_> {
     }
 
     fn store(&mut self, record: &StoreRecord) -> Result<()> {
-        let StoreRecord { address, metadata } = record;
-        let pending = self.pending_metadata.get(address).cloned();
-        let old = match pending {
+        let StoreRecord {
+            address, metadata, ..
+        } = record;
+        let pending = self.pending_metadata.get(address);
+        let old = match pending.map(StoreMetadata::written_at) {
             Some(pending) => Some(pending),
             None => {
                 let own = self.backend.raw_document(&address.document())?;
                 let collection = &address.collection;
-                let own =
-                    own.map(|raw| super::stores::own_document(self.backend, collection, &raw));
-                own.transpose()?
-                    .flatten()
-                    .and_then(|(_, metadata)| metadata.ok())
+                let own = own.map(|raw| own_document(self.backend, collection, &raw));
+                own.transpose()?.flatten().map(|own| own.written_at)
             }
         };
-        if let Some(old) = old.as_ref().map(StoreMetadata::written_at) {
+        if let Some(old) = old {
             let new = metadata.as_ref().map_or(old, StoreMetadata::written_at);
             if self.on_conflict.keeps(|| address.document(), old, new)? {
                 self.imported.kept += 1;

@@ -5,12 +5,13 @@ use std::sync::Arc;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, doc};
 
-use super::document::{Stores, read};
+use super::document::read;
+use super::interned::Stores;
 use super::query::SIZE;
 use super::{BATCH, MongoBackend, indexes, side_document};
 use crate::backend::{
     Access, Backend, CollectionDamage, Description, ForkBackend, LimitBackend, MaintainBackend,
-    STAGED_FOR, StoresBackend, UnnamedValues,
+    STAGED_FOR, StoresBackend, UnnamedValues, count_names,
 };
 use crate::error::Result;
 use crate::scope::STORE_KEY;
@@ -26,7 +27,7 @@ impl MaintainBackend for MongoBackend {
         let documents = self.documents(collection)?;
         let mut stores = Stores::of(collection);
         let found = documents.aggregate([
-            doc! { "$match": { "policy": "persist", "expires_at": { "$ne": null } } },
+            doc! { "$match": { "policy": "persist", "expires_at": { "$type": "date" } } },
             doc! { "$project": {
                 "store_name": 1, "key": 1, "dataset_id": 1, SIZE: { "$bsonSize": "$$ROOT" },
             } },
@@ -107,7 +108,7 @@ impl MaintainBackend for MongoBackend {
             unnamed: UnnamedValues::default(),
             schema_version: 1,
             known_schema_version: 1,
-            stores: self.stores()?.len() as u64,
+            stores: count_names(&self.stores()?),
             entries: 0,
         };
         for collection in self.collections()? {

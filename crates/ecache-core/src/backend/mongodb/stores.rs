@@ -6,20 +6,21 @@ use std::sync::Arc;
 use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 
 use super::chosen::Meant;
-use super::document::{Stores, read};
+use super::document::read;
+use super::interned::Stores;
 use super::name::identity;
 use super::remove::delete;
 use super::write::{bump, write_metadata};
 use super::{BATCH, MongoBackend, query};
 use crate::backend::{Dataset, Dimension, StoreMetadata, StoreRecord, StoresBackend, Values};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{Filter, Jobs, Pattern};
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
 
 impl StoresBackend for MongoBackend {
     fn stores(&self) -> Result<Vec<StoreRecord>> {
-        let mut stores: BTreeMap<Arc<StoreAddress>, Option<StoreMetadata>> = BTreeMap::new();
+        let mut stores: BTreeMap<Arc<StoreAddress>, Option<OwnDocument>> = BTreeMap::new();
         for collection in self.collections()? {
             // Numbers that are equal have a name for each type, and the server takes them for one.
             let group = doc! {
@@ -37,31 +38,27 @@ impl StoresBackend for MongoBackend {
                 let store = raw.get_document("_id").ok();
                 stores.extend(store.map(|store| (interned.read(store), None)));
             })?;
-            for (store, metadata) in own_documents(self, &collection)? {
-                if let Ok(metadata) = metadata {
-                    stores.insert(store, Some(metadata));
-                }
-            }
-        }
-        let record = |(address, metadata)| StoreRecord { address, metadata };
-        Ok(stores.into_iter().map(record).collect())
-    }
-
-    fn foreign_documents(&self) -> Result<Vec<(Arc<StoreAddress>, String)>> {
-        let mut foreign = Vec::new();
-        for collection in self.collections()? {
             let own = own_documents(self, &collection)?.into_iter();
-            foreign.extend(own.filter_map(|(store, metadata)| Some((store, metadata.err()?))));
+            stores.extend(own.map(|own| (own.store.clone(), Some(own))));
         }
-        Ok(foreign)
+        let record = |(address, own): (_, Option<OwnDocument>)| match own {
+            Some(own) => StoreRecord {
+                foreign: own.foreign(),
+                address,
+                metadata: own.metadata.ok(),
+            },
+            None => StoreRecord::new(address, None),
+        };
+        Ok(stores.into_iter().map(record).collect())
     }
 
     fn document(&self, store: &StoreAddress) -> Result<Option<StoreMetadata>> {
         let Some(raw) = self.raw_document(&store.document())? else {
             return Ok(None);
         };
-        let found = own_document(self, &store.collection, &raw)?;
-        Ok(found.and_then(|(_, metadata)| metadata.ok()))
+        let own = own_document(self, &store.collection, &raw)?;
+        let metadata = own.map(|own| own.metadata).transpose();
+        metadata.map_err(|reason| Error::foreign(store.document(), reason))
     }
 
     fn count_documents(&self, filter: &Filter, now: Timestamp) -> Result<u64> {
@@ -154,11 +151,24 @@ impl StoresBackend for MongoBackend {
     }
 }
 
-/// A store, and the content of its own document or the reason why that has no form elsewhere.
-type OwnDocument = (
-    Arc<StoreAddress>,
-    std::result::Result<StoreMetadata, String>,
-);
+/// A store's own document.
+pub(super) struct OwnDocument {
+    store: Arc<StoreAddress>,
+    /// Its content, or the reason why that has no form elsewhere
+    metadata: std::result::Result<StoreMetadata, String>,
+    /// Descriptions of its parts that a document of ours cannot have
+    parts: Option<String>,
+    pub(super) written_at: Timestamp,
+}
+
+impl OwnDocument {
+    /// Returns why it would not be the same elsewhere.
+    fn foreign(&self) -> Option<String> {
+        let reasons = [self.parts.as_ref(), self.metadata.as_ref().err()];
+        let reasons: Vec<&str> = reasons.into_iter().flatten().map(String::as_str).collect();
+        (!reasons.is_empty()).then(|| reasons.join("; "))
+    }
+}
 
 /// Reads the own documents of a collection's stores.
 fn own_documents(backend: &MongoBackend, collection: &str) -> Result<Vec<OwnDocument>> {
@@ -183,10 +193,10 @@ pub(super) fn own_document(
         return Ok(None);
     };
     let notes = backend.notes_on(collection, found.id.clone(), Values::Include)?;
-    let value = raw.get("value").ok().flatten();
-    let text = match value {
-        Some(value) => found.json(&notes, value),
-        None => Err("its metadata has no value".to_owned()),
+    let text = match raw.get("value") {
+        Ok(Some(value)) => found.json(&notes, value),
+        Ok(None) => Err("its metadata has no value".to_owned()),
+        Err(_) => Err("its metadata has no text form".to_owned()),
     };
     let metadata = text.map(|value| StoreMetadata {
         value,
@@ -194,7 +204,14 @@ pub(super) fn own_document(
         updated_at: found.updated_at,
         policy: found.policy,
     });
-    Ok(Some((found.address.store, metadata)))
+    let expires = found.expires_at.map(|_| "its metadata expires".to_owned());
+    let parts: Vec<String> = found.foreign().into_iter().chain(expires).collect();
+    Ok(Some(OwnDocument {
+        metadata,
+        parts: (!parts.is_empty()).then(|| parts.join("; ")),
+        written_at: found.written_at(),
+        store: found.address.store,
+    }))
 }
 
 /// Returns the stores of one collection in which a job runs.

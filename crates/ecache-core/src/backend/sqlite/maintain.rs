@@ -9,7 +9,9 @@ use super::operations::LoggedOperation;
 use super::purge::Purge;
 use super::reclaim::Due;
 use super::{SqliteBackend, open, schema};
-use crate::backend::{CollectionDamage, CountBackend, Description, MaintainBackend, StoresBackend};
+use crate::backend::{
+    CollectionDamage, CountBackend, Description, MaintainBackend, StoresBackend, count_names,
+};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::time::Timestamp;
@@ -89,7 +91,7 @@ impl MaintainBackend for SqliteBackend {
             unnamed: self.count_unnamed()?,
             schema_version: number("PRAGMA user_version")? as i64,
             known_schema_version: schema::VERSION,
-            stores: self.stores()?.len() as u64,
+            stores: count_names(&self.stores()?),
             entries,
         })
     }

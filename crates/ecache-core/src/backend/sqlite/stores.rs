@@ -31,7 +31,7 @@ impl StoresBackend for SqliteBackend {
                 };
                 if exists || has_entries(&connection, id)? {
                     let address = Arc::new(address);
-                    stores.push(StoreRecord { address, metadata });
+                    stores.push(StoreRecord::new(address, metadata));
                 }
             }
             stores.sort_by(|one, two| one.address.cmp(&two.address));

@@ -76,7 +76,7 @@ pub struct Description {
     pub schema_version: i64,
     /// The newest version of the schema that this release knows
     pub known_schema_version: i64,
-    /// Stores, empty ones included
+    /// Names of stores, empty ones included
     pub stores: u64,
     /// Entries of all collections
     pub entries: u64,

@@ -1,5 +1,6 @@
 //! Records: entries and the metadata of stores, as they are imported and exported.
 
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 use std::sync::Arc;
 
@@ -44,6 +45,26 @@ pub struct StoreRecord {
     pub address: Arc<StoreAddress>,
     /// Its metadata, if it was created with some
     pub metadata: Option<StoreMetadata>,
+    /// Why its own document would not be the same elsewhere, if another program wrote it so
+    pub foreign: Option<String>,
+}
+
+impl StoreRecord {
+    /// Describes a store that ecache or FiftyOne made.
+    #[must_use]
+    pub fn new(address: Arc<StoreAddress>, metadata: Option<StoreMetadata>) -> Self {
+        Self {
+            address,
+            metadata,
+            foreign: None,
+        }
+    }
+}
+
+/// Counts stores as users do: those of one name, for whichever dataset, are one.
+pub(in crate::backend) fn count_names(stores: &[StoreRecord]) -> u64 {
+    let names = stores.iter().map(|store| &store.address.store_name);
+    names.collect::<BTreeSet<_>>().len() as u64
 }
 
 /// The value of a store's own document.

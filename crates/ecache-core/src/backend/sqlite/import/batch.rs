@@ -122,7 +122,9 @@ impl<'a, 'b> Batch<'a, 'b> {
 
     fn write_metadata(&mut self, store: &StoreRecord, imported: &mut Imported) -> Result<()> {
         let sqlite = |error| self.backend.error(error);
-        let StoreRecord { address, metadata } = store;
+        let StoreRecord {
+            address, metadata, ..
+        } = store;
         let existing =
             store_rows::metadata_written_at(self.transaction, address).map_err(sqlite)?;
         if let Some(old) = existing {
