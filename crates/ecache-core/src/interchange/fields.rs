@@ -20,8 +20,8 @@ pub(super) struct Fields<'a> {
     pub(super) names: GivenNames<'a>,
     pub(super) collection: Option<Cow<'a, str>>,
     pub(super) policy: Option<Policy>,
-    /// The time in the document's `_id`
-    pub(super) id_made_at: Option<Timestamp>,
+    /// It comes from a database
+    pub(super) has_id: bool,
     pub(super) created_at: Option<Timestamp>,
     pub(super) updated_at: Option<Timestamp>,
     pub(super) expires_at: Option<Timestamp>,
@@ -43,9 +43,7 @@ impl<'a> Fields<'a> {
     /// Reads every field but the names and the value, which the kind may follow. Returns the first
     /// fault as well, so that a document with one can be named.
     ///
-    /// `_id` and `size` are not kept: a database gives the one, and the value has the other. A
-    /// document that does not say when it was created was when its `_id` was made, as in a
-    /// database.
+    /// `_id` and `size` are not kept: a database gives the one, and the value has the other.
     pub(super) fn read(parts: Parts<'a>) -> (Self, Option<DocumentError>) {
         let mut fields = Fields::default();
         let mut fault = None;
@@ -60,7 +58,7 @@ impl<'a> Fields<'a> {
     fn add(&mut self, member: &str, given: Given<'a>) -> Result<()> {
         match member {
             "size" => {}
-            "_id" => self.id_made_at = extended_json::object_id_time(&given.into_json()),
+            "_id" => self.has_id = true,
             "store_name" => self.names.store_name = Some(given),
             "key" => self.names.key = Some(given),
             "dataset_id" => self.names.dataset_id = Some(given),
@@ -374,7 +372,7 @@ fn list(field: &'static str, given: Given<'_>) -> Result<Option<String>> {
     }
 }
 
-fn missing(field: &'static str) -> DocumentError {
+pub(super) fn missing(field: &'static str) -> DocumentError {
     DocumentError::Missing { field }
 }
 

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::errors::{DocumentError, Result};
-use super::fields::{Fields, Names};
+use super::fields::{Fields, Names, missing};
 use super::raw::Parts;
 use crate::backend::{Record, StoreMetadata, StoreRecord};
 use crate::entry::{Entry, Policy};
@@ -90,19 +90,23 @@ impl Recorder {
             (_, Some(_)) => Policy::Evict,
             (policy, None) => policy.unwrap_or(Policy::Persist),
         };
-        let created_at = fields.created_at.or(fields.id_made_at);
-        let created_at = created_at.unwrap_or(self.now);
+        let created_at = match fields.created_at {
+            Some(time) => time,
+            // A line written by hand describes a new entry.
+            None if !fields.has_id => self.now,
+            None => return Err(Refused::of(missing("created_at"), address)),
+        };
         if address.key.as_str() == STORE_KEY {
             return match fields.take_metadata() {
-                Ok(value) => Ok(Record::Store(StoreRecord {
-                    address: address.store,
-                    metadata: Some(StoreMetadata {
+                Ok(value) => Ok(Record::Store(StoreRecord::new(
+                    address.store,
+                    Some(StoreMetadata {
                         value,
                         created_at,
                         updated_at: fields.updated_at,
                         policy,
                     }),
-                })),
+                ))),
                 Err(error) => Err(Refused::of(error, address)),
             };
         }

@@ -9,7 +9,6 @@ use std::fmt;
 use super::types::{self, Typed, only_member, typed};
 use super::{bson, wrapper};
 use crate::python_json::Json;
-use crate::time::Timestamp;
 
 /// A field that is tagged as one of MongoDB's types and does not hold one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,16 +95,6 @@ pub(crate) fn object_id(
             expected: "24 hexadecimal digits",
         }),
     }
-}
-
-/// Returns when the ObjectId of `{"$oid": ..}` was made, to the second.
-pub(crate) fn object_id_time(json: &Json) -> Option<Timestamp> {
-    let ("$oid", hex) = only_member(json)? else {
-        return None;
-    };
-    let id = types::object_id(hex)?;
-    let seconds = u32::from_be_bytes(*id.first_chunk()?);
-    Some(Timestamp::from_millis(i64::from(seconds) * 1000))
 }
 
 /// Returns the milliseconds since 1970 of `{"$date": ..}`, `None` if `json` is something else.

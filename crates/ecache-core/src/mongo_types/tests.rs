@@ -465,3 +465,17 @@ fn json_that_bson_has_no_form_for_is_refused() {
         assert_eq!(error.to_string(), message);
     }
 }
+
+#[test]
+fn an_array_is_the_list_of_its_items_whatever_their_names() {
+    let item = |n: i32| (kind::INT32, n.to_le_bytes().to_vec());
+    for names in [["0", "1"], ["1", "0"], ["0", "2"], ["a", "b"], ["00", "01"]] {
+        let members: Vec<_> = names
+            .iter()
+            .zip([7, 8])
+            .map(|(name, n)| (name.to_string(), item(n)))
+            .collect();
+        let text = bson::text(kind::ARRAY, &document(&members));
+        assert_eq!(text.expect("a list"), "[7, 8]", "{names:?}");
+    }
+}

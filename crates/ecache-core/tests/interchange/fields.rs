@@ -4,23 +4,21 @@ use super::*;
 use ecache_core::scope::MAX_NAME_LENGTH;
 
 #[test]
-fn a_document_without_a_creation_was_created_when_its_id_was_made() {
-    let made_at = Timestamp::from_millis(0x6b03_de12 * 1000);
-    for (created, expected) in [
-        ("", made_at),
-        (r#", "created_at": null"#, made_at),
-        (r#", "created_at": 7"#, Timestamp::from_millis(7)),
-    ] {
-        let id = r#"{"$oid": "6b03de1228195dbc2df5c505"}"#;
-        let line =
-            format!(r#"{{"_id": {id}, "store_name": "s", "key": "k", "value": 1{created}}}"#);
-        assert_eq!(
-            entries(line.as_bytes())[0].0.created_at,
-            expected,
-            "{created}"
-        );
+fn a_document_of_a_database_without_a_creation_is_left_out_and_named() {
+    for id in [r#"{"$oid": "6b03de1228195dbc2df5c505"}"#, "\"own\""] {
+        for created in ["", r#", "created_at": null"#] {
+            let line =
+                format!(r#"{{"_id": {id}, "store_name": "s", "key": "k", "value": 1{created}}}"#);
+            let read = Reader::new(line.as_bytes(), COLLECTION, NOW)
+                .expect("lines")
+                .next()
+                .expect("a line");
+            let error = read.expect_err("it has no creation").to_string();
+            assert!(error.contains("created_at is missing"), "{error}");
+        }
     }
-    let line = r#"{"_id": "own", "store_name": "s", "key": "k", "value": 1}"#;
+    // One without an id was written by hand.
+    let line = r#"{"store_name": "s", "key": "k", "value": 1}"#;
     assert_eq!(entries(line.as_bytes())[0].0.created_at, NOW);
 }
 

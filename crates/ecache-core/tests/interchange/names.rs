@@ -41,8 +41,9 @@ fn names_of_other_types_are_typed_names() {
         (r#""bson: for beginners""#, "bson: for beginners"),
         (r#""\u0062son:0""#, r#"bson:"bson:0""#),
     ] {
-        let line =
-            format!(r#"{{"_id": 7, "store_name": {spelled}, "key": {spelled}, "value": 1}}"#);
+        let line = format!(
+            r#"{{"_id": 7, "created_at": 7, "store_name": {spelled}, "key": {spelled}, "value": 1}}"#
+        );
         assert_eq!(names(line.as_bytes()), [name, name, "none"], "{spelled}");
         let array = format!("[{line}]");
         assert_eq!(names(array.as_bytes()), [name, name, "none"], "{spelled}");
@@ -95,7 +96,7 @@ fn names_of_other_types_are_typed_names_in_a_dump() {
             r#"bson:{"$bson": {"$binary": {"base64": "eA==", "subType": "00"}}}"#,
         ),
     ] {
-        let mut members = b"\x0avalue\0".to_vec();
+        let mut members = b"\x0avalue\0\x09created_at\0\x07\0\0\0\0\0\0\0".to_vec();
         for field in ["_id", "store_name", "key", "dataset_id"] {
             members.push(kind);
             members.extend_from_slice(field.as_bytes());
