@@ -304,6 +304,14 @@ fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
             Some("write mongodb://host/database for a database, or ./ before a file's name"),
         ),
         Error::InvalidLocation { .. } | Error::Dataset { .. } => (Exit::Usage, None),
+        Error::Unacknowledged => (
+            Exit::Usage,
+            Some("write w=1 or w=majority, or leave it out: ecache says what was written"),
+        ),
+        Error::WriteConcern { .. } => (
+            Exit::Failed,
+            Some("write w=1 or w=majority in the location, or leave it out"),
+        ),
         Error::Unreachable { .. } => (
             Exit::Failed,
             Some("check that it runs, and that this is its address"),

@@ -11,6 +11,7 @@ mod support;
 mod fiftyone;
 mod jobs;
 mod servers;
+mod write_concern;
 
 use std::path::Path;
 
@@ -156,4 +157,11 @@ fn a_password_is_read_from_private_places_and_never_shown() {
         let said = format!("{}{}", ran.text(), ran.stderr);
         assert!(!said.contains("sesame"), "{said}");
     }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn entries_whose_keys_begin_with_a_hyphen_go_by_them() {
+    let session = Session::new().with("ECACHE_DB", &location("hyphens"));
+    support::goes_by_names_with_hyphens(&session);
 }

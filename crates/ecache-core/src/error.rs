@@ -246,6 +246,17 @@ pub enum Error {
         /// The server's message
         detail: String,
     },
+    /// The location asks a server for writes that it does not acknowledge.
+    #[error("the location asks for writes that no server acknowledges (w=0)")]
+    Unacknowledged,
+    /// A server cannot give the write concern of the location.
+    #[error("the server at {host} cannot write as the location asks: {detail}")]
+    WriteConcern {
+        /// The server, or the servers
+        host: String,
+        /// The server's message
+        detail: String,
+    },
     /// Anything else that a server says.
     #[error("the server at {host} failed: {detail}")]
     Server {

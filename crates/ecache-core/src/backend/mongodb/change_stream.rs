@@ -20,8 +20,8 @@ use mongodb::{Collection, Database};
 use tokio::task::JoinHandle;
 
 use super::collections::NEVER_STORES;
-use super::document::Stores;
 use super::id::DocumentId;
+use super::interned::Stores;
 use super::{MongoBackend, counters, side_document};
 use crate::backend::{Follow, ObserveBackend, Touched};
 use crate::error::Result;

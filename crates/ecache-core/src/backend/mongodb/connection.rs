@@ -4,18 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mongodb::error::{Error as DriverError, ErrorKind, Result as DriverResult, WriteFailure};
+use mongodb::error::{
+    Error as DriverError, ErrorKind, InsertManyError, Result as DriverResult, WriteFailure,
+};
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{
-    ClientOptions, ConnectionString, DatabaseOptions, ReadPreference, SelectionCriteria,
-    ServerAddress, ServerMonitoringMode,
+    Acknowledgment, ClientOptions, ConnectionString, DatabaseOptions, ReadPreference,
+    SelectionCriteria, ServerAddress, ServerMonitoringMode,
 };
 use mongodb::{Client, Database};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 use tokio::time::timeout;
 
 use super::driver::Driver;
+use super::failure::Failure;
 use super::{Changed, MongoBackend};
 use crate::backend::Access;
 use crate::error::{Error, Result};
@@ -37,6 +40,10 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         expected: "mongodb://[user:password@]host[:port][,...]/[database][?options]",
     };
     let parsed = ConnectionString::parse(uri).map_err(invalid)?;
+    let concern = parsed.write_concern.as_ref();
+    if concern.is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0))) {
+        return Err(Error::Unacknowledged);
+    }
     let (sender, mut events) = mpsc::unbounded_channel();
     let mut asked = None;
     let driver = Driver::new(async || {
@@ -189,6 +196,12 @@ impl MongoBackend {
                 host,
                 detail: command.message.clone(),
             },
+            ErrorKind::Command(command) if is_of_concern(command.code, &command.message) => {
+                Error::WriteConcern {
+                    host,
+                    detail: command.message.clone(),
+                }
+            }
             ErrorKind::Command(command) => Error::Server {
                 host,
                 detail: format!("{} ({})", command.message, command.code_name),
@@ -197,12 +210,49 @@ impl MongoBackend {
                 host,
                 detail: write.message.clone(),
             },
+            ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Error::WriteConcern {
+                host,
+                detail: concern.message.clone(),
+            },
+            ErrorKind::InsertMany(InsertManyError {
+                write_concern_error: Some(concern),
+                ..
+            }) => Error::WriteConcern {
+                host,
+                detail: concern.message.clone(),
+            },
+            ErrorKind::Custom(custom) => match custom.downcast_ref() {
+                Some(Failure {
+                    is_of_concern: true,
+                    detail,
+                    ..
+                }) => Error::WriteConcern {
+                    host,
+                    detail: detail.clone(),
+                },
+                Some(Failure { detail, .. }) => Error::Server {
+                    host,
+                    detail: detail.clone(),
+                },
+                None => Error::Server {
+                    host,
+                    detail: error.to_string(),
+                },
+            },
             _ => Error::Server {
                 host,
                 detail: error.to_string(),
             },
         }
     }
+}
+
+/// Reports whether a server refuses a command for its write concern.
+fn is_of_concern(code: i32, message: &str) -> bool {
+    const BAD_VALUE: i32 = 2;
+    const UNKNOWN_MODE: i32 = 79;
+    const UNSATISFIABLE: i32 = 100;
+    matches!(code, UNKNOWN_MODE | UNSATISFIABLE) || code == BAD_VALUE && message.contains("'w'")
 }
 
 /// Describes why no server was selected, with the first server's error.
@@ -220,6 +270,10 @@ pub(super) fn is_duplicate(error: &DriverError) -> bool {
     match &*error.kind {
         ErrorKind::Write(WriteFailure::WriteError(write)) => write.code == 11000,
         ErrorKind::Command(command) => command.code == 11000,
+        ErrorKind::Custom(custom) => {
+            let failure: Option<&Failure> = custom.downcast_ref();
+            failure.is_some_and(|failure| failure.code == 11000)
+        }
         _ => false,
     }
 }

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError};
 
 use mongodb::bson::{Bson, Document, doc};
+use mongodb::error::Error as DriverError;
 
 use super::MongoBackend;
+use super::failure::Failure;
 use super::id::raw;
 use crate::error::Result;
 use crate::scope::StoreAddress;
@@ -62,8 +64,9 @@ pub(super) fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()>
         } else {
             try_update(backend, &again)?
         };
-        if !refused.is_empty() {
-            return Err(backend.write_error(&refused));
+        if let Some(error) = refused.first().and_then(Bson::as_document) {
+            let failure = DriverError::custom(Failure::of_write(error));
+            return Err(backend.error(failure));
         }
     }
     Ok(())
@@ -72,7 +75,7 @@ pub(super) fn update(backend: &MongoBackend, updates: &[Document]) -> Result<()>
 /// Attempts all updates, and returns the errors of those that failed.
 fn try_update(backend: &MongoBackend, updates: &[Document]) -> Result<Vec<Bson>> {
     let command = doc! { "update": COLLECTION, "updates": updates, "ordered": false };
-    let answer = backend.run(backend.run_write(raw(&command)))?;
+    let answer = backend.run(backend.run_write_parts(raw(&command)))?;
     Ok(answer.get_array("writeErrors").cloned().unwrap_or_default())
 }
 

@@ -5,14 +5,11 @@
 //! *foreign*: it is listed, counted and removed as any other, and left out where it would be
 //! changed.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
-use mongodb::bson::oid::ObjectId;
 use mongodb::bson::raw::RawElement;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
 
 use super::id::{DocumentId, raw};
+use super::interned::Stores;
 use super::query::SIZE;
 use super::side_document::{Note, Wrote};
 use super::value::{date, timestamp};
@@ -20,7 +17,7 @@ use super::{name, value};
 use crate::backend::Content;
 use crate::entry::{Entry, Policy};
 use crate::error::Result;
-use crate::scope::{Address, STORE_KEY, Scopes, StoreAddress};
+use crate::scope::{Address, STORE_KEY, Scopes};
 use crate::time::Timestamp;
 use crate::typed_name;
 use crate::value::Kind;
@@ -50,117 +47,12 @@ struct Foreign {
     reasons: Vec<String>,
 }
 
-/// Stores that were met, so that their entries share them.
-pub(super) struct Stores {
-    collection: Arc<str>,
-    by_dataset: HashMap<Dataset, Vec<Arc<StoreAddress>>>,
-    count: usize,
-}
-
-/// The dataset of a store.
-#[derive(PartialEq, Eq, Hash)]
-enum Dataset {
-    None,
-    Object(ObjectId),
-    /// The typed name of one that FiftyOne could not have
-    Other(String),
-}
-
-impl Dataset {
-    fn of(field: Option<&RawElement<'_>>) -> Self {
-        match field.map(RawElement::value) {
-            None | Some(Ok(RawBsonRef::Null)) => Self::None,
-            Some(Ok(RawBsonRef::ObjectId(id))) => Self::Object(id),
-            Some(Ok(value)) => Self::Other(name::dataset_name(value)),
-            Some(Err(_)) => Self::Other(typed_name::nameless("")),
-        }
+impl Foreign {
+    /// Returns a time or the policy, if it is of another type.
+    fn field(&self, name: &str) -> Option<&Bson> {
+        let mut fields = self.fields.iter();
+        fields.find_map(|(field, value)| (*field == name).then_some(value))
     }
-
-    fn id(&self) -> Option<Arc<str>> {
-        match self {
-            Self::None => None,
-            Self::Object(id) => Some(id.to_hex().into()),
-            Self::Other(name) => Some(name.as_str().into()),
-        }
-    }
-}
-
-impl Stores {
-    /// Maximum number of stores that are interned before they are forgotten.
-    const MAX: usize = 10_000;
-
-    pub(super) fn of(collection: &str) -> Self {
-        Self {
-            collection: collection.into(),
-            by_dataset: HashMap::new(),
-            count: 0,
-        }
-    }
-
-    fn intern(
-        &mut self,
-        name: Option<&RawElement<'_>>,
-        dataset: Option<&RawElement<'_>>,
-    ) -> Arc<StoreAddress> {
-        let dataset = Dataset::of(dataset);
-        // Nearly every name is a string that stands for itself.
-        let typed;
-        let name = match name.map(RawElement::value) {
-            Some(Ok(RawBsonRef::String(text))) if !text.starts_with(typed_name::PREFIX) => text,
-            _ => {
-                typed = name::store(name);
-                &typed
-            }
-        };
-        let known = self.by_dataset.get(&dataset);
-        let mut known = known.into_iter().flatten();
-        if let Some(known) = known.find(|store| *store.store_name == *name) {
-            return known.clone();
-        }
-        if self.count == Self::MAX {
-            self.by_dataset.clear();
-            self.count = 0;
-        }
-        self.count += 1;
-        let store = Arc::new(StoreAddress {
-            collection: self.collection.clone(),
-            store_name: name.into(),
-            dataset_id: dataset.id(),
-        });
-        let known = self.by_dataset.entry(dataset).or_default();
-        known.push(store.clone());
-        store
-    }
-
-    /// Returns the store that a document names.
-    pub(super) fn read(&mut self, raw: &RawDocument) -> Arc<StoreAddress> {
-        let [name, dataset] = fields(raw, ["store_name", "dataset_id"]);
-        self.intern(name.as_ref(), dataset.as_ref())
-    }
-
-    /// Returns the address that a document has.
-    pub(super) fn address(&mut self, raw: &RawDocument, id: &DocumentId) -> Address {
-        let [name, key, dataset] = fields(raw, ["store_name", "key", "dataset_id"]);
-        Address {
-            store: self.intern(name.as_ref(), dataset.as_ref()),
-            key: name::key(key.as_ref(), id),
-        }
-    }
-}
-
-/// Returns the fields of these names.
-fn fields<'a, const N: usize>(
-    raw: &'a RawDocument,
-    names: [&str; N],
-) -> [Option<RawElement<'a>>; N] {
-    let mut fields = [const { None }; N];
-    for element in raw.iter_elements().map_while(std::result::Result::ok) {
-        let name = element.key().as_str();
-        if let Some(index) = names.iter().position(|known| *known == name) {
-            fields[index] = Some(element);
-        }
-    }
-    fields
 }
 
 /// Reads a document of a store; `None` if the server sent it without its id.
@@ -168,7 +60,13 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
     let id = DocumentId::read(raw, "_id")?;
     let (mut name, mut key, mut dataset) = (None, None, None);
     let mut found = Fields::default();
-    for element in raw.iter_elements().map_while(std::result::Result::ok) {
+    for element in raw.iter_elements() {
+        let Ok(element) = element else {
+            // Nothing behind such a name can be told.
+            let reason = "the name of a field is not UTF-8".into();
+            found.foreign.get_or_insert_default().reasons.push(reason);
+            break;
+        };
         match element.key().as_str() {
             "_id" => {}
             "store_name" => name = Some(element),
@@ -181,6 +79,9 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
         store: stores.intern(name.as_ref(), dataset.as_ref()),
         key: name::key(key.as_ref(), &id),
     };
+    if found.has_value && found.has_size {
+        found.is_unknown(SIZE);
+    }
     Some(found.of(id, address))
 }
 
@@ -191,6 +92,9 @@ struct Fields {
     updated_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     size: u64,
+    has_value: bool,
+    /// It has the field that the server computes in the place of a value
+    has_size: bool,
     policy: Option<Policy>,
     foreign: Option<Box<Foreign>>,
 }
@@ -204,10 +108,21 @@ impl Fields {
             _ => None,
         };
         match (name, value) {
-            ("value", Ok(value)) => self.size = value::size(value),
-            ("value", Err(_)) => self.size = element.size() as u64,
-            (SIZE, Ok(RawBsonRef::Int32(size))) => self.size = u64::try_from(size).unwrap_or(0),
-            (SIZE, Ok(RawBsonRef::Int64(size))) => self.size = u64::try_from(size).unwrap_or(0),
+            ("value", value) => {
+                self.has_value = true;
+                self.size = value.map_or(element.size() as u64, value::size);
+            }
+            // A document that comes whole may have a field of that name, too.
+            (SIZE, size) => {
+                self.has_size = true;
+                let size = match size {
+                    _ if self.has_value => return,
+                    Ok(RawBsonRef::Int32(size)) => u64::try_from(size).ok(),
+                    Ok(RawBsonRef::Int64(size)) => u64::try_from(size).ok(),
+                    _ => None,
+                };
+                self.size = size.unwrap_or(0);
+            }
             ("created_at", value) => match time(value) {
                 Some(time) => self.created_at = time,
                 None => self.is_no_date("created_at", element),
@@ -231,11 +146,13 @@ impl Fields {
                     None => self.is_foreign("policy", element, "its policy is unknown".into()),
                 }
             }
-            _ => {
-                let reason = format!("its field {name:.80?} is none of FiftyOne's");
-                self.foreign.get_or_insert_default().reasons.push(reason);
-            }
+            _ => self.is_unknown(name),
         }
+    }
+
+    fn is_unknown(&mut self, field: &str) {
+        let reason = format!("its field {field:.80?} is none of FiftyOne's");
+        self.foreign.get_or_insert_default().reasons.push(reason);
     }
 
     fn is_no_date(&mut self, field: &'static str, element: &RawElement<'_>) {
@@ -264,9 +181,19 @@ impl Fields {
             let reason = "its key, store or dataset has no text".into();
             self.foreign.get_or_insert_default().reasons.push(reason);
         }
-        // FiftyOne's `clear_cache` removes whatever has an expiry, of whichever type.
-        let is_dated =
-            |foreign: &Foreign| foreign.fields.iter().any(|(name, _)| *name == "expires_at");
+        let foreign = self.foreign.as_deref();
+        let has_time = foreign.is_some_and(|foreign| foreign.field("created_at").is_some());
+        if self.created_at.is_none() && !has_time {
+            let reason = "it has no created_at".into();
+            self.foreign.get_or_insert_default().reasons.push(reason);
+        }
+        // FiftyOne's `clear_cache`, and MongoDB by itself, remove whatever has a date there, be it
+        // in an array.
+        let is_date = |value: &Bson| matches!(value, Bson::DateTime(_));
+        let is_dated = |foreign: &Foreign| match foreign.field("expires_at") {
+            Some(Bson::Array(items)) => items.iter().any(is_date),
+            _ => false,
+        };
         let expires = self.expires_at.is_some() || self.foreign.as_deref().is_some_and(is_dated);
         DescribedEntry {
             policy: match (self.policy, expires) {

@@ -16,7 +16,7 @@ use futures_core::Stream;
 use mongodb::bson::{
     Document, RawDocument, RawDocumentBuf, cstr, doc, serialize_to_raw_document_buf,
 };
-use mongodb::error::Result as DriverResult;
+use mongodb::error::{Error as DriverError, Result as DriverResult};
 use mongodb::raw_batch_cursor::{RawBatch, RawBatchCursor};
 use mongodb::{Client, Collection};
 use tokio::join;
@@ -25,6 +25,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::failure::Failure;
 use super::id::{self, DocumentId};
 use super::side_document::Note;
 use super::{BATCH, MongoBackend, query};
@@ -133,17 +134,37 @@ impl MongoBackend {
         self.each(aggregate(documents, pipeline.into(), BATCH as u32), take)
     }
 
-    /// Runs a command that writes. The driver adds the write concern of the URL only to its own.
-    pub(super) async fn run_write(&self, mut command: RawDocumentBuf) -> DriverResult<Document> {
+    /// Runs a command that writes, and fails if any part of it did.
+    pub(super) async fn run_write(&self, command: RawDocumentBuf) -> DriverResult<Document> {
+        let answer = self.run_write_parts(command).await?;
+        let errors = answer.get_array("writeErrors").ok();
+        match errors.and_then(|errors| errors.first()?.as_document()) {
+            Some(error) => Err(DriverError::custom(Failure::of_write(error))),
+            None => Ok(answer),
+        }
+    }
+
+    /// Runs a command that writes, some parts of which may fail.
+    ///
+    /// The driver adds the write concern of the URL only to its own commands, and looks for its
+    /// failures only in their answers.
+    pub(super) async fn run_write_parts(
+        &self,
+        mut command: RawDocumentBuf,
+    ) -> DriverResult<Document> {
         if let Some(concern) = self.database.write_concern() {
             let concern = serialize_to_raw_document_buf(concern)?;
             command.append(cstr!("writeConcern"), concern);
         }
-        self.database.run_raw_command(command).await
+        let answer = self.database.run_raw_command(command).await?;
+        match answer.get_document("writeConcernError") {
+            Ok(error) => Err(DriverError::custom(Failure::of_concern(error))),
+            Err(_) => Ok(answer),
+        }
     }
 
     /// Updates all documents that a query finds, which may name ids of any form, and returns how
-    /// many were changed.
+    /// many there are.
     pub(super) fn update_all(
         &self,
         collection: &str,
@@ -153,10 +174,7 @@ impl MongoBackend {
         let updates = vec![doc! { "q": query, "u": update, "multi": true }];
         let command = id::raw(&doc! { "update": collection, "updates": updates });
         let answer = self.run(self.run_write(command))?;
-        if let Ok(errors) = answer.get_array("writeErrors") {
-            return Err(self.write_error(errors));
-        }
-        let count = answer.get_i32("nModified").unwrap_or(0);
+        let count = answer.get_i32("n").unwrap_or(0);
         Ok(u64::try_from(count).unwrap_or(0))
     }
 

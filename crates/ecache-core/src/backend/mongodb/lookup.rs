@@ -3,9 +3,10 @@
 use mongodb::bson::{RawDocument, RawDocumentBuf};
 
 use super::MongoBackend;
-use super::document::{Stores, read};
+use super::document::read;
 use super::driver::notes_on;
 use super::id::DocumentId;
+use super::interned::Stores;
 use super::name::identity;
 use super::side_document::Note;
 use crate::backend::{CallBackend, Chunked, Content, Lookup, ReadBackend, Values, lookup_enough};

@@ -26,7 +26,9 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     all.extend(datasets(&filter.datasets));
     match filter.policy {
         Some(Policy::Evict) => {
-            all.push(doc! { "$or": [{ "policy": "evict" }, { "expires_at": { "$ne": null } }] });
+            all.push(
+                doc! { "$or": [{ "policy": "evict" }, { "expires_at": { "$type": "date" } }] },
+            );
         }
         Some(Policy::Persist) => all.push(doc! { "policy": { "$ne": "evict" } }),
         None => {}
@@ -36,10 +38,9 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
             let by = date(filter.expired_by(now));
             all.push(doc! { "expires_at": { "$lte": by } });
         }
-        Some(Freshness::Endless) => all.push(doc! { "expires_at": no_date() }),
-        Some(Freshness::Fresh) => all.push(
-            doc! { "$or": [{ "expires_at": no_date() }, { "expires_at": { "$gt": date(now) } }] },
-        ),
+        Some(Freshness::Endless) => all.push(no_date("expires_at")),
+        Some(Freshness::Fresh) => all
+            .push(doc! { "$or": [no_date("expires_at"), { "expires_at": { "$gt": date(now) } }] }),
         None => {}
     }
     if let Some(by) = filter.expires_by {
@@ -100,12 +101,48 @@ fn running_job(now: Timestamp) -> Document {
 
 /// Matches the time of the last write; documents without one match any condition.
 fn written(condition: Document) -> Document {
-    doc! { "$or": [{ "updated_at": condition }, { "updated_at": no_date() }] }
+    doc! { "$or": [{ "updated_at": condition }, no_date("updated_at")] }
 }
 
-/// Matches values that are no date, missing fields included, from the two ends of an index.
-fn no_date() -> Document {
-    doc! { "$not": { "$gte": DateTime::MIN } }
+/// Matches values that are no date, missing fields included, from the two ends of an index. To the
+/// server, an array of dates is each of them as well.
+fn no_date(field: &str) -> Document {
+    doc! { "$or": [
+        { field: { "$not": { "$gte": DateTime::MIN } } },
+        { field: { "$type": "array" } },
+    ] }
+}
+
+/// Selects the documents whose key goes by another name than its own text, so that the server does
+/// not order them as their names are.
+pub(super) fn renamed_keys() -> Document {
+    // Each type is a range of the index; `$not` would walk all of it.
+    const OTHERS: [&str; 19] = [
+        "double",
+        "object",
+        "array",
+        "binData",
+        "undefined",
+        "objectId",
+        "bool",
+        "date",
+        "regex",
+        "dbPointer",
+        "javascript",
+        "symbol",
+        "javascriptWithScope",
+        "int",
+        "timestamp",
+        "long",
+        "decimal",
+        "minKey",
+        "maxKey",
+    ];
+    doc! { "$or": [
+        { "key": null },
+        { "key": { "$type": OTHERS.to_vec() } },
+        { "key": range(typed_name::PREFIX) },
+    ] }
 }
 
 /// Returns the condition that a field has one of these names; `None` if it may have any.

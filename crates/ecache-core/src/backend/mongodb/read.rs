@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, doc};
 
-use super::document::{DescribedEntry, Stores, read};
+use super::document::{DescribedEntry, read};
 use super::driver::{Form, Notes, Page, Pages, Queries};
 use super::id::DocumentId;
+use super::interned::Stores;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::{Content, Values};
 use crate::entry::Entry;

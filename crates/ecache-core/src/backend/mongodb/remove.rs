@@ -233,7 +233,8 @@ pub(super) fn delete(
         let (one_half, other_half) = join!(delete(one_half), delete(other_half));
         Ok((one_half?, other_half?))
     })?;
-    let stayed = if one_half + other_half == batch.len() as u64 {
+    let count = one_half + other_half;
+    let stayed = if count == batch.len() as u64 {
         HashSet::new()
     } else {
         stayed(backend, batch)?
@@ -255,7 +256,20 @@ pub(super) fn delete(
     }
     usage::add_periods(backend, sum_by_group(evicted))?;
     counters::bump(backend, &stores)?;
-    Ok(removed)
+    Ok(own_part(removed, count))
+}
+
+/// Returns the part of the entries that are gone which this process removed. The server does not
+/// say which ones another process removed at the same time, so the bytes are shared out evenly.
+fn own_part(gone: Usage, count: u64) -> Usage {
+    if count >= gone.entries {
+        return gone;
+    }
+    let bytes = u128::from(gone.bytes) * u128::from(count) / u128::from(gone.entries);
+    Usage {
+        entries: count,
+        bytes: u64::try_from(bytes).expect("a part is no larger"),
+    }
 }
 
 /// Removes documents that still meet the condition, or else are still as they were found, and
@@ -295,12 +309,12 @@ fn touch_batch(backend: &MongoBackend, batch: &[Meant], set: &Document) -> Resul
     let on_these = doc! { "entry": { "$in": &ids }, "kind": { "$exists": true } };
     backend.update_all(&notes, on_these, set.clone())?;
     let these = doc! { "_id": { "$in": &ids } };
-    backend.update_all(collection, these, set)?;
+    let count = backend.update_all(collection, these, set)?;
     let stores = batch.iter().map(|meant| meant.store.clone()).collect();
     counters::bump(backend, &stores)?;
     let mut usage = Usage::default();
     for meant in batch {
         usage += one(meant.size);
     }
-    Ok(usage)
+    Ok(own_part(usage, count))
 }

@@ -12,8 +12,8 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 
 use super::chosen::Meant;
-use super::document::Stores;
 use super::id::DocumentId;
+use super::interned::Stores;
 use super::name::{self, identity};
 use super::remove::delete;
 use super::side_document;

@@ -36,7 +36,10 @@ impl ScanBackend for MongoBackend {
         let limit = usize::try_from(scan.limit.unwrap_or(u64::MAX)).unwrap_or(usize::MAX);
         let filter = scan.filter.clone();
         let is_one = self.meant_collections(&filter)?.len() == 1;
-        let order = server_order(scan, is_one);
+        let order = match server_order(scan, is_one) {
+            Some(_) if scan.sort == Sort::Key && self.has_renamed_keys(&filter, now)? => None,
+            order => order,
+        };
         let is_ordered = order.is_some();
         let order = order.flatten();
         if is_ordered && scan.after.is_none() {
@@ -85,6 +88,22 @@ impl ScanBackend for MongoBackend {
 }
 
 impl MongoBackend {
+    /// Reports whether the server orders some of the keys otherwise than their names.
+    fn has_renamed_keys(&self, filter: &Filter, now: Timestamp) -> Result<bool> {
+        for collection in self.meant_collections(filter)? {
+            let these = [query::renamed_keys(), query::documents(filter, now)];
+            let documents = self.documents(&collection)?;
+            let found = documents.find(doc! { "$and": these.to_vec() });
+            let mut is_any = false;
+            let found = found.projection(doc! { "_id": 1 }).limit(1).batch();
+            self.each(found, |_| is_any = true)?;
+            if is_any {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Reads listed entries again, with their values, as they are now.
     fn with_values(&self, listed: &[Listed], filter: &Filter, now: Timestamp) -> Result<Vec<Row>> {
         let place = |listed: &Listed| {

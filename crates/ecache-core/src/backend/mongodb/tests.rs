@@ -3,6 +3,7 @@
 mod foreign;
 mod functions;
 mod jobs;
+mod names;
 mod notes;
 mod operations;
 mod own_documents;

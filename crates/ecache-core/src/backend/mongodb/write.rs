@@ -9,8 +9,9 @@ use mongodb::bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, cstr, do
 use mongodb::error::Result as DriverResult;
 
 use super::connection::is_duplicate;
-use super::document::{DescribedEntry, Stores, document, read};
+use super::document::{DescribedEntry, document, read};
 use super::id::{self, DocumentId, raw};
+use super::interned::Stores;
 use super::lookup::read_whole;
 use super::name::identity;
 use super::query::size;

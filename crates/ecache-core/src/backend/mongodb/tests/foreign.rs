@@ -51,7 +51,7 @@ pub(super) fn insert(backend: &MongoBackend, document: RawDocumentBuf) {
 }
 
 /// Keys that FiftyOne takes, with the names that they have here.
-fn keys() -> Vec<(Bson, String)> {
+pub(super) fn keys() -> Vec<(Bson, String)> {
     let bytes = Binary {
         subtype: BinarySubtype::Generic,
         bytes: b"ab".to_vec(),
@@ -83,7 +83,7 @@ fn keys() -> Vec<(Bson, String)> {
     keys.into_iter().map(named).collect()
 }
 
-fn addresses(backend: &dyn Backend, filter: &Filter) -> Vec<Address> {
+pub(super) fn addresses(backend: &dyn Backend, filter: &Filter) -> Vec<Address> {
     let rows = backend
         .scan(&Scan::new(filter.clone()), NOW)
         .expect("a scan");
@@ -237,92 +237,15 @@ fn keys_of_any_type_keep_it_on_the_way_through_another_store() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn numbers_that_are_one_key_to_the_server_are_one_entry() {
-    let backend = TemporaryDatabase::new();
-    insert(&backend, document(doc! { "key": 1.0 }));
-    let one = StoreAddress::new("s").entry(Key::new("bson:1").expect("a key"));
-    assert!(matches!(backend.lookup(&one, NOW), Ok(Lookup::Hit(..))));
-    let entry = Entry::new(one, Kind::Text, NOW);
-    let mut records = [Ok(Record::Entry(Box::new(entry), b"new".to_vec()))].into_iter();
-    let imported = backend.import(
-        &mut records,
-        OnConflict::Replace,
-        Commit::Whole,
-        &mut fail_at_refused,
-        &mut no_progress,
-    );
-    assert_eq!(imported.expect("an import").replaced, 1);
-    insert(&backend, document(doc! { "key": true }));
-    assert_eq!(addresses(&*backend, &Filter::default()).len(), 2);
-}
-
-#[test]
-#[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn equal_numbers_of_other_types_are_one_name_of_an_import() {
-    let decimal = r#"bson:{"$bson": {"$numberDecimal": "1.50"}}"#;
-    let long = r#"bson:{"$bson": {"$numberLong": "2"}}"#;
-    let backend = TemporaryDatabase::new();
-    let stores = [("bson:1.5", "bson:2"), (decimal, long)];
-    let records = stores.map(|(store, key)| {
-        let store = StoreAddress::new(store).with_dataset("bson:7");
-        let address = store.entry(Key::new(key).expect("a key"));
-        let entry = Entry::new(address, Kind::Text, NOW);
-        Ok(Record::Entry(Box::new(entry), key.as_bytes().to_vec()))
-    });
-    let imported = backend.import(
-        &mut records.into_iter(),
-        OnConflict::Replace,
-        Commit::Whole,
-        &mut fail_at_refused,
-        &mut no_progress,
-    );
-    let imported = imported.expect("an import");
-    assert_eq!((imported.created, imported.replaced), (1, 1));
-    assert_eq!(addresses(&*backend, &Filter::default()).len(), 1);
-}
-
-#[test]
-#[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn names_of_every_type_are_listed() {
-    let backend = TemporaryDatabase::new();
-    let names = |of| {
-        let names = backend.names(of).expect("names");
-        Vec::from_iter(names.iter().map(ToString::to_string))
-    };
-    for (number, (value, _)) in keys().into_iter().enumerate() {
-        let fields = doc! { "key": number as i64, "store_name": &value, "dataset_id": value };
-        insert(&backend, document(fields));
-    }
-    // Equal numbers are one name to the server.
-    insert(
-        &backend,
-        document(doc! { "store_name": 2_i64, "key": "equal" }),
-    );
-    insert(
-        &backend,
-        not_utf8(doc! { "store_name": "~", "dataset_id": "~" }),
-    );
-    let mut stores = backend.stores().expect("stores");
-    assert_eq!(stores.len(), keys().len() + 2);
-    stores.retain(|store| &*store.address.store_name == "bson:?");
-    assert_eq!(stores.len(), 1, "a name that is not UTF-8");
-    let mut expected: Vec<String> = keys().into_iter().map(|(_, name)| name).collect();
-    expected.push("bson:?".to_owned());
-    expected.sort();
-    assert_eq!(names(Dimension::Store), expected);
-    assert_eq!(
-        names(Dimension::Dataset).len(),
-        expected.len() - 1,
-        "null is no dataset"
-    );
-    assert_eq!(names(Dimension::User), [""; 0]);
-}
-
-#[test]
-#[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn what_has_no_form_is_listed_and_kept() {
     let backend = TemporaryDatabase::new();
+    let dates = vec![Bson::from(DateTime::from_millis(1))];
     let foreign = [
+        document(doc! { "key": "uncreated", "created_at": null }),
+        document(doc! { "key": "dates", "expires_at": &dates }),
+        document(doc! { "key": "written", "updated_at": dates }),
+        document(doc! { "key": "size", query::SIZE: 5 }),
+        not_utf8(doc! { "key": "field", "~": 1 }),
         document(doc! { "key": "created", "created_at": 1.5 }),
         document(doc! { "key": "updated", "updated_at": "today" }),
         document(doc! { "key": "expires", "expires_at": "soon" }),
@@ -359,7 +282,7 @@ fn what_has_no_form_is_listed_and_kept() {
     };
     let evict = addresses(&*backend, &by_policy(Policy::Evict));
     let keys: Vec<_> = evict.iter().map(|address| address.key.as_str()).collect();
-    assert_eq!(keys, ["expires"], "FiftyOne clears what has an expiry");
+    assert_eq!(keys, ["dates"], "FiftyOne clears what has a date there");
     let persist = addresses(&*backend, &by_policy(Policy::Persist));
     assert_eq!(persist.len(), count - 1);
     let old = Filter {
@@ -368,6 +291,11 @@ fn what_has_no_form_is_listed_and_kept() {
         ..Filter::default()
     };
     assert_eq!(addresses(&*backend, &old).len(), count);
+    let fresh = Filter {
+        freshness: Some(Freshness::Fresh),
+        ..Filter::default()
+    };
+    assert_eq!(addresses(&*backend, &fresh).len(), count);
     each_goes_by_its_name(&backend, count);
 }
 

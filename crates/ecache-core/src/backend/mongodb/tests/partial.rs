@@ -4,6 +4,8 @@
 use std::ops::ControlFlow;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::super::chosen::Meant;
+use super::super::remove;
 use super::*;
 use crate::backend::{
     Commit, ImportBackend, Imported, OnConflict, OnExistingStore, RenameBackend, StoreMetadata,
@@ -309,4 +311,27 @@ fn a_move_to_another_collection_is_continued() {
     let refused = backend.rename_store(&new, &restored, OnExistingStore::Fail, &mut no_progress);
     assert!(matches!(refused, Err(Error::Unsupported(_))), "{refused:?}");
     assert_eq!(of(&new).len(), 1500);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn entries_that_others_removed_at_the_same_time_are_not_counted() {
+    let backend = TemporaryDatabase::new();
+    for key in ["a", "b", "c"] {
+        write(&backend, &entry("s", key), "1");
+    }
+    let listed = backend.entries(&Filter::default(), NOW, None);
+    let meant = listed
+        .expect("a listing")
+        .map(|listed| listed.expect("an entry").into());
+    let meant: Vec<Meant> = meant.collect();
+    let delete = |meant: &[Meant]| remove::delete(&backend, meant, None).expect("a removal");
+    assert_eq!(delete(&meant[..1]).entries, 1);
+    let rest = delete(&meant);
+    let two = Usage {
+        entries: 2,
+        bytes: 2,
+    };
+    assert_eq!(rest, two);
+    assert_eq!(delete(&meant), Usage::default());
 }

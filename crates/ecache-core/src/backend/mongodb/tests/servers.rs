@@ -52,3 +52,13 @@ fn a_server_that_is_away_is_named_and_the_password_is_not() {
     let message = malformed.map(drop).expect_err("no port").to_string();
     assert!(!message.contains("sesame"), "{message}");
 }
+
+#[test]
+fn writes_that_no_server_acknowledges_are_refused() {
+    for uri in ["mongodb://127.0.0.1:1/x?w=0", "mongodb://127.0.0.1:1/?w=0"] {
+        for access in [Access::Read, Access::Write] {
+            let opened = MongoBackend::open(uri, access);
+            assert!(matches!(opened, Err(Error::Unacknowledged)), "{opened:?}");
+        }
+    }
+}
