@@ -231,7 +231,7 @@ pub use execution_cache::{
 ///
 /// The key is made of the arguments, in their [stored form](mod@stored). Results must be
 /// `Clone + Send + Sync + 'static` and implement serde's traits. The `Err` of a `Result` is
-/// returned and not cached.
+/// returned and not cached, nor is that in an `Option<Result<…>>` or a `Result<Result<…>, …>`.
 ///
 /// With a context as its first argument, by shared reference, the attribute behaves like FiftyOne's
 /// decorator of the same name. A context is an [`ExecutionContext`], or any type that implements
@@ -428,7 +428,9 @@ pub use execution_cache::{
 /// inherent method, and call that. An argument `impl AsRef<T>` counts as its `T`; any other must
 /// implement serde's `Serialize`, or a `key_fn` must convert it. For `impl Trait`, the type is part
 /// of the key as well. `dyn` hides the type, and changes to `&mut` arguments would be lost: both
-/// are compile errors.
+/// are compile errors. A call with a `&mut` that the attribute does not see, as behind an alias, is
+/// not cached. What a function writes into a `RefCell`, a `Mutex` or an atomic among
+/// its arguments is lost on a hit: return it instead.
 ///
 /// Two arguments of one type are the same if `Serialize` writes the same for both. If yours drops a
 /// difference that the result depends on, such as a field of `#[serde(skip)]` or the variant of an

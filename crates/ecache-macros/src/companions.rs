@@ -4,7 +4,7 @@ use proc_macro2::{Ident, Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Attribute, Lifetime, Type};
 
-use crate::expand::Expansion;
+use crate::expand::{Expansion, allowed};
 use crate::function::Parameter;
 use crate::options::{CacheOf, SelfKey};
 use crate::spans::at;
@@ -33,6 +33,7 @@ impl Expansion<'_> {
         let item = &self.function.item;
         let (vis, body) = (&item.vis, &item.block);
         let lints = item.attrs.iter().filter(|attribute| is_lint(attribute));
+        let lints = lints.map(allowed);
         let mut signature = item.sig.clone();
         signature.ident = self.companion("uncached");
         let doc = self.doc("Computes what `{}` would, without its cache.");
@@ -127,12 +128,11 @@ impl Expansion<'_> {
         let of_parameters: Vec<TokenStream> = match &self.options.key_fn {
             Some(key_fn) => {
                 let references = parameters().map(Parameter::reference);
-                let fallible = quote!(#krate::execution_cache::fallible);
                 vec![
                     quote_spanned!(at(key_fn)=> #krate::__macro::pushed(|#list| {
                         #[allow(unused_imports)]
-                        use #fallible::Plain as _;
-                        let key = #fallible::Returned((#key_fn)(#(#references),*)).result()?;
+                        use #krate::__macro::{Infallible as _, Wordless as _};
+                        let key = (&mut #krate::__macro::returned((#key_fn)(#(#references),*))).result()?;
                         #list.push_each(&key)
                     })),
                 ]
@@ -374,6 +374,7 @@ impl Expansion<'_> {
                         attribute: (#line, #column),
                         package: ::core::option_env!("CARGO_PKG_NAME"),
                         binary: ::core::option_env!("CARGO_BIN_NAME"),
+                        is_test: ::core::option_env!("CARGO_TARGET_TMPDIR").is_some(),
                         companion_id: ::core::any::TypeId::of::<#of>,
                         companion_name: ::core::any::type_name::<#of>,
                         is_method: #is_method,

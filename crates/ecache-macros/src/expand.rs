@@ -5,21 +5,21 @@
 //! module, it may stand wherever a function may, and names in it mean what they mean beside it. A
 //! method's companions are methods beside it.
 
-use proc_macro2::{Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Error, ItemFn, Result, Signature, Type};
+use syn::{Attribute, Error, ItemFn, Meta, Result, Signature, Type};
 
 use crate::function::{Function, Parameter};
-use crate::options::{CacheErr, CacheOf, Options, SelfKey};
+use crate::options::{CacheErr, CacheOf, Options};
 use crate::place::Place;
+use crate::refuse::refuse;
 use crate::spans::at;
-use crate::types;
 
 /// Expands the attribute into the items that replace its function.
 pub(crate) fn expand(
     options: TokenStream,
     function: TokenStream,
-    place: Place,
+    place: impl FnOnce(bool) -> Place,
     position: (u32, u32),
 ) -> Result<TokenStream> {
     let options: Options = syn::parse2(options)?;
@@ -31,75 +31,12 @@ pub(crate) fn expand(
     })?;
     let tokens = function;
     let function = Function::new(item, options.cache.is_some(), options.key_fn.is_some())?;
-    refuse(&function, &options, place)?;
+    refuse(&function, &options, place(options.self_key.is_some()))?;
     if options.self_key.is_none() && function.has_foreign_lifetime() {
         // The compiler says so of the function alone, instead of each companion as well.
         return Ok(tokens);
     }
     Ok(Expansion::new(&function, &options, position).tokens())
-}
-
-/// Rejects a function and options that do not fit together.
-fn refuse(function: &Function, options: &Options, place: Place) -> Result<()> {
-    let name = &function.item.sig.ident;
-    if place == Place::TraitImpl {
-        let message = "a method of a trait has no room for companions: cache an inherent method, and call \
-                       that one here";
-        return Err(Error::new_spanned(name, message));
-    }
-    if function.receiver.is_some() && options.self_key.is_none() {
-        return Err(Error::new_spanned(
-            &function.receiver,
-            "a method needs `self_key = …`, what of `self` its result depends on (`self_key = self.name`), or \
-             `self_key = none`",
-        ));
-    }
-    if let (None, Some(SelfKey::Of(key))) = (&function.receiver, &options.self_key) {
-        let message = "there is no `self` here; an associated function says `self_key = none`";
-        return Err(Error::new_spanned(key, message));
-    }
-    if options.self_key.is_none()
-        && let Some(word) = names_self(function.item.sig.to_token_stream())
-    {
-        let message = "an associated function says `self_key = none`";
-        return Err(Error::new_spanned(word, message));
-    }
-    if options.self_key.is_none() && place == Place::Impl {
-        let message = "an associated function says `self_key = none`";
-        return Err(Error::new_spanned(name, message));
-    }
-    if let (Some(scoped), false) = (&options.scoped, function.takes_context()) {
-        let message = format!(
-            "`{scoped}` is about the caller, whom the context names: give the function a first argument \
-             `ctx: &ExecutionContext`"
-        );
-        return Err(Error::new_spanned(scoped, message));
-    }
-    if let (Some(spawn), None) = (&options.spawn, &function.item.sig.asyncness) {
-        let message = "`spawn` is for an `async fn`: others are refreshed by a thread";
-        return Err(Error::new_spanned(spawn, message));
-    }
-    refuse_static_output(function, options)
-}
-
-/// Rejects a result that serde writes but cannot read, so that the error says what to return.
-fn refuse_static_output(function: &Function, options: &Options) -> Result<()> {
-    let output = function.output();
-    let kept = match &output {
-        Type::Path(path) if types::last_word(&output).as_deref() == Some("Result") => {
-            types::first_argument(&path.path).unwrap_or(&output)
-        }
-        output => output,
-    };
-    if !options.has_codec
-        && let Some(lasting) = types::find(kept, |ty| matches!(ty, Type::Reference(_)))
-    {
-        let message = "a result is read from the store into memory of its own: return an owned value, such as \
-                       `String` or `Cow<'static, str>` for `&'static str`, or name what reads it: \
-                       `serialize = …` and `deserialize = …`";
-        return Err(Error::new_spanned(lasting, message));
-    }
-    Ok(())
 }
 
 /// A function, its options, and names that the parts of the expansion share.
@@ -154,7 +91,7 @@ impl<'a> Expansion<'a> {
             attrs, vis, sig, ..
         } = &self.function.item;
         let signature = self.signature(sig, &sig.ident, &[], &self.output);
-        let body = self.body();
+        let (attrs, body) = (attrs.iter().map(allowed), self.body());
         quote! {
             #(#attrs)*
             #[allow(clippy::unit_arg)]
@@ -172,7 +109,8 @@ impl<'a> Expansion<'a> {
             return quote!(#call.refreshing(#compute));
         }
         let spawn = match &self.options.spawn {
-            Some(spawn) => spawn.to_token_stream(),
+            // Its type is checked once, at the word, and not again in the future around it.
+            Some(spawn) => quote_spanned!(at(spawn)=> #krate::__macro::spawning(#spawn)),
             None => quote!(#krate::__macro::spawn),
         };
         quote!(#call.refreshing_async(#compute, #spawn).await)
@@ -219,12 +157,17 @@ impl<'a> Expansion<'a> {
     pub(crate) fn output_codec(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
         let (codec, outcome) = (self.codec(), self.outcome());
+        let (unfit, span) = match &self.options.codec_name {
+            Some(codec) => (quote!(UnfitCodec), at(codec)),
+            None => (quote!(Unfit), self.function.output_span()),
+        };
+        let chosen = quote_spanned!(span=> codec());
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
             use #krate::__macro::{
-                FitForNothing as _, FitWithDebug as _, FitWithoutEq as _, Unfit as _,
+                FitForNothing as _, FitWithDebug as _, FitWithoutEq as _, #unfit as _,
             };
-            #krate::__macro::checked::<_, _, #output>(#codec, #outcome).codec()
+            #krate::__macro::checked::<_, _, #output>(#codec, #outcome).#chosen
         }}
     }
 
@@ -274,7 +217,11 @@ impl<'a> Expansion<'a> {
             (_, true) => "kept_err_or_some",
         };
         let kept = Ident::new(kept, self.function.output_span());
+        let may_fail = self.options.stale_if_error.as_ref().map(|_| {
+            quote_spanned!(self.function.output_span()=> #krate::__macro::may_fail::<#output>();)
+        });
         quote_spanned! {self.function.output_span()=> {
+            #may_fail
             #[allow(unused_imports)]
             use #krate::__macro::{
                 KeepsAll as _, KeepsErr as _, KeepsErrOrSome as _, KeepsNothing as _, KeepsOk as _, KeepsSome as _,
@@ -380,11 +327,14 @@ impl<'a> Expansion<'a> {
     }
 }
 
-/// Returns the first `Self` in a signature, which shows that the function is in an `impl`.
-fn names_self(tokens: TokenStream) -> Option<Ident> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(word) => (word == "Self").then_some(word),
-        TokenTree::Group(group) => names_self(group.stream()),
-        _ => None,
-    })
+/// Returns an attribute, with `allow` for `expect`: a lint that is expected fires in only one of
+/// the functions.
+pub(crate) fn allowed(attribute: &Attribute) -> TokenStream {
+    match &attribute.meta {
+        Meta::List(lints) if lints.path.is_ident("expect") => {
+            let lints = &lints.tokens;
+            quote!(#[allow(#lints)])
+        }
+        _ => quote!(#attribute),
+    }
 }

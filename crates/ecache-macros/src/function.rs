@@ -6,10 +6,13 @@ use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, FnArg, GenericParam, Generics, Ident, ItemFn, Lifetime, Pat, PatType,
-    ReceiverKind, Result, ReturnType, Token, Type, TypeParamBound, TypeReference, WherePredicate,
+    Error, FnArg, GenericParam, Generics, Ident, ItemFn, Lifetime, Pat, PatType, ReceiverKind,
+    Result, ReturnType, Token, Type, TypeParamBound, TypeReference, WherePredicate,
 };
 
+use crate::signature::{
+    refuse_argument, refuse_borrowed_output, refuse_condition, refuse_keyword, refuse_mutable_self,
+};
 use crate::types;
 
 /// A function that can be cached.
@@ -185,20 +188,7 @@ impl Function {
             return Err(Error::new_spanned(again.path(), message));
         }
         let signature = &item.sig;
-        for (keyword, why) in [
-            (
-                signature.constness.to_token_stream(),
-                "a `const fn` cannot read a cache",
-            ),
-            (
-                signature.safety.to_token_stream(),
-                "an `unsafe fn` is not cached: wrap it in a safe one",
-            ),
-        ] {
-            if !keyword.is_empty() {
-                return Err(Error::new_spanned(keyword, why));
-            }
-        }
+        refuse_keyword(signature)?;
         refuse_mutable_self(signature)?;
         refuse_borrowed_output(&signature.output)?;
         let typed = signature.inputs.iter().filter_map(|input| match input {
@@ -213,10 +203,17 @@ impl Function {
                 0 => context_role(ty, &signature.generics, has_cache)?,
                 _ => None,
             };
-            refuse_argument(ty, role, has_key_fn)?;
+            if role != Some(Role::Context) {
+                refuse_argument(ty, role.is_none(), has_key_fn)?;
+            }
             parameters.push(Parameter::new(name(parameter, index), ty.clone(), role));
         }
-        let receiver = signature.receiver().map(ToTokens::to_token_stream);
+        let receiver = signature.receiver().map(|receiver| {
+            // Only the function itself may change its `self`.
+            let mut receiver = receiver.clone();
+            receiver.mutability = None;
+            receiver.to_token_stream()
+        });
         Ok(Self {
             receiver,
             parameters,
@@ -316,7 +313,8 @@ impl Function {
 fn name(parameter: &PatType, index: usize) -> Ident {
     match &*parameter.pat {
         Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
-        _ => format_ident!("argument_{index}"),
+        // No parameter that has a name of its own can have this one.
+        _ => format_ident!("argument_{index}", span = Span::mixed_site()),
     }
 }
 
@@ -383,81 +381,4 @@ fn is_context_parameter(ty: &Type, generics: &Generics) -> bool {
             }
             _ => false,
         })
-}
-
-/// Rejects a parameter that only some builds have.
-fn refuse_condition(parameter: &PatType) -> Result<()> {
-    let is_condition = |attribute: &&Attribute| {
-        let path = attribute.path();
-        path.is_ident("cfg") || path.is_ident("cfg_attr")
-    };
-    match parameter.attrs.iter().find(is_condition) {
-        Some(condition) => Err(Error::new_spanned(
-            condition,
-            "the parameters of a cached function make its key, so they are the same in each build: \
-             write two functions, each under its own `#[cfg]`",
-        )),
-        None => Ok(()),
-    }
-}
-
-/// Rejects arguments that a hit could not handle as a computation does.
-fn refuse_argument(ty: &Type, role: Option<Role>, has_key_fn: bool) -> Result<()> {
-    if role == Some(Role::Context) {
-        return Ok(());
-    }
-    if let Some(mutable) = types::find(ty, types::is_mutable) {
-        let message = "a hit would leave what this refers to as it is: take it by value or by \
-                       `&`, and return what becomes of it";
-        return Err(Error::new_spanned(mutable, message));
-    }
-    if role.is_none()
-        && let Some(late) = types::find(ty, |ty| {
-            types::last_word(ty).is_some_and(|word| word == "ExecutionContext")
-        })
-    {
-        let message =
-            "the context is the first argument of a cached function: move it to the front";
-        return Err(Error::new_spanned(late, message));
-    }
-    if !has_key_fn && let Some(object) = types::find(ty, |ty| matches!(ty, Type::TraitObject(_))) {
-        let message = "a key cannot tell which type is behind a `dyn`: take a concrete type, or say \
-                       what the result depends on with `key_fn = …`";
-        return Err(Error::new_spanned(object, message));
-    }
-    Ok(())
-}
-
-fn refuse_mutable_self(signature: &syn::Signature) -> Result<()> {
-    let Some(receiver) = signature.receiver() else {
-        return Ok(());
-    };
-    let is_mutable = match &receiver.kind {
-        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
-        ReceiverKind::Typed(_, ty) => types::find(ty, types::is_mutable).is_some(),
-        _ => false,
-    };
-    if is_mutable {
-        let message =
-            "a hit would leave `self` as it is: take `&self`, and return what becomes of it";
-        return Err(Error::new_spanned(receiver, message));
-    }
-    Ok(())
-}
-
-fn refuse_borrowed_output(output: &ReturnType) -> Result<()> {
-    let ReturnType::Type(_, ty) = output else {
-        return Ok(());
-    };
-    if let Some(borrowed) = types::find(ty, types::is_borrowed) {
-        let message = "a cached result outlives its call, so it cannot borrow: return an owned \
-                       value, such as `String` for `&str` or `Vec<T>` for `&[T]`";
-        return Err(Error::new_spanned(borrowed, message));
-    }
-    if let Some(hidden) = types::find(ty, |ty| matches!(ty, Type::ImplTrait(_))) {
-        let message = "a cached result is read from the store as what it is: return a type that \
-                       has a name";
-        return Err(Error::new_spanned(hidden, message));
-    }
-    Ok(())
 }

@@ -7,6 +7,8 @@ mod expand;
 mod function;
 mod options;
 mod place;
+mod refuse;
+mod signature;
 mod spans;
 mod types;
 #[allow(
@@ -22,7 +24,8 @@ use proc_macro::TokenStream;
 pub fn execution_cache(options: TokenStream, function: TokenStream) -> TokenStream {
     let function = proc_macro2::TokenStream::from(function);
     let span = proc_macro2::Span::call_site();
-    let (place, position) = (place::Place::of(span), place::position(span));
+    let place = |has_self_key| place::Place::of(span, has_self_key);
+    let position = place::position(span);
     match expand::expand(options.into(), function.clone(), place, position) {
         Ok(expanded) => expanded.into(),
         Err(error) => {

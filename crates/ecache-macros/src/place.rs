@@ -15,6 +15,8 @@ pub(crate) enum Place {
     /// `impl Trait for Type`
     TraitImpl,
     /// A module, or the body of a function
+    Free,
+    /// A place that is not known, or one in code that a macro makes
     Elsewhere,
 }
 
@@ -26,12 +28,12 @@ pub(crate) fn position(span: Span) -> (u32, u32) {
 }
 
 impl Place {
-    /// Returns the place of the item at `span`.
-    pub(crate) fn of(span: Span) -> Self {
+    /// Returns the place of the item at `span`, which may have a `self_key`.
+    pub(crate) fn of(span: Span, has_self_key: bool) -> Self {
         let span = span.unwrap();
         // Most functions begin in the first column: in code formatted by rustfmt they are in no
         // block.
-        if span.column() <= 1 {
+        if span.column() <= 1 && !has_self_key {
             return Self::Elsewhere;
         }
         let text = span
@@ -50,6 +52,10 @@ impl Place {
             .sum();
         let end = (before + column - 1).min(text.len());
         match enclosing(text.as_bytes(), end) {
+            // Another attribute at this place may have made this one, elsewhere.
+            Some(_) if !text.is_char_boundary(end) || !text[end..].starts_with("#[") => {
+                Self::Elsewhere
+            }
             Some(header) => Self::of_header(&String::from_utf8_lossy(header)),
             None => Self::Elsewhere,
         }
@@ -57,9 +63,15 @@ impl Place {
 
     /// Returns the place of an item in the block that follows `header`.
     fn of_header(header: &str) -> Self {
-        let mut words = header.split_whitespace();
-        let first = words.find(|word| !["pub", "unsafe", "default"].contains(word));
+        let bare = match header.strip_prefix("pub(") {
+            Some(rest) => rest.split_once(')').map_or(header, |(_, rest)| rest),
+            None => header,
+        };
+        let mut words = bare.split_whitespace();
+        let first =
+            words.find(|word| !["pub", "unsafe", "default", "async", "const"].contains(word));
         match first.unwrap_or_default() {
+            "" | "mod" | "fn" => Self::Free,
             "trait" => Self::Impl,
             word if word == "impl" || word.starts_with("impl<") => {
                 let is_of_trait = header.split_whitespace().any(|word| word == "for");
@@ -74,9 +86,18 @@ impl Place {
     }
 }
 
-/// Returns the text before the innermost block that is open at `end`.
+/// A bracket that is open.
+enum Open<'a> {
+    /// A block, and the text before it
+    Block(&'a [u8]),
+    /// `(` or `[`, and its place
+    Other(usize),
+}
+
+/// Returns the text before the innermost block that is open at `end`, which is empty at the top of
+/// the file; `None` if that is not known, as within the parentheses of a macro.
 fn enclosing(text: &[u8], end: usize) -> Option<&[u8]> {
-    let mut headers: Vec<&[u8]> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
     let (mut at, mut start) = (0, 0);
     while at < end {
         match text[at] {
@@ -95,19 +116,34 @@ fn enclosing(text: &[u8], end: usize) -> Option<&[u8]> {
             }
             b'\'' if text.get(at + 2) == Some(&b'\'') => at += 2,
             b'{' => {
-                headers.push(text[start..at].trim_ascii());
+                open.push(Open::Block(text[start..at].trim_ascii()));
                 start = at + 1;
             }
             b'}' => {
-                headers.pop();
+                open.pop();
                 start = at + 1;
             }
-            b';' | b']' => start = at + 1,
+            b'(' | b'[' => open.push(Open::Other(at)),
+            b')' | b']' => {
+                // An attribute is not part of the text before a block.
+                let before = match open.pop() {
+                    Some(Open::Other(opening)) => text.get(start..opening).unwrap_or_default(),
+                    _ => b"",
+                };
+                if before.ends_with(b"#") || before.ends_with(b"#!") {
+                    start = at + 1;
+                }
+            }
+            b';' if !matches!(open.last(), Some(Open::Other(_))) => start = at + 1,
             _ => {}
         }
         at += 1;
     }
-    headers.pop()
+    match open.pop() {
+        Some(Open::Block(header)) => Some(header),
+        Some(Open::Other(_)) => None,
+        None => Some(b""),
+    }
 }
 
 /// Reports whether there is nothing but a comment since `start`.
@@ -178,45 +214,64 @@ use std::fmt;
 /// An impl { of nothing.
 impl<T: Fn() -> u8> Model<T> {
     const OPEN: (&str, char, u8, &str) = ("{ \" {", '{', b'\'', r#"{ " {"#);
-    A
-    fn f<'a>(&'a self) { /* { /* } */ */ B }
+    #[A]
+    fn f<'a>(&'a self) { /* { /* } */ */ #[B] }
 }
 
 #[derive(Debug)]
 unsafe impl fmt::Display for Model<u8> {
-    C
+    #[C]
 }
 
-pub trait Named: Sized {
-    D
+pub(in crate::a) trait Named: Sized {
+    #[D]
 }
 
 mod inner {
-    E
-    impl std::ops::Index<u8> for super::Model<u8> { fn f() { impl Local { F } } }
+    #[E]
+    impl std::ops::Index<u8> for super::Model<u8> { fn f() { impl Local { #[F] } } }
 }
+
+#[derive(Debug)]
+impl<const N: usize> Model<[u8; N]> where [u8; N]: Sized {
+    #[G]
+}
+
+wrapped!( #[H] );
+within! { #[I] }
+macro_rules! made {
+    () => { #[J] };
+}
+#[K]
 "##;
 
     #[test]
     fn a_place_is_that_of_the_innermost_block() {
         for (mark, place) in [
             ('A', Place::Impl),
-            ('B', Place::Elsewhere),
+            ('B', Place::Free),
             ('C', Place::TraitImpl),
             ('D', Place::Impl),
-            ('E', Place::Elsewhere),
+            ('E', Place::Free),
             ('F', Place::Impl),
+            ('G', Place::Impl),
+            ('H', Place::Elsewhere),
+            ('I', Place::Elsewhere),
+            ('J', Place::Elsewhere),
+            ('K', Place::Free),
         ] {
             let (line, column) = TEXT
                 .lines()
                 .enumerate()
                 .find_map(|(line, text)| {
-                    let words = text.split(' ').any(|word| word == mark.to_string());
-                    words.then(|| (line + 1, text.find(mark).expect("a mark") + 1))
+                    let column = text.find(&format!("#[{mark}]"))?;
+                    Some((line + 1, column + 1))
                 })
                 .expect("a marked line");
             assert_eq!(Place::within(TEXT, line, column), place, "{mark}");
         }
         assert_eq!(Place::within("", 1, 5), Place::Elsewhere);
+        let of_a_derive = "struct Model;\n";
+        assert_eq!(Place::within(of_a_derive, 1, 1), Place::Elsewhere);
     }
 }

@@ -31,6 +31,8 @@ pub struct Declaration {
     pub package: Option<&'static str>,
     /// The binary target being compiled, if it is one
     pub binary: Option<&'static str>,
+    /// Set if it is an integration test or a benchmark that is compiled
+    pub is_test: bool,
     /// The `TypeId` of the companion type, a type that is declared with the function
     pub companion_id: fn() -> TypeId,
     /// The `type_name` of the companion type
@@ -79,15 +81,25 @@ impl Declaration {
         let module = self.module.replace("r#", "");
         // Drops two segments: the type, and the companion function that declares it.
         let enclosing = companion.rsplitn(3, "::").nth(2).unwrap_or(&companion);
-        let within = enclosing
+        // `impl dyn Trait`
+        let object = enclosing
+            .strip_prefix("<dyn ")
+            .and_then(|rest| rest.strip_suffix('>'));
+        let within = object
+            .unwrap_or(enclosing)
             .strip_prefix(&module)
             .and_then(|rest| rest.strip_prefix("::"));
-        // For a type of another module, the path names the module of the `impl` first and then the
-        // type.
-        let implemented = within.and_then(|rest| rest.strip_prefix("<impl ")?.strip_suffix('>'));
+        // Such an `impl` may be in a block without a name, as in `const _: () = { … }`.
+        let implemented = within.and_then(|rest| {
+            let rest = rest.trim_start_matches("_::");
+            rest.strip_prefix("<impl ")?.strip_suffix('>')
+        });
+        let is_in_a_block = within.is_some_and(|rest| rest.starts_with("_::"));
         let owner = implemented.unwrap_or(enclosing);
         let bare = without_parameters(owner);
-        let readable = if bare.starts_with('<') {
+        let readable = if let Some(object) = object {
+            format!("{object}::{}", self.name)
+        } else if bare.starts_with('<') {
             let last = bare.rsplit("::").next().unwrap_or(bare);
             format!("{module}::{last}::{}", self.name)
         } else {
@@ -97,15 +109,26 @@ impl Declaration {
             path: format!("{enclosing}::{}", self.name),
             readable,
             owner: Some(bare.to_owned()),
-            is_in_a_body: implemented.is_none()
-                && within.is_none_or(|rest| without_parameters(rest).contains("::")),
+            is_in_a_body: is_in_a_block
+                || implemented.is_none()
+                    && within.is_none_or(|rest| without_parameters(rest).contains("::")),
         }
     }
 
-    /// Reports whether the package's library shares this crate's name, and thus its module paths.
-    fn may_be_in_the_library(&self) -> bool {
-        let library = self.package.map(|package| package.replace('-', "_"));
-        library.as_deref() == self.module.split("::").next()
+    /// Returns what tells this crate from the others of its name: the library and a program or test
+    /// of one package, or programs, examples and build scripts of several packages.
+    fn target(&self) -> String {
+        let name = self.module.split("::").next();
+        let package = self.package.map(|package| package.replace('-', "_"));
+        let mut target = match self.binary {
+            Some(binary) => format!(" in binary {binary}"),
+            None if self.is_test => " in a test".to_owned(),
+            None => String::new(),
+        };
+        if let Some(package) = self.package.filter(|_| package.as_deref() != name) {
+            target.push_str(&format!(" of package {package}"));
+        }
+        target
     }
 
     fn options_of(&self, names: Names, companion: TypeId) -> Options {
@@ -117,9 +140,7 @@ impl Declaration {
                 identity.push_str(&format!(" as {companion:?}"));
             }
         }
-        if let Some(binary) = self.binary.filter(|_| self.may_be_in_the_library()) {
-            identity.push_str(&format!(" in binary {binary}"));
-        }
+        identity.push_str(&self.target());
         Options {
             readable_name: names.readable.into(),
             owner: names.owner.map(Into::into),
@@ -191,6 +212,7 @@ mod tests {
         attribute: (7, 5),
         package: Some("app"),
         binary: None,
+        is_test: false,
         companion_id: TypeId::of::<()>,
         companion_name: type_name::<()>,
         is_method: false,
@@ -216,6 +238,20 @@ mod tests {
         assert_eq!(
             method("app::reports::<impl app::models::Model<alloc::vec::Vec<T>>>"),
             expected("app::models::Model::load", "app::models::Model", false)
+        );
+        assert_eq!(
+            method("app::reports::_::<impl app::reports::Model<u8>>"),
+            expected("app::reports::Model::load", model, true)
+        );
+        let object = "<dyn app::reports::Shown>";
+        assert_eq!(
+            method(object),
+            expected("app::reports::Shown::load", object, false)
+        );
+        let local = "<dyn app::reports::outer::Shown>";
+        assert_eq!(
+            method(local),
+            expected("app::reports::outer::Shown::load", local, true)
         );
         assert_eq!(
             method("app::reports::outer::Model"),
@@ -259,9 +295,43 @@ mod tests {
             ..DECLARATION
         };
         let example = example.options();
-        assert!(!example.function.ends_with(" in binary app"), "{example:?}");
+        assert!(
+            example
+                .function
+                .ends_with(" in binary app of package other"),
+            "{example:?}"
+        );
         assert_eq!(library.store(), "app::reports::load");
         assert_eq!(binary.store(), "app::reports::load");
+    }
+
+    #[test]
+    fn crates_of_one_name_have_functions_of_their_own() {
+        let target = |name, binary, is_test, package| {
+            let declaration = Declaration {
+                module: name,
+                binary,
+                is_test,
+                package,
+                ..DECLARATION
+            };
+            declaration.target()
+        };
+        assert_eq!(target("app", None, false, Some("app")), "");
+        assert_eq!(target("app_core::a", None, false, Some("app-core")), "");
+        let apart = [
+            target("app", Some("app"), false, Some("app")),
+            target("app", None, true, Some("app")),
+            // Two packages with an example, a library or a build script of one name.
+            target("app", Some("app"), false, Some("one")),
+            target("app", Some("app"), false, Some("two")),
+            target("app", None, false, Some("one")),
+            target("app", None, false, Some("two")),
+        ];
+        for (index, target) in apart.iter().enumerate() {
+            assert!(!target.is_empty());
+            assert!(!apart[..index].contains(target), "{target}");
+        }
     }
 
     #[test]

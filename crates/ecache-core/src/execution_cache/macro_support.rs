@@ -6,13 +6,15 @@ pub use super::arguments::{
 };
 pub use super::attribute_call::{AttributeCall, Pending};
 pub use super::attribute_call_async::PendingAsync;
+pub use super::fallible::{Infallible, Wordless, returned};
 pub use super::identity::Declaration;
 pub use super::lazy_cache::{LazyCache, as_default};
 pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
 pub use super::output_codec::{
-    FitForNothing, FitWithDebug, FitWithoutEq, OutputCodec, Unfit, checked,
+    FitForNothing, FitWithDebug, FitWithoutEq, OutputCodec, Unfit, UnfitCodec, checked,
 };
-pub use super::refresh::spawn;
+pub use super::refresh::{spawn, spawning};
 pub use super::return_type::{
     IntoOutput, KeepsAll, KeepsErr, KeepsErrOrSome, KeepsNothing, KeepsOk, KeepsSome, Returns,
+    may_fail,
 };

@@ -50,7 +50,7 @@ mod computation;
 mod context;
 mod counters;
 mod failures;
-pub mod fallible;
+mod fallible;
 mod fork;
 mod identity;
 mod key_collision;

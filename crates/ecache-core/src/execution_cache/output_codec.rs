@@ -241,3 +241,26 @@ impl<C, O: SplitOutput<Output>, Output> Unfit<O, Output> for &mut Checked<C, O, 
             it: `codec = …`, which is `Send + Sync + 'static`, or `serialize = …` and `deserialize = …`"
 )]
 pub trait Cacheable {}
+
+/// Results that the codec of the attribute cannot store.
+pub trait UnfitCodec<C, O: SplitOutput<Output>, Output> {
+    /// Fails to compile; the codec that it names lets the code around it compile.
+    fn codec(self) -> OutputCodec<Output>
+    where
+        Self: Sized,
+        C: CodecOf<O::Value>,
+    {
+        OutputCodec::new::<_, Rejected, _>(StoredForm)
+    }
+}
+
+impl<C, O: SplitOutput<Output>, Output> UnfitCodec<C, O, Output> for &mut Checked<C, O, Output> {}
+
+/// Has no implementations; its unmet bound produces the message for a codec of other results.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no codec for results of type `{T}`",
+    label = "not a `Codec<{T}>` that is `Send + Sync + 'static`, or `{T}` is not `Clone + Send + Sync + 'static`",
+    note = "implement `ecache_core::Codec<{T}>` for it, or derive what `{T}` lacks: `Clone`, and for `Compact` \
+            `serde::Serialize` and `serde::Deserialize`"
+)]
+pub trait CodecOf<T> {}

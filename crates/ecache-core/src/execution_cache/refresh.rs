@@ -214,6 +214,12 @@ impl ExecutionCache {
 /// A refresh of an `async fn`'s result, to be run in the background.
 pub type Refresh = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// Returns a function that takes a refresh, whatever it returns. The type of another one is in
+/// error here and nowhere else.
+pub fn spawning<R>(spawn: impl FnOnce(Refresh) -> R) -> impl FnOnce(Refresh) -> R {
+    spawn
+}
+
 /// Runs a refresh on a thread of its own.
 pub fn spawn(refresh: Refresh) {
     let thread = thread::Builder::new().name("ecache-refresh".into());

@@ -114,6 +114,45 @@ impl<T, E> SplitOutput<Result<Option<T>, E>> for ErrOrSome {
     }
 }
 
+/// Keeps an `Option<Result>` as the `Result<Option>` that it is when transposed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Transposed<O>(PhantomData<O>);
+
+impl<T, E, O: SplitOutput<Result<Option<T>, E>>> SplitOutput<Option<Result<T, E>>>
+    for Transposed<O>
+{
+    type Value = O::Value;
+    type Rest = O::Rest;
+
+    fn divide(output: Option<Result<T, E>>) -> Result<O::Value, O::Rest> {
+        O::divide(output.transpose())
+    }
+
+    fn unite(divided: Result<O::Value, O::Rest>) -> Option<Result<T, E>> {
+        O::unite(divided).transpose()
+    }
+}
+
+/// Keeps the `Ok(Ok)` of a `Result` in a `Result`.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct OkOk;
+
+impl<T, E, F> SplitOutput<Result<Result<T, E>, F>> for OkOk {
+    type Value = T;
+    type Rest = Result<E, F>;
+
+    fn divide(output: Result<Result<T, E>, F>) -> Result<T, Result<E, F>> {
+        output.map_err(Err)?.map_err(Ok)
+    }
+
+    fn unite(divided: Result<T, Result<E, F>>) -> Result<Result<T, E>, F> {
+        match divided {
+            Ok(value) => Ok(Ok(value)),
+            Err(rest) => rest.map(Err),
+        }
+    }
+}
+
 /// Keeps nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct Rejected;
@@ -149,6 +188,37 @@ impl<T> Returns<T> {
 impl<T> Default for Returns<T> {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// Like [`KeepsOk`] and [`KeepsSome`]; an inherent method takes precedence over theirs.
+impl<T, E> Returns<Option<Result<T, E>>> {
+    /// Returns the outcome that does not keep a `Some(Err)`.
+    pub fn kept(&self) -> Transposed<OkOnly> {
+        Transposed(PhantomData)
+    }
+
+    /// Returns the outcome that keeps a `Some(Ok)` alone.
+    pub fn kept_some(&self) -> Transposed<OkSome> {
+        Transposed(PhantomData)
+    }
+
+    /// Returns the outcome of `cache_err`.
+    pub fn kept_err(&self) -> Whole {
+        Whole
+    }
+
+    /// Returns the outcome that keeps a `Some`.
+    pub fn kept_err_or_some(&self) -> SomeOnly {
+        SomeOnly
+    }
+}
+
+/// Like [`KeepsOk`].
+impl<T, E, F> Returns<Result<Result<T, E>, F>> {
+    /// Returns the outcome that keeps neither an `Err` nor an `Ok(Err)`.
+    pub fn kept(&self) -> OkOk {
+        OkOk
     }
 }
 
@@ -268,6 +338,27 @@ impl<T, E> Fallible for Result<T, E> {
         Result::is_err(self)
     }
 }
+
+impl<T, E> Fallible for Option<Result<T, E>> {
+    fn is_err(&self) -> bool {
+        matches!(self, Some(Err(_)))
+    }
+}
+
+/// Return types that `stale_if_error` applies to.
+#[diagnostic::on_unimplemented(
+    message = "`stale_if_error` is for a function that returns a `Result`",
+    label = "not a `Result<…, …>`",
+    note = "leave `stale_if_error` out, or write `stale`"
+)]
+pub trait MayFail {}
+
+impl<T, E> MayFail for Result<T, E> {}
+
+impl<T, E> MayFail for Option<Result<T, E>> {}
+
+/// Requires a return type that may be an error.
+pub fn may_fail<T: MayFail>() {}
 
 /// Has no implementations; its unmet bound produces the message for both options together.
 #[diagnostic::on_unimplemented(

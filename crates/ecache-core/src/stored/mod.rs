@@ -64,6 +64,7 @@ use thiserror::Error;
 
 use crate::python_json::{Json, KeyOrder, MAX_DEPTH};
 use doubt::Doubts;
+pub(crate) use type_names::is_mutable;
 
 pub use fiftyone::why_fiftyone_raises;
 pub use types::{Date, DateTime, Set, date, datetime, set};
@@ -90,6 +91,12 @@ pub enum StoredError {
          tell them apart: say what the result depends on with `key_fn`"
     )]
     LeftOut,
+    /// A value has a mutable reference, through which a function may return something.
+    #[error(
+        "it has a `&mut`, and a hit would leave what that refers to as it is: take it by value or by `&`, and \
+         return what becomes of it"
+    )]
+    Mutable,
     /// It cannot be seen whether a value has the stored form of another one.
     #[error(
         "it cannot be seen whether serde leaves out a field of {0}, or names two of its variants alike: derive \

@@ -44,6 +44,11 @@ pub(super) fn bare(full_name: &str) -> &str {
     name
 }
 
+/// Reports whether a function can write through a value of the type with this name.
+pub(crate) fn is_mutable(full_name: &str) -> bool {
+    full_name.contains("&mut ")
+}
+
 /// Reports whether values of the type with this name are written by the `Serialize` of the value
 /// within.
 pub(super) fn is_wrapper(full_name: &str) -> bool {

@@ -424,3 +424,41 @@ fn a_function_within_a_function() {
     assert_eq!(inner(&ctx, 1), inner(&ctx, 1));
     assert_eq!(inner::counters().memory_hits, 1);
 }
+
+/// A pattern has no name, and the one that it gets is no other parameter's.
+#[execution_cache]
+fn with_a_pattern(_ctx: &ExecutionContext, argument_2: u8, (one, two): (u8, u8)) -> u8 {
+    argument_2 + one + two
+}
+
+#[derive(Clone)]
+struct Counter(u8);
+
+impl Counter {
+    #[execution_cache(self_key = self.0)]
+    #[deny(unused_mut)]
+    fn counted(mut self, _ctx: &ExecutionContext, mut by: u8) -> u8 {
+        by += 1;
+        self.0 += by;
+        self.0
+    }
+}
+
+#[execution_cache]
+#[deny(unfulfilled_lint_expectations)]
+#[expect(unused_variables, reason = "it is expected of the body")]
+fn with_an_expectation(_ctx: &ExecutionContext, unused: u8) -> u8 {
+    1
+}
+
+#[test]
+fn patterns_a_self_that_changes_and_expected_lints() {
+    let ctx = in_memory();
+    for _ in 0..2 {
+        assert_eq!(with_a_pattern(&ctx, 1, (2, 3)), 6);
+        assert_eq!(Counter(1).counted(&ctx, 1), 3);
+        assert_eq!(with_an_expectation(&ctx, 1), 1);
+    }
+    assert_eq!(with_a_pattern::counters().computations, 1);
+    assert_eq!(Counter::counted_counters().computations, 1);
+}

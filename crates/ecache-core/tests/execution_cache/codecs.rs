@@ -173,3 +173,35 @@ fn defect_08_a_result_that_cannot_be_stored_is_returned() {
     }
     assert_eq!(function.cache.counters().memory_hits, 2);
 }
+
+/// An error without a `Display` form.
+#[derive(Debug)]
+struct Wordless;
+
+#[execution_cache(key_fn = |_, n: &u16| if *n < 10 { Ok(*n) } else { Err(()) })]
+fn keyed_or_not(_ctx: &ExecutionContext, n: u16) -> u16 {
+    n
+}
+
+#[execution_cache(
+    serialize = |n: &u16| if *n < 10 { Ok(*n) } else { Err(Wordless) },
+    deserialize = |n: u16| Ok::<u16, Wordless>(n),
+)]
+fn written_or_not(_ctx: &ExecutionContext, n: u16) -> u16 {
+    n
+}
+
+#[test]
+fn an_error_without_a_text_is_an_error_too() {
+    let ctx = in_memory();
+    for n in [10, 20, 1, 1] {
+        assert_eq!(keyed_or_not(&ctx, n), n);
+        assert_eq!(written_or_not(&ctx, n), n);
+    }
+    let counters = keyed_or_not::counters();
+    assert_eq!((counters.bypassed, counters.errors), (2, 2));
+    assert_eq!((counters.computations, counters.memory_hits), (1, 1));
+    let counters = written_or_not::counters();
+    assert_eq!((counters.computations, counters.memory_hits), (3, 1));
+    assert_eq!(counters.errors, 2);
+}

@@ -282,7 +282,7 @@ fn a_module_level_function_has_no_place_in_its_identity() {
     let identity = |cache: &ExecutionCache| cache.options().function.to_string();
     assert_eq!(
         identity(size::execution_cache()),
-        "execution_cache::distinct::size"
+        "execution_cache::distinct::size in a test of package ecache-core"
     );
     assert_eq!(
         identity(A::name_execution_cache()),

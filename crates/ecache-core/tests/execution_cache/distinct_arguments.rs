@@ -343,3 +343,48 @@ fn a_set_anywhere_in_an_argument_has_one_key() {
     }
     assert_eq!(of_query::counters().computations, 6);
 }
+
+/// An alias, which hides from the attribute that it is a `&mut`.
+type Buffer<'a> = &'a mut Vec<u8>;
+
+#[derive(Debug, Serialize)]
+struct Output<'a> {
+    count: usize,
+    buffer: &'a mut Vec<u8>,
+}
+
+#[execution_cache]
+fn fill(_ctx: &ExecutionContext, buffer: Buffer<'_>) -> usize {
+    buffer.push(1);
+    buffer.len()
+}
+
+#[execution_cache]
+fn fill_all(_ctx: &ExecutionContext, buffers: Vec<Buffer<'_>>) -> usize {
+    buffers.into_iter().map(|buffer| buffer.push(1)).count()
+}
+
+#[execution_cache]
+fn fill_output(_ctx: &ExecutionContext, output: Output<'_>) -> usize {
+    output.buffer.push(1);
+    output.count
+}
+
+#[test]
+fn what_a_function_fills_is_filled_each_time() {
+    let ctx = in_memory();
+    for _ in 0..2 {
+        let mut buffers = [Vec::new(), Vec::new(), Vec::new()];
+        let [one, two, three] = &mut buffers;
+        fill(&ctx, one);
+        fill_all(&ctx, vec![two]);
+        fill_output(
+            &ctx,
+            Output {
+                count: 1,
+                buffer: three,
+            },
+        );
+        assert_eq!(buffers, [[1], [1], [1]]);
+    }
+}

@@ -319,3 +319,64 @@ fn an_async_functions_old_result_is_served_and_refreshed() {
     }
     assert_eq!(call(), ("a".to_owned(), 1));
 }
+
+#[execution_cache]
+fn perhaps(_ctx: &ExecutionContext, n: i8) -> Option<Result<i8, String>> {
+    match n {
+        0 => None,
+        1.. => Some(Ok(n)),
+        _ => Some(Err("negative".to_owned())),
+    }
+}
+
+#[execution_cache(cache_none = false)]
+fn perhaps_not(ctx: &ExecutionContext, n: i8) -> Option<Result<i8, String>> {
+    perhaps::uncached(ctx, n)
+}
+
+#[execution_cache(cache_err)]
+fn perhaps_wrong(ctx: &ExecutionContext, n: i8) -> Option<Result<i8, String>> {
+    perhaps::uncached(ctx, n)
+}
+
+#[execution_cache(cache_err, cache_none = false)]
+fn perhaps_wrong_and_not(ctx: &ExecutionContext, n: i8) -> Option<Result<i8, String>> {
+    perhaps::uncached(ctx, n)
+}
+
+#[execution_cache]
+async fn joined(_ctx: &ExecutionContext, n: i8) -> Result<Result<i8, String>, String> {
+    match n {
+        0 => Err("cancelled".to_owned()),
+        1.. => Ok(Ok(n)),
+        _ => Ok(Err("negative".to_owned())),
+    }
+}
+
+#[test]
+fn the_err_in_an_option_or_in_another_result_is_not_kept() {
+    let ctx = in_memory();
+    let expected = [Some(Ok(1)), None, Some(Err("negative".to_owned()))];
+    macro_rules! keeps {
+        ($function:ident $kept:expr) => {
+            for ((n, expected), kept) in [1, 0, -1].into_iter().zip(&expected).zip($kept) {
+                assert_eq!(&$function(&ctx, n), expected);
+                assert_eq!(&$function(&ctx, n), expected);
+                let name = stringify!($function);
+                assert_eq!($function::contains(&ctx, n), kept, "{name} {n}");
+            }
+        };
+    }
+    // What is kept of `Some(Ok)`, `None` and `Some(Err)`.
+    keeps!(perhaps [true, true, false]);
+    keeps!(perhaps_not [true, false, false]);
+    keeps!(perhaps_wrong [true, true, true]);
+    keeps!(perhaps_wrong_and_not [true, false, true]);
+    block_on(async {
+        for n in [1, 0, -1] {
+            let first = joined(&ctx, n).await;
+            assert_eq!(joined(&ctx, n).await, first);
+            assert_eq!(joined::contains(&ctx, n).await, n == 1);
+        }
+    });
+}

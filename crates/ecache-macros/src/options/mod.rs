@@ -50,13 +50,19 @@ pub(crate) struct Options {
     pub(crate) codec: TokenStream,
     /// Set if the function names its codec
     pub(crate) has_codec: bool,
+    /// The expression of the option `codec`, if it is set
+    pub(crate) codec_name: Option<Expr>,
     pub(crate) self_key: Option<SelfKey>,
+    /// The option `self_key`, if it is set
+    pub(crate) self_key_name: Option<Ident>,
     pub(crate) cache: Option<CacheOf>,
     pub(crate) cache_err: CacheErr,
     /// Set if the option `cache_none` is `false`
     pub(crate) skips_none: bool,
     /// The option `stale`, if it is set
     pub(crate) stale: Option<Ident>,
+    /// The option `stale_if_error`, if it is set
+    pub(crate) stale_if_error: Option<Ident>,
     pub(crate) spawn: Option<Expr>,
     pub(crate) ttl_fn: Option<Expr>,
     /// The option that asked for a scope
@@ -97,11 +103,14 @@ impl Parse for Options {
             key_fn: None,
             codec: quote!(#krate::execution_cache::StoredForm),
             has_codec: given("codec").or(given("serialize")).is_some(),
+            codec_name: None,
             self_key: None,
+            self_key_name: None,
             cache: None,
             cache_err: CacheErr::None,
             skips_none: false,
             stale: None,
+            stale_if_error: None,
             spawn: None,
             ttl_fn: None,
             scoped: None,
@@ -111,8 +120,10 @@ impl Parse for Options {
             let name = &argument.name;
             match name.to_string().as_str() {
                 "residency" => options.set(name, residency(argument.value()?, &krate)?),
-                "ttl" | "stale_if_error" => {
+                "ttl" => options.set(name, duration(argument.value()?, &krate)?),
+                "stale_if_error" => {
                     options.set(name, duration(argument.value()?, &krate)?);
+                    options.stale_if_error = Some(name.clone());
                 }
                 "stale" => {
                     options.set(name, duration(argument.value()?, &krate)?);
@@ -125,6 +136,7 @@ impl Parse for Options {
                 "link_to_dataset" => {
                     let flag = argument.flag()?;
                     options.set(name, quote!(#flag));
+                    options.scoped = options.scoped.take().or(Some(name.clone()));
                 }
                 "operator_scoped" | "user_scoped" | "prompt_scoped" | "jwt_scoped" => {
                     let flag = argument.flag()?;
@@ -138,7 +150,10 @@ impl Parse for Options {
                 }
                 "version" => options.set(name, version(argument.value()?)?),
                 "key_fn" => options.key_fn = Some(argument.value()?.clone()),
-                "self_key" => options.self_key = Some(self_key(argument.value()?)),
+                "self_key" => {
+                    options.self_key = Some(self_key(argument.value()?));
+                    options.self_key_name = Some(name.clone());
+                }
                 "cache" => options.cache = Some(cache(argument.value()?)?),
                 "cache_err" => options.cache_err = cache_err(argument, &krate)?,
                 "cache_none" => options.skips_none = !argument.flag()?,
@@ -147,13 +162,33 @@ impl Parse for Options {
                 _ => {}
             }
         }
-        if let (Some(max_size), Some(residency)) = (given("max_size"), given("residency"))
-            && word(residency.value()?).as_deref() == Some("transient")
+        let residency = match given("residency") {
+            Some(residency) => word(residency.value()?),
+            None => None,
+        };
+        for bound in ["max_size", "max_bytes"]
+            .iter()
+            .filter_map(|name| given(name))
         {
-            return Err(Error::new_spanned(
-                &max_size.name,
-                "`max_size` bounds what is kept in memory, and `residency = \"transient\"` keeps nothing there",
-            ));
+            let name = &bound.name;
+            let message = match residency.as_deref() {
+                Some("transient") => format!(
+                    "`{name}` bounds what is kept in memory, and `residency = \"transient\"` keeps nothing there"
+                ),
+                Some("ephemeral") if bound.is_zero() => format!(
+                    "`{name} = 0` keeps nothing in memory, and `residency = \"ephemeral\"` nothing elsewhere: for \
+                     the store alone, write `residency = \"transient\"`"
+                ),
+                _ => continue,
+            };
+            return Err(Error::new_spanned(name, message));
+        }
+        if let (Some(stale), Some(_)) = (given("stale_if_error"), given("cache_err"))
+            && !matches!(options.cache_err, CacheErr::None)
+        {
+            let message = "`stale_if_error` serves a result in the place of an `Err`, and `cache_err` keeps the \
+                           `Err` as a result: leave one of them out";
+            return Err(Error::new_spanned(&stale.name, message));
         }
         for (name, until) in [
             ("stale", "refreshed"),
@@ -174,7 +209,10 @@ impl Parse for Options {
         }
         match (given("codec"), given("serialize"), given("deserialize")) {
             (None, None, None) => {}
-            (Some(codec), None, None) => options.codec = codec.value()?.to_token_stream(),
+            (Some(codec), None, None) => {
+                options.codec = codec.value()?.to_token_stream();
+                options.codec_name = codec.value.clone();
+            }
             (Some(codec), _, _) => {
                 let message = "`codec` takes the place of `serialize` and `deserialize`: leave out \
                                either one or the other";
@@ -183,20 +221,19 @@ impl Parse for Options {
             (None, Some(serialize), Some(deserialize)) => {
                 let (serialize, deserialize) = (serialize.value()?, deserialize.value()?);
                 let value = Ident::new("value", Span::mixed_site());
-                let fallible = quote!(#krate::execution_cache::fallible);
                 // A function that does not fit is the fault of the word that names it.
-                let returned = |span| moved(quote!(#fallible::Returned), span);
+                let returned = |span| moved(quote!(#krate::__macro::returned), span);
                 let (writes, reads) = (at(&serialize), at(&deserialize));
                 let (written, was_read) = (returned(writes), returned(reads));
                 let write = quote_spanned! {writes=>
-                    |#value: &_| #written((#serialize)(#value)).result()
+                    |#value: &_| (&mut #written((#serialize)(#value))).result()
                 };
                 let read = quote_spanned! {reads=>
-                    |#value| #was_read((#deserialize)(#value)).result()
+                    |#value| (&mut #was_read((#deserialize)(#value))).result()
                 };
                 options.codec = quote!({
                     #[allow(unused_imports)]
-                    use #fallible::Plain as _;
+                    use #krate::__macro::{Infallible as _, Wordless as _};
                     #krate::execution_cache::try_with(#write, #read)
                 });
             }

@@ -18,7 +18,15 @@ pub(super) struct Argument {
 
 impl Parse for Argument {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let name = input.call(Ident::parse_any)?;
+        let Ok(name) = input.call(Ident::parse_any) else {
+            return Err(input.error("expected an option, as in `ttl = 60`"));
+        };
+        let ends = input.is_empty() || input.peek(Token![,]);
+        if !ends && (!input.peek(Token![=]) || input.peek(Token![==])) {
+            let message =
+                format!("an option is written `{name} = …`, with a comma before the next one");
+            return Err(input.error(message));
+        }
         let value = match input.parse::<Option<Token![=]>>()? {
             // In `crate = crate`, the value is not an expression by itself.
             Some(_) if name == "crate" && input.peek(Token![crate]) => {
@@ -40,6 +48,12 @@ impl Argument {
         self.value.as_ref().ok_or_else(missing)
     }
 
+    /// Reports whether its value is a literal 0.
+    pub(super) fn is_zero(&self) -> bool {
+        matches!(&self.value, Some(Expr::Lit(ExprLit { lit: Lit::Int(number), .. }))
+            if number.base10_digits() == "0")
+    }
+
     /// Returns the value of a flag; a flag alone is `true`.
     pub(super) fn flag(&self) -> Result<bool> {
         match &self.value {
@@ -56,6 +70,12 @@ impl Argument {
     pub(super) fn text(&self) -> Result<TokenStream> {
         let value = self.value()?;
         match value {
+            Expr::Lit(ExprLit {
+                lit: Lit::Str(_), ..
+            }) if word(value).is_some_and(|text| text.is_empty()) => Err(Error::new_spanned(
+                value,
+                "expected a name, which has at least one letter",
+            )),
             Expr::Lit(ExprLit {
                 lit: Lit::Str(_), ..
             }) => Ok(quote!(::std::borrow::Cow::Borrowed(#value))),
@@ -102,6 +122,9 @@ pub(super) fn duration(value: &Expr, krate: &syn::Path) -> Result<TokenStream> {
     let lit = match value {
         Expr::Lit(ExprLit { lit, .. }) => lit,
         Expr::Unary(_) => return Err(Error::new_spanned(value, EXPECTED)),
+        Expr::Path(path) if path.path.is_ident("None") => {
+            return Ok(quote!(::core::option::Option::None));
+        }
         _ => {
             return Ok(
                 quote_spanned!(at(value)=> #krate::__macro::IntoLifetime::into_lifetime(#value)),

@@ -22,4 +22,24 @@ fn lives_twice(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 
+#[execution_cache(max_bytes = 8, residency = "transient")]
+fn bounds_bytes_that_are_not_there(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(max_size = 0, residency = "ephemeral")]
+fn is_kept_nowhere(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(ttl = 60, stale_if_error = 60, cache_err)]
+fn keeps_and_replaces_an_err(_ctx: &ExecutionContext, _path: &str) -> Result<u8, ()> {
+    Ok(1)
+}
+
+#[execution_cache(link_to_dataset)]
+fn of_no_dataset(_path: &str) -> u8 {
+    1
+}
+
 fn main() {}

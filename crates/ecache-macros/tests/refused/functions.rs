@@ -15,4 +15,9 @@ unsafe fn dangerous(_ctx: &ExecutionContext) -> u8 {
 #[execution_cache]
 struct Model;
 
+#[execution_cache]
+extern "C" fn of_another_language(_ctx: &ExecutionContext) -> u8 {
+    1
+}
+
 fn main() {}

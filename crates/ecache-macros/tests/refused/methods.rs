@@ -46,4 +46,32 @@ trait Named {
     }
 }
 
+impl Array<[u8; 4]> {
+    #[execution_cache]
+    fn of_bytes(_n: u8) -> u8 {
+        1
+    }
+}
+
+struct Array<T>(T);
+
+pub(crate) trait Shared {
+    #[execution_cache]
+    fn of_all(_n: u8) -> u8 {
+        1
+    }
+}
+
+#[execution_cache(self_key = none)]
+fn has_no_self(_n: u8) -> u8 {
+    1
+}
+
+mod inner {
+    #[ecache_macros::execution_cache(self_key = none)]
+    fn has_no_self_either(_n: u8) -> u8 {
+        1
+    }
+}
+
 fn main() {}

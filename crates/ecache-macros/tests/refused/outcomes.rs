@@ -28,4 +28,9 @@ fn fails_and_is_never_none(_n: u8) -> Result<u8, String> {
     Ok(1)
 }
 
+#[execution_cache(ttl = 60, stale_if_error = 60)]
+fn is_stale_after_no_error(_n: u8) -> Option<u8> {
+    None
+}
+
 fn main() {}

@@ -23,4 +23,14 @@ fn has_no_name(_ctx: &ExecutionContext, _n: u8) -> impl Clone {
     1
 }
 
+#[execution_cache]
+fn runs_later(_ctx: &ExecutionContext, _n: u8) -> impl Future<Output = u8> {
+    async { 1 }
+}
+
+#[execution_cache]
+fn runs_later_in_a_box(_ctx: &ExecutionContext, _n: u8) -> Box<dyn Future<Output = u8>> {
+    Box::new(async { 1 })
+}
+
 fn main() {}

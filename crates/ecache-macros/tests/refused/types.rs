@@ -71,4 +71,9 @@ impl ecache_core::execution_cache::Codec<u8> for NotShared {
     }
 }
 
+#[execution_cache(codec = Handle)]
+fn writes_with_no_codec(_n: u8) -> u8 {
+    1
+}
+
 fn main() {}

@@ -22,4 +22,29 @@ fn unknown(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 
+#[execution_cache(ttl: 5)]
+fn with_a_colon(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(ttl(5))]
+fn with_parentheses(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(ttl == 5)]
+fn compared(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache("ttl" = 5)]
+fn quoted(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
+#[execution_cache(store_name = "")]
+fn without_a_name(_ctx: &ExecutionContext, _path: &str) -> u8 {
+    1
+}
+
 fn main() {}

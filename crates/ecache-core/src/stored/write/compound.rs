@@ -1,5 +1,6 @@
 //! Writes the elements and fields of a compound value.
 
+use std::any::type_name;
 use std::borrow::Cow;
 
 use base64::Engine;
@@ -12,6 +13,7 @@ use crate::stored::StoredError;
 use crate::stored::coverage::{Coverage, Extent, Verdict};
 use crate::stored::doubt::{Doubt, Doubts};
 use crate::stored::map_key::MapKey;
+use crate::stored::type_names::is_mutable;
 
 /// Writes a list or dict, item by item.
 pub(in crate::stored) struct Compound<'a> {
@@ -98,11 +100,15 @@ impl Compound<'_> {
         key.serialize(writer.doubting(doubts))
     }
 
-    fn cover<T: ?Sized>(&mut self, field: &T) {
+    fn cover<T: ?Sized>(&mut self, field: &T) -> Result<(), StoredError> {
+        if self.is_whole && is_mutable(type_name::<T>()) {
+            return Err(StoredError::Mutable);
+        }
         if let Some(coverage) = &mut self.coverage {
             coverage.add(Extent::of(field));
         }
         self.count_field();
+        Ok(())
     }
 
     fn count_field(&mut self) {
@@ -219,7 +225,7 @@ impl ser::SerializeTupleStruct for Compound<'_> {
     type Error = StoredError;
 
     fn serialize_field<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StoredError> {
-        self.cover(value);
+        self.cover(value)?;
         self.element(value)
     }
 
@@ -271,7 +277,7 @@ impl ser::SerializeStruct for Compound<'_> {
         key: &'static str,
         value: &T,
     ) -> Result<(), StoredError> {
-        self.cover(value);
+        self.cover(value)?;
         self.key(Cow::Borrowed(key));
         value.serialize(self.writer(value))
     }
