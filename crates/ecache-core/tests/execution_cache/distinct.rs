@@ -286,6 +286,6 @@ fn a_module_level_function_has_no_place_in_its_identity() {
     );
     assert_eq!(
         identity(A::name_execution_cache()),
-        "execution_cache::distinct::Named::name"
+        "execution_cache::distinct::Named::name in a test of package ecache-core"
     );
 }
