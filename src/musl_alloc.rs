@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_the_systems() {
+    fn pieces_that_do_not_fit_come_from_the_system() {
         let arena = Arena::<1000>::new();
         let mut large = Piece::new(&arena, 1001, 8, 1);
         assert_eq!(arena.offset(large.start), None);

@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_printed_parses() {
+    fn printed_durations_parse() {
         for ms in [1, 350, 1_500, 61_000, 129_600_000] {
             let printed = crate::output::human::duration(ms);
             assert_eq!(parse_duration(&printed), Ok(ms), "{printed}");

@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_ours_is_neither_believed_nor_followed() {
+    fn foreign_files_are_neither_believed_nor_followed() {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("target");
         fs::write(&target, "x").expect("a file");

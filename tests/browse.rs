@@ -193,7 +193,7 @@ fn marks_are_found_figures_shown_and_operations_undone() {
 }
 
 #[test]
-fn what_other_processes_do_appears() {
+fn changes_by_other_processes_appear() {
     let session = filled();
     let mut screen = Screen::of(&session, "browse", (80, 24));
     screen.until(|shown| shown.contains("4 entries"));

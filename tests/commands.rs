@@ -88,7 +88,7 @@ fn doctor_finds_what_is_wrong_and_says_what_mends_it() {
 }
 
 #[test]
-fn what_is_no_store_is_refused_and_stays_as_it_is() {
+fn files_that_are_not_stores_are_refused_and_stay_as_they_are() {
     let session = Session::new();
     let foreign = rusqlite::Connection::open(session.path("foreign.db")).expect("a database");
     foreign

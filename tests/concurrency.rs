@@ -131,7 +131,7 @@ fn works_at_once(session: &Session) {
 }
 
 #[test]
-fn what_was_acknowledged_outlives_the_writer() {
+fn acknowledged_writes_outlive_the_writer() {
     let session = Session::new();
     let mut acknowledged = BTreeSet::new();
     for (round, moment) in moments(12, Duration::from_millis(150)).enumerate() {

@@ -174,7 +174,7 @@ fn a_store_that_could_not_be_made_can_be_made_later() {
 
 #[test]
 #[ignore = "runs hundreds of processes, for a minute or more"]
-fn what_is_cleared_is_gone_or_it_is_said_that_it_is_not() {
+fn a_clear_that_reports_success_leaves_no_entry() {
     Faults::new().each("clear --store doomed", filled, |session, what, ran| {
         match ran.code {
             0 => assert_eq!(count(session, "doomed"), 0, "{what}"),

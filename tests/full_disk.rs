@@ -131,7 +131,7 @@ fn everything_that_removes_works_whatever_the_size_of_the_values() {
 
 #[test]
 #[ignore = "mounts a file system of 20 MB, which not everybody may; tests/all runs it"]
-fn what_a_limit_evicts_is_counted() {
+fn evictions_on_a_full_disk_are_counted() {
     const VALUES: [(&str, u32); 2] = [
         ("for i in 1 2 3; do put $i 5000000; done", 3),
         (

@@ -209,7 +209,7 @@ fn every_refusal_says_what_is_wrong_and_what_to_type() {
 }
 
 #[test]
-fn what_runs_a_command_says_who_speaks() {
+fn messages_beside_a_commands_output_begin_with_ecache() {
     let session = filled();
     for (line, code) in RUNNERS {
         let ran = session.shell(&format!("ecache {line} < /dev/null"));
@@ -219,7 +219,7 @@ fn what_runs_a_command_says_who_speaks() {
 }
 
 #[test]
-fn what_a_terminal_is_told_can_be_pasted() {
+fn hints_on_a_terminal_can_be_pasted() {
     let session = Session::new();
     let key = "5b7f5a53d9c3b7c703b322558d5709d944faf1d79bd95ca8a02d20b6f58696f3";
     let dataset = "6b03de1228195dbc2df5c505";

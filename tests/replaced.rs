@@ -100,7 +100,7 @@ fn run_replays_one_of_them() {
 }
 
 #[test]
-fn what_is_kept_for_readers_goes_with_a_later_write_and_with_prune() {
+fn values_kept_for_readers_go_with_a_later_write_and_with_prune() {
     let session = Session::new();
     let set = |version| {
         let set = session.command("set s k --type bytes");

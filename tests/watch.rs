@@ -133,7 +133,7 @@ fn a_write_to_one_store_says_nothing_of_others() {
 }
 
 #[test]
-fn what_does_not_last_is_no_way_to_choose() {
+fn filters_by_age_are_refused() {
     let session = Session::new();
     for filter in [
         "--fresh",

@@ -168,7 +168,7 @@ fn a_program_a_variable_or_a_file_that_changed_is_named() {
 }
 
 #[test]
-fn what_it_read_is_named() {
+fn another_standard_input_is_named() {
     let session = session();
     session.run_with_input("run -- cat", b"one").prints("one");
     let ran = session.run_with_input("why -- cat", b"two");

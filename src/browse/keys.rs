@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_left_out() {
+    fn bytes_that_are_not_keys_are_left_out() {
         let mut parser = Parser::default();
         let typed = b"\xff\x1b[99;3X\x1bx\x00\xe6\x9d\x1b[Ba";
         assert_eq!(parser.keys(typed), [Key::Down, Key::Char('a')]);

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_escaped_for_a_pipe_comes_back() {
+    fn text_escaped_for_a_pipe_comes_back() {
         for text in ["plain", "C:\\x", "a\tb", "\\t", "\r\n", "\\", "x\\\\n"] {
             let mut escaped = String::new();
             push_text(&mut escaped, text, Audience::Program);

@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_on_a_line_stays_on_it() {
+    fn a_value_that_fits_on_a_line_stays_on_it() {
         let json = r#"{"city": "\u6771\u4eac", "rows": [1, 2.5, null], "x": "\u001b[2J"}"#;
         let line = r#"{"city": "東京", "rows": [1, 2.5, null], "x": "\u001b[2J"}"#;
         assert_eq!(shown(json, 80), line);

@@ -133,7 +133,7 @@ VALUES = [
 ]
 
 
-def what_ecache_sets_is_a_hit(dataset):
+def values_set_by_ecache_are_hits(dataset):
     def never():
         raise AssertionError("FiftyOne computed what ecache had set")
 
@@ -163,7 +163,7 @@ def what_ecache_sets_is_a_hit(dataset):
     assert ecache("get", *call("none")) == b"null\n"
 
 
-def what_fiftyone_sets_is_read(dataset):
+def values_set_by_fiftyone_are_read(dataset):
     for name, value, text in VALUES:
         function = Counted("theirs", value, residency="transient")
         function(context(dataset), name)
@@ -465,7 +465,7 @@ def jobs(dataset):
     assert coordinator.heartbeat("runs", token) is None
 
 
-def what_deleted_datasets_leave(dataset):
+def entries_of_deleted_datasets_are_found(dataset):
     doomed = fo.Dataset("doomed")
     function = Counted("left", 1, residency="transient", collection_name="custom")
     for one in (dataset, doomed):
@@ -485,7 +485,7 @@ def what_deleted_datasets_leave(dataset):
     assert function.computations == 2, "what lives was left alone"
 
 
-def what_the_doctor_finds(dataset):
+def the_doctor_finds_faulty_documents(dataset):
     now = datetime.datetime.now(datetime.timezone.utc)
     ill = documents().database["ill"]
     ecache("set", "s", "well", "1", "--collection", "ill")
@@ -540,8 +540,8 @@ def main(folder):
     indexes = documents().index_information()
 
     every_scope_and_residency(dataset, token_file)
-    what_ecache_sets_is_a_hit(dataset)
-    what_fiftyone_sets_is_read(dataset)
+    values_set_by_ecache_are_hits(dataset)
+    values_set_by_fiftyone_are_read(dataset)
     an_overwrite_is_believed_and_the_note_is_not(dataset)
     clearing(dataset, other)
     a_ttl(dataset)
@@ -553,8 +553,8 @@ def main(folder):
     copying(dataset, folder)
     cloning(dataset, other)
     jobs(dataset)
-    what_deleted_datasets_leave(dataset)
-    what_the_doctor_finds(dataset)
+    entries_of_deleted_datasets_are_found(dataset)
+    the_doctor_finds_faulty_documents(dataset)
     watching(dataset)
 
     ecache("set", "unlinked", "k", "1")

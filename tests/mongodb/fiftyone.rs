@@ -179,7 +179,7 @@ fn values_of_every_type_move_and_stay_the_same_to_the_byte() {
 
 #[test]
 #[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
-fn what_fiftyones_tests_ask_of_a_store_holds_on_both_engines() {
+fn fiftyones_tests_of_stores_pass_on_both_engines() {
     let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/mongodb/stores_tests");
     let ran = Command::new(tests)
         .env("ECACHE", env!("CARGO_BIN_EXE_ecache"))

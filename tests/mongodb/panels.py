@@ -96,7 +96,7 @@ def use_the_evaluation_panel(dataset):
     set_scenarios(context(dataset), SCENARIOS)
 
 
-def what_the_evaluation_panel_shows(dataset):
+def evaluation_panel_state(dataset):
     panel, ctx = EvaluationPanel(), context(dataset)
     panel.on_load(ctx)
     panel.load_evaluation(ctx)
@@ -114,7 +114,7 @@ def use_the_similarity_panel(dataset):
     return run["run_id"]
 
 
-def what_the_similarity_panel_shows(dataset, run):
+def similarity_panel_state(dataset, run):
     runs = RunManager(context(dataset))
     kept = runs.get_run(run)
     return [kept, runs.list_runs(), runs.find_run_by_operator_id(kept["operator_run_id"])["run_id"]]
@@ -184,8 +184,8 @@ def main():
     coordinator, token = use_stores(dataset)
     for at in range(6):
         results(context(dataset), at)
-    what_the_evaluation_panel_shows(dataset)  # a miss, whose types are others than those of a hit
-    shown = what_the_evaluation_panel_shows(dataset), what_the_similarity_panel_shows(dataset, run)
+    evaluation_panel_state(dataset)  # a miss, whose types are others than those of a hit
+    shown = evaluation_panel_state(dataset), similarity_panel_state(dataset, run)
     before = documents()
 
     said = ecache("doctor", codes=(0, 1))
@@ -195,8 +195,8 @@ def main():
         ecache("doctor", "--fix", "all", *words, codes=(0, 1))
         assert documents() == before, (words, "FiftyOne reads all of it")
 
-    assert what_the_evaluation_panel_shows(dataset) == shown[0]
-    assert what_the_similarity_panel_shows(dataset, run) == shown[1]
+    assert evaluation_panel_state(dataset) == shown[0]
+    assert similarity_panel_state(dataset, run) == shown[1]
     computed = Calls.count
     for at in range(6):
         results(context(dataset), at)
@@ -211,8 +211,8 @@ def main():
         document = bson.BSON(raw).decode()
         if document["policy"] == "persist" and document["expires_at"] is None:
             assert left[identity] == raw, document
-    assert what_the_evaluation_panel_shows(dataset) == shown[0]
-    assert what_the_similarity_panel_shows(dataset, run) == shown[1]
+    assert evaluation_panel_state(dataset) == shown[0]
+    assert similarity_panel_state(dataset, run) == shown[1]
     assert coordinator.heartbeat("running", token) is not None
     print("every check passed")
 

@@ -128,7 +128,7 @@ def test_stores_of_all_datasets_are_listed(alone, linked, dataset):
     assert (alone.count_stores(), linked.count_stores()) == (2, 2)
 
 
-def test_whether_any_dataset_has_a_store(alone, linked):
+def test_any_dataset_has_a_store(alone, linked):
     linked.set_key("s", "k", 1)
     assert alone.has_store_global("s") and not alone.has_store("s")
     assert not alone.has_store_global("none") and not alone.has_store("none")
@@ -559,7 +559,7 @@ def test_a_method_is_cached(ctx):
     assert operator.calls == 1
 
 
-def test_what_is_serialized_is_deserialized(ctx):
+def test_a_serialized_result_is_deserialized(ctx):
     @execution_cache(
         residency="transient",
         store_name="f",

@@ -226,7 +226,7 @@ def json_that_is_set_is_what_python_reads(pick):
             assert ecache("get", "j", f"k{at}", "--db", database) == typed.encode() + b"\n", (typed, database)
 
 
-def what_has_no_form_is_counted_and_the_rest_is_copied():
+def values_without_a_form_are_counted_and_the_rest_is_copied():
     texts = ["1", "[9223372036854775808]", '"\\ud800"', '{"a\\u0000": 1}', "[" * 180 + "]" * 180, "[" * 179 + "]" * 179]
     for at, typed in enumerate(texts):
         ecache("set", "--type", "json", "j", f"k{at}", typed, "--db", "odd.db")
@@ -267,7 +267,7 @@ try:
     moves_keep_every_value(SINGLE + [deep(178)] + [nested(pick) for _ in range(300)])
     get_then_set_keeps_a_value()
     json_that_is_set_is_what_python_reads(pick)
-    what_has_no_form_is_counted_and_the_rest_is_copied()
+    values_without_a_form_are_counted_and_the_rest_is_copied()
     datasets_that_fiftyone_cannot_have_are_left_out()
 finally:
     for database in client.list_database_names():

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn of_many_that_are_cold_one_runs() {
+fn one_of_many_concurrent_callers_runs_the_command() {
     let session = Session::new();
     let line = "echo run >> ran; sleep 0.5; echo done; echo oops >&2; exit 4";
     let children: Vec<Child> = (0..16).map(|_| start(&session, "", line)).collect();
@@ -14,7 +14,7 @@ fn of_many_that_are_cold_one_runs() {
 }
 
 #[test]
-fn when_the_one_that_runs_is_killed_the_next_does() {
+fn a_follower_runs_the_command_after_its_leader_is_killed() {
     let session = Session::new();
     let line = "echo run >> ran; if mkdir first 2>&-; then sleep 30; fi; echo done";
     let mut leader = start(&session, "", line);
@@ -106,7 +106,7 @@ fn those_who_wait_print_what_is_printed_as_it_comes() {
 }
 
 #[test]
-fn what_a_killed_one_printed_is_not_printed_twice() {
+fn output_of_a_killed_leader_is_not_printed_twice() {
     let session = Session::new();
     let line = "echo run >> ran; echo a; echo b >&2; if mkdir first 2>&-; then sleep 30; fi; echo c; echo d >&2";
     let mut leader = start(&session, "", line);
@@ -165,7 +165,7 @@ fn a_failure_that_is_not_kept_is_that_of_all_who_waited_for_it() {
 }
 
 #[test]
-fn what_prints_too_much_everybody_runs() {
+fn too_large_an_output_is_not_kept_and_each_caller_runs_it() {
     let session = Session::new();
     session.shell("mkfifo go").succeeds();
     let line =
@@ -182,7 +182,7 @@ fn what_prints_too_much_everybody_runs() {
 }
 
 #[test]
-fn when_the_one_that_runs_is_not_read_any_more_the_next_does() {
+fn a_follower_runs_the_command_after_its_leaders_reader_is_gone() {
     let session = Session::new();
     let line = "echo run >> ran; echo first; mkdir once 2>&- && while test ! -e go; do sleep 0.01; done; seq 100000";
     let mut leader = start(&session, "", line);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_it_reads_is_part_of_what_it_is() {
+fn standard_input_is_part_of_a_commands_identity() {
     let session = Session::new();
     let cat = |input: &[u8]| session.run_with_input("run -- cat", input);
     cat(b"one").prints("one");

@@ -85,7 +85,7 @@ fn damage_at_the_end_is_found_before_anything_is_printed() {
 }
 
 #[test]
-fn what_get_prints_of_a_damaged_one_is_right_and_said_to_be_cut_off() {
+fn get_prints_the_intact_beginning_of_a_damaged_value_and_fails() {
     let session = Session::new();
     let whole = numbers(1_600_000);
     let set = session.run_with_input("set s k --type bytes", whole.as_bytes());

@@ -59,7 +59,7 @@ fn one_file_that_is_opened_twice_is_two_places() {
 }
 
 #[test]
-fn what_was_one_is_not_told_apart_and_what_was_apart_has_no_order() {
+fn a_merged_recording_is_not_split_and_a_split_one_has_no_order() {
     let session = Session::new();
     let line = "echo run >> ran; echo a; echo b >&2; echo c; exit 3";
     let apart = || assert_eq!(memoized(&session, "", line), ended("a\nc\n", "b\n", 3));
@@ -80,7 +80,7 @@ fn what_was_one_is_not_told_apart_and_what_was_apart_has_no_order() {
 }
 
 #[test]
-fn what_is_done_to_the_entry_of_a_command_is_done_to_both_forms() {
+fn both_forms_of_a_commands_entry_change_together() {
     let session = Session::new();
     let line = "echo run >> ran; wc -l < ran; echo err >&2";
     let apart = |number: &str| {
@@ -125,7 +125,7 @@ fn what_is_done_to_the_entry_of_a_command_is_done_to_both_forms() {
 }
 
 #[test]
-fn what_is_printed_to_one_stream_alone_answers_either_way() {
+fn output_to_one_stream_alone_answers_either_way() {
     for line in [
         "echo run >> ran; echo a",
         "echo run >> ran; echo a >&2",
@@ -256,7 +256,7 @@ fn an_old_result_of_either_form_is_there_at_once() {
 }
 
 #[test]
-fn what_is_run_again_by_warm_stays_as_it_was() {
+fn a_command_rerun_by_warm_keeps_its_merged_form() {
     let session = Session::new();
     redirected(&session, "", TURNS, "2>&1").prints(turns());
     assert_eq!(session.run("warm -q --refresh --store sh").code, 0);
@@ -265,7 +265,7 @@ fn what_is_run_again_by_warm_stays_as_it_was() {
 }
 
 #[test]
-fn why_says_that_only_the_order_is_missing() {
+fn the_missing_order_is_the_difference_that_why_names() {
     let session = Session::new();
     let line = "echo a; echo b >&2";
     let why = |redirection: &str| {

@@ -80,7 +80,7 @@ fn a_shell_that_says_what_it_starts_says_so_of_the_command() {
 }
 
 #[test]
-fn what_cannot_be_run_has_the_shells_exit_codes() {
+fn commands_that_cannot_be_run_have_the_shells_exit_codes() {
     let session = Session::new();
     session
         .run("run -- no-such-program x")
@@ -133,7 +133,7 @@ fn a_script_that_names_no_interpreter_is_run_by_sh() {
 }
 
 #[test]
-fn what_is_left_running_does_not_delay_the_end() {
+fn processes_left_running_do_not_delay_the_end() {
     let session = Session::new();
     let started = Instant::now();
     let line = "sleep 20 & echo hi";
@@ -177,7 +177,7 @@ fn output_that_cannot_be_written_is_a_failure() {
 }
 
 #[test]
-fn what_is_typed_wrong_has_the_exit_code_of_env() {
+fn wrong_options_of_run_have_the_exit_code_of_env() {
     let session = Session::new();
     for words in [
         "run --no-such-option -- true",

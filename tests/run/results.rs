@@ -38,7 +38,7 @@ fn bytes_come_back_as_they_were() {
 }
 
 #[test]
-fn what_is_too_large_passes_through() {
+fn too_large_an_output_passes_through() {
     let session = Session::new();
     let line = "echo run >> ran; echo 123456789";
     for _ in 0..2 {
@@ -92,7 +92,7 @@ fn a_script_is_told_what_came_of_it() {
 }
 
 #[test]
-fn what_was_run_is_an_entry_like_others() {
+fn a_recorded_command_is_an_entry_like_others() {
     let session = Session::new();
     session
         .run("run --stdin none --store builds --version 2 --dataset d1 --user ann -- printf a\\nb")

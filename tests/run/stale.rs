@@ -42,7 +42,7 @@ fn a_stale_result_is_there_at_once_and_a_new_one_soon() {
 }
 
 #[test]
-fn what_is_to_persist_does_so_when_it_is_run_again() {
+fn a_persistent_entry_persists_when_it_is_run_again() {
     let session = Session::new();
     memoized(&session, "--ttl 5s", LINE).prints("1\n");
     session.run("touch --all --policy persist").succeeds();
@@ -57,7 +57,7 @@ fn what_is_to_persist_does_so_when_it_is_run_again() {
 }
 
 #[test]
-fn what_may_yet_be_printed_can_be_left_by_prune() {
+fn prune_can_leave_entries_that_may_be_served_stale() {
     let session = Session::new();
     memoized(&session, "--ttl 5s", LINE).prints("1\n");
     session.set_clock(LATER);
@@ -74,7 +74,7 @@ fn what_may_yet_be_printed_can_be_left_by_prune() {
 }
 
 #[test]
-fn what_prune_leaves_for_longer_changes_neither_other_ages_nor_the_time_of_the_operation() {
+fn prune_keeping_stale_entries_changes_neither_other_ages_nor_the_time_of_the_operation() {
     let session = Session::new();
     session.run("set s old v").succeeds();
     session.set_clock("2026-11-23T07:32:57.000Z");
@@ -199,7 +199,7 @@ fn a_failure_does_not_take_the_place_of_an_old_result() {
 }
 
 #[test]
-fn who_finds_it_busy_says_what_is_to_be_done() {
+fn a_follower_chooses_how_to_handle_a_busy_command() {
     let session = Session::new();
     session.shell("mkfifo go").succeeds();
     let line = "echo run >> ran; test ! -e wait || read go < go; wc -l < ran";
@@ -233,7 +233,7 @@ fn a_failure_in_the_background_leaves_the_old_result() {
 }
 
 #[test]
-fn what_is_read_and_not_kept_is_not_read_in_the_background() {
+fn commands_that_read_unkeyed_input_are_not_rerun_in_the_background() {
     let session = Session::new();
     let cat = |text: &str| {
         let line = format!("echo {text} | ecache run --stdin ignore --ttl 5s --stale 1h -- cat");

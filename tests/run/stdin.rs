@@ -305,7 +305,7 @@ fn a_run_in_the_background_reads_a_copy() {
 }
 
 #[test]
-fn what_cannot_be_in_the_key_is_not_kept() {
+fn commands_with_inputs_outside_the_key_are_not_kept() {
     let session = Session::new();
     session.shell("mkfifo fifo").succeeds();
     for (line, outputs) in [

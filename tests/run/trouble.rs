@@ -91,7 +91,7 @@ fn goes_without(session: &Session, line: &str, told: &str) {
 }
 
 #[test]
-fn what_the_surroundings_have_wrong_is_no_reason_not_to_run() {
+fn a_faulty_environment_does_not_stop_a_command() {
     let gone = "mkdir gone && cd gone && rmdir ../gone && ecache run $options --cwd -- echo hi";
     goes_without(
         &Session::new(),

@@ -67,7 +67,7 @@ fn fields_of_json_lines_take_their_places() {
 }
 
 #[test]
-fn what_is_no_item_is_named_and_does_not_stop_the_others() {
+fn invalid_items_are_named_and_do_not_stop_the_others() {
     let session = Session::new();
     let ran = session.run_with_input("warm -j 1 -- echo", b"a\nb\0c\nd\n");
     ran.ends(

@@ -50,7 +50,7 @@ fn start(session: &Session, options: &str, line: &str) -> Child {
 }
 
 #[test]
-fn what_is_warm_is_a_hit_of_run() {
+fn warmed_items_are_hits_of_run() {
     let session = Session::new();
     let input = b"1\n2\n\n3\n";
     session
@@ -157,7 +157,7 @@ fn failures_are_listed_with_what_they_said() {
 }
 
 #[test]
-fn what_is_not_kept_is_a_failure() {
+fn results_that_are_not_kept_are_failures() {
     let session = Session::new();
     let ran = session.run_with_input("warm --max-output 3 -- echo", b"ab\nabc\n");
     let why = "it is not kept: it printed more than 3 bytes";
@@ -334,7 +334,7 @@ fn secrets_are_masked_in_reports() {
 }
 
 #[test]
-fn what_a_file_says_is_looked_at_for_each_item() {
+fn the_content_of_files_is_checked_for_each_item() {
     let session = Session::new();
     std::fs::write(session.path("v"), "1").expect("a file");
     // The first item changes what the second one reads.

@@ -53,7 +53,7 @@ fn is_as_it_was_and_lasts_as_long() {
 }
 
 #[test]
-fn what_would_be_another_command_is_left_out_and_named() {
+fn commands_that_would_be_another_one_are_left_out_and_named() {
     let session = Session::new().with("LANG", "C");
     session
         .run_with_input("run -- cat", b"input")
@@ -115,7 +115,7 @@ fn a_failure_leaves_the_old_result_if_failures_are_not_kept() {
 }
 
 #[test]
-fn what_is_to_be_run_is_listed_first_and_in_order() {
+fn a_dry_run_lists_the_commands_in_their_order() {
     let session = Session::new();
     record(&session, "--ttl 1h", "sleep 3; echo run >> ran");
     record(&session, "--ttl 2h", "echo run >> ran");
@@ -144,7 +144,7 @@ fn what_is_to_be_run_is_listed_first_and_in_order() {
 }
 
 #[test]
-fn what_the_cache_may_not_change_stays() {
+fn persistent_entries_are_not_refreshed() {
     let session = Session::new();
     record(&session, "", "echo run >> ran");
     session

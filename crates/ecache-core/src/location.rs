@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn what_looks_like_a_url_is_no_path() {
+    fn text_like_a_url_is_not_a_path() {
         for url in [
             "mongodb://h/x",
             "mongodb+srv://h",

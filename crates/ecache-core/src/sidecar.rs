@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_file_of_ours_is_refused_at_once() {
+    fn foreign_files_are_refused_at_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db-locks");
         let refused = |expected: &str| {

@@ -82,7 +82,7 @@ fn validate(text: &[u8], cuts: &[usize]) -> Result<(), ParseError> {
 
 proptest! {
     #[test]
-    fn what_python_accepts_comes_back(text in accepted()) {
+    fn json_that_python_accepts_comes_back(text in accepted()) {
         let value = Json::parse(text.as_bytes()).expect("Python accepts it");
         let written = value.dumps();
         prop_assert!(written.bytes().all(|byte| matches!(byte, b' '..=b'~')));

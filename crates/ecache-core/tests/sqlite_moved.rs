@@ -197,7 +197,7 @@ fn a_reader_turns_to_the_new_file_once_there_is_one() {
 }
 
 #[test]
-fn what_is_told_of_changes_tells_of_another_file() {
+fn change_tokens_and_generations_differ_after_the_file_is_replaced() {
     let (_folder, path) = folder();
     let store = write(&path);
     let name = StoreAddress::new("s");

@@ -189,7 +189,7 @@ fn opens_at_once(path: &Path) -> SqliteBackend {
 }
 
 #[test]
-fn what_was_acknowledged_survives_a_kill() {
+fn acknowledged_writes_survive_a_kill() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let mut acknowledged = 0;

@@ -151,7 +151,7 @@ fn trees(path: &Path) -> BTreeMap<usize, String> {
 }
 
 #[test]
-fn what_is_advised_for_a_damaged_store_works() {
+fn the_advice_for_a_damaged_store_works() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let entries = build(&path);

@@ -66,7 +66,7 @@ fn only_this_user_can_read_a_store_whatever_the_umask() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused() {
+fn paths_that_are_not_regular_files_are_refused() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = |name: &str| folder.path().join(name);
     fs::create_dir(path("folder")).expect("a folder");
@@ -192,7 +192,7 @@ fn a_file_that_others_can_write_to_is_refused() {
 }
 
 #[test]
-fn what_others_could_have_put_beside_a_store_is_refused() {
+fn files_that_others_could_have_put_beside_a_store_are_refused() {
     let untrusted = |error: &Error| matches!(error, Error::Untrusted { .. });
     for suffix in ["-wal", "-shm", "-journal"] {
         let folder = tempfile::tempdir().expect("a temporary folder");

@@ -248,7 +248,7 @@ fn each_some_is_told_from_none() {
 }
 
 #[test]
-fn what_looks_like_the_envelope_of_a_some_is_put_into_one() {
+fn a_value_like_the_envelope_of_a_some_is_put_into_one() {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     enum Own {
         Some(Option<u8>),
@@ -422,7 +422,7 @@ proptest! {
 }
 
 #[test]
-fn what_mongodb_has_a_type_for_is_read_as_what_it_is() {
+fn values_of_mongodbs_types_are_read_as_their_content() {
     let read = |text: &str| Json::parse(text.as_bytes()).expect("JSON");
     let number = read(r#"[{"$bson": {"$numberLong": "5"}}, 6]"#);
     assert_eq!(

@@ -42,7 +42,7 @@ fn sum(backend: &dyn Backend, log: Option<&Log>) -> Counts {
 }
 
 #[test]
-fn what_many_append_is_folded_exactly_once_by_several() {
+fn events_of_many_appenders_are_folded_exactly_once_by_several_folders() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let open = || SqliteBackend::open(&path, Access::Write).expect("a store");

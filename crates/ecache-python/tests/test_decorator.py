@@ -150,7 +150,7 @@ def test_methods_leave_self_out_or_say_what_of_it_counts(cache):
     assert Processor.named.counters()["computations"] == 2
 
 
-def test_what_cannot_be_cached_is_refused_at_once(cache):
+def test_functions_that_cannot_be_cached_are_refused_at_once(cache):
     with pytest.raises(ValueError, match="Invalid residency option 'disk'"):
         counted(cache, residency="disk")
     with pytest.raises(ValueError, match="max_size is only valid"):
@@ -252,7 +252,7 @@ def test_a_result_cannot_be_poisoned(cache):
             result["flat"].append(4)
 
 
-def test_what_has_no_form_is_computed_with_a_warning(cache):
+def test_values_without_a_form_are_computed_with_a_warning(cache):
     class Thing:
         pass
 
@@ -260,7 +260,7 @@ def test_what_has_no_form_is_computed_with_a_warning(cache):
     def f(x):
         return Thing()
 
-    message = r"test_what_has_no_form.*f .*could not keep.*Thing has no"
+    message = r"test_values_without_a_form.*f .*could not keep.*Thing has no"
     with pytest.warns(CacheWarning, match=message):
         assert isinstance(f(1), Thing)
 

@@ -81,7 +81,7 @@ HELPERS = {
 
 
 @pytest.mark.parametrize("helper", HELPERS.values(), ids=HELPERS)
-def test_what_a_function_names_beside_it_belongs_to_its_identity(cache, helper):
+def test_names_that_a_function_uses_belong_to_its_identity(cache, helper):
     define, call = DEFINE.format(body="helper(1)"), "print(f(1))"
     one, two = helper.format(body="1"), helper.format(body="2")
     computed = kernel(cache, DECORATE, define, one, call, call, two, call, one, call)

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_id_is_refused() {
+    fn lines_that_are_not_ids_are_refused() {
         let id = "6b03de1228195dbc2df5c505";
         for (list, problem) in [
             (

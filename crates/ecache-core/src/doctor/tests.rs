@@ -184,7 +184,7 @@ fn finds_the_documents_of_stores_whose_datasets_were_deleted() {
 }
 
 #[test]
-fn nothing_is_orphaned_as_long_as_nobody_knows_the_datasets() {
+fn nothing_is_orphaned_while_the_datasets_are_unknown() {
     let orphan = entry(StoreAddress::new("s").with_dataset("gone"), "o");
     assert_eq!(found(&examination(vec![(orphan, "1")], None)), []);
 }
@@ -245,7 +245,7 @@ fn finds_values_that_are_nearly_too_large() {
 }
 
 #[test]
-fn what_was_written_since_is_not_selected() {
+fn an_entry_written_since_is_not_selected() {
     let raising = entry(StoreAddress::new("s"), HASH);
     let examination = examination(vec![(raising.clone(), r#"{"_cls": "mine"}"#)], None);
     let selection = examination.findings[0].selection(NOW);

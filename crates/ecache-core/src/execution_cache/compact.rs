@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_of_this_codec_is_refused() {
+    fn values_of_another_codec_are_refused() {
         let decode = |value| Codec::<Vec<u32>>::decode(&Compact, value);
         for value in [
             Value::text("text"),

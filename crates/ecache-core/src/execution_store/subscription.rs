@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_there_before_is_no_change() {
+    fn entries_that_were_there_before_are_no_change() {
         let mut fixture = Fixture::new();
         fixture.set("a", "1");
         assert!(fixture.poll().is_empty());

@@ -118,7 +118,7 @@ fn the_key_is_found_in_other_stores() {
 }
 
 #[test]
-fn what_is_there_is_told_apart() {
+fn hits_and_near_misses_are_told_apart() {
     let backend = MemoryBackend::default();
     let asked = question("[1]");
     put(&backend, &entry(&asked));

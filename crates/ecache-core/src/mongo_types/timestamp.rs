@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn written_times_are_read_again() {
         for (millis, text) in [
             (0, "1970-01-01T00:00:00Z"),
             (1, "1970-01-01T00:00:00.001Z"),
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn text_and_numbers_that_are_not_times_are_refused() {
         for text in [
             "",
             "yesterday",

@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn of_repeated_keys_the_last_value_wins_at_the_first_place() {
+    fn the_last_value_of_a_repeated_key_wins_at_the_first_place() {
         let value = parse(r#"{"b": 1, "a": 2, "b": 3, "c": 4, "b": 5, "a": 6}"#);
         assert_eq!(value, parse(r#"{"b": 5, "a": 6, "c": 4}"#));
         assert_eq!(value.get("b"), Some(&Json::Integer(5)));

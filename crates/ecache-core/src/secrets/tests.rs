@@ -82,7 +82,7 @@ fn secrets_are_masked_and_what_is_around_them_stays() {
 }
 
 #[test]
-fn what_is_no_secret_stays() {
+fn text_that_is_not_a_secret_stays() {
     for text in [
         "",
         "-s",

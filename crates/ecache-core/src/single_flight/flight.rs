@@ -341,7 +341,7 @@ mod tests {
     const PATIENCE: Duration = Duration::from_secs(20);
 
     #[test]
-    fn of_many_threads_one_leads_and_the_others_get_its_value() {
+    fn one_of_many_threads_leads_and_the_others_get_its_value() {
         let flights: Flights<&str, usize> = Flights::default();
         let (computed, barrier) = (AtomicUsize::new(0), Barrier::new(8));
         std::thread::scope(|scope| {

@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_record_is_refused_for_stops_no_other() {
+    fn a_refused_record_stops_no_other() {
         let to = MemoryBackend::new();
         let mut refused = Vec::new();
         let mut on_refused = |address: &Address, _| {

@@ -7,7 +7,7 @@ use ecache_core::execution_cache::Datasets;
 use ecache_core::filter::Usage;
 
 #[test]
-fn what_another_handle_removes_or_replaces_is_gone_from_memory() {
+fn results_that_another_handle_removes_or_replaces_leave_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let (function, ctx) = (Function::of(Residency::Hybrid), coherent(&path));

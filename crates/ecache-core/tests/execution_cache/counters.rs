@@ -76,7 +76,7 @@ fn hits_of_several_processes_add_up_in_the_log() {
 }
 
 #[test]
-fn what_was_counted_stays_when_results_are_cleared() {
+fn counts_stay_when_results_are_cleared() {
     let (function, ctx) = (Function::of(Residency::Transient), in_memory());
     function.call(&ctx, "a", 1);
     function.call(&ctx, "a", 1);
@@ -127,7 +127,7 @@ fn a_busy_store_keeps_no_call_from_being_counted() {
 }
 
 #[test]
-fn what_is_only_in_memory_is_counted_in_the_process() {
+fn results_only_in_memory_are_counted_in_the_process() {
     let (function, ctx) = (Function::of(Residency::Ephemeral), in_memory());
     function.call(&ctx, "a", 1);
     function.call(&ctx, "a", 1);

@@ -77,7 +77,7 @@ fn a_default_lifetime_ends_in_the_store_and_in_memory() {
 }
 
 #[test]
-fn where_nothing_may_go_a_function_computes_and_that_is_no_error() {
+fn a_function_computes_without_an_error_if_no_entry_may_be_evicted() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let backend = limited(

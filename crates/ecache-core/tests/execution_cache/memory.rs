@@ -90,7 +90,7 @@ fn results_of_a_cache_that_is_dropped_are_freed() {
 }
 
 #[test]
-fn results_that_expire_are_freed_although_nobody_asks_for_them() {
+fn expired_results_are_freed_without_a_further_call() {
     let (copies, ctx) = (Arc::new(()), in_memory());
     let of_ttl = |ttl| {
         ephemeral(options("tests::expired", |options| {

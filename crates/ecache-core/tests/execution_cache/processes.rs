@@ -95,7 +95,7 @@ fn processes_that_ask_at_once_compute_once() {
 }
 
 #[test]
-fn when_the_process_that_computes_is_killed_the_next_one_computes_at_once() {
+fn a_follower_computes_at_once_after_the_computing_process_is_killed() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let mut leader = spawn("hang", &path);
@@ -117,7 +117,7 @@ fn when_the_process_that_computes_is_killed_the_next_one_computes_at_once() {
 }
 
 #[test]
-fn what_another_process_clears_is_gone_from_memory() {
+fn results_that_another_process_clears_leave_memory() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let (function, ctx) = (Function::of(Residency::Hybrid), coherent(&path));

@@ -51,7 +51,7 @@ fn until(is_done: impl Fn() -> bool) {
 }
 
 #[test]
-fn what_is_old_is_served_at_once_and_refreshed_once() {
+fn stale_results_are_served_at_once_and_refreshed_once() {
     for residency in [
         Residency::Transient,
         Residency::Ephemeral,
@@ -110,7 +110,7 @@ fn a_caller_does_not_wait_for_the_refresh() {
 }
 
 #[test]
-fn what_is_too_old_is_computed_by_its_caller() {
+fn a_result_that_is_too_old_is_computed_by_its_caller() {
     let (ctx, clock) = with_clock(Cache::in_memory());
     let function = refreshed(Residency::Hybrid);
     assert_eq!(function.call_refreshing(&ctx, 1), 1);
@@ -181,7 +181,7 @@ fn a_refresh_from_before_a_clear_is_not_kept() {
 }
 
 #[test]
-fn what_another_process_refreshes_is_not_refreshed_here() {
+fn a_result_that_another_process_refreshes_is_not_refreshed_here() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("store.db");
     let (ctx, clock) = with_clock(Cache::at(&path));

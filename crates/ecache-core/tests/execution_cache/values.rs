@@ -219,7 +219,7 @@ enum Untagged {
 }
 
 #[test]
-fn what_serde_skips_is_kept_nowhere_and_the_warning_names_the_place() {
+fn results_with_parts_skipped_by_serde_are_kept_nowhere_and_the_warning_names_the_place() {
     let warning = |why: &str| {
         [format!(
             "the execution cache of tests::function could not keep a result: it does not come back as it \
@@ -249,7 +249,7 @@ fn what_serde_skips_is_kept_nowhere_and_the_warning_names_the_place() {
 }
 
 #[test]
-fn what_reads_as_another_value_is_kept_nowhere() {
+fn a_result_that_reads_as_another_value_is_kept_nowhere() {
     assert_kept(Untagged::Small(1));
     assert_kept(Untagged::Large(256));
     let warnings = assert_computed(vec![Untagged::Large(1)]);
@@ -268,7 +268,7 @@ fn what_reads_as_another_value_is_kept_nowhere() {
 
 /// Without an `==`, the gap between the fields that are written shows the other one.
 #[test]
-fn what_serde_skips_is_seen_where_nothing_can_be_compared() {
+fn parts_skipped_by_serde_are_seen_without_an_equality() {
     let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
     let skips = Some(Skips {
         id: 1,

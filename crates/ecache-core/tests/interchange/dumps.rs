@@ -91,7 +91,7 @@ fn a_dump_is_read_with_all_that_it_says() {
 }
 
 #[test]
-fn what_a_document_does_not_say_is_not_made_up_but_for_its_creation() {
+fn missing_fields_of_a_document_stay_empty_except_its_creation_time() {
     let [(entry, _)] = entries(br#"{"store_name": "s", "key": "k", "value": 1}"#)
         .try_into()
         .expect("one entry");

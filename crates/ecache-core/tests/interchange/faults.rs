@@ -21,7 +21,7 @@ fn messages_repeat_the_words_of_a_file_escaped_and_cut() {
 }
 
 #[test]
-fn what_is_no_file_of_entries_is_refused_at_once() {
+fn files_without_entries_are_refused_at_once() {
     for text in [
         "store_name,key,value\na,b,c\n",
         "\"a\"",

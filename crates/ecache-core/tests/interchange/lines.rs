@@ -196,7 +196,7 @@ prop_compose! {
 
 proptest! {
     #[test]
-    fn what_is_written_reads_back_the_same(
+    fn written_lines_read_back_the_same(
         written in prop::collection::vec(prop_oneof![4 => any_entry(), 1 => any_store_record()], 0..4),
     ) {
         let file = lines(&written);

@@ -106,7 +106,7 @@ fn all_spellings_of_a_type_read_the_same() {
 }
 
 #[test]
-fn what_only_looks_like_a_type_is_kept() {
+fn objects_that_only_look_like_a_type_are_kept() {
     for text in [
         r#"{"$oid":"x","more":1}"#,
         r#"{"$ref":"c","$id":1}"#,

@@ -98,7 +98,7 @@ fn a_log_whose_header_is_damaged_is_noticed_at_once_and_begun_anew() {
 }
 
 #[test]
-fn what_is_behind_the_end_of_the_log_does_not_matter() {
+fn bytes_behind_the_end_of_the_log_do_not_matter() {
     let (_folder, path) = store(1);
     put(&write(&path), "k", b"value").expect("an entry");
     let log = fs::OpenOptions::new()

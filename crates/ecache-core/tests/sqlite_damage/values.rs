@@ -69,7 +69,7 @@ fn a_changed_chunk_of_a_large_value_is_found() {
 }
 
 #[test]
-fn what_is_read_of_a_large_value_ends_before_a_changed_chunk() {
+fn reading_a_large_value_ends_before_a_changed_chunk() {
     let whole = usize::try_from(WHOLE_SIZE).expect("it fits into memory");
     for (size, is_read) in [(whole, false), (whole + 1, true)] {
         let (_folder, path) = store(0);

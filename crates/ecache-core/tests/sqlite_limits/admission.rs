@@ -82,7 +82,7 @@ fn a_new_entry_that_names_no_lifetime_gets_that_of_the_narrowest_limit() {
 }
 
 #[test]
-fn what_takes_less_time_than_a_limit_asks_for_is_not_kept() {
+fn results_cheaper_than_the_minimal_cost_of_a_limit_are_not_kept() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backend = write(&folder.path().join("store.db"));
     let bounds = Bounds {

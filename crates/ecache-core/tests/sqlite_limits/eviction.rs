@@ -45,7 +45,7 @@ fn the_cheapest_go_and_the_limit_holds_after_every_write() {
 }
 
 #[test]
-fn what_persists_stays_and_a_write_without_room_changes_nothing() {
+fn persistent_entries_stay_and_a_write_without_room_changes_nothing() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);
@@ -75,7 +75,7 @@ fn what_persists_stays_and_a_write_without_room_changes_nothing() {
 }
 
 #[test]
-fn where_a_limit_is_exceeded_each_write_removes_twice_what_it_adds() {
+fn each_write_above_a_limit_removes_twice_the_amount_it_adds() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backend = write(&folder.path().join("store.db"));
     make_usual(&backend, 0..100, 0);

@@ -32,7 +32,7 @@ fn undo_takes_a_limit_back_and_another_writer_notices_at_once() {
 }
 
 #[test]
-fn what_is_computed_again_after_an_eviction_is_the_time_that_a_limit_cost() {
+fn the_time_to_compute_evicted_results_again_is_the_cost_of_a_limit() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);

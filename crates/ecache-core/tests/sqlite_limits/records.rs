@@ -17,7 +17,7 @@ pub(crate) fn faults(path: &Path) -> Vec<String> {
 }
 
 #[test]
-fn what_a_limit_counts_and_samples_is_compared_with_the_entries() {
+fn the_counts_and_samples_of_a_limit_are_compared_with_the_entries() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_one_user_writes_takes_no_other_users_share() {
+fn writes_of_one_user_take_no_other_users_share() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backend = write(&folder.path().join("store.db"));
     set(&backend, &each_user(), entries(10));

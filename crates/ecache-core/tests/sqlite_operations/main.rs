@@ -148,7 +148,7 @@ fn one(backend: &SqliteBackend, key: &str) -> Entry {
 }
 
 #[test]
-fn what_was_changed_since_stays() {
+fn entries_changed_since_an_operation_stay_when_it_is_undone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backend = write(&folder.path().join("store.db"));
     let entry = one(&backend, "k");
@@ -251,7 +251,7 @@ fn an_import_that_replaces_too_much_says_so_and_keeps_nothing() {
 }
 
 #[test]
-fn how_long_and_how_much_is_kept_is_set_for_all_writers() {
+fn the_time_and_amount_kept_for_undo_are_set_for_all_writers() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);

@@ -38,7 +38,7 @@ fn clear(backend: &SqliteBackend, store: &str, now: Timestamp) -> u64 {
 }
 
 #[test]
-fn what_is_removed_goes_for_good_after_a_day() {
+fn removed_entries_go_for_good_after_a_day() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);
@@ -112,7 +112,7 @@ fn earlier_removals_go_first_where_they_take_too_much() {
 }
 
 #[test]
-fn what_is_overwritten_is_in_no_file() {
+fn overwritten_values_are_in_no_file() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_stage_is_collected_once_they_are_gone() {
+    fn staged_values_are_collected_once_their_writer_is_gone() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let collector = backend(&folder);
         let writer = backend(&folder);

@@ -414,7 +414,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
 
     #[test]
-    fn what_sqlite_takes_back_for_lack_of_space_is_not_counted() {
+    fn writes_that_sqlite_rolls_back_for_lack_of_space_are_not_counted() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("store.db");
         let backend = SqliteBackend::open(&path, Access::Write).expect("a new store");

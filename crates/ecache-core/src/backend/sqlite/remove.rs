@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_used_since_it_was_selected_stays() {
+    fn an_entry_used_since_it_was_selected_stays() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let backend = backend(&folder);
         for number in 0..3 {

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_that_is_stuck_holds_nobody_up_once_the_work_is_stopped() {
+    fn a_stuck_source_delays_no_worker_once_the_work_is_stopped() {
         let queue = Arc::new(queue(Duration::ZERO, None));
         let source = queue.clone();
         // An input that never comes to its end.

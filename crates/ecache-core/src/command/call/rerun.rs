@@ -389,7 +389,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_be_another_command_is_refused() {
+    fn a_rerun_that_would_be_another_command_is_refused() {
         let refused =
             |identity: Identity| again(&entry(identity)).expect_err("refused").to_string();
         let variables = [("LANG".to_owned(), Some("de".into()))].into();

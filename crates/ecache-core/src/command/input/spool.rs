@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_handed_back() {
+    fn an_unreadable_input_is_handed_back() {
         let folder = File::open("/").expect("there is one");
         let unkept = Spool::of(folder).expect_err("a folder is no stream");
         assert_eq!(unkept.why().kind(), io::ErrorKind::IsADirectory);

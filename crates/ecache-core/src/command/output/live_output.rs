@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_left_is_not_read_and_goes() {
+    fn a_file_left_by_a_killed_process_is_not_read_and_goes() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("flights/f");
         fs::create_dir(path.parent().expect("a folder")).expect("a folder");

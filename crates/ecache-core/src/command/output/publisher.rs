@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_takes_longer_is_told_as_it_comes() {
+    fn output_of_a_longer_run_is_published_as_it_comes() {
         let folder = tempfile::tempdir().expect("a folder");
         let (lock, _, place) = flight(&folder);
         let mut publisher = Publisher::new(place.clone(), FLIGHT, &lock);

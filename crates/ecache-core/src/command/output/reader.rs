@@ -130,7 +130,7 @@ mod tests {
     use crate::time::Timestamp;
 
     #[test]
-    fn what_is_kept_is_read_across_its_chunks() {
+    fn a_stored_recording_is_read_across_its_chunks() {
         let mut recorder = Recorder::new(Outputs::Apart, u64::MAX).expect("memory");
         let mut expected = [Vec::new(), Vec::new()];
         for number in 0..80_000_u32 {

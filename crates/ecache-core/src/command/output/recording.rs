@@ -408,7 +408,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_longer_is_malformed() {
+    fn a_recording_that_is_cut_off_or_longer_is_malformed() {
         let whole = recorded(&[(Stream::Output, b"abc".to_vec())], 0);
         for end in 0..whole.len() {
             assert!(matches!(

@@ -40,7 +40,7 @@ fn function(name: &'static str) -> ExecutionCache {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn of_two_functions_with_one_store_and_key_the_newer_result_stands() {
+fn the_newer_result_of_two_functions_with_one_store_and_key_stands() {
     log::set_logger(&Warnings).expect("no other test sets a logger");
     log::set_max_level(log::LevelFilter::Warn);
     let uri = TemporaryDatabase::uri("");

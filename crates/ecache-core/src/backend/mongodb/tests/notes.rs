@@ -31,7 +31,7 @@ fn a_document_has_the_fields_of_fiftyone_and_no_others() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn what_fiftyone_wrote_is_an_entry_without_a_note() {
+fn documents_of_fiftyone_are_entries_without_a_note() {
     let backend = TemporaryDatabase::new();
     let (past, future) = (
         value::date(NOW),
@@ -117,7 +117,7 @@ fn a_note_is_believed_of_its_own_version_alone() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn of_many_writers_one_is_first_and_none_is_mixed_with_another() {
+fn one_of_many_writers_is_first_and_none_is_mixed_with_another() {
     let backend = TemporaryDatabase::new();
     let puts = |condition: &Condition| {
         let put = |number: usize| {

@@ -90,7 +90,7 @@ fn collections_of_other_applications_are_no_stores() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn what_is_too_large_or_has_no_form_is_refused_and_leaves_what_was_there() {
+fn a_value_that_is_too_large_or_has_no_form_is_refused_and_the_old_one_stays() {
     let backend = TemporaryDatabase::new();
     write(&backend, &full(), "1");
     let digits = "9".repeat(20);

@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 #[ignore = "needs a MongoDB server, or a replica set: tests/mongodb/with --replica-set"]
-fn what_is_written_is_read_from_the_primary_before() {
+fn writes_read_the_old_entry_from_the_primary() {
     let backend = TemporaryDatabase::with("readPreference=secondaryPreferred");
     for number in 0..100 {
         let put = write(&backend, &full(), "[1]");
