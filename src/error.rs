@@ -76,7 +76,7 @@ pub(crate) fn unreachable(error: &anyhow::Error) -> Option<&Error> {
         .filter(|cause| matches!(cause, Error::Unreachable { .. }))
 }
 
-/// `ecache run` could not do its part; its exit codes are told from the command's own.
+/// `ecache run` could not do its part; its exit codes differ from the command's own.
 #[derive(Debug)]
 pub(crate) struct NotRun(anyhow::Error);
 
@@ -126,7 +126,7 @@ impl Exit {
         }
     }
 
-    /// `run` could not do its part, which is no fault of the command
+    /// `run` could not do its part, which is not a fault of the command
     pub(crate) const NOT_RUN: Self = Self::Command(125);
 
     /// Returns the exit code.
@@ -145,7 +145,7 @@ impl Exit {
     }
 }
 
-/// Returns what to type instead of a command that is no program: there is no shell between.
+/// Suggests a command if the word is not a program; none is run through a shell.
 fn instead_of_program(error: &CommandError) -> Option<String> {
     let CommandError::NotFound { name } = error else {
         return None;

@@ -100,7 +100,7 @@ impl<const SIZE: usize> Arena<SIZE> {
 }
 
 // SAFETY: pieces are aligned as asked, do not overlap, and stay until they are given back; all else
-// is the system's allocator. A piece is told from the system's by its address.
+// is the system's allocator. Its address distinguishes a piece from the system's.
 unsafe impl<const SIZE: usize> GlobalAlloc for Arena<SIZE> {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         match self.take(layout) {

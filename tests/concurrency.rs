@@ -226,7 +226,7 @@ fn removing_that_is_killed_leaves_what_it_was_not_to_remove() {
 }
 
 /// Operations that are killed. Those of one transaction are made or not made; the others may have
-/// done a part, which their undo takes back.
+/// done a part, which their undo reverts.
 const OPERATIONS: [(&str, Transactions); 11] = [
     ("touch --all --ttl 9h", Transactions::Many),
     (

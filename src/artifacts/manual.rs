@@ -206,7 +206,7 @@ fn end(roff: &mut Roff, see_also: &[String]) {
     }
 }
 
-/// Begins a page that is no command's.
+/// Begins a page that is not a command's.
 fn begin(title: &str, section: &str, about: &str) -> Roff {
     let mut roff = Roff::new();
     let source = concat!("ecache ", env!("CARGO_PKG_VERSION"));

@@ -22,7 +22,7 @@ pub(crate) enum Key {
     PageDown,
 }
 
-/// Maximum length of a sequence; a longer one is no key.
+/// Maximum length of a sequence; a longer one is not a key.
 const LONGEST: usize = 64 * 1024;
 
 const PASTE: &[u8] = b"\x1b[200~";

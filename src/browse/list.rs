@@ -206,11 +206,11 @@ impl List {
         is_there
     }
 
-    /// Moves the cursor to the next row that is meant, behind it or before it.
+    /// Moves the cursor to the next matching row, after or before it.
     ///
     /// Returns whether there is one, or `None` where more rows have to be read first: the cursor is
     /// then at the end of the window. It stays where it is if `are_here`, which says that no row
-    /// outside of the window is meant.
+    /// outside of the window matches.
     pub(super) fn seek(
         &mut self,
         part: Part,
@@ -271,7 +271,7 @@ mod tests {
         }
     }
 
-    /// Gives a list what it wants of that many rows.
+    /// Serves the list's requests from `count` rows.
     fn feed(list: &mut List, count: usize) {
         let number = |row: &Row| {
             row.address()

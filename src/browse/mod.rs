@@ -20,7 +20,7 @@
 //!
 //! Designs weighed: a list of all ids in memory (a second and 8 MB for a million entries, and out
 //! of date at once), OFFSET (slower with each page), and this. A removal is an operation of the
-//! log like any other, which `u` and `ecache undo` take back.
+//! log like any other, which `u` and `ecache undo` undo.
 //!
 //! A value is edited by `ecache edit` on the terminal, which is given back meanwhile (`outside`),
 //! and a command is run again by `ecache warm --refresh` without one, so that both do what they

@@ -101,7 +101,7 @@ struct Browser<'a> {
 }
 
 impl Browser<'_> {
-    /// Draws what happens until the browser is left.
+    /// Runs the event loop until the user quits.
     fn until_left(&mut self, screen: &mut Screen, color: bool) -> Result<Exit> {
         for request in self.model.begin() {
             self.carry_out(request, screen)?;

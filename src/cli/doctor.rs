@@ -55,7 +55,7 @@ impl Fix {
         })
     }
 
-    /// Reports whether that trouble is fixed.
+    /// Reports whether `--fix` covers `check`.
     pub(crate) fn includes(self, check: Check) -> bool {
         match self {
             Self::All => check.is_fixable(),

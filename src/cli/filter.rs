@@ -178,7 +178,7 @@ pub(crate) enum PolicyChoice {
 }
 
 impl PolicyChoice {
-    /// Returns the policy that is meant, `None` for both.
+    /// Returns the chosen policy, `None` for both.
     pub(crate) fn policy(self) -> Option<Policy> {
         match self {
             Self::Evict => Some(Policy::Evict),

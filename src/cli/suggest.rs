@@ -1,4 +1,4 @@
-//! The commands that a word means which is none: what other tools call them, and misspelt ones.
+//! Suggests commands for an unknown word: other tools' names, and misspellings.
 //!
 //! A suggestion is at most as destructive as the typed word: `search` is never `clear`.
 

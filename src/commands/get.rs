@@ -174,7 +174,7 @@ fn copy(backend: &dyn Backend, kind: Kind, content: Content, out: &mut impl Writ
     match replay(reader, out, &mut io::sink()) {
         Ok(_) => Ok(()),
         Err(ReplayError::Read(error)) => Err(unread(error)),
-        // A closed pipe is told from other trouble by this type.
+        // This type distinguishes a closed pipe from other errors.
         Err(ReplayError::Write(error)) => Err(error.into()),
         Err(error) => Err(error.into()),
     }

@@ -1,4 +1,4 @@
-//! `ecache undo`: takes back an operation.
+//! `ecache undo`: undoes an operation.
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Cause, Did, OperationRecord, UndoState, Undone};

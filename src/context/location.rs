@@ -103,7 +103,7 @@ impl Context {
         }
     }
 
-    /// Returns the base path of this host's sidecar files for a store that is no file.
+    /// Returns the base path of this host's sidecar files for a store that is not a file.
     pub(crate) fn beside(&self, location: &Path) -> Option<PathBuf> {
         if !location::is_url(location.as_os_str()) {
             return None;

@@ -93,7 +93,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Takes the global options, and from the environment what they leave open.
+    /// Builds the context from global options, with the environment as fallback.
     pub(crate) fn new(global: Global, voice: Voice) -> Result<Self> {
         let clock = clock()?;
         let now = clock.now().as_millis();
@@ -141,7 +141,7 @@ impl Context {
         })
     }
 
-    /// Returns the one collection that an entry is in which was named by its key.
+    /// Returns the collection of an entry named by key.
     ///
     /// # Errors
     /// If several collections were named.

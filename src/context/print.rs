@@ -96,7 +96,7 @@ impl Context {
         self.voice.warning(message);
     }
 
-    /// Says that something named is not there, which is no failure, and what to try.
+    /// Says that something named is not there, which is not a failure, and what to try.
     pub(crate) fn absent(&self, message: &str, tip: Option<&str>) {
         if !self.quiet {
             self.warn(message);

@@ -74,7 +74,7 @@ pub(crate) enum Format {
     /// Tab-separated values without a header: what a pipe gets when no format is asked for
     #[value(skip)]
     Plain,
-    /// The same with cells as they are and a NUL byte at the end of each row, for `xargs -0`
+    /// Tab-separated, unescaped, NUL-terminated rows, for `xargs -0`
     #[value(skip)]
     Nul,
 }

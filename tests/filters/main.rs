@@ -119,7 +119,7 @@ fn conditions_that_no_entry_meets_are_refused() {
             );
         }
     }
-    // A window is no contradiction.
+    // A window is not a contradiction.
     let window =
         "ls --fields key --larger-than 3 --smaller-than 6 --newer-than 1h --older-than 10m";
     session.run(window).succeeds();
@@ -311,7 +311,7 @@ fn stores_are_arguments_of_every_verb_that_selects_entries() {
     let dry = |words: &str| session.run(&format!("touch -n --ttl 1d {words}"));
     assert_eq!(dry("s k1 k2"), dry("--store s --key k1 --key k2"));
     dry("s nothing").notes("would change 0 entries (0 B)\n");
-    // Where an argument is a file, a second one is no store.
+    // Where an argument is a file, a second one is not a store.
     for words in ["import lines.jsonl s", "copy @ copy.db s"] {
         let ran = session.run(words);
         assert_eq!(ran.code, 2, "{words}");

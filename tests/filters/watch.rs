@@ -75,7 +75,7 @@ fn an_entry_that_comes_to_be_meant_is_watched() {
     session.run("set s small x").notes("");
     session.run("set s a larger-now").notes("");
     assert_eq!(told(), "updated a");
-    // One that is meant no longer changed, and was not removed.
+    // A matching one no longer changed, and was not removed.
     session.run("set s b tiny").notes("");
     assert_eq!(told(), "updated b");
     session.run("rm s b").notes("removed 1 entry (4 B)\n");

@@ -251,7 +251,7 @@ pub fn run(mut command: Command, input: &[u8]) -> Ran {
     let mut child = command.spawn().expect("the command starts");
     let mut stdin = child.stdin.take().expect("it was piped");
     std::thread::scope(|scope| {
-        // A command that does not read its input is no failure.
+        // A command that does not read its input is not a failure.
         scope.spawn(move || stdin.write_all(input));
         child.wait_with_output().expect("the command ends").into()
     })

@@ -314,8 +314,7 @@ impl Entry {
         EntryRef::from(self).used_at()
     }
 
-    /// Returns its size in bytes times the milliseconds since it was last of use: what it takes up
-    /// for nothing.
+    /// Returns the entry's size in bytes times the milliseconds since its last use.
     #[must_use]
     pub fn waste(&self, now: Timestamp) -> i128 {
         waste(self.size, self.used_at(), now)

@@ -355,8 +355,8 @@ impl Filter {
     /// Reports whether the filter matches a store's own document of that policy.
     ///
     /// A document belongs to the whole store, so only a filter that names nothing but stores,
-    /// datasets and a policy matches any. [`Jobs::NotRunning`] is no condition on the document, but
-    /// on the entries beside it, which a backend looks at. The policy of a damaged document is
+    /// datasets and a policy matches any. [`Jobs::NotRunning`] is not a condition on the document,
+    /// but on the entries beside it, which a backend looks at. The policy of a damaged document is
     /// unknown.
     #[must_use]
     pub fn matches_document(&self, store: &StoreAddress, policy: Option<Policy>) -> bool {

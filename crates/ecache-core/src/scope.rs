@@ -123,7 +123,7 @@ impl StoreAddress {
     }
 }
 
-/// A name in a message: as it is, or in quotes where it would not be told from the words around it.
+/// A name in a message: as it is, or in quotes where it could be taken for the words around it.
 struct Name<'a>(&'a str);
 
 impl fmt::Display for Name<'_> {

@@ -1,4 +1,4 @@
-//! Names that are no strings: the keys, store names and dataset ids of other BSON types.
+//! Names that are not strings: the keys, store names and dataset ids of other BSON types.
 //!
 //! FiftyOne takes any value for a key: `store.set(0, …)`, `store.set(True, …)`. Everywhere else in
 //! ecache a name is a text. A value of another type is named by its *typed name*, `bson:` and its
@@ -84,8 +84,8 @@ pub fn of_dataset(text: &str) -> String {
     of_json(&Json::from(text))
 }
 
-/// Reports whether the id of a dataset stands for a value that is no ObjectId, as no dataset of
-/// FiftyOne ever had.
+/// Reports whether a dataset id stands for a value that is not an ObjectId; FiftyOne never creates
+/// such ids.
 ///
 /// ```
 /// use ecache_core::typed_name::{is_typed_dataset, of_dataset};

@@ -191,7 +191,7 @@ impl Value {
         }
     }
 
-    /// Reports whether the two are stored alike, but for the order of keys and for white space.
+    /// Reports whether both have the same stored form, ignoring key order and white space.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
         self == other
@@ -267,7 +267,7 @@ enum Check {
 }
 
 impl<R: Read> CheckedReader<R> {
-    /// Reads `inner`, which is said to be of that kind.
+    /// Wraps `inner` to verify that its bytes are of `kind`.
     pub fn new(inner: R, kind: Kind) -> Self {
         let check = match kind {
             Kind::Bytes | Kind::Command => Check::Nothing,

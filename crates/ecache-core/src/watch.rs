@@ -104,7 +104,7 @@ impl Watch {
     /// Watches the entries that `filter` matches, from the first poll on.
     ///
     /// A change is reported if the filter matches the entry before or after it. Conditions on times
-    /// are checked when an entry is scanned: that one comes to be true is no change.
+    /// are checked when an entry is scanned: that one comes to be true is not a change.
     pub fn new(backend: Arc<dyn Backend>, clock: Arc<dyn Clock>, filter: Filter) -> Self {
         Self {
             backend,

@@ -68,7 +68,7 @@ fn events_of_many_appenders_are_folded_exactly_once_by_several_folders() {
             scope.spawn(|| {
                 let backend = open();
                 while !is_done.load(Ordering::Relaxed) {
-                    // A lock that another one holds is no reason to lose or double anything.
+                    // A lock that another one holds is not a reason to lose or double anything.
                     let _ = statistics::fold(&backend, &log, NOW);
                 }
             });

@@ -82,7 +82,7 @@ impl Parameter {
                 quote!(#name: &#context #elem)
             }
             (Role::Context | Role::First | Role::Reference, _) => quote!(#name: #ty),
-            // `&impl A + B` is no type.
+            // `&impl A + B` is not a type.
             (_, Type::ImplTrait(several)) if several.bounds.len() > 1 => quote!(#name: &(#ty)),
             _ => quote!(#name: &#ty),
         }

@@ -105,7 +105,7 @@ fn default_location(py: Python<'_>) -> PyResult<PathBuf> {
     })
 }
 
-/// Raises the error of an operation that is no call of a function.
+/// Raises the error of an operation that is not a call of a function.
 pub fn failed<T>(result: error::Result<T>) -> PyResult<T> {
     result.map_err(|error| PyOSError::new_err(error.to_string()))
 }

@@ -114,7 +114,7 @@ pub(crate) struct Model {
 }
 
 impl Model {
-    /// Makes a browser of what a filter means, typed with these words.
+    /// Creates a browser for `filter`; `words` is its typed form.
     pub(crate) fn new(location: String, words: &str, filter: Filter, can_undo: bool) -> Self {
         let mut line = Line::default();
         line.set(words);

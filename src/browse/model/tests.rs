@@ -245,7 +245,7 @@ fn quit_and_stop_are_of_every_mode() {
             assert_eq!(model.take(Event::Key(Key::Ctrl(key))), [request]);
         }
     }
-    // Letters are text in a filter, and pasted text is no command elsewhere.
+    // Letters are text in a filter, and pasted text is not a command elsewhere.
     let mut model = browser();
     assert!(
         model

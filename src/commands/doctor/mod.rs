@@ -237,7 +237,7 @@ impl Doctor<'_> {
             let filter = filter(self.context, &advised, Unless::AnyCollection, self.now)?;
             return Ok(evictable(filter).into());
         }
-        // Entries of a dataset that was created since the examination are no orphans.
+        // Entries of a dataset that was created since the examination are not orphans.
         let again = match self.args.live_datasets {
             Some(_) => None,
             None => Live::find(self.context, self.backend, None)?,

@@ -27,7 +27,7 @@ impl Doctor<'_> {
         }
     }
 
-    /// Returns FiftyOne's running jobs, which are no trouble, and their size.
+    /// Returns FiftyOne's running jobs, which are not trouble, and their size.
     fn running_jobs(&self, collection: &str) -> Result<(Vec<Address>, Usage)> {
         let filter = Filter {
             collections: vec![Pattern::exact(collection)],

@@ -43,7 +43,7 @@ fn why(unusable: Option<Unusable>) -> Option<String> {
         None => "nothing is kept for it".into(),
         Some(Unusable::Expired(since)) => format!("the result expired {} ago", age(since)),
         Some(Unusable::TooOld(old)) => format!("the result is {} old", age(old)),
-        Some(Unusable::FromTheFuture) => "the result claims to be from the future".into(),
+        Some(Unusable::FromTheFuture) => "the result has a write time in the future".into(),
         Some(Unusable::Failure) => "the result is a failure".into(),
         Some(Unusable::Damaged) => return None,
     })

@@ -1,5 +1,4 @@
-//! The text that says for a person what an entry is: its command, its call, or the start of its
-//! value.
+//! Describes an entry for people: its command, call or start of its value.
 
 use ecache_core::backend::Content;
 use ecache_core::entry::Entry;
@@ -131,7 +130,7 @@ fn word(word: &Json) -> String {
 /// Formats the start of a value on one line.
 fn preview(kind: Kind, start: &[u8], secrets: Secrets) -> String {
     let text = match kind {
-        // Recorded output has frames, which are no text.
+        // Recorded output has frames, which are not text.
         Kind::Command => return "output of a command".to_owned(),
         Kind::Bytes => match text_of(start) {
             Some(text) if !text.is_empty() && !text.contains(char::is_control) => text,

@@ -137,7 +137,7 @@ impl Invocation {
     }
 }
 
-/// Returns the call of the command that is meant by a verb that runs nothing.
+/// Returns the call of the command given to a verb that runs nothing.
 pub(in crate::commands) fn meant_call(
     context: &Context,
     args: &CommandArgs,

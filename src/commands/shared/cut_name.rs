@@ -25,8 +25,8 @@ pub(in crate::commands) enum Accept {
     Digits,
 }
 
-/// Returns a typed name with the mark of a table in the place of what stands for it: three dots,
-/// and beside digits the mark of a terminal that shows ASCII alone.
+/// Replaces typed ellipses by the table's truncation mark: three dots, and `~` after digits on a
+/// terminal that shows ASCII alone.
 fn marked(text: &str, is_unicode: bool) -> String {
     let are_digits = |text: &&str| {
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);

@@ -1,4 +1,4 @@
-//! Operations: who does what, and how one is told.
+//! Operations: who ran them, and how they are described.
 
 use anyhow::Result;
 use chrono::{DateTime, Local};

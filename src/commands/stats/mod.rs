@@ -389,7 +389,7 @@ fn print(
         let mut cells = vec![Cell::Null; columns.len() - figures.len()];
         cells[0] = Cell::from(format!("total, {}", number_of(by, groups.len() as u64)));
         cells.extend(figures.iter().map(|figure| match *figure {
-            // All of the bytes are no share that says anything.
+            // All of the bytes are not a share that says anything.
             SHARE => Cell::from(""),
             figure => shown(figure, &total),
         }));

@@ -157,7 +157,7 @@ fn warm<T: Send + 'static>(
     };
     summary.print(context, progress, left_out);
     let stop = stop.map_err(|error| match error {
-        // As main knows it: a reader that has seen enough is no failure.
+        // As main knows it: a reader that has seen enough is not a failure.
         Error::Io(error) => error.into(),
         other => anyhow::Error::new(other),
     })?;

@@ -99,7 +99,7 @@ pub(super) struct Summary {
     /// Number of new failures and of hits that are cached failures
     failed: u64,
     failures: Vec<String>,
-    /// Reasons why items were left out, which is no failure
+    /// Reasons why items were left out, which is not a failure
     omissions: Vec<String>,
 }
 

@@ -56,7 +56,7 @@ impl View<'_> {
             }
             Explanation::Stale(entry) => {
                 say(format!(
-                    "miss: {address} claims to be from the future, so there is no telling how long it is good"
+                    "miss: {address} has a write time in the future, so its age is unknown"
                 ));
                 say(format!("  written at {}", entry.written_at()));
             }

@@ -35,7 +35,7 @@ pub struct Bounds {
     pub min_cost_ms: Option<u64>,
 }
 
-/// A limit and what it is about.
+/// A limit and its scope.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
     /// The entries
@@ -196,7 +196,7 @@ impl LimitScope {
         }
     }
 
-    /// Reports whether an entry of these names is meant.
+    /// Reports whether an entry of these names is in the scope.
     pub(crate) fn matches(&self, entry: &Names<'_>) -> bool {
         let named = |patterns: &[Pattern], name: Option<&str>| {
             patterns.is_empty()
@@ -243,7 +243,7 @@ impl LimitScope {
         format!("{PREFIX} {self}")
     }
 
-    /// Reads the name of a setting; `None` if it is no limit.
+    /// Reads the name of a setting; `None` if it is not a limit.
     fn read(name: &str) -> Option<Self> {
         let mut words = name.split(' ');
         if words.next() != Some(PREFIX) {
@@ -289,7 +289,7 @@ impl LimitScope {
 }
 
 impl Limit {
-    /// Reads a setting; `None` if it is no limit, or one that this release does not know.
+    /// Reads a setting; `None` if it is not a limit, or one that this release does not know.
     #[must_use]
     pub fn read(name: &str, value: &str) -> Option<Self> {
         Some(Self {

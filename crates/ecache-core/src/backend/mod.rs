@@ -188,7 +188,7 @@ pub trait CountBackend {
         self.groups_with_spread(filter, by, now, &mut Spread::default())
     }
 
-    /// Does the same, and adds all of the entries to `spread`.
+    /// Like [`CountBackend::groups`], and adds every entry to `spread`.
     fn groups_with_spread(
         &self,
         filter: &Filter,

@@ -369,7 +369,7 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         Ok(Vec::new())
     }
 
-    /// Undoes an operation: that of a number, or the latest that can be undone and is no undo
+    /// Undoes an operation: that of a number, or the latest that can be undone and is not an undo
     /// itself. Restores what it removed, with all fields; where a newer entry has the same key,
     /// that one stays. An undo can be undone likewise.
     ///

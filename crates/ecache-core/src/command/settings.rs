@@ -112,7 +112,7 @@ pub struct Settings {
     pub min_cost: Duration,
     /// Treatment of failures
     pub failures: Failures,
-    /// Maximum age of a hit; a result from the future is no hit, as its age is unknown
+    /// Maximum age of a hit; a result from the future is not a hit, as its age is unknown
     pub max_age: Option<Duration>,
     /// Maximum time since a result became stale for it to be replayed, while a background process
     /// refreshes it
@@ -221,7 +221,7 @@ pub enum Unusable {
     Expired(Duration),
     /// It is of this age, and older than requested
     TooOld(Duration),
-    /// It claims to be from the future, so its age is unknown
+    /// Its write time is in the future, so its age is unknown
     FromTheFuture,
     /// It is a failure, and failures are not replayed
     Failure,

@@ -1,6 +1,6 @@
 //! The checks: one table with the name, the severity, the remedy and the description of each.
 
-/// Something that can be wrong.
+/// A kind of problem that `doctor` detects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Check {
     /// The value differs from the one written

@@ -74,7 +74,7 @@ impl<'a> Examiner<'a> {
         if written_at >= self.since {
             store.recent += one;
         }
-        // The programs that a command's name led to are no functions.
+        // The programs that a command's name led to are not functions.
         if let Some(function) = &entry.function
             && entry.kind != Kind::Command
             && store.functions.len() < Self::FUNCTIONS

@@ -20,7 +20,7 @@ pub struct Finding {
     pub persistent: u64,
     /// The entries, up to 100,000 of them
     pub entries: Vec<Address>,
-    /// The stores' own documents that have it, which are no entries
+    /// The stores' own documents that have it, which are not entries
     pub documents: Vec<Address>,
     /// Details of the first entries, or of stores
     pub reasons: Vec<String>,

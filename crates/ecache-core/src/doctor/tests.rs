@@ -219,7 +219,7 @@ fn finds_versions_that_were_written_before_the_latest() {
             (written("f#v8", 40), "1"),
             (written("g#v1", 90), "1"),
             (written("f", 90), "1"),
-            // A version in use, and names that are no versions.
+            // A version in use, and names that are not versions.
             (written("h#v1", 1), "1"),
             (written("h#v2", 2), "1"),
             (written("team#video", 90), "1"),

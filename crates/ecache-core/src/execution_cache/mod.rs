@@ -32,8 +32,8 @@
 //! processes. A result whose computation began before a clear is returned but not kept. A
 //! computation that panics, or whose process is killed, lets the next caller in at once.
 //!
-//! A matching key alone is no hit: an entry records the function, arguments and scopes of its call,
-//! and a difference in any of them is a miss.
+//! A matching key alone is not a hit: an entry records the function, arguments and scopes of its
+//! call, and a difference in any of them is a miss.
 
 mod any_codec;
 mod arguments;

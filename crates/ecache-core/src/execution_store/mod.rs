@@ -1,14 +1,14 @@
 //! FiftyOne's `ExecutionStore` on any backend: keys and values that last, for one dataset or for
 //! none.
 //!
-//! Its words and rules are FiftyOne's, and these of its faults are fixed:
+//! Follows FiftyOne's vocabulary and rules, with these defects fixed:
 //!
 //! | FiftyOne | here |
 //! |---|---|
 //! | an expired entry is served until MongoDB's monitor next runs | an entry is gone for readers when its time is over |
 //! | overwriting does not renew the expiry | it renews the expiry and keeps the policy |
 //! | `update_ttl` leaves the policy `persist` | a TTL makes an entry `evict`, `persist` takes its expiry away |
-//! | a stored `None` cannot be told from a miss | `get` gives `Some` of a JSON `null` |
+//! | a stored `None` cannot be distinguished from a miss | `get` gives `Some` of a JSON `null` |
 //! | an entry can take the key `__store__`, and with it the store's metadata | the key is refused |
 //!
 //! FiftyOne's methods, of `ExecutionStore` and of `ExecutionStoreService`, one by one:

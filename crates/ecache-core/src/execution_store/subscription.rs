@@ -19,7 +19,7 @@ pub const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// The changes are those of every process, this one included. Between two polls, several changes of
 /// an entry are one, and one that was created and deleted again was never there; deletions come
 /// first, and then the others as the store keeps them. An entry that expires has not changed: it is
-/// deleted when it is removed. Hits and the store's metadata are no changes. An entry that was
+/// deleted when it is removed. Hits and the store's metadata are not changes. An entry that was
 /// written in the very millisecond of a poll may be reported as updated once too often.
 ///
 /// The callback runs in a thread of its own. An error is given to it once, however long it lasts,

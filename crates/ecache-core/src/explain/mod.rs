@@ -55,7 +55,7 @@ pub struct Question {
 pub enum Explanation {
     /// It is a hit
     Hit(Box<Entry>),
-    /// There is one that is expired, or that claims to be from the future
+    /// There is one that is expired, or whose write time is in the future
     Stale(Box<Entry>),
     /// A recorded failure with this exit code, which may not be replayed
     Failure(Box<Entry>, u8),
@@ -165,7 +165,7 @@ fn beside(
 }
 
 /// Returns the differences between a call and an entry under the same key; a scope or a function
-/// that the entry does not record is no difference.
+/// that the entry does not record is not a difference.
 fn contradictions(question: &Question, entry: &Entry) -> Vec<Difference> {
     let mut found = of_scopes(question, entry);
     found.retain(|difference| difference.recorded.is_some());

@@ -90,7 +90,7 @@ pub enum Problem {
     /// Reading failed.
     #[error("cannot read: {0}")]
     Io(#[from] io::Error),
-    /// The file is none of the forms that [`Reader`](super::Reader) knows.
+    /// The file has no format that [`Reader`](super::Reader) supports.
     #[error("neither JSON lines, nor Extended JSON, nor BSON")]
     Unrecognised,
     /// The document is larger than [`MAX_LINE_SIZE`].
@@ -134,7 +134,7 @@ const EXCERPT_LENGTH: usize = 80;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DocumentError {
-    /// It is no object.
+    /// It is not an object.
     #[error("expected an object, found {found}")]
     NotAnObject {
         /// The type that it has

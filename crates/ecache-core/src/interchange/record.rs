@@ -14,7 +14,7 @@ use crate::scope::{Address, DEFAULT_COLLECTION, STORE_KEY, Scopes, StoreAddress}
 use crate::time::Timestamp;
 use crate::value::Value;
 
-/// A document that is no record, with its address as far as that is known.
+/// A document that is not a record, with its address as far as that is known.
 pub(super) struct Refused {
     pub error: DocumentError,
     pub address: Option<Box<Address>>,

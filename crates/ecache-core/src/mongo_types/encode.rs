@@ -110,7 +110,7 @@ fn payload(json: &Json, depth: usize, out: &mut Vec<u8>) -> Result<u8> {
     })
 }
 
-/// Appends an object that is no wrapper.
+/// Appends an object that is not a wrapper.
 fn document(json: &Json, depth: usize, out: &mut Vec<u8>) -> Result<()> {
     match json {
         Json::Object(members) => members_of(wrapper::escaped(json).unwrap_or(members), depth, out),

@@ -5,7 +5,7 @@ use std::fmt;
 use super::wtf8::code_points;
 use super::{Json, PyString};
 
-/// In which order the keys of dicts are written.
+/// The order in which dict keys are written.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum KeyOrder {
     /// As they are

@@ -101,7 +101,7 @@ fn in_authority(text: &str, start: usize) -> Option<Range<usize>> {
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
     let user = match authority.rfind('@') {
         Some(at) => &authority[..at],
-        // Someone did not encode a slash in a password: what follows the colon is no port.
+        // Someone did not encode a slash in a password: what follows the colon is not a port.
         None => {
             let (_, port) = authority.split_once(':')?;
             let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
@@ -136,7 +136,7 @@ fn token_at(text: &str, start: usize) -> Option<Range<usize>> {
         let is_token = length >= BEARER || length >= BEARER / 2 && has_digit(token);
         return is_token.then_some(start..start + length);
     }
-    // Most words are no token. Comparing a byte first takes a tenth of calls of `memcmp`.
+    // Most words are not a token. Comparing a byte first takes a tenth of calls of `memcmp`.
     let first = rest.as_bytes().first();
     let (prefix, least) = PREFIXES
         .iter()

@@ -51,7 +51,7 @@ pub(super) enum Verdict {
     LacksAField,
     /// One would fit into its padding, or its place is not known
     MayLackOne,
-    /// Something that was written is no field of it
+    /// A written item is not one of its fields
     Unknown,
 }
 

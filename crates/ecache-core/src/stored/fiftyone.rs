@@ -73,7 +73,7 @@ fn why_class_raises(class: &Json, value: &Json) -> Option<String> {
                 .get("value")
                 .and_then(Json::as_str)
                 .is_some_and(|text| {
-                    // Python skips characters that are no digits of base64, and is strict about
+                    // Python skips characters that are not digits of base64, and is strict about
                     // the padding.
                     let digits: Vec<u8> = text
                         .bytes()

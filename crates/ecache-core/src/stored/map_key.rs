@@ -1,4 +1,4 @@
-//! A map's keys: what Python's `json` makes of keys that are no strings.
+//! A map's keys: what Python's `json` makes of keys that are not strings.
 
 use std::borrow::Cow;
 

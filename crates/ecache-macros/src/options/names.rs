@@ -71,7 +71,7 @@ const ELSEWHERE: [(&str, &str); 13] = [
     ),
 ];
 
-/// Returns the error for a name that is no option.
+/// Returns the error for a name that is not an option.
 pub(super) fn unknown(name: &Ident) -> Error {
     let written = name.to_string();
     if let Some((_, here)) = ELSEWHERE.iter().find(|(other, _)| *other == written) {

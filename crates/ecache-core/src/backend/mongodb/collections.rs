@@ -9,7 +9,7 @@ use super::{MongoBackend, counters, indexes, side_document};
 use crate::error::{Error, Result};
 use crate::scope::DEFAULT_COLLECTION;
 
-/// Beginnings of the names of collections that are no stores. A dataset's samples are in
+/// Beginnings of the names of collections that are not stores. A dataset's samples are in
 /// collections of its own, of which there may be thousands.
 pub(super) const NEVER_STORES: [&str; 4] = ["samples.", "frames.", "system.", "fs."];
 

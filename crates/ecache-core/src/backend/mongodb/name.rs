@@ -102,7 +102,7 @@ pub(super) fn object_id(text: &str) -> Option<ObjectId> {
     (id.to_hex() == text).then_some(id)
 }
 
-/// Selects the documents whose field has that name, and perhaps more where the name is no text.
+/// Selects the documents whose field has that name, and perhaps more where the name is not text.
 pub(super) fn condition(field: &str, name: &str) -> Document {
     if let Some(id) = typed_name::nameless_id(name) {
         return match ObjectId::parse_str(id) {

@@ -71,8 +71,7 @@ fn exists(backend: &MongoBackend, store: &StoreAddress) -> Result<bool> {
     Ok(backend.run(documents.find_one(of_store(store)?))?.is_some())
 }
 
-/// Fails if a key is in both stores, unless one is the copy of the other that a renaming left which
-/// stopped.
+/// Fails if both stores have a key, unless one entry is a copy left by an interrupted rename.
 fn refuse_conflicts(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddress) -> Result<()> {
     let documents = backend.documents(&from.collection)?;
     let there = backend.documents(&to.collection)?;
@@ -154,7 +153,7 @@ fn conflict(store: &StoreAddress, raw: &RawDocument, id: Option<DocumentId>) -> 
 
 /// Moves the documents of a store to another collection.
 ///
-/// An entry that is written meanwhile is found not to be as it was copied, and is copied again.
+/// An entry written in the meantime is detected and copied again.
 fn move_away(
     backend: &MongoBackend,
     from: &StoreAddress,

@@ -130,7 +130,7 @@ fn targets(transaction: &Session, path: &Path) -> Vec<Target> {
             Some(percent) if is_short_of_space(path, percent) => Some(0),
             _ => bounds.max_bytes,
         };
-        // Where it was exceeded, what was added has to go twice.
+        // If the limit was already exceeded, remove twice the amount added.
         let most = |bound: Option<u64>, before: i64, now: i64| {
             let bound = bound.map_or(i64::MAX, |bound| i64::try_from(bound).unwrap_or(i64::MAX));
             let most = match (before > bound, now > before) {

@@ -68,7 +68,7 @@ mod tests {
 
     use super::*;
 
-    /// Waits until the folder's last change is old enough to be told from a further one.
+    /// Waits until the folder's last change is old enough to be distinguished from a further one.
     fn settle(folder: &mut Folder) {
         while !folder.is_unchanged() {
             folder.note();

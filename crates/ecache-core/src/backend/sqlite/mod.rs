@@ -32,7 +32,7 @@
 //! | `settings` | settings that bind every writer |
 //! | `tombstones` | why entries are gone for good |
 //! | `codec` | numbers and texts in records |
-//! | `history` | records that are no entries: operations, settings, usage by period, tombstones |
+//! | `history` | records that are not entries: operations, settings, usage by period, tombstones |
 //! | `evictions` | entries that a limit evicts, counted where they are removed |
 //! | `usage` | hits of entries, counts by period, and how far each usage log is folded |
 //! | `blobs` | large values, in chunks |

@@ -74,7 +74,7 @@ impl SqliteBackend {
         })
     }
 
-    /// Makes the file usable again after everything was removed.
+    /// Repairs the file once all entries were removed.
     ///
     /// Runs only then, since there is little left to check.
     pub(super) fn repair_empty(&self, selection: &Selection, now: Timestamp) -> Result<()> {

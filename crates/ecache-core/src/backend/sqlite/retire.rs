@@ -95,7 +95,7 @@ impl SqliteBackend {
         }
     }
 
-    /// Takes back the retirement of stores whose pages turn out to be damaged: what they have can
+    /// Undoes the retirement of stores whose pages turn out to be damaged: what they have can
     /// neither be kept nor counted.
     fn take_back(&self, stored: &LoggedOperation) -> Result<()> {
         self.transaction(|transaction| {
@@ -168,7 +168,7 @@ impl SqliteBackend {
         self.move_after(transaction, last, ids, to, address)
     }
 
-    /// Does the same, and gives them ids after `last`, too.
+    /// Like [`Self::move_all`], with ids above `last`.
     pub(super) fn move_after(
         &self,
         transaction: &Connection,

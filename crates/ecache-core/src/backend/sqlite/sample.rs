@@ -237,8 +237,8 @@ fn random() -> u64 {
     RandomState::new().hash_one(())
 }
 
-/// Reads an entry from [`IN_ORDER`] or [`BY_ID`]. A sample is no answer: a damaged number counts
-/// for nothing, and the row is verified before it goes.
+/// Reads an entry from [`IN_ORDER`] or [`BY_ID`]. A sample is not an answer: a damaged number
+/// counts for nothing, and the row is verified before it goes.
 fn sampled(
     connection: &Connection,
     row: &Row<'_>,

@@ -1,7 +1,7 @@
 //! Settings that bind every writer of a store.
 //!
 //! A setting is a name and a text in the table `history`, found by a sum of its name. Each change
-//! is an operation, which `undo` takes back. The names and their meaning belong to the callers.
+//! is an operation, which `undo` reverts. The names and their meaning belong to the callers.
 
 use std::collections::BTreeMap;
 

@@ -50,7 +50,7 @@ impl Tail {
         Ok(Some(tail))
     }
 
-    /// Reads what the entries take, which its length then is the number of.
+    /// Reads the amount of each entry and sets the length to their number.
     pub(super) fn amounts(
         &mut self,
         connection: &Connection,
@@ -72,7 +72,7 @@ impl Tail {
         Ok(amounts)
     }
 
-    /// Takes in an entry, if there is room and its id is one that the record tells.
+    /// Adds an entry if there is room and its id is in a recorded range.
     pub(super) fn take(&mut self, id: i64) -> bool {
         let is_told = self.ranges().any(|range| range.contains(&id));
         let is_taken = is_told && self.len < MOST;

@@ -56,7 +56,7 @@ impl SqliteBackend {
         self.transaction_on(&*self.writing_connection()?, work)
     }
 
-    /// Does the same, but gives up with [`Error::Busy`] when another process writes for longer than
+    /// Like `transaction`, but returns [`Error::Busy`] when another process writes for longer than
     /// `patience`.
     pub(super) fn transaction_within<T>(
         &self,

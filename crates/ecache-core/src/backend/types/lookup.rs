@@ -57,7 +57,7 @@ impl Content {
 pub enum Lookup {
     /// A fresh entry and its verified value
     Hit(Box<Entry>, Content),
-    /// An entry that is not fresh: its expiry has passed, or it claims to be from the future
+    /// An entry that is not fresh: its expiry has passed, or its write time is in the future
     Stale(Box<Entry>),
     /// An entry whose value or fields fail verification; never served
     Damaged(Address),

@@ -56,7 +56,7 @@ const REPORTING: Duration = Duration::from_millis(10);
 pub enum PreparedItem {
     /// It is this command
     Run(Box<Call>),
-    /// It is no command, for this reason, which is a failure
+    /// It is not a command, for this reason, which is a failure
     Fail(String),
     /// It is not to be run, for this reason
     Skip(String),
@@ -193,7 +193,7 @@ impl Warm<'_> {
     ///
     /// # Errors
     /// Returns the first error of the store, of `on_done` or of starting threads; running commands
-    /// are finished. A command that fails is no error.
+    /// are finished. A command that fails is not an error.
     pub fn run<T: Send + 'static>(
         &self,
         items: impl Iterator<Item = T> + Send + 'static,

@@ -7,7 +7,7 @@ use std::thread;
 use crate::command::input::{Pump, Taken};
 use crate::command::{FileInput, Input, TerminalWatch, Unkept, watch_terminal};
 
-/// The use that a command made of its standard input, as far as its entry depends on that.
+/// How the command used standard input, where that affects its entry.
 #[derive(Debug)]
 pub(crate) enum InputUse {
     /// The key identifies the input whatever the command did

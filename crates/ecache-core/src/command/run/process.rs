@@ -403,7 +403,7 @@ fn waited_for(id: Pid) -> io::Result<OwnedFd> {
     let (end, guard) = io::pipe()?;
     thread::Builder::new().spawn(move || {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
-        // It can only fail for a process that is no child, and then there is nothing to wait for.
+        // It fails only if the process is not a child, and then there is nothing to wait for.
         let _ = retry_on_intr(|| waitid(WaitId::Pid(id), options));
         drop(guard);
     })?;

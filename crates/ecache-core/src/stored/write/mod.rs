@@ -131,7 +131,7 @@ impl<'a> Writer<'a> {
         compound.close()
     }
 
-    /// Reports whether a NaN must be told from others, as in an argument.
+    /// Reports whether a NaN must be distinguished from others, as in an argument.
     fn is_odd_nan(&self, is_odd: bool) -> bool {
         is_odd && self.extent.is_some()
     }

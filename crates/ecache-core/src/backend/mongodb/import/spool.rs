@@ -20,7 +20,7 @@ pub(super) fn put_by(spool: &mut impl Write, batch: &[Prepared]) -> Result<()> {
     Ok(())
 }
 
-/// Takes back as much as is written at once.
+/// Reads back one write batch.
 pub(super) fn take_back(spool: &mut impl BufRead) -> Result<Vec<Prepared>> {
     let part = |spool: &mut _| {
         RawDocumentBuf::from_reader(spool).map_err(|error| Error::Io(std::io::Error::other(error)))

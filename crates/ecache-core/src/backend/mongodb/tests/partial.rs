@@ -17,7 +17,8 @@ use crate::filter::Selection;
 use crate::key::Key;
 use crate::scope::StoreAddress;
 
-/// Creates a database whose commands can be told from those of other tests by the application name.
+/// Creates a database whose commands are distinguished by the application name from those of other
+/// tests.
 fn database(application: &str) -> TemporaryDatabase {
     TemporaryDatabase::with(&format!("appName={application}"))
 }

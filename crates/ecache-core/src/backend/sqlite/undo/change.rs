@@ -1,4 +1,4 @@
-//! Taking back changes that are no removals: restored and imported entries, lifetimes, names,
+//! Undoing changes that are not removals: restored and imported entries, lifetimes, names,
 //! documents and settings.
 
 use std::collections::{BTreeMap, BTreeSet};

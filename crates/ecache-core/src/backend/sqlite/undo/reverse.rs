@@ -120,7 +120,7 @@ impl SqliteBackend {
         Ok((undo, findings))
     }
 
-    /// Takes back what one transaction of an operation did to single entries.
+    /// Reverts what one transaction of an operation did to single entries.
     fn reverse_part(
         &self,
         transaction: &Session,
