@@ -104,8 +104,8 @@ fn written(condition: Document) -> Document {
     doc! { "$or": [{ "updated_at": condition }, no_date("updated_at")] }
 }
 
-/// Matches values that are no date, missing fields included, from the two ends of an index. To the
-/// server, an array of dates is each of them as well.
+/// Matches values that are not dates, missing fields included, from the two ends of an index. To
+/// the server, an array of dates is each of them as well.
 fn no_date(field: &str) -> Document {
     doc! { "$or": [
         { field: { "$not": { "$gte": DateTime::MIN } } },

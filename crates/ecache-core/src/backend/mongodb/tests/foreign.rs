@@ -237,7 +237,7 @@ fn keys_of_any_type_keep_it_on_the_way_through_another_store() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
-fn what_has_no_form_is_listed_and_kept() {
+fn entries_without_a_form_are_listed_and_kept() {
     let backend = TemporaryDatabase::new();
     let dates = vec![Bson::from(DateTime::from_millis(1))];
     let foreign = [
