@@ -371,7 +371,7 @@ fn fill_output(_ctx: &ExecutionContext, output: Output<'_>) -> usize {
 }
 
 #[test]
-fn what_a_function_fills_is_filled_each_time() {
+fn arguments_that_a_function_fills_are_filled_each_time() {
     let ctx = in_memory();
     for _ in 0..2 {
         let mut buffers = [Vec::new(), Vec::new(), Vec::new()];
