@@ -132,7 +132,10 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             let near = other.map(str::to_owned).or(near);
             let tip = near.map_or_else(
                 || match key_behind_dashes(&argument, words) {
-                    Some(line) => format!("{}; a key goes behind --: {line}", help()),
+                    Some(line) => format!(
+                        "{}; a word that begins with - goes behind --: {line}",
+                        help()
+                    ),
                     None => help(),
                 },
                 |near| format!("did you mean {near}?"),

@@ -451,7 +451,7 @@ pub fn goes_by_names_with_hyphens(session: &Session) {
     for verb in ["get", "has", "show", "why", "rm", "touch --ttl 1h"] {
         let ran = session.run(format!("{verb} s -x").as_str());
         assert_eq!(ran.code, 2, "{verb}");
-        let hint = format!("a key goes behind --: ecache {verb} s -- -x");
+        let hint = format!("a word that begins with - goes behind --: ecache {verb} s -- -x");
         assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
     }
     let both = session.run("rm s -- curl x");
