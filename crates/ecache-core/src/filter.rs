@@ -375,7 +375,7 @@ impl Filter {
     /// Reports whether the filter matches an entry that `listing` listed: a condition on jobs that
     /// both filters have is met.
     #[must_use]
-    pub(crate) fn matches_listed(&self, entry: &Entry, listing: &Self, now: Timestamp) -> bool {
+    pub fn matches_listed(&self, entry: &Entry, listing: &Self, now: Timestamp) -> bool {
         (self.jobs == listing.jobs || !self.means_only_jobs()) && self.matches_if_job(entry, now)
     }
 

@@ -59,7 +59,7 @@ pub trait Infallible {
     /// Returns the value.
     ///
     /// # Errors
-    /// None; the signature matches [`Returned::result`].
+    /// None; the signature matches that of `Returned`.
     fn result(&mut self) -> Result<Self::Value, CodecError>;
 }
 
