@@ -8,24 +8,30 @@
 //! | `one_shot` | one look-up by a short process |
 //! | `session` | a connection, and the ids of stores that were read through it |
 //! | `names` | interned stores, users, operators, prompts, functions |
+//! | `interned` | the ids of the names of an entry that is being written |
 //! | `query` | from a filter to SQL |
-//! | `row`, `chunks` | from a row to a verified entry; a large value in chunks |
+//! | `row`, `column`, `chunks` | from a row to a verified entry; its columns; a large value in chunks |
+//! | `stores`, `rename` | stores and their own documents; giving a store another name |
 //! | `store_rows`, `entry_rows` | reading and writing the row of a store; writing one of an entry |
 //! | `encoding`, `checksum` | the forms of columns; what the checksums of rows cover |
 //! | `damage`, `errors` | damaged pages and rows; what SQLite's other errors mean |
 //! | `prepared` | statements that stay prepared beside their connection |
 //! | `cached_call` | results of cached calls, read and written with the least |
 //! | `read`, `scan`, `scan_order` | single look-ups, many entries, their order |
+//! | `index_walk`, `uses_beside` | entries in the order of an index; their hits beside them |
+//! | `lookup_many`, `key_index` | look-ups of many keys, whose ids come from the index of keys |
 //! | `write`, `transaction`, `import`, `remove`, `stats` | the other verbs |
-//! | `import_log` | an import as an operation |
+//! | `import_log`, `seen_keys` | an import as an operation; the keys that it has written |
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
+//! | `undo_bounds` | how much one operation keeps for its undo |
 //! | `fates` | what became of an entry |
 //! | `limits`, `counters` | the usage of each limit, counted in the transaction of each change |
 //! | `limit_records` | comparing what limits count and sample with the entries |
 //! | `row_changes`, `tail` | the changes of a transaction; new entries that are not counted yet |
-//! | `evict`, `sample` | making room where a write exceeds a limit; random entries |
+//! | `admission` | the entries that limits let in, and their lifetimes |
+//! | `evict`, `sample`, `worth` | making room where a write exceeds a limit; random entries; their worth |
 //! | `purge` | deleting the entries kept for undo |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | reading the intact rows of a damaged file, and removing from one |
@@ -39,7 +45,7 @@
 //! | `reclaim` | large values that no entry names |
 //! | `observe`, `maintain` | changes and recorded uses; checks, garbage and free space |
 //! | `reserve` | space put by for clearing a full disk |
-//! | `log` | whether the header of the log is damaged |
+//! | `log`, `timeouts` | whether the header of the log is damaged; how long a connection waits |
 //! | `shrink` | giving free pages back to the file system |
 //! | `allocator` | SQLite's allocator, and how much it begins with |
 //!
