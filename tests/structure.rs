@@ -26,6 +26,37 @@ fn modules_beside_each_other_import_in_one_direction() {
 }
 
 #[test]
+fn a_table_of_files_has_each_module() {
+    let mut tables = 0;
+    let mut missing = Vec::new();
+    for path in SOURCES
+        .into_iter()
+        .flat_map(|source| modules(source).into_values())
+    {
+        let text = read(&path);
+        let Some((_, table)) = text.split_once("//! | file | its job |\n") else {
+            continue;
+        };
+        tables += 1;
+        let rows = table.lines().take_while(|line| line.starts_with("//! |"));
+        let named: BTreeSet<&str> = rows
+            .flat_map(|row| row.split('`').skip(1).step_by(2))
+            .collect();
+        let tests = modules_of_tests(&text);
+        let declared = text
+            .lines()
+            .filter_map(|line| line.strip_suffix(';')?.rsplit_once("mod "));
+        for (_, module) in declared {
+            if !named.contains(module) && !tests.iter().any(|test| test == module) {
+                missing.push(format!("{}: {module}", path.display()));
+            }
+        }
+    }
+    assert!(tables > 0, "there is a table");
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+#[test]
 fn a_file_is_short() {
     let long: Vec<String> = SOURCES
         .into_iter()
