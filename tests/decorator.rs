@@ -120,7 +120,10 @@ fn the_command_lists_shows_and_clears_what_running_functions_cached() {
     let [entry] = &listed.as_array().expect("a list")[..] else {
         panic!("one entry: {listed}")
     };
-    assert_eq!(entry["function"], "operator::count_values");
+    assert_eq!(
+        entry["function"],
+        "operator::count_values in binary operator of package ecache"
+    );
     assert_eq!(entry["store_name"], "operator::count_values");
     assert_eq!(entry["args"][1], "country");
     assert_eq!(entry["operator_uri"], "@acme/count");
