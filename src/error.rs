@@ -232,7 +232,7 @@ fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
             Exit::Refused,
             Some("check its owner and mode, or name another file with --db"),
         ),
-        Error::NotUndoable(_) => (Exit::No, Some("ecache log lists what can be undone")),
+        Error::NotUndoable(_) => (Exit::No, Some("ecache log lists the operations")),
         Error::OverLimit { .. } => (
             Exit::Refused,
             Some(

@@ -97,7 +97,8 @@ fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
         });
     }
     if bounds_of(backend.as_ref(), &scope)?.is_none() {
-        context.note(&format!("there is no limit for {scope}"));
+        let message = format!("there is no limit for {scope}");
+        context.absent(&message, Some("ecache limit ls lists the limits"));
         return Ok(Exit::No);
     }
     change(

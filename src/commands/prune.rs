@@ -11,7 +11,7 @@ use super::shared::deletion::{Run, Step, amount, keep_unless, open, remove_in_st
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, spare_running, without_running};
 use super::shared::live_datasets::Live;
-use super::shared::operation::KeptForUndo;
+use super::shared::operation::{KeptForUndo, tell_final};
 use super::shared::prune_preview::{DryRun, Reason, Reasons};
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
@@ -60,6 +60,9 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
             now,
         };
         dry_run.report(usage, count)?;
+        if selection.beyond.is_some() && usage != Usage::default() {
+            tell_final(context, "would go for good");
+        }
         (usage, count)
     } else {
         let [dead, alive, excess] = steps(&args, &selection);

@@ -13,7 +13,7 @@ use super::shared::resolve::{Named, Request, check_written};
 use crate::cli::SetArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
-use crate::output::stdin;
+use crate::output::{Standard, stdin};
 
 pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     let kind = args.kind;
@@ -140,6 +140,18 @@ fn source(args: &SetArgs, value: Option<String>) -> Result<Box<dyn Read>> {
             "there is no value",
             "give it as an argument, with --value-file, or through a pipe; - reads what you type",
         )),
-        _ => Ok(Box::new(stdin())),
+        _ => Ok(Box::new(Stdin(stdin()))),
+    }
+}
+
+/// Standard input, whose errors say that they are of the value.
+struct Stdin(Standard);
+
+impl Read for Stdin {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            let text = format!("cannot read the value from standard input: {error}");
+            io::Error::new(error.kind(), text)
+        })
     }
 }

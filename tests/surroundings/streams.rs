@@ -112,13 +112,18 @@ fn a_command_whose_output_is_closed_finds_it_closed() {
         }
     }
     session.run("set a b c").succeeds();
-    let closed = |words: &str| {
+    let closed = |words: &str, stream| {
         let mut command = session.command(words);
-        surroundings::closed(&mut command, 1);
+        surroundings::closed(&mut command, stream);
         run(command, b"")
     };
-    closed("set a b d").notes("");
-    closed("get a b").ends(
+    closed("set a b", 0).ends(
+        3,
+        "error: cannot read the value from standard input: Bad file descriptor (os error 9)\n",
+    );
+    session.run("get a b").prints("c");
+    closed("set a b d", 1).notes("");
+    closed("get a b", 1).ends(
         3,
         "error: cannot write to standard output: Bad file descriptor (os error 9)\n",
     );

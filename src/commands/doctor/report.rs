@@ -54,8 +54,11 @@ impl Doctor<'_> {
                 }
                 view.tip(&self.command(collection, finding));
             }
-            let growing: Vec<String> = growing(examination).map(growth).collect();
+            let mut stores = growing(examination).map(growth);
+            let mut growing: Vec<String> = stores.by_ref().take(GROWING).collect();
             if !growing.is_empty() {
+                let more = stores.count();
+                growing.extend((more > 0).then(|| format!("and {more} more")));
                 let growing = growing.join(", ");
                 view.finding(
                     Label::Found(Severity::Note),
@@ -194,7 +197,7 @@ fn samples(finding: &Finding) -> Vec<String> {
 
 fn growing(examination: &Examination) -> impl Iterator<Item = &Growth> {
     let recent = |store: &&Growth| store.recent.entries > 0;
-    examination.growth.iter().filter(recent).take(GROWING)
+    examination.growth.iter().filter(recent)
 }
 
 fn growth(store: &Growth) -> String {

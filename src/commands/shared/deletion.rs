@@ -168,6 +168,16 @@ pub(in crate::commands) struct Step<'a> {
     pub(in crate::commands) cause: Cause,
 }
 
+impl Step<'_> {
+    /// Reports whether it removes for good what its caller might expect to be kept for undo.
+    fn is_final(&self, backend: &dyn Backend) -> bool {
+        match self.keep {
+            KeepForUndo::Yes => !backend.keeps_for_undo(),
+            KeepForUndo::No => self.selection.beyond.is_some(),
+        }
+    }
+}
+
 /// Removes several selections one after the other, each as one operation, and reports their sum.
 pub(in crate::commands) fn remove_in_steps(
     context: &Context,
@@ -196,10 +206,7 @@ pub(in crate::commands) fn remove_in_steps(
     verb.report(context, verb.done, usage, documents);
     if let Some(until) = until {
         operation::tell_undo(context, until, now);
-    } else if usage != Usage::default()
-        && !backend.keeps_for_undo()
-        && steps.iter().any(|step| step.keep == KeepForUndo::Yes)
-    {
+    } else if usage != Usage::default() && steps.iter().any(|step| step.is_final(backend)) {
         operation::tell_final(context, "are gone for good");
     }
     Ok((usage, documents))

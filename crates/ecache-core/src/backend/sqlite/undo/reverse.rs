@@ -37,7 +37,7 @@ impl SqliteBackend {
             return found.ok_or_else(|| {
                 Error::NotUndoable(match latest {
                     0 => "there is nothing to undo: no operation is logged".into(),
-                    _ => "there is nothing to undo: no operation is kept".into(),
+                    _ => "there is nothing to undo: no operation in the log can be undone".into(),
                 })
             });
         };
