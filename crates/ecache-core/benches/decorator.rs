@@ -327,18 +327,20 @@ fn bare(path: &Path) -> Connection {
 fn store_hits(ctx: &ExecutionContext, path: &Path) {
     in_store(ctx, "ground_truth.label", 8, 0.5);
     let connection = bare(path);
-    let (store, key): (i64, Vec<u8>) = connection
+    const STORE: &str = "decorator::in_store";
+    let (store, key, function): (i64, Vec<u8>, String) = connection
         .query_row(
-            "SELECT store, key FROM entries JOIN stores ON stores.id = store WHERE name = 'decorator::in_store'",
-            (),
-            |row| Ok((row.get(0)?, row.get(1)?)),
+            "SELECT e.store, e.key, n.name FROM entries AS e JOIN stores AS s ON s.id = e.store \
+             JOIN names AS n ON n.id = e.function WHERE s.name = ?1",
+            [STORE],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
         )
         .expect("the entry");
     let mut select = connection
         .prepare("SELECT value FROM entries WHERE store = ?1 AND key = ?2")
         .expect("a statement");
-    let (backend, function) = (ctx.cache.backend().expect("a store"), "decorator::in_store");
-    let (address, function) = (Arc::new(StoreAddress::new(function)), function.into());
+    let backend = ctx.cache.backend().expect("a store");
+    let (address, function) = (Arc::new(StoreAddress::new(STORE)), function.into());
     let scopes = Scopes {
         operator_uri: ctx.operator_uri.clone(),
         ..Scopes::default()
