@@ -63,16 +63,10 @@ fn negative(error: &clap::Error, words: &[OsString]) -> Option<(String, String)>
     };
     let program = OsString::from("ecache");
     match Cli::try_parse_from([&program].into_iter().chain(&line)) {
-        Ok(_) => {
-            let line = line
-                .iter()
-                .map(|word| shell(&word.to_string_lossy()).into_owned());
-            let line: Vec<String> = line.collect();
-            Some((
-                format!("{:?} reads like an option", words[place].to_string_lossy()),
-                format!("ecache {}", line.join(" ")),
-            ))
-        }
+        Ok(_) => Some((
+            format!("{:?} reads like an option", words[place].to_string_lossy()),
+            to_type(&line),
+        )),
         Err(error) if error.kind() == ErrorKind::UnknownArgument => None,
         Err(error) => Some(words_of(&error, words)),
     }
@@ -285,10 +279,17 @@ fn with_verb(parent: &Command, typed: &str, words: &[OsString]) -> Option<String
     if options.is_empty() || verb == "rm" || verbs.next().is_some() {
         return None;
     }
-    let words = words.iter().map(|word| word.to_string_lossy());
-    let mut line: Vec<String> = words.map(|word| shell(&word).into_owned()).collect();
-    line.insert(place, verb.to_owned());
-    Some(format!("ecache {}", line.join(" ")))
+    let mut line = words.to_vec();
+    line.insert(place, verb.into());
+    Some(to_type(&line))
+}
+
+/// Returns the command line of these words, as it is typed in a shell.
+fn to_type(words: &[OsString]) -> String {
+    let words = words
+        .iter()
+        .map(|word| shell(&word.to_string_lossy()).into_owned());
+    format!("ecache {}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// Returns a command line with a word behind `--` that clap takes for an option, if it names an
@@ -311,10 +312,7 @@ fn key_behind_dashes(argument: &str, words: &[OsString]) -> Option<String> {
     line.extend(values.into_iter().cloned());
     let program = OsString::from("ecache");
     Cli::try_parse_from([&program].into_iter().chain(&line)).ok()?;
-    let quoted = line
-        .iter()
-        .map(|word| shell(&word.to_string_lossy()).into_owned());
-    Some(format!("ecache {}", quoted.collect::<Vec<_>>().join(" ")))
+    Some(to_type(&line))
 }
 
 /// Returns a command line with `--` before the command, if that is all that it lacks: the word that

@@ -367,7 +367,7 @@ fn the_err_in_an_option_or_in_another_result_is_not_kept() {
             }
         };
     }
-    // What is kept of `Some(Ok)`, `None` and `Some(Err)`.
+    // The kept parts of `Some(Ok)`, `None` and `Some(Err)`.
     keeps!(perhaps [true, true, false]);
     keeps!(perhaps_not [true, false, false]);
     keeps!(perhaps_wrong [true, true, true]);
