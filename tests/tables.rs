@@ -109,6 +109,14 @@ fn shown(session: &Session, line: &str, width: u16) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
+/// Returns what a terminal of this width shows of a command before its tips, a line each.
+fn shown_before_tips(session: &Session, line: &str, width: u16) -> Vec<String> {
+    let lines = shown(session, line, width).into_iter();
+    lines
+        .take_while(|line| !line.starts_with("tip: "))
+        .collect()
+}
+
 #[test]
 fn nothing_that_a_terminal_shows_is_wider_than_it() {
     let session = filled();
@@ -139,7 +147,8 @@ fn nothing_that_a_terminal_shows_is_wider_than_it() {
                 let is_sentence = ["tip: ", "error: ", "warning: "]
                     .iter()
                     .any(|word| line.trim_start().starts_with(word));
-                !is_sentence && line.contains("  ") && line.width() > usize::from(width)
+                let has_gap = line.trim_start().contains("  ");
+                !is_sentence && has_gap && line.width() > usize::from(width)
             });
             let wide: Vec<&String> = wide.collect();
             assert!(wide.is_empty(), "{line:?} at {width}: {wide:#?}");
@@ -158,7 +167,7 @@ fn every_table_shows_keys_that_show_finds_again() {
             "prune --max-entries 1 -n",
             "ls --sort size",
         ] {
-            let lines = shown(&session, line, width);
+            let lines = shown_before_tips(&session, line, width);
             let header = lines.first().expect("a header");
             let start = header.find("KEY").expect("a column of keys");
             let column = |line: &str| {
@@ -198,7 +207,7 @@ fn every_table_shows_keys_that_show_finds_again() {
 #[test]
 fn a_dry_run_says_which_entries_would_go_and_why() {
     let session = filled();
-    let lines = shown(&session, "prune --expired --max-entries 8 -n", 120);
+    let lines = shown_before_tips(&session, "prune --expired --max-entries 8 -n", 120);
     assert!(lines[0].starts_with("REASON"), "{lines:#?}");
     let of = |reason: &str| lines.iter().filter(|line| line.starts_with(reason)).count();
     assert_eq!(of("expired 21s ago"), 7, "{lines:#?}");
@@ -207,7 +216,7 @@ fn a_dry_run_says_which_entries_would_go_and_why() {
         lines.last().map(String::as_str),
         Some("would remove 7 entries (70 B)")
     );
-    let lines = shown(&session, "prune --max-entries 12 -n", 120);
+    let lines = shown_before_tips(&session, "prune --max-entries 12 -n", 120);
     assert_eq!(
         lines
             .iter()
@@ -216,7 +225,7 @@ fn a_dry_run_says_which_entries_would_go_and_why() {
         2,
         "{lines:#?}"
     );
-    let lines = shown(&session, "clear --all -n", 80);
+    let lines = shown_before_tips(&session, "clear --all -n", 80);
     let stores: Vec<&str> = lines
         .iter()
         .take(5)
@@ -238,7 +247,7 @@ fn shares_have_a_percent_sign_and_the_sum_says_of_how_many() {
         session.run("run -- echo hi").succeeds();
     }
     session.run("run -- printf x").succeeds();
-    let lines = shown(&session, "stats", 100);
+    let lines = shown_before_tips(&session, "stats", 100);
     assert!(lines[0].contains("HIT RATE"), "{lines:#?}");
     let row = |name: &str| {
         let row = lines.iter().find(|line| line.starts_with(name));
@@ -248,7 +257,7 @@ fn shares_have_a_percent_sign_and_the_sum_says_of_how_many() {
     assert!(row("echo").contains("66%"), "{lines:#?}");
     assert!(row("printf").contains(" 0%"), "{lines:#?}");
     assert!(row("total, 2 stores").contains("50%"), "{lines:#?}");
-    let lines = shown(&session, "stats --since 1d", 100);
+    let lines = shown_before_tips(&session, "stats --since 1d", 100);
     assert!(lines[0].contains("BY TIME"), "{lines:#?}");
 }
 
@@ -260,14 +269,14 @@ fn a_long_value_ends_after_two_screens_on_a_terminal() {
         .run_with_input("set s long --type json -q", json.as_bytes())
         .notes("");
     // The terminal of a test has 40 lines.
-    let lines = shown(&session, "show s long", 80);
+    let lines = shown_before_tips(&session, "show s long", 80);
     assert_eq!(lines.len(), 80, "{lines:#?}");
     let last = lines.last().expect("a line");
     assert!(
         last.contains("more lines (") && last.contains("--all prints them, ecache get s long"),
         "{last}"
     );
-    let lines = shown(&session, "show s long --all", 80);
+    let lines = shown_before_tips(&session, "show s long --all", 80);
     assert!(lines.len() > 500 && lines.last().is_some_and(|line| line == "]"));
     // Another program gets the value as it was stored.
     session.run("get s long").prints(json.clone() + "\n");
