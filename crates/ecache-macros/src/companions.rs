@@ -5,7 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::{Attribute, Lifetime, Type};
 
 use crate::expand::{Expansion, allowed};
-use crate::function::Parameter;
+use crate::function::{Parameter, pushed};
 use crate::options::{CacheOf, SelfKey};
 use crate::spans::at;
 
@@ -117,11 +117,7 @@ impl Expansion<'_> {
                     syn::Expr::Path(path) if path.path.is_ident("self") => quote!(#key),
                     key => quote_spanned!(at(key)=> &(#key)),
                 };
-                Some(quote_spanned!(at(key)=> #krate::__macro::pushed(|#list| {
-                    #[allow(unused_imports)]
-                    use #krate::__macro::{Argument as _, Unchecked as _, Unshown as _};
-                    #krate::__macro::argument(#borrowed).checked().shown().push_to(#list)
-                })))
+                Some(pushed(krate, &borrowed, at(key)))
             }
             _ => None,
         };
@@ -234,6 +230,7 @@ impl Expansion<'_> {
 
     fn with_status(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
+        let result = Ident::new("result", Span::mixed_site());
         self.like(
             "with_status",
             "Calls `{}` and also returns whether the result was cached, and for how long.",
@@ -241,7 +238,7 @@ impl Expansion<'_> {
                 &[],
                 syn::parse_quote!((#output, #krate::execution_cache::Status)),
             ),
-            self.begun("with_status", "finish_with_status"),
+            self.begun("with_status", "finish_with_status", quote!(#result)),
         )
     }
 
@@ -329,7 +326,7 @@ impl Expansion<'_> {
                 quote! {
                     static ECACHE_CONTEXT: ::std::sync::OnceLock<#krate::execution_cache::ExecutionContext> =
                         ::std::sync::OnceLock::new();
-                    ECACHE_CONTEXT.get_or_init(|| #new)
+                    #krate::__macro::context_in(&ECACHE_CONTEXT, || #new)
                 }
             }
             Some(CacheOf::Process) | None => quote!(#krate::execution_cache::default_context()),

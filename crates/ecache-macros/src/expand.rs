@@ -101,24 +101,30 @@ impl<'a> Expansion<'a> {
 
     /// Returns the body of the cached function.
     fn body(&self) -> TokenStream {
+        let result = Ident::new("result", Span::mixed_site());
         if self.options.stale.is_none() {
-            return self.begun("begin", "finish");
+            return self.begun("begin", "finish", quote!(#result));
         }
-        let (krate, call, compute) = (self.krate, self.call(), self.outliving());
+        let (krate, compute) = (self.krate, self.outliving());
         if !self.is_async() {
-            return quote!(#call.refreshing(#compute));
+            return self.begun(
+                "begin_stale",
+                "finish",
+                quote!(#result.refreshing(#compute)),
+            );
         }
         let spawn = match &self.options.spawn {
             // Its type is checked once, at the word, and not again in the future around it.
             Some(spawn) => quote_spanned!(at(spawn)=> #krate::__macro::spawning(#spawn)),
             None => quote!(#krate::__macro::spawn),
         };
-        quote!(#call.refreshing_async(#compute, #spawn).await)
+        let found = quote!(#result.refreshing_async(#compute, || #spawn));
+        self.begun("begin_stale", "finish", found)
     }
 
     /// Returns a body that computes what the core's method `begin` does not find, and gives the
-    /// result to its method `finish`.
-    pub(crate) fn begun(&self, begin: &str, finish: &str) -> TokenStream {
+    /// result to its method `finish`; `found` is made of the `result` that is found.
+    pub(crate) fn begun(&self, begin: &str, finish: &str, found: TokenStream) -> TokenStream {
         let (begin, uncached) = (self.method(begin, quote!()), self.uncached());
         let finish = Ident::new(finish, Span::call_site());
         let [result, pending] =
@@ -126,7 +132,7 @@ impl<'a> Expansion<'a> {
         if !self.is_async() {
             return quote! {
                 match #begin {
-                    ::core::result::Result::Ok(#result) => #result,
+                    ::core::result::Result::Ok(#result) => #found,
                     ::core::result::Result::Err(#pending) => #pending.#finish(#uncached),
                 }
             };
@@ -134,7 +140,7 @@ impl<'a> Expansion<'a> {
         // A result need not be `Send`, so it must not live across the second `await`.
         quote! {
             let #pending = match #begin {
-                ::core::result::Result::Ok(#result) => return #result,
+                ::core::result::Result::Ok(#result) => return #found,
                 ::core::result::Result::Err(#pending) => #pending,
             };
             #pending.#finish(#uncached).await
@@ -162,12 +168,17 @@ impl<'a> Expansion<'a> {
             None => (quote!(Unfit), self.function.output_span()),
         };
         let chosen = quote_spanned!(span=> codec());
+        let (checked, codec) = if self.options.evaluates_codec() {
+            (quote!(checked_of), quote!(|| #codec))
+        } else {
+            (quote!(checked), codec)
+        };
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
             use #krate::__macro::{
                 FitForNothing as _, FitWithDebug as _, FitWithoutEq as _, #unfit as _,
             };
-            #krate::__macro::checked::<_, _, #output>(#codec, #outcome).#chosen
+            #krate::__macro::#checked::<_, _, #output>(#codec, #outcome).#chosen
         }}
     }
 
@@ -177,7 +188,7 @@ impl<'a> Expansion<'a> {
         match self.function.parameters.first() {
             Some(first) if first.is_context() => {
                 let name = &first.name;
-                quote!(#krate::execution_cache::CacheContext::execution_context(#name))
+                quote!(#krate::__macro::context_of(#name))
             }
             Some(first) if first.may_be_context() => {
                 let name = &first.name;
@@ -202,7 +213,7 @@ impl<'a> Expansion<'a> {
             codec = quote!(#krate::__macro::lasts(#codec, #lifetime));
         }
         if let CacheErr::For(lifetime) = &self.options.cache_err {
-            codec = quote!(#krate::__macro::err_lasts(#codec, #lifetime));
+            codec = quote!(#krate::__macro::err_lasts(#codec, || #lifetime));
         }
         codec
     }

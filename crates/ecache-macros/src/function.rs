@@ -117,6 +117,7 @@ impl Parameter {
             Role::First => Some(
                 quote_spanned!(span=> (&#krate::__macro::First(#name)).argument().checked().shown()),
             ),
+            Role::AsRef => Some(pushed(krate, &reference, span)),
             // Fewer methods to find make 200 functions compile faster.
             _ if types::is_plain(&self.ty) => {
                 Some(quote_spanned!(span=> #krate::__macro::argument(#reference)))
@@ -163,6 +164,16 @@ impl Parameter {
             given,
         )
     }
+}
+
+/// Returns the argument of a reference that the program's own code makes, which may panic.
+pub(crate) fn pushed(krate: &syn::Path, reference: &TokenStream, span: Span) -> TokenStream {
+    let list = Ident::new("list", Span::mixed_site());
+    quote_spanned!(span=> #krate::__macro::pushed(|#list| {
+        #[allow(unused_imports)]
+        use #krate::__macro::{Argument as _, Unchecked as _, Unshown as _};
+        #krate::__macro::argument(#reference).checked().shown().push_to(#list)
+    }))
 }
 
 /// Returns the `T` of `impl AsRef<T>`.

@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use super::Shared;
 use super::codec::{Codec, CodecError};
+use super::holder::Holder;
 use super::memory_tier::Slot;
+use crate::panics::caught;
 use crate::value::Value;
 
 /// A result of any type.
@@ -41,35 +43,43 @@ pub(super) trait AnyCodec {
 }
 
 /// A codec for results of type `T`.
-#[derive(Clone, Copy, Debug)]
 pub(super) struct Typed<C, T> {
-    codec: C,
+    codec: Holder<C>,
     result: PhantomData<fn() -> T>,
 }
 
 impl<C: Codec<T>, T> Typed<C, T> {
     pub(super) fn new(codec: C) -> Self {
         Self {
-            codec,
+            codec: Holder::new(codec),
             result: PhantomData,
         }
     }
+
+    fn codec(&self) -> &C {
+        self.codec.get().expect("a codec is never taken")
+    }
 }
 
-/// The result in an [`AnyResult`]; `None` once its last owner has taken it.
+/// Erases the type of a result. Its last owner can take it out of its `Holder`.
 ///
 /// `Arc<T>` could be unwrapped as well, but by code that is compiled for each type.
-struct Holder<T>(Option<T>);
-
-/// Erases the type of a result.
 pub(super) fn erase<T: Send + Sync + 'static>(result: T) -> Shared {
-    Arc::new(Holder(Some(result)))
+    Arc::new(Holder::new(result))
 }
 
 fn typed<T: 'static>(result: &AnyResult) -> &T {
     let holder: Option<&Holder<T>> = result.downcast_ref();
-    let result = holder.and_then(|holder| holder.0.as_ref());
+    let result = holder.and_then(Holder::get);
     result.expect("the results of a call are of its type")
+}
+
+/// Returns a copy of a result.
+///
+/// # Errors
+/// If its `Clone` panics.
+pub(super) fn copied(codec: &dyn AnyCodec, result: &AnyResult) -> Result<Shared, CodecError> {
+    caught(|| Ok(codec.copy(result)))
 }
 
 impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
@@ -82,27 +92,27 @@ impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
     }
 
     fn encode(&self, result: &AnyResult) -> Result<Value, CodecError> {
-        self.codec.encode(typed(result))
+        self.codec().encode(typed(result))
     }
 
     fn decode(&self, value: Value) -> Result<Shared, CodecError> {
-        Ok(erase(self.codec.decode(value)?))
+        Ok(erase(self.codec().decode(value)?))
     }
 
     fn equal(&self, one: &AnyResult, other: &AnyResult) -> Option<bool> {
-        self.codec.equal(typed(one), typed(other))
+        self.codec().equal(typed(one), typed(other))
     }
 
     fn is_whole(&self, result: &AnyResult) -> bool {
-        self.codec.is_whole(typed(result))
+        self.codec().is_whole(typed(result))
     }
 
     fn is_exact(&self) -> bool {
-        self.codec.is_exact()
+        self.codec().is_exact()
     }
 
     fn lifetime(&self, result: &AnyResult) -> Option<Duration> {
-        self.codec.lifetime(typed(result))
+        self.codec().lifetime(typed(result))
     }
 }
 
@@ -169,7 +179,7 @@ impl FoundResult {
         if let Held::Shared(value) = &mut self.value
             && let Some(only) = Arc::get_mut(value)
             && let Some(holder) = only.downcast_mut::<Holder<T>>()
-            && let Some(result) = holder.0.take()
+            && let Some(result) = holder.take()
         {
             return result;
         }

@@ -9,6 +9,7 @@ use std::marker::PhantomData;
 use serde::Serialize;
 use serde::de::Deserialize;
 
+use super::context::context_of;
 use super::{CacheContext, ExecutionCache, ExecutionContext, default_context};
 use crate::key::Preimage;
 use crate::stored::{StoredError, is_mutable};
@@ -239,7 +240,7 @@ pub trait IsContext<'a> {
 
 impl<'a, C: CacheContext + ?Sized> IsContext<'a> for First<'a, C> {
     fn context(&self) -> &'a ExecutionContext {
-        self.0.execution_context()
+        context_of(self.0)
     }
 }
 

@@ -4,11 +4,12 @@
 //! encodes and decodes.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use super::any_codec::{FoundResult, SharedCodec, Typed, erase};
+use super::any_codec::{FoundResult, SharedCodec, Typed};
 use super::call::{Call, StaleUse};
-use super::computation::Begun;
+use super::context::context_of;
 use super::lookup::Troubled;
 use super::memory_tier::Slot;
 use super::{CacheContext, Codec, ExecutionCache, workers};
@@ -46,41 +47,17 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         compute: impl Future<Output = Result<T, E>>,
     ) -> Result<T, E> {
-        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
+        let Some(call) = self.cached(context_of(ctx), arguments) else {
             return compute.await;
         };
         let codec: SharedCodec = Arc::new(Typed::new(codec));
-        let begun = call.begin_async(self, &codec, StaleUse::Refused).await;
-        let found = begun.or_compute_async(self, &call, &codec, compute).await;
-        Ok(found?.take())
-    }
-}
-
-impl Begun<'static> {
-    /// Returns the result, or computes it first.
-    pub(super) async fn or_compute_async<T: Send + Sync + 'static, E>(
-        self,
-        function: &'static ExecutionCache,
-        call: &Call<'_>,
-        codec: &SharedCodec,
-        compute: impl Future<Output = Result<T, E>>,
-    ) -> Result<FoundResult, E> {
-        let computation = match self {
-            Self::Found(found) => return Ok(found),
-            Self::Computing(computation) => computation,
+        let begun = call.begin_typed_async(self, &codec, StaleUse::Refused);
+        let computation = match begun.await {
+            ControlFlow::Break((result, _)) => return Ok(result),
+            ControlFlow::Continue(computation) => computation,
         };
-        // An error need not be `Send`, so it must not live across an `await`.
-        let found = match computation.run_async(compute).await {
-            Ok(value) => Ok((computation, erase(value))),
-            Err(error) => Err(computation.finish(call, &**codec, None).ok_or(error)?),
-        };
-        Ok(match found {
-            Ok((computation, value)) => {
-                let value = computation.finish_async(function, call, codec, value);
-                FoundResult::new(value.await)
-            }
-            Err(found) => call.owned_async(function, codec, found).await,
-        })
+        let computed = call.compute_typed_async(self, &codec, computation, compute);
+        computed.await
     }
 }
 

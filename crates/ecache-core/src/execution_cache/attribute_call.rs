@@ -8,8 +8,10 @@ use super::any_codec::{AnyCodec, FoundResult};
 use super::arguments::Argument;
 use super::call::{Call, StaleUse};
 use super::computation::{Begun, Computation};
-use super::output_codec::OutputCodec;
-use super::{ExecutionCache, ExecutionContext, Shared, Status};
+use super::guard::{FIND, KEEP};
+use super::holder::Holder;
+use super::output_codec::{OutputCodec, SharedOutputCodec};
+use super::{ExecutionCache, ExecutionContext, Status};
 use crate::error::Result;
 use crate::filter::Usage;
 use crate::key::Preimage;
@@ -55,50 +57,44 @@ impl<'a> CallOf<'a> {
         self.cache.cached(self.ctx, self.arguments)
     }
 
-    /// Looks for the result, or begins to compute it; sets the `status` of a result that it finds.
-    fn begin(
+    /// Looks for the result and returns what `unite` makes of it, or begins to compute it.
+    fn begin<T>(
         self,
         codec: &dyn AnyCodec,
-        status: Option<&mut Status>,
-    ) -> std::result::Result<FoundResult, Computing<'a, 'a>> {
-        let call = self.cached().ok_or(None)?;
-        match call.begin(codec, StaleUse::Refused) {
-            Begun::Found(found) => {
-                if let Some(status) = status {
-                    *status = call.status(found.is_stale);
+        old: StaleUse,
+        unite: impl FnOnce(FoundResult, Call<'a>) -> T,
+    ) -> std::result::Result<T, Computing<'a, 'a>> {
+        let (cache, ctx) = (self.cache, self.ctx);
+        let begin = || {
+            let call = self.cached().ok_or(None)?;
+            match call.begin(codec, old) {
+                Begun::Found(found) => Ok(unite(found, call)),
+                Begun::Computing(computation) => {
+                    Err(Some(Box::new(Underway { call, computation })))
                 }
-                Ok(found)
             }
-            Begun::Computing(computation) => Err(Some(Box::new(Underway { call, computation }))),
-        }
+        };
+        cache.guarded(ctx, FIND, begin).unwrap_or(Err(None))
     }
 
     pub(super) fn recompute(self) -> Computing<'a, 'static> {
-        let call = self.cached()?;
-        let computation = call.recompute();
-        Some(Box::new(Underway { call, computation }))
+        let (cache, ctx) = (self.cache, self.ctx);
+        let recompute = || {
+            let call = self.cached()?;
+            let computation = call.recompute();
+            Some(Box::new(Underway { call, computation }))
+        };
+        cache.guarded(ctx, FIND, recompute)?
     }
 
-    fn peek(self, codec: &dyn AnyCodec) -> Option<FoundResult> {
-        self.cache.peeking(self.ctx, self.arguments)?.peek(codec)
-    }
-}
-
-impl Underway<'_, '_> {
-    /// Stores the result and returns it.
-    fn store(self, codec: &dyn AnyCodec, value: Shared) -> FoundResult {
-        self.computation.finish(&self.call, codec, Some(&value));
-        FoundResult::new(value)
-    }
-
-    /// Ends a computation without a result; returns one that takes the place of its error, and sets
-    /// the `status` of that.
-    fn fail(self, codec: &dyn AnyCodec, status: Option<&mut Status>) -> Option<FoundResult> {
-        let found = self.computation.finish(&self.call, codec, None)?;
-        if let Some(status) = status {
-            *status = self.call.status(found.is_stale);
-        }
-        Some(found)
+    /// Returns what `unite` makes of the cached result.
+    fn peek<T>(self, codec: &dyn AnyCodec, unite: impl FnOnce(FoundResult) -> T) -> Option<T> {
+        let (cache, ctx) = (self.cache, self.ctx);
+        let peek = || {
+            let found = cache.peeking(ctx, self.arguments)?.peek(codec)?;
+            Some(unite(found))
+        };
+        cache.guarded(ctx, FIND, peek)?
     }
 }
 
@@ -133,8 +129,9 @@ impl<'a, Output> AttributeCall<'a, Output> {
     /// would be compiled for each function.
     pub fn begin(self) -> std::result::Result<Output, Pending<'a, Output>> {
         let Self { call, outputs } = self;
-        match call.begin(outputs.codec(), None) {
-            Ok(found) => Ok(outputs.unite(found)),
+        let unite = |found, _| outputs.unite(found);
+        match call.begin(outputs.codec(), StaleUse::Refused, unite) {
+            Ok(output) => Ok(output),
             Err(computing) => Err(Pending { computing, outputs }),
         }
     }
@@ -145,9 +142,12 @@ impl<'a, Output> AttributeCall<'a, Output> {
     /// If it must be computed; the result is then given to [`Pending::finish_with_status`].
     pub fn with_status(self) -> std::result::Result<(Output, Status), Pending<'a, Output>> {
         let Self { call, outputs } = self;
-        let mut status = Status::COMPUTED;
-        match call.begin(outputs.codec(), Some(&mut status)) {
-            Ok(found) => Ok((outputs.unite(found), status)),
+        let unite = |found: FoundResult, call: Call<'_>| {
+            let status = call.status(found.is_stale);
+            (outputs.unite(found), status)
+        };
+        match call.begin(outputs.codec(), StaleUse::Refused, unite) {
+            Ok(found) => Ok(found),
             Err(computing) => Err(Pending { computing, outputs }),
         }
     }
@@ -177,14 +177,14 @@ impl<'a, Output> AttributeCall<'a, Output> {
     /// Returns the cached result, if there is a fresh one.
     #[must_use]
     pub fn get(self) -> Option<Output> {
-        let found = self.call.peek(self.outputs.codec())?;
-        Some(self.outputs.unite(found))
+        let Self { call, outputs } = self;
+        call.peek(outputs.codec(), |found| outputs.unite(found))
     }
 
     /// Reports whether there is a cached result.
     #[must_use]
     pub fn contains(self) -> bool {
-        self.call.peek(self.outputs.codec()).is_some()
+        self.call.peek(self.outputs.codec(), drop).is_some()
     }
 
     /// Removes the cached result of the call.
@@ -216,46 +216,84 @@ impl<Output> Pending<'_, Output> {
     /// Stores the result and returns it; sets the `status` of one that takes the place of an error.
     fn finish_and(self, output: Output, status: Option<&mut Status>) -> Output {
         let Self { computing, outputs } = self;
-        let Some(computing) = computing else {
+        let Some(underway) = computing else {
             return output;
         };
+        let (Underway { call, computation }, codec) = (*underway, outputs.codec());
+        let function = call.function;
         match outputs.divide(output) {
-            Ok(value) => outputs.unite(computing.store(outputs.codec(), value)),
-            Err(output) => match computing.fail(outputs.codec(), status) {
-                Some(found) => outputs.unite(found),
-                None => output,
-            },
+            Ok(value) => {
+                let finish = || computation.finish(&call, codec, Some(&value));
+                function.guarded(call.ctx, KEEP, finish);
+                outputs.unite(FoundResult::new(value))
+            }
+            Err(output) => {
+                let finish = || {
+                    let found = computation.finish(&call, codec, None)?;
+                    let status = status.is_some().then(|| call.status(found.is_stale));
+                    Some((outputs.unite(found), status))
+                };
+                let Some((served, of_served)) = function.guarded(call.ctx, KEEP, finish).flatten()
+                else {
+                    return output;
+                };
+                if let (Some(status), Some(of_served)) = (status, of_served) {
+                    *status = of_served;
+                }
+                drop(Holder::new(output));
+                served
+            }
         }
     }
 }
 
-/// For the option `stale`: the computation must be able to outlive the call.
-impl<Output: 'static> AttributeCall<'_, Output> {
-    /// Returns the result of the call; serves a stale result while a thread refreshes it.
+/// A result that was found by a function with the option `stale`.
+#[must_use]
+pub struct Served<'a, Output> {
+    pub(super) output: Output,
+    pub(super) cache: &'static ExecutionCache,
+    /// The call, if the result is stale
+    pub(super) stale: Option<(Call<'a>, SharedOutputCodec<Output>)>,
+}
+
+debug_fields!(impl[Output] Served<'_, Output> {});
+
+impl<'a, Output: 'static> AttributeCall<'a, Output> {
+    /// Like [`AttributeCall::begin`], but also returns a stale result.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn begin_stale(self) -> std::result::Result<Served<'a, Output>, Pending<'a, Output>> {
+        let Self { call, outputs } = self;
+        let cache = call.cache;
+        let unite = |found: FoundResult, call| {
+            let stale = found.is_stale.then_some(call);
+            (outputs.unite(found), stale)
+        };
+        match call.begin(outputs.codec(), StaleUse::Served, unite) {
+            Ok((output, stale)) => Ok(Served {
+                output,
+                cache,
+                stale: stale.map(|call| (call, outputs.shared())),
+            }),
+            Err(computing) => Err(Pending { computing, outputs }),
+        }
+    }
+}
+
+impl<Output: 'static> Served<'_, Output> {
+    /// Returns the result; a thread refreshes a stale one. The computation that `prepare` returns
+    /// must be able to outlive the call.
     pub fn refreshing<F>(self, prepare: impl FnOnce() -> F) -> Output
     where
         F: FnOnce() -> Output + Send + 'static,
     {
-        let Self { call, outputs } = self;
-        let cache = call.cache;
-        let Some(call) = call.cached() else {
-            return prepare()();
-        };
-        match call.begin(outputs.codec(), StaleUse::Served) {
-            Begun::Found(found) if found.is_stale => {
-                let outputs = outputs.shared();
-                let output = outputs.unite(found);
-                cache.refresh(call, outputs.clone(), || {
-                    let compute = prepare();
-                    move || outputs.divide(compute()).ok()
-                });
-                output
-            }
-            Begun::Found(found) => outputs.unite(found),
-            Begun::Computing(computation) => {
-                let computing = Some(Box::new(Underway { call, computation }));
-                Pending { computing, outputs }.finish(prepare()())
-            }
+        if let Some((call, outputs)) = self.stale {
+            self.cache.refresh(call, outputs.clone(), || {
+                let compute = prepare();
+                move || outputs.divide(compute()).ok()
+            });
         }
+        self.output
     }
 }

@@ -1,9 +1,13 @@
 //! Calls of `async fn`s as `#[execution_cache]` makes them: a worker runs the slow steps.
 
+use std::ops::ControlFlow::{Break, Continue};
+
 use super::any_codec::{FoundResult, SharedCodec};
-use super::attribute_call::{AttributeCall, CallOf, Computing, Underway};
+use super::attribute_call::{AttributeCall, CallOf, Computing, Served, Underway};
 use super::call::{Call, StaleUse};
 use super::computation::{Begun, Computation};
+use super::guard::{FIND, KEEP};
+use super::holder::Holder;
 use super::output_codec::{OutputCodec, SharedOutputCodec};
 use super::refresh::Refresh;
 use super::{ExecutionCache, Shared, Status, workers};
@@ -20,39 +24,33 @@ pub struct PendingAsync<'a, Output> {
 
 debug_fields!(impl[Output] PendingAsync<'_, Output> {});
 
-impl CallOf<'_> {
-    async fn peek_async(self, codec: SharedCodec) -> Option<FoundResult> {
-        let call = self.cache.peeking(self.ctx, self.arguments)?;
-        call.peek_async(self.cache, codec).await
-    }
-}
-
 impl<'a, Output: 'static> AttributeCall<'a, Output> {
     /// Like [`AttributeCall::begin`], without blocking the task.
     ///
     /// # Errors
     /// If it must be computed; the future that does is then given to [`PendingAsync::finish`].
     pub async fn begin_async(self) -> std::result::Result<Output, PendingAsync<'a, Output>> {
-        let (cache, outputs) = (self.call.cache, self.outputs);
-        let Some(call) = self.call.cached() else {
-            return Err(PendingAsync::uncached(cache, outputs));
-        };
+        let Self { call, outputs } = self;
+        let (cache, ctx) = (call.cache, call.ctx);
         // In memory, no worker needs the codec.
-        if cache.options().verify_every == 0
-            && let Some(found) = call.quick_hit(outputs.codec(), StaleUse::Refused)
-        {
-            return Ok(outputs.unite(found));
-        }
-        let outputs = outputs.shared();
-        let codec: SharedCodec = outputs.clone();
-        match call.begin_async(cache, &codec, StaleUse::Refused).await {
-            Begun::Found(found) => Ok(outputs.unite(found)),
-            Begun::Computing(computation) => Err(PendingAsync {
-                cache,
-                computing: Some(Box::new(Underway { call, computation })),
-                outputs,
-            }),
-        }
+        let in_memory = || {
+            let Some(call) = call.cached() else {
+                return Continue(None);
+            };
+            if cache.options().verify_every == 0
+                && let Some(found) = call.quick_hit(outputs.codec(), StaleUse::Refused)
+            {
+                return Break(outputs.unite(found));
+            }
+            Continue(Some(call))
+        };
+        let call = match cache.guarded(ctx, FIND, in_memory) {
+            Some(Break(output)) => return Ok(output),
+            Some(Continue(Some(call))) => call,
+            Some(Continue(None)) | None => return Err(PendingAsync::uncached(cache, outputs)),
+        };
+        let served = begin(cache, call, outputs.shared(), StaleUse::Refused).await?;
+        Ok(served.output)
     }
 
     /// Like [`AttributeCall::with_status`], without blocking the task.
@@ -63,23 +61,23 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
     pub async fn with_status_async(
         self,
     ) -> std::result::Result<(Output, Status), PendingAsync<'a, Output>> {
-        let (cache, outputs) = (self.call.cache, self.outputs);
-        let Some(call) = self.call.cached() else {
+        let (cache, ctx, outputs) = (self.call.cache, self.call.ctx, self.outputs);
+        let Some(call) = cache.guarded(ctx, FIND, || self.call.cached()).flatten() else {
             return Err(PendingAsync::uncached(cache, outputs));
         };
         let outputs = outputs.shared();
         let codec: SharedCodec = outputs.clone();
-        match call.begin_async(cache, &codec, StaleUse::Refused).await {
-            Begun::Found(found) => {
-                let status = call.status_async(cache, found.is_stale).await;
-                Ok((outputs.unite(found), status))
+        let begin = async {
+            match call.begin_async(cache, &codec, StaleUse::Refused).await {
+                Begun::Found(found) => {
+                    let status = call.status_async(cache, found.is_stale).await;
+                    Ok((outputs.unite(found), status))
+                }
+                Begun::Computing(computation) => Err(Underway { call, computation }),
             }
-            Begun::Computing(computation) => Err(PendingAsync {
-                cache,
-                computing: Some(Box::new(Underway { call, computation })),
-                outputs,
-            }),
-        }
+        };
+        let begun = cache.guarded_async(ctx, FIND, begin).await;
+        PendingAsync::or(begun, cache, outputs)
     }
 
     /// Like [`AttributeCall::refresh`], for a future.
@@ -110,13 +108,15 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
     /// Like [`AttributeCall::get`], without blocking the task.
     pub async fn get_async(self) -> Option<Output> {
         let outputs = self.outputs.shared();
-        let found = self.call.peek_async(outputs.clone()).await?;
-        Some(outputs.unite(found))
+        self.call
+            .peek_async(outputs.clone(), |found| outputs.unite(found))
+            .await
     }
 
     /// Like [`AttributeCall::contains`], without blocking the task.
     pub async fn contains_async(self) -> bool {
-        self.call.peek_async(self.outputs.shared()).await.is_some()
+        let codec = self.outputs.shared();
+        self.call.peek_async(codec, drop).await.is_some()
     }
 
     /// Like [`AttributeCall::clear_cache`], without blocking the task.
@@ -129,47 +129,108 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
         workers::run(move || cache.clear_cache(&ctx, arguments))
     }
 
-    /// Like [`AttributeCall::refreshing`], for a future; the future given to `spawn` refreshes the
-    /// result.
-    pub async fn refreshing_async<F, R>(
+    /// Like [`AttributeCall::begin_stale`], without blocking the task.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn begin_stale_async(
+        self,
+    ) -> std::result::Result<Served<'a, Output>, PendingAsync<'a, Output>> {
+        let (cache, ctx, outputs) = (self.call.cache, self.call.ctx, self.outputs);
+        let Some(call) = cache.guarded(ctx, FIND, || self.call.cached()).flatten() else {
+            return Err(PendingAsync::uncached(cache, outputs));
+        };
+        begin(cache, call, outputs.shared(), StaleUse::Served).await
+    }
+}
+
+/// Looks for the result of a call, without blocking the task.
+async fn begin<'a, Output: 'static>(
+    cache: &'static ExecutionCache,
+    call: Call<'a>,
+    outputs: SharedOutputCodec<Output>,
+    old: StaleUse,
+) -> std::result::Result<Served<'a, Output>, PendingAsync<'a, Output>> {
+    let (ctx, codec): (_, SharedCodec) = (call.ctx, outputs.clone());
+    let begin = async {
+        match call.begin_async(cache, &codec, old).await {
+            Begun::Found(found) => {
+                let stale = found.is_stale.then(|| (call, outputs.clone()));
+                let output = outputs.unite(found);
+                Ok(Served {
+                    output,
+                    cache,
+                    stale,
+                })
+            }
+            Begun::Computing(computation) => Err(Underway { call, computation }),
+        }
+    };
+    let begun = cache.guarded_async(ctx, FIND, begin).await;
+    PendingAsync::or(begun, cache, outputs)
+}
+
+impl CallOf<'_> {
+    /// Like [`CallOf::peek`], without blocking the task.
+    async fn peek_async<T>(
+        self,
+        codec: SharedCodec,
+        unite: impl FnOnce(FoundResult) -> T,
+    ) -> Option<T> {
+        let (cache, ctx) = (self.cache, self.ctx);
+        let peek = async {
+            let call = cache.peeking(ctx, self.arguments)?;
+            let found = call.peek_async(cache, codec).await?;
+            Some(unite(found))
+        };
+        cache.guarded_async(ctx, FIND, peek).await?
+    }
+}
+
+impl<Output: 'static> Served<'_, Output> {
+    /// Like [`Served::refreshing`], for a future; the function that `spawn` returns runs the
+    /// refresh.
+    pub fn refreshing_async<F, S, R>(
         self,
         prepare: impl FnOnce() -> F,
-        spawn: impl FnOnce(Refresh) -> R,
+        spawn: impl FnOnce() -> S,
     ) -> Output
     where
         F: Future<Output = Output> + Send + 'static,
+        S: FnOnce(Refresh) -> R,
     {
-        let (cache, outputs) = (self.call.cache, self.outputs);
-        let Some(call) = self.call.cached() else {
-            return prepare().await;
-        };
-        let outputs = outputs.shared();
-        let codec: SharedCodec = outputs.clone();
-        match call.begin_async(cache, &codec, StaleUse::Served).await {
-            Begun::Found(found) if found.is_stale => {
-                let output = outputs.unite(found);
-                let refresh = cache.refresh_async(call, codec, || {
-                    let compute = prepare();
-                    async move { outputs.divide(compute.await).ok() }
-                });
-                refresh.map(spawn);
-                output
-            }
-            Begun::Found(found) => outputs.unite(found),
-            Begun::Computing(computation) => {
-                let computing = Some(Box::new(Underway { call, computation }));
-                let pending = PendingAsync {
-                    cache,
-                    computing,
-                    outputs,
-                };
-                pending.finish(prepare()).await
-            }
+        if let Some((call, outputs)) = self.stale {
+            let codec: SharedCodec = outputs.clone();
+            let prepare = || {
+                let compute = prepare();
+                async move { outputs.divide(compute.await).ok() }
+            };
+            let spawn = |refresh| spawn()(refresh);
+            self.cache.spawn_refresh(call, codec, prepare, spawn);
         }
+        self.output
     }
 }
 
 impl<'a, Output: 'static> PendingAsync<'a, Output> {
+    /// Returns what was found, or the call that is still to be computed.
+    fn or<T>(
+        begun: Option<std::result::Result<T, Underway<'a, 'static>>>,
+        cache: &'static ExecutionCache,
+        outputs: SharedOutputCodec<Output>,
+    ) -> std::result::Result<T, Self> {
+        let computing = match begun {
+            Some(Ok(found)) => return Ok(found),
+            Some(Err(underway)) => Some(Box::new(underway)),
+            None => None,
+        };
+        Err(Self {
+            cache,
+            computing,
+            outputs,
+        })
+    }
+
     fn uncached(cache: &'static ExecutionCache, outputs: OutputCodec<Output>) -> Self {
         Self {
             cache,
@@ -218,10 +279,16 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
         let Underway { call, computation } = *computing;
         let rest = match outputs.divide(output) {
             Ok(value) => Rest::Store(computation, value),
-            Err(output) => match computation.finish(&call, &*outputs, None) {
-                Some(found) => Rest::Serve(found),
-                None => return Err(output),
-            },
+            Err(output) => {
+                let finish = || computation.finish(&call, &*outputs, None);
+                match cache.guarded(call.ctx, KEEP, finish).flatten() {
+                    Some(found) => {
+                        drop(Holder::new(output));
+                        Rest::Serve(found)
+                    }
+                    None => return Err(output),
+                }
+            }
         };
         Ok(Computed {
             cache,
@@ -256,16 +323,22 @@ enum Rest {
 
 impl<Output: 'static> Computed<'_, Output> {
     async fn store(self) -> Output {
-        let codec: SharedCodec = self.outputs.clone();
-        let found = match self.rest {
-            Rest::Store(computation, value) => FoundResult::new(
-                computation
-                    .finish_async(self.cache, &self.call, &codec, value)
-                    .await,
-            ),
-            Rest::Serve(found) => self.call.owned_async(self.cache, &codec, found).await,
+        let Self {
+            cache,
+            call,
+            outputs,
+            rest,
+        } = self;
+        let found = match rest {
+            Rest::Store(computation, value) => {
+                let codec: SharedCodec = outputs.clone();
+                let finish = computation.finish_async(cache, &call, &codec, value.clone());
+                cache.guarded_async(call.ctx, KEEP, finish).await;
+                FoundResult::new(value)
+            }
+            Rest::Serve(found) => found,
         };
-        self.outputs.unite(found)
+        outputs.unite(found)
     }
 
     async fn store_with_status(self) -> (Output, Status) {
@@ -273,7 +346,13 @@ impl<Output: 'static> Computed<'_, Output> {
             Rest::Store(..) => Status::COMPUTED,
             Rest::Serve(found) => {
                 let is_stale = found.is_stale;
-                self.call.status_async(self.cache, is_stale).await
+                let status = self.call.status_async(self.cache, is_stale);
+                let status = self.cache.guarded_async(self.call.ctx, FIND, status).await;
+                status.unwrap_or(Status {
+                    is_hit: true,
+                    is_stale,
+                    age: None,
+                })
             }
         };
         (self.store().await, status)

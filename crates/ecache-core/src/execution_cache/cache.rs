@@ -38,8 +38,10 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 ///
 /// A call never fails because of its cache. The first call that needs the store opens it. A failure
 /// is counted ([`Cache::troubles`]) and logged, and the call goes on without the cache, unless
-/// [`Reaction::Panic`] is set. While another process writes to the store, a call waits for at most
-/// two seconds; then it returns its result without storing it.
+/// [`Reaction::Panic`] is set. A panic in the program's own code that the cache runs, such as the
+/// `Clone` of a result or the expression of an option, is a failure of the cache, too. While
+/// another process writes to the store, a call waits for at most two seconds; then it returns its
+/// result without storing it.
 pub struct Cache {
     pub(super) id: u64,
     /// The location, unless the backend was open already
@@ -79,6 +81,23 @@ impl Cache {
     #[must_use]
     pub fn in_memory() -> Self {
         Self::on(location::empty())
+    }
+
+    /// Creates a cache that keeps nothing and finds nothing.
+    pub(super) fn unusable() -> Self {
+        Self::new(None, OnceLock::new()).switched_off()
+    }
+
+    /// Checks that it has a store.
+    ///
+    /// # Errors
+    /// If it has none.
+    pub(super) fn check_usable(&self) -> Result<()> {
+        if self.path.is_some() || self.is_open() {
+            return Ok(());
+        }
+        let message = "the code that tells the context of the call panicked";
+        Err(Error::Unsupported(message.into()))
     }
 
     fn new(path: Option<PathBuf>, backend: OnceLock<Arc<dyn Backend>>) -> Self {
@@ -138,6 +157,10 @@ impl Cache {
         self
     }
 
+    pub(super) fn reaction(&self) -> Reaction {
+        self.failures.reaction
+    }
+
     /// Returns the number of operations of the cache that failed or were paused after a failure.
     pub fn troubles(&self) -> u64 {
         self.failures.count()
@@ -159,6 +182,7 @@ impl Cache {
         if let Some(backend) = self.backend.get() {
             return Ok(backend);
         }
+        self.check_usable()?;
         let path = self
             .path
             .as_ref()

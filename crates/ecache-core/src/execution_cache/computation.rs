@@ -10,7 +10,7 @@ use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
 use super::call::{Call, StaleUse};
 use super::counters::Event;
 use super::leader::{Leadership, open_locks_async};
-use super::{ExecutionCache, FlightKey, Shared, any_codec};
+use super::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{Flight, Inside, Joined, Leader};
 
 /// The state of a call after it has looked for its result.
@@ -74,7 +74,7 @@ impl<'a> Call<'a> {
         let role = loop {
             match self.step(codec, old) {
                 Step::Hit(found) => return Begun::Found(found),
-                Step::Verify(hit) => break Role::Verifies(hit),
+                Step::Verify(hit) => break Role::Verifies(hit.owned(codec)),
                 Step::Lead(lead) => match lead.locked(self).take_off(self, codec) {
                     Ok(lead) => break Role::Leads(lead),
                     Err(found) => return Begun::Found(found),
@@ -127,7 +127,8 @@ impl Call<'_> {
             let is_troubled = looked.is_err();
             if let Ok(Some(found)) = looked {
                 if self.is_verified(&found) {
-                    break Role::Verifies(found);
+                    let found = self.owned_async(function, codec, found).await;
+                    break Role::Verifies(found.owned(&**codec));
                 }
                 return Begun::Found(found);
             }
@@ -201,7 +202,8 @@ impl<'a> Computation<'a> {
 
     /// Stores the result as its role requires; `None` says that there is none because of an error.
     ///
-    /// Returns the result that is served instead of the computed one or of the error, if any.
+    /// Returns the result that is served in place of the error, if any: it needs no copy, which
+    /// might panic when the error is gone.
     pub(super) fn finish(
         self,
         call: &Call<'_>,
@@ -247,23 +249,23 @@ impl<'a> Computation<'a> {
 }
 
 impl Computation<'static> {
-    /// Stores the result without blocking the task, and returns the caller's own copy. If the task
-    /// is dropped meanwhile, the result is stored and published all the same.
+    /// Stores the result without blocking the task; afterwards the caller is the only owner of
+    /// `value` again. If the task is dropped meanwhile, the result is stored and published all the
+    /// same.
     pub(super) async fn finish_async(
         self,
         function: &'static ExecutionCache,
         call: &Call<'_>,
         codec: &SharedCodec,
         value: Shared,
-    ) -> Shared {
+    ) {
         if matches!(self.role, Role::Alone) {
-            return value;
+            return;
         }
         let (cost_ms, codec) = (self.cost_ms(), codec.clone());
         let finish = move |call: &Call<'_>| {
             self.finish_after(cost_ms, call, &*codec, Some(&value));
-            any_codec::owned(value, &*codec)
         };
-        call.on_worker(function, finish).await
+        call.on_worker(function, finish).await;
     }
 }

@@ -1,11 +1,14 @@
 //! The context of a cached call: the cache, and the scopes that the call is made in.
 
+use std::any::type_name;
 use std::fmt;
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use super::Cache;
 use crate::location;
+use crate::panics::{Payload, reason};
 
 /// FiftyOne's `ExecutionContext`, as far as caching needs it: a cache, and the scopes that are
 /// known.
@@ -183,6 +186,35 @@ pub fn default_context() -> &'static ExecutionContext {
             }
         })
     })
+}
+
+/// Returns the context of a call; if the program's own code panics that knows it, returns one
+/// without a cache.
+pub fn context_of<C: CacheContext + ?Sized>(context: &C) -> &ExecutionContext {
+    let asked = catch_unwind(AssertUnwindSafe(|| context.execution_context()));
+    asked.unwrap_or_else(|panic| without_cache(Some(type_name::<C>()), panic))
+}
+
+/// Returns the context in a `static`, which the first call makes; if the program's own code panics
+/// that makes it, returns one without a cache.
+pub fn context_in(
+    context: &'static OnceLock<ExecutionContext>,
+    make: fn() -> ExecutionContext,
+) -> &'static ExecutionContext {
+    context.get().unwrap_or_else(|| {
+        let made = catch_unwind(AssertUnwindSafe(|| context.get_or_init(make)));
+        made.unwrap_or_else(|panic| without_cache(None, panic))
+    })
+}
+
+#[cold]
+fn without_cache(whose: Option<&str>, panic: Payload) -> &'static ExecutionContext {
+    static NONE: LazyLock<ExecutionContext> =
+        LazyLock::new(|| ExecutionContext::new(Cache::unusable()));
+    let (whose, why) = (whose.map(Arc::from), Err::<(), _>(reason(panic)));
+    let what = "learn the context of a call";
+    NONE.cache.attempt_for(whose.as_ref(), what, why);
+    &NONE
 }
 
 /// The error of [`set_default`]: the process already has a default cache.

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::panics::caught;
+
 /// Minimum time between two warnings of the same kind.
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
@@ -69,9 +71,9 @@ impl Failures {
         } else {
             log::Level::Debug
         };
-        log::log!(
+        report(
             level,
-            "the execution cache{whose} could not {what}: {error}"
+            format_args!("the execution cache{whose} could not {what}: {error}"),
         );
     }
 
@@ -88,6 +90,16 @@ impl Failures {
         }
         is_news
     }
+}
+
+/// Logs a message; a logger of the program's own may panic.
+pub(super) fn report(level: log::Level, message: fmt::Arguments<'_>) {
+    let logged = caught(|| {
+        log::log!(level, "{message}");
+        Ok::<(), String>(())
+    });
+    // There is no other place to report it.
+    drop(logged);
 }
 
 /// A period in which the store is not used, after it was found locked.

@@ -1,6 +1,6 @@
 //! Computes a result as the leader, on behalf of all followers.
 
-use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
+use super::any_codec::{AnyCodec, FoundResult, SharedCodec, copied};
 use super::call::{Call, StaleUse};
 use super::counters::Event;
 use super::{ExecutionCache, FlightKey, Shared};
@@ -81,7 +81,7 @@ impl<'a> Leadership<'a> {
         if !self.is_troubled
             && let Ok(Some(found)) = call.look(codec, StaleUse::Refused)
         {
-            self.leader.land_with(|| found.shared().clone());
+            self.leader.land_with(|| Some(found.shared().clone()));
             return Err(found);
         }
         call.count(if self.is_refresh {
@@ -111,7 +111,7 @@ impl<'a> Leadership<'a> {
         // One copy serves both memory and the followers.
         let copy = kept.flatten().and_then(|kept| kept.copy);
         self.leader
-            .land_with(|| copy.unwrap_or_else(|| value.clone()));
+            .land_with(|| copy.or_else(|| call.attempt("copy a result", copied(codec, &**value))));
     }
 }
 

@@ -40,10 +40,13 @@ pub fn lasts<T, C: Codec<T>>(codec: C, lifetime: impl Fn(&T) -> Option<Duration>
 }
 
 /// Creates a codec that gives an `Err` a lifetime of its own.
-pub fn err_lasts<T: Fallible, C: Codec<T>>(codec: C, lifetime: Option<Duration>) -> impl Codec<T> {
+pub fn err_lasts<T: Fallible, C: Codec<T>>(
+    codec: C,
+    lifetime: impl Fn() -> Option<Duration>,
+) -> impl Codec<T> {
     Lasting {
         codec,
-        lifetime: move |result: &T| lifetime.filter(|_| result.is_err()),
+        lifetime: move |result: &T| if result.is_err() { lifetime() } else { None },
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::any_codec::{AnyCodec, FoundResult};
+use super::any_codec::{AnyCodec, FoundResult, copied};
 use super::call::{Call, StaleUse};
 use super::counters::{Event, Tier};
 use super::memory_tier::Slot;
@@ -66,9 +66,9 @@ impl Call<'_> {
             if !self.function.options.residency.has_store()
                 && self.may_follow_error(slot.expires_at, now)
             {
-                let value = slot.value.clone();
+                let value = self.attempt("copy a result", copied(codec, &*slot.value));
                 let version = slot.version(now.coarse());
-                self.fall_back_on(Tier::Memory, value, slot.expires_at, version);
+                self.fall_back_on(Tier::Memory, value?, slot.expires_at, version);
             }
             return None;
         };

@@ -4,14 +4,15 @@ pub use super::arguments::{
     Argument, First, IsArgument, IsContext, Unchecked, Unshown, argument, pushed, self_type,
     type_argument, type_of,
 };
-pub use super::attribute_call::{AttributeCall, Pending};
+pub use super::attribute_call::{AttributeCall, Pending, Served};
 pub use super::attribute_call_async::PendingAsync;
+pub use super::context::{context_in, context_of};
 pub use super::fallible::{Infallible, Wordless, returned};
 pub use super::identity::Declaration;
 pub use super::lazy_cache::{LazyCache, as_default};
 pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
 pub use super::output_codec::{
-    FitForNothing, FitWithDebug, FitWithoutEq, OutputCodec, Unfit, UnfitCodec, checked,
+    FitForNothing, FitWithDebug, FitWithoutEq, OutputCodec, Unfit, UnfitCodec, checked, checked_of,
 };
 pub use super::refresh::{spawn, spawning};
 pub use super::return_type::{

@@ -52,6 +52,8 @@ mod counters;
 mod failures;
 mod fallible;
 mod fork;
+mod guard;
+mod holder;
 mod identity;
 mod key_collision;
 mod lazy_cache;
@@ -78,6 +80,7 @@ mod status;
 mod store_result;
 #[cfg(feature = "compact")]
 mod type_fingerprint;
+mod typed_call;
 mod workers;
 
 use std::any::Any;
@@ -90,6 +93,7 @@ pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
 #[cfg(feature = "compact")]
 pub use compact::Compact;
+use context::context_of;
 pub use context::{
     CacheContext, CacheHandle, DefaultIsSet, ExecutionContext, default_context, set_default,
 };
@@ -101,13 +105,12 @@ pub use prepared::Prepared;
 pub use set_and_clear::Datasets;
 pub use status::Status;
 
+use crate::error::Error;
 use crate::key::Preimage;
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::Flights;
 use crate::stored::StoredError;
-use any_codec::{AnyCodec, FoundResult, erase};
 use call::Call;
-use computation::Begun;
 pub use counters::Counters;
 use counters::{Counting, Event};
 use memory_tier::{MemoryKey, MemoryTier};
@@ -138,6 +141,8 @@ pub struct ExecutionCache {
     sweep_at: AtomicI64,
     /// Set once a warning has said that another function has results under the same keys
     has_warned: AtomicBool,
+    /// Set if the options of the function's attribute could not be evaluated: no call is cached
+    is_unusable: bool,
 }
 
 impl ExecutionCache {
@@ -164,8 +169,37 @@ impl ExecutionCache {
             keeping: RwLock::default(),
             encoded: AtomicU64::new(0),
             sweep_at: AtomicI64::new(i64::MIN),
+            is_unusable: false,
             options,
         }
+    }
+
+    /// Creates the cache of a function whose calls are not cached. It counts no call in the store,
+    /// whose name may be one of the options that are missing.
+    fn unusable(mut options: Options) -> Self {
+        options.residency = Residency::Ephemeral;
+        options.max_size = 0;
+        Self {
+            is_unusable: true,
+            ..Self::new(options)
+        }
+    }
+
+    /// Reports whether calls in this context are cached.
+    fn is_on(&self, ctx: &ExecutionContext) -> bool {
+        ctx.cache.is_on() && !self.is_unusable
+    }
+
+    /// Checks that results can be set and cleared, also where the cache is switched off.
+    ///
+    /// # Errors
+    /// If the program's own code panicked that makes the options of the function or the context.
+    fn check_usable(&self, ctx: &ExecutionContext) -> crate::error::Result<()> {
+        if self.is_unusable {
+            let message = "the options of the function's attribute panicked";
+            return Err(Error::Unsupported(message.into()));
+        }
+        ctx.cache.check_usable()
     }
 
     /// Returns the options of the function.
@@ -211,7 +245,7 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
-        match self.prepare(ctx.execution_context(), arguments) {
+        match self.prepare(context_of(ctx), arguments) {
             Some(call) => call.try_call(codec, compute),
             None => compute(),
         }
@@ -223,7 +257,7 @@ impl ExecutionCache {
         ctx: &'a ExecutionContext,
         arguments: Result<Preimage, StoredError>,
     ) -> Option<Call<'a>> {
-        let call = if ctx.cache.is_on() {
+        let call = if self.is_on(ctx) {
             self.attempt(ctx, "make a key of the arguments", arguments)
                 .and_then(|arguments| Call::new(self, ctx, arguments))
         } else {
@@ -312,29 +346,6 @@ impl ExecutionCache {
     fn begin_clear(&self) {
         let _nobody_keeps = self.keeping.write().unwrap_or_else(PoisonError::into_inner);
         self.clears.fetch_add(1, Ordering::AcqRel);
-    }
-}
-
-impl Begun<'_> {
-    /// Returns the result, or computes it first.
-    fn or_compute<T: Send + Sync + 'static, E>(
-        self,
-        call: &Call<'_>,
-        codec: &dyn AnyCodec,
-        compute: impl FnOnce() -> Result<T, E>,
-    ) -> Result<FoundResult, E> {
-        let computation = match self {
-            Self::Found(found) => return Ok(found),
-            Self::Computing(computation) => computation,
-        };
-        match compute() {
-            Ok(value) => {
-                let value = erase(value);
-                computation.finish(call, codec, Some(&value));
-                Ok(FoundResult::new(value))
-            }
-            Err(error) => computation.finish(call, codec, None).ok_or(error),
-        }
     }
 }
 

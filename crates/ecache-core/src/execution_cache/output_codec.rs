@@ -14,6 +14,7 @@ use super::any_codec::{AnyCodec, AnyResult, FoundResult, Typed, erase};
 use super::codec::{ByDebug, ByEq, Compared, Equality, Incomparable};
 use super::return_type::{Misfit, Rejected, SplitOutput};
 use super::{Codec, CodecError, Shared, StoredForm};
+use crate::panics::caught;
 use crate::value::Value;
 
 /// Stores and restores the results of a function that returns an `Output`.
@@ -132,8 +133,8 @@ impl<Output> fmt::Debug for OutputCodec<Output> {
 /// A codec and an outcome, before the check that the codec can store the outcome's values.
 #[derive(Debug)]
 pub struct Checked<C, O, Output> {
-    /// Taken by the one method that applies
-    codec: RefCell<Option<C>>,
+    /// Taken by the one method that applies; the reason if there is none
+    codec: RefCell<Result<C, String>>,
     types: PhantomData<fn(O) -> Output>,
 }
 
@@ -147,8 +148,32 @@ pub struct Checked<C, O, Output> {
 /// Threads other than the caller's may use the codec, and after its call.
 pub fn checked<C, O, Output>(codec: C, _outcome: O) -> Checked<C, O, Output> {
     Checked {
-        codec: RefCell::new(Some(codec)),
+        codec: RefCell::new(Ok(codec)),
         types: PhantomData,
+    }
+}
+
+/// Like [`checked`], for the codec that an expression of the program's own makes. If that panics,
+/// nothing is stored and nothing found in the store.
+pub fn checked_of<C, O, Output>(codec: impl FnOnce() -> C, _outcome: O) -> Checked<C, O, Output> {
+    Checked {
+        codec: RefCell::new(caught(|| Ok(codec()))),
+        types: PhantomData,
+    }
+}
+
+/// Takes the place of a codec whose expression panicked.
+struct Missing {
+    why: String,
+}
+
+impl<T> Codec<T> for Missing {
+    fn encode(&self, _: &T) -> Result<Value, CodecError> {
+        Err(CodecError::new(&self.why))
+    }
+
+    fn decode(&self, _: Value) -> Result<T, CodecError> {
+        Err(CodecError::new(&self.why))
     }
 }
 
@@ -159,8 +184,10 @@ impl<C, O, Output> Checked<C, O, Output> {
         C: Codec<O::Value> + Send + Sync + 'static,
         E: Equality<O::Value> + Send + Sync + 'static,
     {
-        let codec = self.codec.take().expect("one method applies");
-        OutputCodec::new::<Compared<C, E>, O, O::Value>(Compared::new(codec))
+        match self.codec.replace(Err(String::new())) {
+            Ok(codec) => OutputCodec::new::<Compared<C, E>, O, O::Value>(Compared::new(codec)),
+            Err(why) => OutputCodec::new::<Missing, O, O::Value>(Missing { why }),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ impl ExecutionCache {
         ctx: &'a ExecutionContext,
         arguments: Result<Preimage, StoredError>,
     ) -> Option<Call<'a>> {
-        if !ctx.cache.is_on() {
+        if !self.is_on(ctx) {
             return None;
         }
         Call::new(self, ctx, arguments.ok()?)

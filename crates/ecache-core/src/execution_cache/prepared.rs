@@ -5,8 +5,11 @@
 //! call (64 ns of a hit of 350), holding it throughout (a follower that waits with the lock keeps
 //! its leader from computing), and this one.
 
+use std::ops::ControlFlow;
+
 use super::any_codec::Typed;
 use super::call::{Call, StaleUse};
+use super::guard::FIND;
 use super::{Codec, ExecutionCache, ExecutionContext};
 use crate::key::Preimage;
 use crate::stored::StoredError;
@@ -67,8 +70,10 @@ impl Prepared<'_> {
         if self.0.function.options.verify_every != 0 {
             return None;
         }
-        let found = self.0.quick_hit(&Typed::new(codec), StaleUse::Refused)?;
-        Some(found.take())
+        let Self(call) = self;
+        let codec = Typed::new(codec);
+        let hit = || Some(call.quick_hit(&codec, StaleUse::Refused)?.take());
+        call.function.guarded(call.ctx, FIND, hit)?
     }
 
     /// Goes on with the call as [`ExecutionCache::try_call`] does.
@@ -80,8 +85,11 @@ impl Prepared<'_> {
         codec: &impl Codec<T>,
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
+        let Self(call) = self;
         let codec = Typed::new(codec);
-        let begun = self.0.begin(&codec, StaleUse::Refused);
-        Ok(begun.or_compute(&self.0, &codec, compute)?.take())
+        match call.begin_typed(&codec, StaleUse::Refused) {
+            ControlFlow::Break((result, _)) => Ok(result),
+            ControlFlow::Continue(computation) => call.finish_typed(&codec, computation, compute()),
+        }
     }
 }

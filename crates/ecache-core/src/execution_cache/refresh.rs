@@ -7,6 +7,7 @@
 //! names the `spawn` of the runtime that the future needs.
 
 use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
@@ -14,7 +15,9 @@ use std::thread::{self, Thread};
 
 use super::any_codec::{SharedCodec, Typed, erase};
 use super::call::{Call, StaleUse};
-use super::computation::Begun;
+use super::context::context_of;
+use super::failures::report;
+use super::guard::REFRESH;
 use super::{CacheContext, Codec, ExecutionCache, FlightKey, Shared};
 use crate::key::Preimage;
 use crate::single_flight::{Joined, Leader};
@@ -92,21 +95,24 @@ impl ExecutionCache {
         T: Clone + Send + Sync + 'static,
         C: FnOnce() -> Result<T, E> + Send + 'static,
     {
-        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
+        let Some(call) = self.cached(context_of(ctx), arguments) else {
             return prepare()();
         };
         let codec: SharedCodec = Arc::new(Typed::new(codec));
-        let found = match call.begin(&*codec, StaleUse::Served) {
-            Begun::Found(found) if found.is_stale => {
-                self.refresh(call, codec, || {
-                    let compute = prepare();
-                    move || Some(erase(compute().ok()?))
-                });
-                found
+        match call.begin_typed(&*codec, StaleUse::Served) {
+            ControlFlow::Break((result, is_stale)) => {
+                if is_stale {
+                    self.refresh(call, codec, || {
+                        let compute = prepare();
+                        move || Some(erase(compute().ok()?))
+                    });
+                }
+                Ok(result)
             }
-            begun => begun.or_compute(&call, &*codec, || prepare()())?,
-        };
-        Ok(found.take())
+            ControlFlow::Continue(computation) => {
+                call.finish_typed(&*codec, computation, prepare()())
+            }
+        }
     }
 
     /// Recomputes a result on a thread, unless another thread or process is already computing it.
@@ -118,9 +124,12 @@ impl ExecutionCache {
     ) where
         C: FnOnce() -> Option<Shared> + Send + 'static,
     {
-        if let Joined::Leader(leader) = self.flights.join(call.flight()) {
-            self.refresh_as(leader, call, codec, Box::new(prepare()));
-        }
+        let ctx = call.ctx;
+        self.guarded(ctx, REFRESH, || {
+            if let Joined::Leader(leader) = self.flights.join(call.flight()) {
+                self.refresh_as(leader, call, codec, Box::new(prepare()));
+            }
+        });
     }
 
     fn refresh_as(
@@ -161,31 +170,47 @@ impl ExecutionCache {
         T: Clone + Send + Sync + 'static,
         F: Future<Output = Result<T, E>> + Send + 'static,
     {
-        let Some(call) = self.cached(ctx.execution_context(), arguments) else {
+        let Some(call) = self.cached(context_of(ctx), arguments) else {
             return prepare().await;
         };
         let codec: SharedCodec = Arc::new(Typed::new(codec));
-        let found = match call.begin_async(self, &codec, StaleUse::Served).await {
-            Begun::Found(found) if found.is_stale => {
-                let refresh = self.refresh_async(call, codec, || {
-                    let compute = prepare();
-                    async { Some(erase(compute.await.ok()?)) }
-                });
-                refresh.map(spawn);
-                found
+        let begun = call.begin_typed_async(self, &codec, StaleUse::Served);
+        let computation = match begun.await {
+            ControlFlow::Break((result, is_stale)) => {
+                if is_stale {
+                    let prepare = || {
+                        let compute = prepare();
+                        async { Some(erase(compute.await.ok()?)) }
+                    };
+                    self.spawn_refresh(call, codec, prepare, spawn);
+                }
+                return Ok(result);
             }
-            begun => {
-                let compute = async { prepare().await };
-                let found = begun.or_compute_async(self, &call, &codec, compute);
-                found.await?
-            }
+            ControlFlow::Continue(computation) => computation,
         };
-        Ok(found.take())
+        let compute = async { prepare().await };
+        let computed = call.compute_typed_async(self, &codec, computation, compute);
+        computed.await
     }
 
-    /// Returns the future that recomputes a result, unless a task or thread of this process is
-    /// already computing it.
-    pub(super) fn refresh_async<F>(
+    /// Gives `spawn` the future that recomputes a result, unless a task or thread of this process
+    /// is already computing it.
+    pub(super) fn spawn_refresh<F, R>(
+        &'static self,
+        call: Call<'_>,
+        codec: SharedCodec,
+        prepare: impl FnOnce() -> F,
+        spawn: impl FnOnce(Refresh) -> R,
+    ) where
+        F: Future<Output = Option<Shared>> + Send + 'static,
+    {
+        let ctx = call.ctx;
+        self.guarded(ctx, REFRESH, || {
+            self.refresh_async(call, codec, prepare).map(spawn);
+        });
+    }
+
+    fn refresh_async<F>(
         &'static self,
         call: Call<'_>,
         codec: SharedCodec,
@@ -224,7 +249,12 @@ pub fn spawning<R>(spawn: impl FnOnce(Refresh) -> R) -> impl FnOnce(Refresh) -> 
 pub fn spawn(refresh: Refresh) {
     let thread = thread::Builder::new().name("ecache-refresh".into());
     if let Err(error) = thread.spawn(move || wait_for(refresh)) {
-        log::warn!("the execution cache could not start a thread to refresh a result: {error}");
+        report(
+            log::Level::Warn,
+            format_args!(
+                "the execution cache could not start a thread to refresh a result: {error}"
+            ),
+        );
     }
 }
 

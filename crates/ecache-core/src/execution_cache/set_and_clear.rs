@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::any_codec::{AnyCodec, Typed, erase};
 use super::call::Call;
 use super::codec::Codec;
+use super::context::context_of;
 use super::{CacheContext, ExecutionCache, ExecutionContext, Shared, workers};
 use crate::backend::no_progress;
 use crate::entry::Policy;
@@ -55,7 +56,7 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         value: T,
     ) -> Result<bool> {
-        let (ctx, value) = (ctx.execution_context(), erase(value));
+        let (ctx, value) = (context_of(ctx), erase(value));
         self.set_any(ctx, &Typed::new(codec), arguments, &value)
     }
 
@@ -67,6 +68,7 @@ impl ExecutionCache {
         arguments: Result<Preimage, StoredError>,
         value: &Shared,
     ) -> Result<bool> {
+        self.check_usable(ctx)?;
         match Call::new(self, ctx, named(arguments)?) {
             Some(call) if ctx.cache.is_on() => {
                 call.find_place();
@@ -86,7 +88,8 @@ impl ExecutionCache {
         ctx: &(impl CacheContext + ?Sized),
         arguments: Result<Preimage, StoredError>,
     ) -> Result<Usage> {
-        let ctx = ctx.execution_context();
+        let ctx = context_of(ctx);
+        self.check_usable(ctx)?;
         let Some(call) = Call::new(self, ctx, named(arguments)?) else {
             return Ok(Usage::default());
         };
@@ -126,7 +129,8 @@ impl ExecutionCache {
         ctx: &(impl CacheContext + ?Sized),
         datasets: &Datasets,
     ) -> Result<Usage> {
-        let ctx = ctx.execution_context();
+        let ctx = context_of(ctx);
+        self.check_usable(ctx)?;
         self.begin_clear();
         let id = ctx.cache.id;
         let in_memory = self
@@ -161,7 +165,7 @@ impl ExecutionCache {
         ctx: &(impl CacheContext + ?Sized),
         datasets: Datasets,
     ) -> Result<Usage> {
-        let ctx = ctx.execution_context().clone();
+        let ctx = context_of(ctx).clone();
         workers::run(move || self.clear_all_caches(&ctx, &datasets)).await
     }
 

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::any_codec::{AnyCodec, AnyResult};
+use super::any_codec::{AnyCodec, AnyResult, copied};
 use super::call::Call;
 use super::codec::CodecError;
 use super::counters::Event;
@@ -103,7 +103,8 @@ impl Call<'_> {
             if !function.memory.admits(size as u64) {
                 return Ok(Kept::default());
             }
-            let copy = remembered(value.clone(), size as u64);
+            let copy = copied(codec, &**value).map_err(unsupported)?;
+            let copy = remembered(copy, size as u64);
             let Some(_keeping) = function.keep_since(self.clears) else {
                 return Ok(Kept::default());
             };
@@ -128,9 +129,9 @@ impl Call<'_> {
         let epoch = self.epoch();
         let copy = epoch
             .filter(|_| function.memory.admits(size as u64))
-            .map(|_| {
-                let value = read.unwrap_or_else(|| value.clone());
-                remembered(value, size as u64)
+            .and_then(|_| {
+                let copy = || self.attempt("copy a result", copied(codec, &**value));
+                Some(remembered(read.or_else(copy)?, size as u64))
             });
         let (store, scopes) = (self.store(), self.scopes());
         let identity = self.identity(&store, &scopes, epoch.is_some());

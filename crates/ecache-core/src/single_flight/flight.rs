@@ -294,13 +294,14 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         self.end(Landed::Value(value));
     }
 
-    /// Publishes the value like `land`, but computes it only if there are followers.
-    pub fn land_with(self, value: impl FnOnce() -> V) {
+    /// Publishes the value like `land`, if there is one, but computes it only if there are
+    /// followers.
+    pub fn land_with(self, value: impl FnOnce() -> Option<V>) {
         self.leave();
         // Later callers start another flight, so only the current followers hold this one.
         self.flight.land(match Arc::strong_count(&self.flight) {
             1 => Landed::Nothing,
-            _ => Landed::Value(value()),
+            _ => value().map_or(Landed::Nothing, Landed::Value),
         });
     }
 

@@ -98,6 +98,24 @@ fn version_0_is_a_version() {
     assert_eq!(with_options::counters().memory_hits, 1);
 }
 
+macro_rules! declare_with {
+    ($ttl:literal, $tier:literal, $name:expr, $flag:literal) => {
+        #[execution_cache(ttl = $ttl, residency = $tier, store_name = $name, user_scoped = $flag)]
+        fn declared(_ctx: &ExecutionContext) {}
+    };
+}
+
+declare_with!("1d12h", "transient", "a name", true);
+
+#[test]
+fn options_may_come_from_the_arguments_of_a_macro() {
+    let options = declared::execution_cache().options();
+    assert_eq!(options.ttl, Some(Duration::from_secs(36 * 3600)));
+    assert_eq!(options.residency, Residency::Transient);
+    assert_eq!(options.store(), "a name");
+    assert!(options.user_scoped);
+}
+
 #[execution_cache(
     residency = "transient",
     link_to_dataset = false,

@@ -39,6 +39,8 @@ mod hidden_elsewhere;
 mod identity;
 mod limits;
 mod memory;
+mod panics;
+mod panics_of_options;
 mod processes;
 mod refresh;
 mod results;

@@ -245,6 +245,12 @@ impl Parse for Options {
 }
 
 impl Options {
+    /// Reports whether the codec is an expression that runs code, which may panic.
+    pub(crate) fn evaluates_codec(&self) -> bool {
+        let codec = self.codec_name.as_ref();
+        codec.is_some_and(|codec| !matches!(codec, Expr::Path(_)))
+    }
+
     fn set(&mut self, name: &Ident, value: TokenStream) {
         self.fields.push((name.clone(), value));
     }

@@ -33,10 +33,25 @@ impl Parse for Argument {
                 let path: syn::Path = input.parse()?;
                 Some(syn::parse_quote!(#path))
             }
-            Some(_) => Some(input.parse()?),
+            Some(_) => Some(ungrouped(input.parse()?)),
             None => None,
         };
         Ok(Self { name, value })
+    }
+}
+
+/// Returns a literal or path without the invisible group in which a macro passes it on. Other
+/// expressions keep theirs, which may decide about precedence.
+fn ungrouped(value: Expr) -> Expr {
+    match value {
+        Expr::Group(group) => match ungrouped(*group.expr) {
+            inner @ (Expr::Lit(_) | Expr::Path(_)) => inner,
+            inner => Expr::Group(syn::ExprGroup {
+                expr: Box::new(inner),
+                ..group
+            }),
+        },
+        value => value,
     }
 }
 

@@ -1,0 +1,58 @@
+//! Holds a value of the program's own types, whose `Drop` may panic.
+
+use std::any::type_name;
+use std::sync::{Mutex, PoisonError};
+
+use super::failures::report;
+use crate::panics::caught;
+
+/// A value; `None` once it has been taken.
+pub(super) struct Holder<T>(Option<T>);
+
+impl<T> Holder<T> {
+    pub(super) fn new(value: T) -> Self {
+        Self(Some(value))
+    }
+
+    pub(super) fn get(&self) -> Option<&T> {
+        self.0.as_ref()
+    }
+
+    pub(super) fn take(&mut self) -> Option<T> {
+        self.0.take()
+    }
+}
+
+/// The cache drops values at times that are not the function's, such as when another one needs the
+/// room in memory.
+impl<T> Drop for Holder<T> {
+    fn drop(&mut self) {
+        if std::mem::needs_drop::<T>()
+            && let Some(value) = self.0.take()
+        {
+            let dropped = caught(|| {
+                drop(value);
+                Ok::<_, String>(())
+            });
+            if let Err(why) = dropped {
+                warn(type_name::<T>(), &why);
+            }
+        }
+    }
+}
+
+/// Warns of a type once.
+#[cold]
+fn warn(of: &'static str, why: &str) {
+    static WARNED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
+    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    if warned.contains(&of) {
+        return;
+    }
+    warned.push(of);
+    drop(warned);
+    report(
+        log::Level::Warn,
+        format_args!("the execution cache could not drop a {of}: {why}"),
+    );
+}
