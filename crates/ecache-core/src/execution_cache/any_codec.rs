@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::Shared;
 use super::codec::{Codec, CodecError};
-use super::holder::Holder;
+use super::holder::{CodecHolder, Holder};
 use super::memory_tier::Slot;
 use crate::panics::caught;
 use crate::value::Value;
@@ -44,20 +44,20 @@ pub(super) trait AnyCodec {
 
 /// A codec for results of type `T`.
 pub(super) struct Typed<C, T> {
-    codec: Holder<C>,
+    codec: CodecHolder<C>,
     result: PhantomData<fn() -> T>,
 }
 
 impl<C: Codec<T>, T> Typed<C, T> {
     pub(super) fn new(codec: C) -> Self {
         Self {
-            codec: Holder::new(codec),
+            codec: CodecHolder::new(codec),
             result: PhantomData,
         }
     }
 
     fn codec(&self) -> &C {
-        self.codec.get().expect("a codec is never taken")
+        self.codec.get()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Holds a value of the program's own types, whose `Drop` may panic.
 
 use std::any::type_name;
+use std::mem::ManuallyDrop;
 use std::sync::{Mutex, PoisonError};
 
 use super::failures::report;
@@ -37,6 +38,29 @@ impl<T> Drop for Holder<T> {
             if let Err(why) = dropped {
                 warn(type_name::<T>(), &why);
             }
+        }
+    }
+}
+
+/// A codec. It has the size of the codec, mostly none, so that its box needs no
+/// memory.
+pub(super) struct CodecHolder<C>(ManuallyDrop<C>);
+
+impl<C> CodecHolder<C> {
+    pub(super) fn new(codec: C) -> Self {
+        Self(ManuallyDrop::new(codec))
+    }
+
+    pub(super) fn get(&self) -> &C {
+        &self.0
+    }
+}
+
+impl<C> Drop for CodecHolder<C> {
+    fn drop(&mut self) {
+        if std::mem::needs_drop::<C>() {
+            // SAFETY: the codec is not used after its holder is dropped.
+            drop(Holder::new(unsafe { ManuallyDrop::take(&mut self.0) }));
         }
     }
 }
