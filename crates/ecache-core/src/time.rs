@@ -220,23 +220,28 @@ fn last_tick(clock: libc::clockid_t) -> i64 {
 /// The time of one operation: coarse where that decides, exact where a comparison is close.
 pub(crate) struct Moment<'a> {
     clock: &'a dyn Clock,
-    coarse: Timestamp,
+    coarse: Cell<Option<Timestamp>>,
     exact: Cell<Option<Timestamp>>,
 }
 
 impl<'a> Moment<'a> {
-    /// Returns the current moment of a clock.
+    /// Returns the current moment of a clock, which is read at the first use.
     pub(crate) fn now(clock: &'a dyn Clock) -> Self {
         Self {
             clock,
-            coarse: clock.coarse_now(),
+            coarse: Cell::new(None),
             exact: Cell::new(None),
         }
     }
 
-    /// Returns its time, which may be early by [`COARSE`].
+    /// Returns its time, which may be early by [`COARSE`]; read at the first use.
     pub(crate) fn coarse(&self) -> Timestamp {
-        self.coarse
+        if let Some(coarse) = self.coarse.get() {
+            return coarse;
+        }
+        let coarse = self.clock.coarse_now();
+        self.coarse.set(Some(coarse));
+        coarse
     }
 
     /// Returns its exact time, which is read at the first use.
@@ -251,10 +256,11 @@ impl<'a> Moment<'a> {
 
     /// Reports whether it is before a time. The answer is exact.
     pub(crate) fn is_before(&self, time: Timestamp) -> bool {
-        if self.coarse.saturating_add(COARSE) < time {
+        let coarse = self.coarse();
+        if coarse.saturating_add(COARSE) < time {
             return true;
         }
-        self.coarse < time && self.exact() < time
+        coarse < time && self.exact() < time
     }
 }
 

@@ -60,6 +60,7 @@ impl Doctor<'_> {
             },
             Check::Expired => {
                 filter.expired = true;
+                filter.policy = policy;
                 "prune"
             }
             Check::EndlessPrompts => {

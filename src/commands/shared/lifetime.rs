@@ -33,7 +33,7 @@ impl LifetimeChange {
                 "leave out --ttl or --policy",
             )),
             (Some(PolicyChange::Persist), Some(TtlChange::Keep)) => Err(usage_tip(
-                "--policy persist takes the lifetime away that --ttl keep keeps",
+                "an entry of policy persist has no lifetime to keep",
                 "leave out --ttl",
             )),
             (named, ttl) => Ok(Self {

@@ -1,7 +1,6 @@
 //! The arguments of a call as the attribute passes them: a slice of trait objects, so that the code
 //! that collects them is compiled once and not once per function.
 
-use std::any::type_name;
 use std::borrow::Borrow;
 use std::fmt::{self, Debug};
 use std::marker::PhantomData;
@@ -12,7 +11,7 @@ use serde::de::Deserialize;
 use super::context::context_of;
 use super::{CacheContext, ExecutionCache, ExecutionContext, default_context};
 use crate::key::Preimage;
-use crate::stored::{StoredError, is_mutable};
+use crate::stored::StoredError;
 
 /// Something that determines the result of a call.
 pub trait Argument {
@@ -136,10 +135,6 @@ impl<T: ?Sized> Debug for Shown<'_, T> {
 
 impl<T: ?Sized> Argument for Stored<'_, T> {
     fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
-        // The attribute does not see what an alias stands for.
-        if is_mutable(type_name::<T>()) {
-            return Err(StoredError::Mutable);
-        }
         match self.show {
             Some(show) => (self.push)(list, self.value, Some(&Shown(self.value, show))),
             None => (self.push)(list, self.value, None),

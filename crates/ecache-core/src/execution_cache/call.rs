@@ -9,9 +9,9 @@ use super::any_codec::{AnyCodec, FoundResult};
 use super::counters::{Event, Tier};
 use super::memory_tier::MemoryKey;
 use super::pending_counters::Version;
-use super::{ExecutionCache, ExecutionContext, FlightKey, Shared};
+use super::{ExecutionCache, ExecutionContext, FlightKey, Options, Shared};
 use crate::backend::CallIdentity;
-use crate::key::{DeclaredScopes, Key, Preimage, Scope, as_text};
+use crate::key::{CallScopes, DeclaredScopes, KeyParts, KeyText, Preimage, Scope};
 use crate::scope::{Scopes, StoreAddress};
 use crate::single_flight::Landed;
 use crate::time::Timestamp;
@@ -21,12 +21,17 @@ pub(super) struct Call<'a> {
     pub(super) function: &'a ExecutionCache,
     pub(super) ctx: &'a ExecutionContext,
     pub(super) key: MemoryKey,
-    /// The preimage, unless it is the key's text
-    preimage: Option<Vec<u8>>,
-    /// SHA-256 of the preimage, which a hit in memory does not need
-    hash: OnceLock<[u8; 32]>,
     /// Number of clears when the call began
     pub(super) clears: u64,
+    details: OnceLock<Box<Details>>,
+}
+
+/// What a hit in memory does not need.
+#[derive(Default)]
+struct Details {
+    text: OnceLock<KeyText>,
+    /// SHA-256 of the text
+    hash: OnceLock<[u8; 32]>,
     /// Hash under which the result is kept, if another function's result occupies its key
     place: OnceLock<[u8; 32]>,
     fallback: Mutex<Option<Fallback>>,
@@ -35,11 +40,8 @@ pub(super) struct Call<'a> {
 /// A call without its borrowed fields, for another thread or task.
 pub(super) struct Parts {
     key: MemoryKey,
-    preimage: Option<Vec<u8>>,
-    hash: OnceLock<[u8; 32]>,
     clears: u64,
-    place: OnceLock<[u8; 32]>,
-    fallback: Option<Fallback>,
+    details: OnceLock<Box<Details>>,
 }
 
 /// A stale result to be served if recomputing it fails.
@@ -70,85 +72,69 @@ impl<'a> Call<'a> {
         arguments: Preimage,
     ) -> Option<Self> {
         let options = &function.options;
-        let scope = |is_on: bool, value: &'a Option<Arc<str>>| {
-            if is_on {
-                Scope::On(value.as_deref())
-            } else {
-                Scope::Off
+        let details = OnceLock::new();
+        let parts = if options.is_scoped() {
+            let scopes = scopes(options, ctx)?;
+            let parts = arguments.into_parts(&scopes);
+            match scopes.user_request_token {
+                Some(_) => without_token(&parts, &details),
+                None => parts,
             }
+        } else {
+            arguments.parts
         };
-        let scopes = DeclaredScopes {
-            operator_uri: scope(options.operator_scoped, &ctx.operator_uri),
-            prompt_id: scope(options.prompt_scoped, &ctx.prompt_id),
-            user_request_token: scope(options.jwt_scoped, &ctx.user_request_token),
-            user_id: scope(options.user_scoped, &ctx.user_id),
-        };
-        let scopes = scopes.resolve()?;
-        let arguments_length = arguments.arguments_length();
-        let preimage = arguments.finish_bytes(&scopes);
-        let hash = OnceLock::new();
-        // Of a token, only a hash is kept, also in memory.
-        let (text, preimage) = match &ctx.user_request_token {
-            Some(_) if options.jwt_scoped => {
-                let digest: [u8; 32] = Sha256::digest(&preimage).into();
-                let text = Key::of_hash(hash.get_or_init(|| digest)).as_str().into();
-                (text, Some(preimage))
-            }
-            _ => (preimage, None),
+        let dataset_id = if options.link_to_dataset {
+            ctx.dataset_id.clone()
+        } else {
+            None
         };
         Some(Self {
             function,
             ctx,
             key: MemoryKey {
                 cache: ctx.cache.id,
-                dataset_id: if options.link_to_dataset {
-                    ctx.dataset_id.clone()
-                } else {
-                    None
-                },
-                text: text.into(),
-                arguments_length,
-                scopes: scopes.are_known(),
+                dataset_id,
+                parts,
             },
-            preimage,
-            hash,
             clears: function.clears(),
-            place: OnceLock::new(),
-            fallback: Mutex::new(None),
+            details,
         })
     }
 
     /// Copies the identity of the call for another thread.
     pub(super) fn parts(&self) -> Parts {
+        let details = self.details.get().map(|known| {
+            Box::new(Details {
+                text: known.text.clone(),
+                hash: known.hash.clone(),
+                place: known.place.clone(),
+                fallback: Mutex::default(),
+            })
+        });
         Parts {
             key: self.key.clone(),
-            preimage: self.preimage.clone(),
-            hash: self.hash.clone(),
             clears: self.clears,
-            place: self.place.clone(),
-            fallback: None,
+            details: details.map_or_else(OnceLock::new, OnceLock::from),
         }
     }
 
     /// Adopts the place and the fallback that another thread found.
     pub(super) fn learn(&self, parts: Parts) {
-        if let Some(place) = parts.place.get() {
+        let Some(learned) = parts.details.into_inner() else {
+            return;
+        };
+        if let Some(place) = learned.place.get() {
             self.settle(*place);
         }
-        *self.fallback() = parts.fallback;
+        let fallback = learned.fallback.into_inner();
+        *self.fallback() = fallback.unwrap_or_else(PoisonError::into_inner);
     }
 
     pub(super) fn into_parts(self) -> Parts {
         Parts {
             key: self.key,
-            preimage: self.preimage,
-            hash: self.hash,
             clears: self.clears,
-            place: self.place,
-            fallback: self
-                .fallback
-                .into_inner()
-                .unwrap_or_else(PoisonError::into_inner),
+            details: self.details,
         }
     }
 
@@ -161,37 +147,45 @@ impl<'a> Call<'a> {
             function,
             ctx,
             key: parts.key,
-            preimage: parts.preimage,
-            hash: parts.hash,
             clears: parts.clears,
-            place: parts.place,
-            fallback: Mutex::new(parts.fallback),
+            details: parts.details,
         }
     }
 
-    pub(super) fn fallback(&self) -> MutexGuard<'_, Option<Fallback>> {
-        self.fallback.lock().unwrap_or_else(PoisonError::into_inner)
+    fn details(&self) -> &Details {
+        self.details.get_or_init(Box::default)
     }
 
-    fn preimage(&self) -> &str {
-        as_text(self.preimage.as_deref().unwrap_or(&self.key.text))
+    pub(super) fn fallback(&self) -> MutexGuard<'_, Option<Fallback>> {
+        let fallback = &self.details().fallback;
+        fallback.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn text(&self) -> &KeyText {
+        self.details().text.get_or_init(|| self.key.parts.text())
     }
 
     /// Returns the SHA-256 of the preimage, which is the call's key in the store.
     pub(super) fn hash(&self) -> &[u8; 32] {
-        self.hash
-            .get_or_init(|| Sha256::digest(self.preimage()).into())
+        let hash = || Sha256::digest(&self.text().preimage).into();
+        self.details().hash.get_or_init(hash)
     }
 
     /// Returns the hash under which the result is kept.
     pub(super) fn place(&self) -> &[u8; 32] {
-        self.place.get().unwrap_or_else(|| self.hash())
+        let place = self.details().place.get();
+        place.unwrap_or_else(|| self.hash())
     }
 
     /// Sets the hash under which the result is kept. The first lookup decides: a place freed since
     /// then is not used.
     pub(super) fn settle(&self, place: [u8; 32]) {
-        let _ = self.place.set(place);
+        let _ = self.details().place.set(place);
+    }
+
+    /// Reports whether a look-up has decided under which hash the result is kept.
+    pub(super) fn is_settled(&self) -> bool {
+        self.details().place.get().is_some()
     }
 
     /// Returns the store of the result.
@@ -246,13 +240,14 @@ impl<'a> Call<'a> {
         scopes: &'b Scopes,
         with_generation: bool,
     ) -> CallIdentity<'b> {
+        let text = self.text();
         CallIdentity {
             store,
             hash: self.place(),
             function: &self.function.function,
             scopes,
-            preimage: self.preimage(),
-            arguments_length: self.key.arguments_length,
+            preimage: &text.preimage,
+            arguments_length: text.arguments_length,
             with_generation,
         }
     }
@@ -273,25 +268,52 @@ impl<'a> Call<'a> {
     }
 }
 
+/// Returns the scopes of a call; `None` if one that the function requires has no value.
+fn scopes<'a>(options: &Options, ctx: &'a ExecutionContext) -> Option<CallScopes<'a>> {
+    let scope = |is_on: bool, value: &'a Option<Arc<str>>| {
+        if is_on {
+            Scope::On(value.as_deref())
+        } else {
+            Scope::Off
+        }
+    };
+    let declared = DeclaredScopes {
+        operator_uri: scope(options.operator_scoped, &ctx.operator_uri),
+        prompt_id: scope(options.prompt_scoped, &ctx.prompt_id),
+        user_request_token: scope(options.jwt_scoped, &ctx.user_request_token),
+        user_id: scope(options.user_scoped, &ctx.user_id),
+    };
+    declared.resolve()
+}
+
+/// Returns a key for memory in place of `parts`, among which is a token: of that, only a hash is
+/// kept.
+fn without_token(parts: &KeyParts, details: &OnceLock<Box<Details>>) -> KeyParts {
+    let details = details.get_or_init(Box::default);
+    let text = details.text.get_or_init(|| parts.text());
+    let hash = || Sha256::digest(&text.preimage).into();
+    KeyParts::of_hash(details.hash.get_or_init(hash))
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Cache, Options};
     use super::*;
 
     #[test]
-    fn a_key_in_memory_has_the_preimage_but_no_token() {
+    fn a_key_in_memory_has_the_arguments_but_no_token() {
         let ctx = ExecutionContext::new(Cache::in_memory()).with_user_request_token("secret");
-        let text = |jwt_scoped| {
+        let parts = |jwt_scoped| {
             let mut options = Options::new("tests::call");
             options.jwt_scoped = jwt_scoped;
             let function = ExecutionCache::new(options);
             let arguments = Preimage::of_arguments(|list| list.push("a")).expect("a stored form");
             let call = Call::new(&function, &ctx, arguments).expect("it is cached");
-            let digest: [u8; 32] = Sha256::digest(call.preimage()).into();
+            let digest: [u8; 32] = Sha256::digest(&call.text().preimage).into();
             assert_eq!(call.hash(), &digest);
-            as_text(&call.key.text).to_owned()
+            String::from_utf8_lossy(call.key.parts.as_bytes()).into_owned()
         };
-        assert_eq!(text(false), r#"["a"]"#);
-        assert_eq!(text(true).len(), 64, "a hash in hexadecimal");
+        assert!(parts(false).ends_with('a'));
+        assert!(!parts(true).contains("secret"));
     }
 }

@@ -11,13 +11,9 @@ use std::sync::atomic::Ordering;
 use super::call::Call;
 use crate::backend::{Backend, CallLookup};
 use crate::error::Result;
-use crate::key::{Key, next_place};
+use crate::key::{Key, more_places};
 use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
-
-/// Number of functions of one store that keep results for equal arguments; one more replaces the
-/// result of the first.
-const PLACES: usize = 4;
 
 impl Call<'_> {
     /// Looks the call up, and settles its place.
@@ -35,12 +31,20 @@ impl Call<'_> {
                 return Ok(CallLookup::Missing);
             }
             CallLookup::Other(_) => None,
+            // An earlier look-up has found where the result belongs.
+            CallLookup::Missing if self.is_settled() => return Ok(found),
             CallLookup::Missing if self.may_share() && !backend.is_fiftyones() => {
                 Some(*self.hash())
             }
             _ => return Ok(found),
         };
-        for hash in self.places().skip(1) {
+        let places = more_places(self.hash());
+        let taken = backend.kept_among(store, &places)?;
+        for (hash, is_taken) in places.into_iter().zip(taken) {
+            if !is_taken {
+                free = free.or(Some(hash));
+                continue;
+            }
             let mut identity = self.identity(store, scopes, with_generation);
             identity.hash = &hash;
             match backend.lookup_call(&identity, now)? {
@@ -71,7 +75,7 @@ impl Call<'_> {
         now: Timestamp,
     ) -> Result<Vec<Key>> {
         let mut keys = Vec::new();
-        for hash in self.places() {
+        for hash in std::iter::once(*self.hash()).chain(more_places(self.hash())) {
             let mut identity = self.identity(store, scopes, false);
             identity.hash = &hash;
             match backend.lookup_call(&identity, now)? {
@@ -83,10 +87,6 @@ impl Call<'_> {
             }
         }
         Ok(keys)
-    }
-
-    fn places(&self) -> impl Iterator<Item = [u8; 32]> {
-        std::iter::successors(Some(*self.hash()), |hash| Some(next_place(hash))).take(PLACES)
     }
 
     fn warn_of_shared_key(&self, other: Option<&str>) {

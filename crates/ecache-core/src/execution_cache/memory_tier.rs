@@ -7,7 +7,6 @@
 
 use std::any::Any;
 use std::hash::{Hash, Hasher};
-use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -17,7 +16,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::pending_counters::{Hits, Version};
 use crate::hashed::Hashed;
-use crate::key::reuse_buffer;
+use crate::key::KeyParts;
 use crate::time::{Moment, Timestamp};
 
 /// The key of a result in memory. Each function has a tier of its own, so the store and the
@@ -27,45 +26,17 @@ pub(super) struct MemoryKey {
     /// Number of the cache: a program may have several
     pub(super) cache: u64,
     pub(super) dataset_id: Option<Arc<str>>,
-    /// The preimage, or its SHA-256 in hexadecimal if it contains a token
-    pub(super) text: Text,
-    /// Length of the arguments in the preimage; the rest is scopes
-    pub(super) arguments_length: usize,
-    /// The scopes that have a value
-    pub(super) scopes: [bool; 4],
+    /// The arguments and scopes, or their hash if one of them is a token
+    pub(super) parts: KeyParts,
 }
 
-/// The text of a key. Its buffer is used again for the key of another call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Text(Vec<u8>);
-
-impl From<Vec<u8>> for Text {
-    fn from(text: Vec<u8>) -> Self {
-        Self(text)
-    }
-}
-
-impl Deref for Text {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl Drop for Text {
-    fn drop(&mut self) {
-        reuse_buffer(std::mem::take(&mut self.0));
-    }
-}
-
-/// Hashes the text, which takes a tenth of the time of a SHA-256: a hit compares it as well. The
+/// Hashes the parts, which takes a tenth of the time of a SHA-256: a hit compares it as well. The
 /// cache and the dataset are mixed in; the rest rarely differs.
 impl Hash for MemoryKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
         /// The factor of Fx: odd, and without a pattern.
         const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
-        let mut mixed = xxh3_64(&self.text) ^ self.cache.wrapping_mul(FACTOR);
+        let mut mixed = xxh3_64(self.parts.as_bytes()) ^ self.cache.wrapping_mul(FACTOR);
         for chunk in self
             .dataset_id
             .iter()
@@ -167,7 +138,7 @@ struct Weights {
 
 impl Weighter<MemoryKey, Arc<Slot>> for Weights {
     fn weight(&self, key: &MemoryKey, slot: &Arc<Slot>) -> u64 {
-        let size = slot.size.saturating_add(key.text.len() as u64);
+        let size = slot.size.saturating_add(key.parts.as_bytes().len() as u64);
         ((size as f64 / self.bytes_per_unit).ceil() as u64).max(LEAST)
     }
 }

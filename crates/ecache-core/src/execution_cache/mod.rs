@@ -257,11 +257,13 @@ impl ExecutionCache {
         ctx: &'a ExecutionContext,
         arguments: Result<Preimage, StoredError>,
     ) -> Option<Call<'a>> {
-        let call = if self.is_on(ctx) {
-            self.attempt(ctx, "make a key of the arguments", arguments)
-                .and_then(|arguments| Call::new(self, ctx, arguments))
-        } else {
-            None
+        let call = match arguments {
+            _ if !self.is_on(ctx) => None,
+            Ok(arguments) => Call::new(self, ctx, arguments),
+            refused => {
+                self.attempt(ctx, "make a key of the arguments", refused);
+                None
+            }
         };
         if call.is_none() {
             self.count(ctx, Event::Bypass);

@@ -123,6 +123,11 @@ impl Options {
         }
     }
 
+    /// Reports whether keys depend on the scopes of a call.
+    pub(super) fn is_scoped(&self) -> bool {
+        self.operator_scoped | self.prompt_scoped | self.user_scoped | self.jwt_scoped
+    }
+
     /// Returns how long a result is kept after its `ttl`.
     pub(super) fn extra_time(&self) -> Duration {
         self.stale.max(self.stale_if_error).unwrap_or_default()

@@ -4,11 +4,13 @@
 //! scopes that have a value. Nothing says which scope a value belongs to: that is FiftyOne's, and
 //! an entry's recorded identity tells such calls apart.
 
+mod parts;
 mod preimage;
+mod primitive;
 mod scopes;
 
+pub(crate) use parts::{KeyParts, KeyText};
 pub use preimage::{ArgumentsError, Preimage, parse_arguments, preimage};
-pub(crate) use preimage::{as_text, reuse_buffer};
 pub use scopes::{CallScopes, DeclaredScopes, Scope};
 
 use std::borrow::Borrow;
@@ -106,8 +108,21 @@ impl Key {
     }
 }
 
-/// Returns the hash after `hash` in the order in which calls with one key look for a place.
-pub(crate) fn next_place(hash: &[u8; 32]) -> [u8; 32] {
+/// Number of places in which a call looks for its result besides its key: one more function with
+/// equal arguments in one store replaces the result of the first.
+pub(crate) const MORE_PLACES: usize = 3;
+
+/// Returns the hashes after `hash` in the order in which calls with one key look for a place.
+pub(crate) fn more_places(hash: &[u8; 32]) -> [[u8; 32]; MORE_PLACES] {
+    let mut last = *hash;
+    std::array::from_fn(|_| {
+        last = next_place(&last);
+        last
+    })
+}
+
+/// Returns the hash after `hash` in that order.
+fn next_place(hash: &[u8; 32]) -> [u8; 32] {
     let mut next = Sha256::new_with_prefix(b"the next place after ");
     next.update(hash);
     next.finalize().into()

@@ -2,7 +2,6 @@
 
 use std::any::type_name;
 use std::borrow::Borrow;
-use std::cell::Cell;
 use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -10,10 +9,12 @@ use serde::Serialize;
 use serde::de::Deserialize;
 use thiserror::Error;
 
+use super::parts::KeyParts;
+use super::primitive::{self, is_primitive};
 use super::scopes::CallScopes;
 use crate::panics::caught;
-use crate::python_json::{Json, ParseError, write_string};
-use crate::stored::{self, StoredError};
+use crate::python_json::{Json, ParseError, value_length};
+use crate::stored::{self, StoredError, is_mutable};
 
 /// Returns the text that the key of a call hashes.
 ///
@@ -45,45 +46,15 @@ pub fn preimage(arguments: &[Json], scopes: &CallScopes<'_>) -> String {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Preimage {
-    text: Vec<u8>,
+    pub(crate) parts: KeyParts,
 }
 
 impl Default for Preimage {
     /// Begins with no arguments.
     fn default() -> Self {
-        let mut text = SPARE.try_with(Cell::take).unwrap_or_default();
-        if text.capacity() == 0 {
-            text.reserve(USUAL_LENGTH);
+        Preimage {
+            parts: KeyParts::default(),
         }
-        text.push(b'[');
-        Preimage { text }
-    }
-}
-
-/// Capacity of a new buffer; most calls fit.
-const USUAL_LENGTH: usize = 256;
-
-/// Capacity above which a buffer is not used again.
-const MAX_SPARE: usize = 4096;
-
-thread_local! {
-    /// A buffer for the next preimage of this thread: a hit in memory needs no other allocation
-    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
-
-const IS_ASCII: &str = "json.dumps writes ASCII";
-
-/// Returns the bytes of a finished preimage as text.
-pub(crate) fn as_text(preimage: &[u8]) -> &str {
-    std::str::from_utf8(preimage).expect(IS_ASCII)
-}
-
-/// Keeps the buffer of a preimage for the next one.
-pub(crate) fn reuse_buffer(mut text: Vec<u8>) {
-    if (USUAL_LENGTH..=MAX_SPARE).contains(&text.capacity()) {
-        text.clear();
-        // A thread that ends needs none.
-        let _ = SPARE.try_with(|spare| spare.set(text));
     }
 }
 
@@ -119,7 +90,24 @@ impl Preimage {
     /// Fails when the argument has no stored form (see [`stored::write()`]); the call has no key
     /// then.
     pub fn push<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<(), StoredError> {
-        stored::write_argument(argument, self.next())
+        if is_primitive::<T>() && primitive::push(&mut self.parts, argument).is_some() {
+            return Ok(());
+        }
+        self.push_text(|text| stored::write_argument(argument, text))
+    }
+
+    /// Adds the next argument as the JSON text that `write` writes.
+    fn push_text(
+        &mut self,
+        write: impl FnOnce(&mut Vec<u8>) -> Result<(), StoredError>,
+    ) -> Result<(), StoredError> {
+        let start = self.parts.begin_json();
+        let written = write(self.parts.buffer());
+        match written {
+            Ok(()) => self.parts.end_json(start),
+            Err(_) => self.parts.cancel_json(start),
+        }
+        written
     }
 
     /// Like [`push`](Preimage::push), for an argument that cannot be read back and compared; its
@@ -129,10 +117,17 @@ impl Preimage {
         argument: &T,
         shown: Option<&dyn Debug>,
     ) -> Result<(), StoredError> {
-        if hides_nothing(type_name::<T>()) {
+        if is_primitive::<T>() {
             return self.push(argument);
         }
-        stored::write_shown_argument(argument, shown, self.next())
+        let name = type_name::<T>();
+        if is_mutable(name) {
+            return Err(StoredError::Mutable);
+        }
+        if hides_nothing(name) {
+            return self.push(argument);
+        }
+        self.push_text(|text| stored::write_shown_argument(argument, shown, text))
     }
 
     /// Like [`push`](Preimage::push), for an argument that can be read back as a `Read`: if another
@@ -150,36 +145,26 @@ impl Preimage {
         T: Serialize + PartialEq + ?Sized,
         Read: Deserialize<'de> + Borrow<T>,
     {
-        let start = self.text.len();
-        self.push(argument)?;
-        if hides_nothing(type_name::<T>()) {
-            return Ok(());
+        if is_primitive::<T>() {
+            return self.push(argument);
         }
-        let written = &self.text[start..];
-        let written = written.strip_prefix(b", ").unwrap_or(written);
-        let json = Json::parse(written).map_err(|error| error.to_string())?;
-        match stored::lent_from_json::<Read>(&json) {
-            Ok(read) if argument == read.borrow() => return Ok(()),
-            Ok(read) => {
-                let mut again = Vec::with_capacity(written.len());
-                stored::write_argument(read.borrow(), &mut again)?;
-                #[expect(clippy::eq_op, reason = "a NaN is not equal to itself")]
-                let is_comparable = argument == argument;
-                if again == written && is_comparable {
-                    return Err(StoredError::LeftOut);
-                }
-            }
-            Err(StoredError::Refused(why)) if why.starts_with("missing field") => {
-                return Err(StoredError::LeftOut);
-            }
-            Err(_) => {}
+        let name = type_name::<T>();
+        if is_mutable(name) {
+            return Err(StoredError::Mutable);
         }
-        stored::write_shown_argument(argument, shown, &mut Vec::new())
+        if hides_nothing(name) {
+            return self.push(argument);
+        }
+        self.push_text(|text| {
+            let start = text.len();
+            stored::write_argument(argument, text)?;
+            check_read_back::<T, Read>(argument, shown, &text[start..])
+        })
     }
 
     /// Adds the next positional argument, which is in its stored form already.
     pub fn push_json(&mut self, argument: &Json) {
-        argument.write_sorted_to(self.next());
+        self.parts.push_json(argument);
     }
 
     /// Adds what a `key_fn` made of the arguments, as FiftyOne does: the elements of a list or
@@ -189,16 +174,29 @@ impl Preimage {
     ///
     /// Fails like [`push`](Preimage::push).
     pub fn push_each<T: Serialize + ?Sized>(&mut self, arguments: &T) -> Result<(), StoredError> {
+        if is_primitive::<T>() && primitive::push(&mut self.parts, arguments).is_some() {
+            return Ok(());
+        }
         let mut text = Vec::new();
         stored::write_canonical(arguments, &mut text)?;
         let elements = text
             .strip_prefix(br#"{"_cls": "tuple", "values": ["#)
             .and_then(|rest| rest.strip_suffix(b"]}"))
             .or_else(|| text.strip_prefix(b"[")?.strip_suffix(b"]"));
-        match elements {
-            Some(b"") => {}
-            Some(elements) => self.next().extend_from_slice(elements),
-            None => self.next().extend_from_slice(&text),
+        let Some(mut elements) = elements else {
+            return self.push_text(|out| {
+                out.extend_from_slice(&text);
+                Ok(())
+            });
+        };
+        while !elements.is_empty() {
+            let length = value_length(elements).unwrap_or(elements.len());
+            let (element, rest) = elements.split_at(length);
+            self.push_text(|out| {
+                out.extend_from_slice(element);
+                Ok(())
+            })?;
+            elements = rest.strip_prefix(b", ").unwrap_or(rest);
         }
         Ok(())
     }
@@ -222,43 +220,53 @@ impl Preimage {
         self.push(&format!("{name}#{:016x}", hasher.finish()))
     }
 
-    /// Returns the length of the arguments' text so far. It distinguishes calls with the same text,
-    /// split differently into arguments and scopes.
-    #[must_use]
-    pub fn arguments_length(&self) -> usize {
-        self.text.len()
-    }
-
     /// Returns the arguments as JSON text, an array.
     #[must_use]
     pub fn arguments(&self) -> String {
-        let mut text = String::from_utf8_lossy(&self.text).into_owned();
-        text.push(']');
-        text
+        self.parts.text().preimage
     }
 
     /// Adds the scopes, and returns the text.
     #[must_use]
     pub fn finish(self, scopes: &CallScopes<'_>) -> String {
-        String::from_utf8(self.finish_bytes(scopes)).expect(IS_ASCII)
+        self.into_parts(scopes).text().preimage
     }
 
-    /// Like [`finish`](Preimage::finish), without a look at each byte; see [`as_text`].
-    pub(crate) fn finish_bytes(mut self, scopes: &CallScopes<'_>) -> Vec<u8> {
-        for value in scopes.values() {
-            write_string(value.as_bytes(), self.next());
-        }
-        self.text.push(b']');
-        self.text
+    /// Adds the scopes, and returns the parts of the text.
+    pub(crate) fn into_parts(mut self, scopes: &CallScopes<'_>) -> KeyParts {
+        self.parts.push_scopes(scopes);
+        self.parts
     }
+}
 
-    /// Begins the next element of the list, and returns where to write it.
-    fn next(&mut self) -> &mut Vec<u8> {
-        if self.text != b"[" {
-            self.text.extend_from_slice(b", ");
+/// Checks an argument that is `written` so, as [`Preimage::push_checked`] does.
+fn check_read_back<'de, T, Read>(
+    argument: &T,
+    shown: Option<&dyn Debug>,
+    written: &[u8],
+) -> Result<(), StoredError>
+where
+    T: Serialize + PartialEq + ?Sized,
+    Read: Deserialize<'de> + Borrow<T>,
+{
+    let json = Json::parse(written).map_err(|error| error.to_string())?;
+    match stored::lent_from_json::<Read>(&json) {
+        Ok(read) if argument == read.borrow() => return Ok(()),
+        Ok(read) => {
+            let mut again = Vec::with_capacity(written.len());
+            stored::write_argument(read.borrow(), &mut again)?;
+            #[expect(clippy::eq_op, reason = "a NaN is not equal to itself")]
+            let is_comparable = argument == argument;
+            if again == written && is_comparable {
+                return Err(StoredError::LeftOut);
+            }
         }
-        &mut self.text
+        Err(StoredError::Refused(why)) if why.starts_with("missing field") => {
+            return Err(StoredError::LeftOut);
+        }
+        Err(_) => {}
     }
+    stored::write_shown_argument(argument, shown, &mut Vec::new())
 }
 
 /// Reports whether values of the type with this name are written whole.
@@ -308,25 +316,6 @@ pub fn parse_arguments(text: &[u8]) -> Result<Vec<Json>, ArgumentsError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_thread_uses_the_buffer_of_a_preimage_again() {
-        let preimage = || {
-            let arguments = Preimage::of_arguments(|arguments| arguments.push("a"));
-            arguments
-                .expect("a stored form")
-                .finish(&CallScopes::default())
-        };
-        let first = preimage();
-        let (text, buffer) = (first.clone(), first.as_ptr());
-        reuse_buffer(first.into_bytes());
-        let second = preimage();
-        assert_eq!((&second, second.as_ptr()), (&text, buffer));
-        let third = preimage();
-        assert_ne!(third.as_ptr(), buffer, "it is in use");
-        reuse_buffer(vec![b'x'; MAX_SPARE + 1]);
-        assert_eq!(Preimage::default().text.capacity(), USUAL_LENGTH);
-    }
 
     #[test]
     fn a_key_fns_list_or_tuple_is_the_arguments_and_anything_else_one() {

@@ -14,22 +14,8 @@ pub struct CallScopes<'a> {
 }
 
 impl<'a> CallScopes<'a> {
-    pub(super) fn values(&self) -> impl Iterator<Item = &'a str> {
-        self.parts().into_iter().flatten()
-    }
-
-    /// Reports which scopes have a value, which the preimage does not tell.
-    pub(crate) fn are_known(&self) -> [bool; 4] {
-        let [operator, prompt, token, user] = self.parts();
-        [
-            operator.is_some(),
-            prompt.is_some(),
-            token.is_some(),
-            user.is_some(),
-        ]
-    }
-
-    fn parts(&self) -> [Option<&'a str>; 4] {
+    /// Returns those that have a value.
+    pub(super) fn known(&self) -> [Option<&'a str>; 4] {
         [
             known(self.operator_uri),
             known(self.prompt_id),

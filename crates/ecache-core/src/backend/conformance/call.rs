@@ -3,6 +3,7 @@
 use super::*;
 use crate::backend::{CallIdentity, CallLookup, CallResult};
 use crate::entry::CLOCK_SKEW;
+use crate::key::{MORE_PLACES, more_places};
 use crate::scope::Scopes;
 use crate::value::CHUNK_SIZE;
 
@@ -14,6 +15,10 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
     (
         "a call does not find what is recorded of another one",
         of_another_call,
+    ),
+    (
+        "a place with an entry is never said to have none",
+        further_places,
     ),
     ("a call finds no more than is fresh", freshness),
     ("a call finds a large result", large),
@@ -117,6 +122,26 @@ fn of_this_call(backend: &dyn Backend) {
             "{number}"
         );
     }
+}
+
+fn further_places(backend: &dyn Backend) {
+    let call = Call::new();
+    let (store, places) = (&call.entry.address.store, more_places(&call.hash));
+    let kept = || backend.kept_among(store, &places).expect("a look-up");
+    // What a backend says of places without an entry, which it need not know.
+    let [none, ..] = kept();
+    assert_eq!(kept(), [none; MORE_PLACES]);
+    let at = |place: &[u8; 32]| Entry::new(store.entry(Key::of_hash(place)), Kind::Text, NOW);
+    put(backend, &at(&places[1]));
+    assert_eq!(kept(), [none, true, none]);
+    let mut elsewhere = at(&places[0]);
+    elsewhere.address.store = Arc::new(StoreAddress::new("g"));
+    put(backend, &elsewhere);
+    assert_eq!(kept(), [none, true, none]);
+    let mut expired = at(&places[2]);
+    expired.expires_at = Some(NOW);
+    put(backend, &expired);
+    assert_eq!(kept(), [none, true, true]);
 }
 
 fn of_another_call(backend: &dyn Backend) {

@@ -45,7 +45,6 @@ mod counters;
 mod document;
 mod driver;
 mod failure;
-mod field_names;
 mod id;
 mod import;
 mod indexes;

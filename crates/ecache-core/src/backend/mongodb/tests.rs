@@ -3,7 +3,6 @@
 mod foreign;
 mod functions;
 mod jobs;
-mod moved;
 mod names;
 mod notes;
 mod operations;

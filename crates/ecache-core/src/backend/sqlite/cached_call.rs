@@ -6,6 +6,8 @@
 //! covers both and is right only with those of the call, so they are not read either. A result that
 //! was written otherwise, as by an import, has no split, and is compared in full.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 
@@ -22,6 +24,8 @@ use crate::backend::{
 };
 use crate::entry::{self, Entry};
 use crate::error::{Error, Result};
+use crate::key::MORE_PLACES;
+use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 /// The columns that every hit reads: those that its checksum covers, except function and split.
@@ -32,6 +36,17 @@ macro_rules! select {
              value",
             $more,
             " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
+        )
+    };
+}
+
+/// Selects a key that has an entry, in parentheses.
+macro_rules! kept {
+    ($key:literal) => {
+        concat!(
+            "(SELECT 1 FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ",
+            $key,
+            ")"
         )
     };
 }
@@ -52,12 +67,47 @@ const WHOLE_CALL: &str = select!(", function, split");
 const WHOLE_CALL_AND_GENERATION: &str =
     select!(", function, split, (SELECT generation FROM stores WHERE id = ?1)");
 
+/// Reports for each of three keys whether it has an entry, from the index alone. `IN` would make a
+/// table of the keys first, which takes longer than to find them.
+const KEPT_AMONG: &str = concat!(
+    "SELECT EXISTS",
+    kept!("?2"),
+    ", EXISTS",
+    kept!("?3"),
+    ", EXISTS",
+    kept!("?4")
+);
+
 impl CallBackend for SqliteBackend {
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
         let connection = self.connection()?;
         match self.try_find_call(&connection, call, now) {
             Ok(found) => Ok(found),
             Err(RowError::Damaged) => Ok(CallLookup::Damaged(call.address())),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+        }
+    }
+
+    fn kept_among(
+        &self,
+        store: &Arc<StoreAddress>,
+        places: &[[u8; 32]; MORE_PLACES],
+    ) -> Result<[bool; MORE_PLACES]> {
+        let session = self.connection()?;
+        let kept = self.in_store(&session, store, |id, known| {
+            let mut statement = session.prepare_kept(KEPT_AMONG)?;
+            let [one, two, three] = places;
+            let mut rows = statement.get().query((id, one, two, three))?;
+            let row = rows.next()?.ok_or(RowError::Damaged)?;
+            if known.is_outdated(&session) {
+                return Ok(None);
+            }
+            Ok(Some([row.get(0)?, row.get(1)?, row.get(2)?]))
+        });
+        match kept {
+            Ok(kept) => Ok(kept.unwrap_or_default()),
+            // The look-up says which entry it is.
+            Err(RowError::Damaged) => Ok([true; MORE_PLACES]),
             Err(RowError::Sqlite(error)) => Err(self.error(error)),
         }
     }
