@@ -113,6 +113,14 @@ fn the_log_of_a_store_has_the_operations_that_changed_it() {
     assert_eq!(log("c"), [rename]);
     assert_eq!(log("a b"), [shred, undo, touch, clear, rm]);
     assert_eq!(log("absent"), [0u64; 0]);
+    let warned = "warning: there is no store \"absent\"\n";
+    assert_eq!(session.run("log absent a c").succeeds().stderr, warned);
+    session.run("set thumbnails k v").succeeds();
+    session.run("log thumbnials").ends(
+        0,
+        "warning: there is no store \"thumbnials\"\n  tip: did you mean thumbnails?\n",
+    );
+    session.run("log thumbnails").ends(0, "");
     let plain = session.run("log --format table").succeeds();
     let more = session.run("log --format table -v").succeeds();
     let count = |text: &str| text.matches("\n    by ").count();

@@ -375,3 +375,32 @@ fn the_short_help_of_run_fits_a_screen() {
         assert!(long.text().contains(&format!(" {option} ")), "{option}");
     }
 }
+
+#[test]
+fn an_import_without_a_file_names_standard_input() {
+    let (error, tip) = refused("ecache import < /dev/null", 2);
+    assert_eq!(error, "error: <FILE> is missing");
+    assert_eq!(
+        tip,
+        "  tip: name a file, or - for standard input: ecache import -"
+    );
+}
+
+#[test]
+fn refusals_are_broken_at_the_width_of_a_terminal() {
+    let session = Session::new();
+    let long = "none of the orders that entries can have ".repeat(4);
+    for words in [
+        vec!["ls", "--sort", "nope"],
+        vec!["ls", "--sort", &long],
+        vec!["ls", "--fields", "nope"],
+        vec!["doctor", "--fix", &long],
+        vec!["import"],
+    ] {
+        let told = session.run_on_terminal([&["--color", "never"], &*words].concat());
+        assert_eq!(told.code, 2, "{words:?}");
+        let text = shown(&told);
+        let widths = text.lines().map(|line| line.trim_end().chars().count());
+        assert!(widths.max() <= Some(100), "{words:?}:\n{text}");
+    }
+}

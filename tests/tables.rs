@@ -254,7 +254,7 @@ fn shares_have_a_percent_sign_and_the_sum_says_of_how_many() {
         row.unwrap_or_else(|| panic!("no {name}: {lines:#?}"))
             .clone()
     };
-    assert!(row("echo").contains("66%"), "{lines:#?}");
+    assert!(row("echo").contains("67%"), "{lines:#?}");
     assert!(row("printf").contains(" 0%"), "{lines:#?}");
     assert!(row("total, 2 stores").contains("50%"), "{lines:#?}");
     let lines = shown_before_tips(&session, "stats --since 1d", 100);

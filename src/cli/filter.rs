@@ -92,24 +92,41 @@ pub(crate) struct FilterArgs {
 
 /// The names of stores, typed as arguments or with `--store`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct StoreNames(pub(crate) Vec<String>);
+pub(crate) struct StoreNames {
+    all: Vec<String>,
+    /// Number of those typed as arguments, which come first
+    arguments: usize,
+}
 
 impl StoreNames {
     const ARGUMENTS: &str = "stores";
     const OPTION: &str = "store";
+
+    /// Returns the names, to be completed.
+    pub(crate) fn names_mut(&mut self) -> &mut [String] {
+        &mut self.all
+    }
+
+    /// Returns the first store that was typed as an argument.
+    pub(crate) fn argument(&self) -> Option<&String> {
+        self.all[..self.arguments].first()
+    }
 }
 
 impl Deref for StoreNames {
     type Target = Vec<String>;
 
     fn deref(&self) -> &Vec<String> {
-        &self.0
+        &self.all
     }
 }
 
 impl FromIterator<String> for StoreNames {
     fn from_iter<T: IntoIterator<Item = String>>(names: T) -> Self {
-        Self(names.into_iter().collect())
+        Self {
+            all: names.into_iter().collect(),
+            arguments: 0,
+        }
     }
 }
 
@@ -142,7 +159,10 @@ impl FromArgMatches for StoreNames {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
         let names = |id| matches.get_many::<String>(id).into_iter().flatten();
         let all = names(Self::ARGUMENTS).chain(names(Self::OPTION));
-        Ok(Self(all.cloned().collect()))
+        Ok(Self {
+            all: all.cloned().collect(),
+            arguments: names(Self::ARGUMENTS).count(),
+        })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {

@@ -9,6 +9,7 @@ use clap::{Command, CommandFactory, Parser as _};
 use super::{Cli, suggest};
 use crate::output::escape::{message, shell};
 use crate::output::paint::style;
+use crate::output::spoken;
 
 /// Commands that take another command after `--`, and nothing else as arguments.
 const RUNNERS: [&str; 3] = ["run", "warm", "key"];
@@ -23,6 +24,7 @@ pub(crate) fn reworded(error: clap::Error, words: &[OsString]) -> clap::Error {
     }
     let (text, tip) = negative(&error, words).unwrap_or_else(|| words_of(&error, words));
     let (text, tip, type_me) = (message(&text), message(&tip), style::TYPE_ME);
+    let (text, tip) = (spoken("error: ", &text), spoken("  tip: ", &tip));
     // clap puts its own `error:` in front.
     let text = format!("{text}\n{type_me}  tip:{type_me:#} {tip}\n");
     clap::Error::raw(error.kind(), text)
@@ -141,7 +143,13 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             let missing = list(ContextKind::InvalidArg);
             let are = if missing.len() > 1 { "are" } else { "is" };
             let missing = alternatives(&missing.join(" "));
-            (format!("{missing} {are} missing"), help())
+            let tip = match command_line(words) {
+                line if missing == "<FILE>" => {
+                    format!("name a file, or - for standard input: {line} -")
+                }
+                _ => help(),
+            };
+            (format!("{missing} {are} missing"), tip)
         }
         ErrorKind::InvalidValue if value.is_empty() => {
             (format!("{option} needs a value: {argument}"), help())

@@ -4,8 +4,10 @@ use std::io::Write as _;
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Did, Operation, OperationRecord, UndoState};
+use ecache_core::filter::{Filter, Pattern};
 use ecache_core::time::Timestamp;
 
+use super::shared::filter::note_unknown_names;
 use super::shared::operation::{COLUMNS, cells};
 use crate::cli::LogArgs;
 use crate::context::Context;
@@ -98,7 +100,8 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
         }
         rows.finish()?;
     }
-    if is_empty && context.terminal.stdout_is_terminal {
+    let is_known = note_unknown_stores(context, backend.as_ref(), &operations, &args.store)?;
+    if is_empty && is_known && context.terminal.stdout_is_terminal {
         context.note(if operations.is_empty() {
             "nothing was removed or changed yet"
         } else {
@@ -106,6 +109,30 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
         });
     }
     Ok(Exit::Done)
+}
+
+/// Warns about stores that do not exist and that no operation changed. Returns whether there are
+/// none.
+fn note_unknown_stores(
+    context: &Context,
+    backend: &dyn Backend,
+    operations: &[OperationRecord],
+    names: &[String],
+) -> Result<bool> {
+    let mut unknown = Filter::default();
+    for name in names {
+        let mut is_changed = false;
+        for operation in operations {
+            is_changed |= is_of_store(backend, operation, std::slice::from_ref(name))?;
+            if is_changed {
+                break;
+            }
+        }
+        if !is_changed {
+            unknown.stores.push(Pattern::exact(name));
+        }
+    }
+    note_unknown_names(context, backend, &unknown)
 }
 
 /// Reports whether an operation changed one of these stores, or none is named.

@@ -4,27 +4,32 @@ use std::mem;
 
 use anyhow::Result;
 use ecache_core::entry::Policy;
-use ecache_core::filter::Freshness;
+use ecache_core::filter::{Freshness, Selection};
 
 use super::shared::collections::note_elsewhere;
 use super::shared::command_args::{
     begins_with_hyphen, keys_behind_dashes, meant_entries, scope_of,
 };
-use super::shared::deletion::{Run, Verb, keep_unless, open, touch_logged};
+use super::shared::deletion::{Run, Verb, entries, keep_unless, open, touch_logged};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
-use super::shared::lifetime::LifetimeChange;
+use super::shared::lifetime::{LifetimeChange, changed};
 use crate::cli::TouchArgs;
 use crate::cli::entry::CommandArgs;
 use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
+use crate::output::human;
 
 pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
-    // A store goes with a command here, as its own.
-    if begins_with_hyphen(&args.command) {
-        let mut store = args.filter.store.0.first().cloned();
-        let keys = keys_behind_dashes(&mut store, &mut args.command)?;
-        args.filter.store = StoreNames(store.into_iter().collect());
+    let are_keys = begins_with_hyphen(&args.command);
+    let mut store = match &args.filter.store {
+        stores if are_keys => stores.first().cloned(),
+        // The store of a command is an option.
+        stores => stores.argument().cloned(),
+    };
+    let keys = keys_behind_dashes(&mut store, &mut args.command)?;
+    if are_keys {
+        args.filter.store = StoreNames::from_iter(store);
         args.filter.key.extend(keys);
     }
     args.filter.key.append(&mut args.keys);
@@ -51,7 +56,10 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
-    let selection = filter.into();
+    // What is so already is not changed again, and not counted.
+    let selection = Selection::of(changed(&filter, touch));
+    let meant = Selection::from(filter);
+    let all = backend.usage(&meant, now)?;
     let lifetime = change
         .told(now)
         .filter(|_| context.terminal.stderr_is_terminal);
@@ -62,14 +70,19 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     let touched = touch_logged(
         context,
         backend.as_ref(),
-        (&selection, touch),
+        (&selection, &meant, touch),
         verb,
         (run, keep_unless(args.no_undo)),
         now,
     )?;
-    note_elsewhere(context, backend.as_ref(), &selection, now)?;
+    let already = all.entries.saturating_sub(touched.entries);
+    if already > 0 && meant != selection {
+        let are = human::plural(already, "is", "are");
+        context.note(&format!("{} {are} so already", entries(already)));
+    }
+    note_elsewhere(context, backend.as_ref(), &meant, now)?;
     context.finish_summary(args.dry_run)?;
-    Ok(args.filter.exit(touched.entries == 0))
+    Ok(args.filter.exit(all.entries == 0))
 }
 
 /// Makes the filter select the entries that a command's result may be in.
@@ -87,7 +100,7 @@ fn select_command(context: &Context, args: &mut TouchArgs) -> Result<()> {
     let entries = meant_entries(context, &command, &scope)?;
     let address = &entries[0].address;
     args.filter = FilterArgs {
-        store: StoreNames(vec![address.store.store_name.to_string()]),
+        store: StoreNames::from_iter([address.store.store_name.to_string()]),
         dataset: Vec::from_iter(address.store.dataset_id.as_deref().map(str::to_owned)),
         no_dataset: address.store.dataset_id.is_none(),
         key: entries

@@ -23,7 +23,7 @@ pub(crate) enum Cell<'a> {
     Time(i64),
     /// A duration in milliseconds; tables show it in units of time
     Duration(u64),
-    /// A share in percent, rounded down, of a part in the part and the rest
+    /// A share in percent of a part in the part and the rest, as [`human::percent`] rounds it
     Percent {
         /// The part
         part: u64,
@@ -49,17 +49,13 @@ impl Cell<'_> {
                 out.push_str(itoa::Buffer::new().format(*number));
             }
             Cell::Percent { part, rest } => {
-                out.push_str(itoa::Buffer::new().format(percent(*part, *rest)));
+                let whole = u128::from(*part) + u128::from(*rest);
+                let percent = human::percent(u128::from(*part), whole);
+                out.push_str(itoa::Buffer::new().format(percent.unwrap_or(0)));
             }
             Cell::Time(ms) => human::push_time(out, *ms, Precision::Milliseconds),
         }
     }
-}
-
-/// Returns the share of a part in percent, rounded down: 100 is all.
-pub(super) fn percent(part: u64, rest: u64) -> u64 {
-    let all = u128::from(part) + u128::from(rest);
-    (u128::from(part) * 100).checked_div(all).unwrap_or(0) as u64
 }
 
 impl<'a> From<&'a str> for Cell<'a> {

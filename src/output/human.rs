@@ -166,11 +166,22 @@ pub(crate) fn duration(ms: u64) -> String {
     printed
 }
 
-/// Prints a share in percent: `<1%` for a small share, and never 100% for less than the whole.
+/// Returns a share in percent, rounded to the nearest: never 100 for less than the whole, nor 0 for
+/// more than nothing. `None` for a share of nothing.
+pub(crate) fn percent(part: u128, whole: u128) -> Option<u64> {
+    let rounded = (part * 200 + whole).checked_div(whole * 2)?;
+    Some(match rounded as u64 {
+        _ if part == 0 => 0,
+        _ if part >= whole => 100,
+        rounded => rounded.clamp(1, 99),
+    })
+}
+
+/// Prints a share as [`percent`] rounds it: `<1%` for one below that.
 pub(crate) fn share(part: u128, whole: u128) -> String {
-    match (part * 100).checked_div(whole) {
+    match percent(part, whole) {
         None => "-".to_owned(),
-        Some(0) if part > 0 => "<1%".to_owned(),
+        Some(1) if part * 100 < whole => "<1%".to_owned(),
         Some(percent) => format!("{percent}%"),
     }
 }
@@ -247,11 +258,31 @@ mod tests {
     }
 
     #[test]
-    fn shares_are_rounded_down_and_never_to_nothing() {
-        for (part, printed) in [(0, "0%"), (1, "<1%"), (999, "99%"), (1000, "100%")] {
-            assert_eq!(share(part, 1000), printed);
+    fn shares_are_rounded_and_never_to_nothing_or_to_all() {
+        for (part, whole, printed) in [
+            (0, 1000, "0%"),
+            (1, 1000, "<1%"),
+            (9, 1000, "<1%"),
+            (10, 1000, "1%"),
+            (14, 1000, "1%"),
+            (15, 1000, "2%"),
+            (994, 1000, "99%"),
+            (999, 1000, "99%"),
+            (1000, 1000, "100%"),
+            (4, 6, "67%"),
+            (2, 6, "33%"),
+            (5, 8, "63%"),
+            (3, 8, "38%"),
+            (1, 2, "50%"),
+            (0, 0, "-"),
+            (u64::MAX.into(), 2 * u128::from(u64::MAX), "50%"),
+        ] {
+            assert_eq!(share(part, whole), printed, "{part} of {whole}");
         }
-        assert_eq!(share(0, 0), "-");
+        let known: Vec<_> = [(0, 9), (1, 1000), (999, 1000), (9, 9), (0, 0)]
+            .map(|(part, whole)| percent(part, whole))
+            .into();
+        assert_eq!(known, [Some(0), Some(1), Some(99), Some(100), None]);
     }
 
     #[test]

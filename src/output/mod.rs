@@ -47,7 +47,7 @@ pub(crate) use openmetrics::OpenMetrics;
 pub(crate) use pretty_json::pretty;
 pub(crate) use progress::Progress;
 pub(crate) use secrets::Secrets;
-pub(crate) use standard::{Standard, output_failed, say, say_in, stderr, stdin, stdout};
+pub(crate) use standard::{Standard, output_failed, say, say_in, spoken, stderr, stdin, stdout};
 pub(crate) use summary::Summary;
 pub(crate) use table::VALUE;
 pub(crate) use terminal::{ColorChoice, Terminal, Times};

@@ -64,7 +64,7 @@ fn speaks_ascii() -> bool {
 
 /// Returns a sentence as standard error gets it behind a word: on a terminal broken at its spaces,
 /// and with ASCII marks where the terminal has no others.
-pub(super) fn spoken<'a>(word: &str, sentence: &'a str) -> Cow<'a, str> {
+pub(crate) fn spoken<'a>(word: &str, sentence: &'a str) -> Cow<'a, str> {
     if !stderr().is_terminal() {
         return Cow::Borrowed(sentence);
     }

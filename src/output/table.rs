@@ -10,7 +10,6 @@ use std::mem;
 use anstyle::Style;
 use comfy_table::{CellAlignment, ColumnConstraint, Row, Width, presets};
 
-use super::cell::percent;
 use super::column::{Column, Content, Cut, Look, Presence, Tone, title};
 use super::cut::{self, MARK};
 use super::layout::{self, Demand, GAP};
@@ -318,10 +317,10 @@ impl<'a, W: Write> Table<'a, W> {
             Cell::Duration(0) if column.name != "cost_ms" => NOTHING.to_owned(),
             Cell::Duration(ms) => human::duration(*ms),
             Cell::Time(ms) => self.terminal.time(*ms, column.content == Content::Age),
-            Cell::Percent { part, rest } => match percent(*part, *rest) {
-                0 if *part > 0 => "<1%".to_owned(),
-                whole => format!("{whole}%"),
-            },
+            Cell::Percent { part, rest } => {
+                let part = u128::from(*part);
+                human::share(part, part + u128::from(*rest))
+            }
             Cell::Count(0) => NOTHING.to_owned(),
             Cell::Count(number) => human::count(*number),
             Cell::Bool(_) | Cell::Integer(_) => {

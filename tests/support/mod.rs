@@ -454,11 +454,13 @@ pub fn goes_by_names_with_hyphens(session: &Session) {
         let hint = format!("a word that begins with - goes behind --: ecache {verb} s -- -x");
         assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
     }
-    let both = session.run("rm s -- curl x");
-    assert_eq!(both.code, 2);
-    assert!(
-        both.stderr.contains("STORE does not go with COMMAND"),
-        "{}",
-        both.stderr
-    );
+    for verb in ["has", "show", "why", "rm", "touch --ttl 1h"] {
+        let both = session.run(format!("{verb} s -- curl x").as_str());
+        assert_eq!(both.code, 2, "{verb}");
+        assert!(
+            both.stderr.contains("STORE does not go with COMMAND"),
+            "{verb}: {}",
+            both.stderr
+        );
+    }
 }

@@ -128,3 +128,63 @@ fn a_command_whose_output_is_closed_finds_it_closed() {
         "error: cannot write to standard output: Bad file descriptor (os error 9)\n",
     );
 }
+
+/// Makes standard input fail, in each way that a shell can.
+const FAILING: [&str; 3] = ["<&-", "< .", "0> written"];
+
+#[test]
+fn standard_input_that_fails_has_one_exit_code_wherever_it_is_read() {
+    let session = Session::new();
+    session.run("set s k v").succeeds();
+    for verb in [
+        "set s other -",
+        "set s other",
+        "set s other --value-file -",
+        "import -",
+        "copy - other.db",
+        "get s --keys-from -",
+        "get --entries-from -",
+        "rm s --keys-from -",
+        "rm --entries-from -",
+        "warm -- echo {}",
+        "warm --input - -- echo {}",
+        "warm -0 -- echo {}",
+        "warm -n -- echo {}",
+        "doctor --live-datasets -",
+        "prune --orphaned --live-datasets -",
+    ] {
+        for how in FAILING {
+            let ran = session.shell(&format!("ecache {verb} {how}"));
+            assert_eq!(ran.code, 3, "{verb} {how}: {ran:?}");
+            let is_told = ran.stderr.contains("(os error ") && ran.stderr.contains("cannot ");
+            assert!(is_told, "{verb} {how}: {ran:?}");
+        }
+    }
+    session.run("get s k").prints("v");
+    assert_eq!(session.run("has s other").code, 1);
+}
+
+#[test]
+fn a_command_finds_standard_input_that_fails_as_it_does_without_the_cache() {
+    let session = Session::new();
+    for how in FAILING {
+        for command in ["cat", "head -c 1", "sh -c 'read line; echo $?'"] {
+            let plain = session.shell(&format!("{command} {how}"));
+            for options in ["", "--stdin hash"] {
+                for _ in 0..2 {
+                    let cached = session.shell(&format!("ecache run {options} -- {command} {how}"));
+                    assert_eq!(cached, plain, "{options} {command} {how}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_of_items_that_cannot_be_read_is_named() {
+    let session = Session::new();
+    session.run("warm --input . -- echo {}").ends(
+        3,
+        "0 ran, 0 fresh\necache: cannot read the items from .: Is a directory (os error 21)\n",
+    );
+}

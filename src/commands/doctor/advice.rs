@@ -86,7 +86,7 @@ impl Doctor<'_> {
             Check::PersistExpiry => match finding.entries.first() {
                 Some(entry) => {
                     filter = FilterArgs {
-                        store: StoreNames(vec![entry.store.store_name.to_string()]),
+                        store: StoreNames::from_iter([entry.store.store_name.to_string()]),
                         key: vec![entry.key.as_str().to_owned()],
                         ..FilterArgs::default()
                     };

@@ -244,11 +244,11 @@ fn remove_step(
 }
 
 /// Changes the lifetimes of the selected entries as one operation, or counts them in a dry run, and
-/// reports it.
+/// reports it. The log says which entries were `meant`, changed or not.
 pub(in crate::commands) fn touch_logged(
     context: &Context,
     backend: &dyn Backend,
-    (selection, touch): (&Selection, Touch),
+    (selection, meant, touch): (&Selection, &Selection, Touch),
     verb: Verb<'_>,
     (run, mut keep): (Run, KeepForUndo),
     now: Timestamp,
@@ -262,7 +262,7 @@ pub(in crate::commands) fn touch_logged(
         }
         return Ok(usage);
     }
-    let operation = operation::this(Cause::Removed, filter_words::words(selection));
+    let operation = operation::this(Cause::Removed, filter_words::words(meant));
     loop {
         let touched = run_batches(context, verb, |progress| {
             backend.touch_logged(selection, touch, keep, &operation, now, progress)

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ecache_core::backend::{Keep, Touch};
 use ecache_core::entry::Policy;
+use ecache_core::filter::{Filter, Freshness};
 use ecache_core::time::Timestamp;
 
 use super::resolve::expiry;
@@ -106,6 +107,44 @@ impl LifetimeChange {
             (None, Some(_)) => Some("no expiry, with the policy that it had".to_owned()),
             (None, None) => None,
         }
+    }
+}
+
+/// Returns the parts of a filter whose entries a change does not leave as they are.
+pub(in crate::commands) fn changed(filter: &Filter, touch: Touch) -> Vec<Filter> {
+    let of = |policy: Policy| {
+        let is_meant = filter.policy.is_none_or(|meant| meant == policy);
+        is_meant.then(|| Filter {
+            policy: Some(policy),
+            ..filter.clone()
+        })
+    };
+    match (touch.policy, touch.expires_at) {
+        (_, Some(Some(_))) | (None, None) => vec![filter.clone()],
+        (None, Some(None)) => Vec::from_iter(expiring(filter.clone())),
+        (Some(policy), expires_at) => {
+            let other = match policy {
+                Policy::Persist => Policy::Evict,
+                Policy::Evict => Policy::Persist,
+            };
+            let same = of(policy).filter(|_| expires_at.is_some());
+            of(other)
+                .into_iter()
+                .chain(same.and_then(expiring))
+                .collect()
+        }
+    }
+}
+
+/// Returns the part of a filter whose entries have an expiry.
+fn expiring(filter: Filter) -> Option<Filter> {
+    match filter.freshness {
+        Some(Freshness::Endless) => None,
+        Some(Freshness::Expired) => Some(filter),
+        Some(Freshness::Fresh) | None => Some(Filter {
+            expires_by: filter.expires_by.or(Some(Timestamp::from_millis(i64::MAX))),
+            ..filter
+        }),
     }
 }
 

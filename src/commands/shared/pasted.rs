@@ -96,11 +96,15 @@ pub(in crate::commands) fn whole_filter(
     let backend = context.reader()?;
     let mut whole = typed.clone();
     for (of, what, names) in [
-        (Dimension::Store, "store", &mut whole.store.0),
-        (Dimension::Dataset, "dataset", &mut whole.dataset),
-        (Dimension::User, "user", &mut whole.user),
-        (Dimension::Operator, "operator", &mut whole.operator),
-        (Dimension::Prompt, "prompt", &mut whole.prompt),
+        (Dimension::Store, "store", whole.store.names_mut()),
+        (Dimension::Dataset, "dataset", whole.dataset.as_mut_slice()),
+        (Dimension::User, "user", whole.user.as_mut_slice()),
+        (
+            Dimension::Operator,
+            "operator",
+            whole.operator.as_mut_slice(),
+        ),
+        (Dimension::Prompt, "prompt", whole.prompt.as_mut_slice()),
     ] {
         for name in names {
             *name = whole_name(backend.as_ref(), of, what, name)?;

@@ -119,6 +119,9 @@ fn look() -> Read {
 
 /// Reads standard input to its end.
 fn read_all(context: &Context) -> Result<Read> {
+    if is_closed(0) {
+        return Ok(Read::keyed(Input::Inherited, InputKey::Closed));
+    }
     let stdin = io::stdin().as_fd().try_clone_to_owned();
     let stdin = File::from(stdin.context("cannot use standard input")?);
     if is_idle(&stdin, IDLE) {
@@ -134,7 +137,13 @@ fn read_all(context: &Context) -> Result<Read> {
         }
         Err(unkept) => {
             let why = format!("cannot keep standard input: {}", unkept.why());
-            Read::unkeyed(Input::Unkept(unkept), Unkeyed::Trouble(why))
+            // The command finds the input as it would without the cache.
+            let input = if unkept.is_whole() {
+                Input::Inherited
+            } else {
+                Input::Unkept(unkept)
+            };
+            Read::unkeyed(input, Unkeyed::Trouble(why))
         }
     })
 }

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, Result};
 
@@ -37,6 +38,29 @@ pub(super) struct Items {
     end: u8,
     number: u64,
     is_over: bool,
+    failure: Failure,
+}
+
+/// The error that ended the items, if one did.
+#[derive(Clone, Default)]
+pub(super) struct Failure(Arc<Mutex<Option<io::Error>>>);
+
+impl Failure {
+    fn slot(&self) -> MutexGuard<'_, Option<io::Error>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Fails if the items ended with an error, once those before it are done.
+    pub(super) fn check(&self, path: Option<&Path>) -> Result<()> {
+        let Some(error) = self.slot().take() else {
+            return Ok(());
+        };
+        let from = match path {
+            Some(path) if path.as_os_str() != "-" => path.display().to_string(),
+            _ => "standard input".to_owned(),
+        };
+        Err(error).with_context(|| format!("cannot read the items from {from}"))
+    }
 }
 
 impl Items {
@@ -63,7 +87,13 @@ impl Items {
             },
             number: 0,
             is_over: false,
+            failure: Failure::default(),
         }
+    }
+
+    /// Returns the error that will have ended the items.
+    pub(super) fn failure(&self) -> Failure {
+        self.failure.clone()
     }
 
     /// Returns the next item, empty or not; `None` at the end.
@@ -100,8 +130,7 @@ impl Iterator for Items {
                 Ok(None) => self.is_over = true,
                 Err(error) => {
                     self.is_over = true;
-                    let bytes = Err(format!("the input cannot be read on: {error}"));
-                    return Some(Item { number, bytes });
+                    *self.failure.slot() = Some(error);
                 }
             }
         }

@@ -51,14 +51,17 @@ pub(crate) fn run(context: &Context, mut args: WarmArgs) -> Result<Exit> {
 fn each(context: &Context, args: &WarmArgs) -> Result<Exit> {
     let commands = Commands::new(context, args, lifetime(args.keep.ttl)?)?;
     let items = Items::open(args.input.as_deref(), commands.syntax)?;
+    let failure = items.failure();
     let prepare = |item: &Item| commands.prepare(item);
     let shown = |item: &Item| commands.shown(item);
     let name = |item: &Item| commands.name(item);
-    if args.dry_run {
-        forecast(context, args, items, prepare, shown, Some(&commands.store))
+    let exit = if args.dry_run {
+        forecast(context, args, items, prepare, shown, Some(&commands.store))?
     } else {
-        warm(context, args, items, prepare, shown, name)
-    }
+        warm(context, args, items, prepare, shown, name)?
+    };
+    failure.check(args.input.as_deref())?;
+    Ok(exit)
 }
 
 /// Reruns recorded commands.

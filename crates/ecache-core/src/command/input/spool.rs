@@ -22,6 +22,8 @@ pub struct Spool {
 pub struct Unkept {
     stream: Box<dyn Read + Send>,
     why: io::Error,
+    /// Nothing was read of it
+    is_whole: bool,
 }
 
 impl Spool {
@@ -34,7 +36,7 @@ impl Spool {
         let mut stream = Patient(stream);
         let mut file = match tempfile::tempfile() {
             Ok(file) => file,
-            Err(why) => return Err(Unkept::new(stream, why)),
+            Err(why) => return Err(Unkept::new(stream, why, true)),
         };
         let (mut hash, mut kept) = (Sha256::new(), 0);
         let mut buffer = vec![0; 1 << 16];
@@ -56,13 +58,17 @@ impl Spool {
             return Ok(Self { file, sha256 });
         };
         buffer.truncate(count);
+        let is_whole = kept == 0 && count == 0;
         match file.rewind() {
             Ok(()) => {
                 let read = file.take(kept).chain(Cursor::new(buffer));
-                Err(Unkept::new(read.chain(stream), why))
+                Err(Unkept::new(read.chain(stream), why, is_whole))
             }
             // The spooled bytes cannot be read again: only the rest is passed on.
-            Err(why) => Err(Unkept::new(Cursor::new(buffer).chain(stream), why)),
+            Err(why) => {
+                let rest = Cursor::new(buffer).chain(stream);
+                Err(Unkept::new(rest, why, is_whole))
+            }
         }
     }
 
@@ -80,9 +86,19 @@ impl Spool {
 }
 
 impl Unkept {
-    fn new(stream: impl Read + Send + 'static, why: io::Error) -> Self {
+    fn new(stream: impl Read + Send + 'static, why: io::Error, is_whole: bool) -> Self {
         let stream = Box::new(stream);
-        Self { stream, why }
+        Self {
+            stream,
+            why,
+            is_whole,
+        }
+    }
+
+    /// Reports whether nothing was read of it, so that another process may read it itself.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.is_whole
     }
 
     /// Returns the error for which it could not be spooled.
@@ -143,5 +159,6 @@ mod tests {
         let folder = File::open("/").expect("there is one");
         let unkept = Spool::of(folder).expect_err("a folder is no stream");
         assert_eq!(unkept.why().kind(), io::ErrorKind::IsADirectory);
+        assert!(unkept.is_whole());
     }
 }
