@@ -1452,7 +1452,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
             [CompletionResult]::new('--live-datasets', '--live-datasets', [CompletionResultType]::ParameterName, 'The datasets that exist: a file with an id a line, or - for standard input')
             [CompletionResult]::new('--fail-on', '--fail-on', [CompletionResultType]::ParameterName, 'Exit with 1 only if one of these is found; `none` for never')
-            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged. limit-counts counts again and removes nothing')
+            [CompletionResult]::new('--fix', '--fix', [CompletionResultType]::ParameterName, 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged or expired. limit-counts counts again and removes nothing')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print in this format [default: table, or plain lines in a pipe]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id, or in FiftyOne''s database its name')

@@ -1412,7 +1412,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
             cand --live-datasets 'The datasets that exist: a file with an id a line, or - for standard input'
             cand --fail-on 'Exit with 1 only if one of these is found; `none` for never'
-            cand --fix 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged. limit-counts counts again and removes nothing'
+            cand --fix 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged or expired. limit-counts counts again and removes nothing'
             cand --format 'Print in this format [default: table, or plain lines in a pipe]'
             cand --store 'Entries of this store'
             cand --dataset 'Entries linked to this dataset: its id, or in FiftyOne''s database its name'

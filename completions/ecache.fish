@@ -734,8 +734,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l metadata -d 'The metadata, a JSON object [default: null]' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "persist\t'Kept until it is removed by name, or cleared with this policy named'
-evict\t'May be cleared and pruned; whatever has a TTL is of this policy'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "persist\t'Kept until it expires or is removed by name, or cleared with this policy named'
+evict\t'May be cleared and pruned; whatever is written with a TTL is of this policy'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -754,8 +754,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l metadata -d 'The new metadata, a JSON object, or null' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "persist\t'Kept until it is removed by name, or cleared with this policy named'
-evict\t'May be cleared and pruned; whatever has a TTL is of this policy'"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "persist\t'Kept until it expires or is removed by name, or cleared with this policy named'
+evict\t'May be cleared and pruned; whatever is written with a TTL is of this policy'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -1613,7 +1613,7 @@ missing-indexes\t''
 limit-counts\t''
 thrashing\t''
 foreign\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fix -d 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged. limit-counts counts again and removes nothing' -r -f -a "all\t''
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fix -d 'Remove the entries that have this trouble, or `all` of those that can be removed; entries of policy persist stay, unless they are damaged or expired. limit-counts counts again and removes nothing' -r -f -a "all\t''
 damaged\t''
 unreadable\t''
 orphaned\t''

@@ -24,7 +24,8 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = FailOn::parser())]
     pub(crate) fail_on: Vec<FailOn>,
     /// Remove the entries that have this trouble, or `all` of those that can be removed; entries of
-    /// policy persist stay, unless they are damaged. limit-counts counts again and removes nothing
+    /// policy persist stay, unless they are damaged or expired. limit-counts counts again and
+    /// removes nothing
     #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = Fix::parser())]
     pub(crate) fix: Vec<Fix>,
     /// Say what --fix would do, and do nothing

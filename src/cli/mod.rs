@@ -276,8 +276,9 @@ pub(crate) enum Command {
     /// Remove expired, old, unused or excess entries
     ///
     /// Without a limit: expired entries, even those that `ecache run --stale` might still print.
-    /// With several limits, an entry beyond any of them goes. Entries of policy `persist` stay,
-    /// unless --policy says otherwise. The other conditions of the filter must all hold.
+    /// With several limits, an entry beyond any of them goes. Entries of policy `persist` stay
+    /// until they expire, unless --policy says otherwise. The other conditions of the filter must
+    /// all hold.
     /// `ecache undo` brings back what goes by age, use or --keep-last, and nothing else.
     /// FiftyOne's running jobs stay unless --jobs is given, and do not count towards a limit.
     Prune(PruneArgs),

@@ -93,15 +93,9 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         };
         note_running(context, backend.as_ref(), &meant, going, now)?;
     }
-    let stay = [
-        (expired, "expired but persist,", "--policy any"),
-        (
-            orphans,
-            "orphaned but persist,",
-            "ecache clear --dataset ID --policy any",
-        ),
-    ];
-    note_persistent(context, backend.as_ref(), stay, run, now)?;
+    if let Some(orphans) = orphans {
+        note_persistent_orphans(context, backend.as_ref(), orphans, run, now)?;
+    }
     if args.retired {
         drop_kept(context, backend.as_ref(), run, args.shred)?;
     }
@@ -169,29 +163,28 @@ fn note_limits(
     Ok(())
 }
 
-/// Notes entries of policy `persist`, which stay although they are expired or their datasets were
-/// deleted.
-fn note_persistent(
+/// Notes entries of policy `persist`, which stay although their datasets were deleted.
+fn note_persistent_orphans(
     context: &Context,
     backend: &dyn Backend,
-    filters: [(Option<Filter>, &str, &str); 2],
+    orphans: Filter,
     run: Run,
     now: Timestamp,
 ) -> Result<()> {
-    for (filter, trouble, remedy) in filters {
-        let Some(filter) = filter.filter(|filter| filter.policy == Some(Policy::Evict)) else {
-            continue;
-        };
-        let persistent = Filter {
-            policy: Some(Policy::Persist),
-            ..filter
-        };
-        let left = backend.usage(&persistent.into(), now)?;
-        if left != Usage::default() {
-            let stays = run.stays(&amount(left), left.entries, trouble);
-            let them = human::plural(left.entries, "it", "them");
-            context.note(&format!("{stays}; {remedy} removes {them}"));
-        }
+    if orphans.policy != Some(Policy::Evict) {
+        return Ok(());
+    }
+    let persistent = Filter {
+        policy: Some(Policy::Persist),
+        ..orphans
+    };
+    let left = backend.usage(&persistent.into(), now)?;
+    if left != Usage::default() {
+        let stays = run.stays(&amount(left), left.entries, "orphaned but persist,");
+        let them = human::plural(left.entries, "it", "them");
+        context.note(&format!(
+            "{stays}; ecache clear --dataset ID --policy any removes {them}"
+        ));
     }
     Ok(())
 }
@@ -292,12 +285,14 @@ fn evictable(args: &PruneArgs, scope: &Filter) -> Filter {
     }
 }
 
-/// Returns the filter of expired entries, if they are to go.
+/// Returns the filter of expired entries, if they are to go: of any policy, unless one was typed,
+/// since no reader uses them any more.
 fn expired(args: &PruneArgs, scope: &Filter) -> Option<Filter> {
     args.is_of_expired().then(|| Filter {
+        policy: args.filter.policy.and_then(PolicyChoice::policy),
         freshness: Some(Freshness::Expired),
         expired_for_ms: args.keep_stale.unwrap_or(0),
-        ..evictable(args, scope)
+        ..scope.clone()
     })
 }
 

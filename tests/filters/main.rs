@@ -151,7 +151,7 @@ fn prune_takes_more_than_limits() {
 }
 
 #[test]
-fn a_persistent_entry_that_is_expired_stays() {
+fn a_persistent_entry_stays_until_it_is_expired() {
     let session = filled();
     let path = session.store();
     let backend = location::open(path.as_os_str(), Access::Write);
@@ -164,19 +164,24 @@ fn a_persistent_entry_that_is_expired_stays() {
     let put = backend.put(&entry, &content, &Condition::Always.into(), now());
     assert_eq!(put.expect("a write"), Put::Created);
     drop(backend);
-    let stays = "1 entry (4 B) is expired but persist, and would stay; --policy any removes it\n";
     let run = |words: &str| session.run(words);
-    run("prune -n --collection execution_store")
-        .notes(&format!("would remove 1 entry (3 B)\n{stays}"));
-    let doctor =
-        run("doctor --fix expired --fail-on none --collection execution_store --format tsv");
-    let advice = "ecache prune --expired --policy any --collection execution_store";
+    let stays = "1 entry (4 B) is persist and would stay; --policy any removes it\n";
+    run("clear -n --store s --key both --collection execution_store")
+        .notes(&format!("would remove 0 entries (0 B)\n{stays}"));
+    run("prune -n --policy evict --collection execution_store")
+        .notes("would remove 1 entry (3 B)\n");
+    let doctor = run("doctor --fail-on none --collection execution_store --format tsv");
+    let advice = "ecache prune --expired --collection execution_store";
     assert!(doctor.succeeds().text().contains(advice));
-    let stays = "1 entry (4 B) is expired but persist, and stays; --policy any removes it\n";
-    run("prune --expired --collection execution_store")
-        .notes(&format!("removed 0 entries (0 B)\n{stays}"));
-    run("prune --expired --collection execution_store --policy any")
-        .notes("removed 1 entry (4 B)\n");
+    let fix = "doctor --fix expired --fail-on none --collection execution_store";
+    let fixed = run(&format!("{fix} -n")).succeeds();
+    assert!(
+        fixed
+            .stderr
+            .ends_with("expired:\nwould remove 2 entries (7 B)\n")
+    );
+    run("prune -n --collection execution_store").notes("would remove 2 entries (7 B)\n");
+    run("prune --expired --collection execution_store").notes("removed 2 entries (7 B)\n");
 }
 
 #[test]

@@ -260,13 +260,15 @@ def an_overwrite_keeps_what_it_does_not_name(dataset):
     assert lifetime() == ("evict", expires_at)
     assert store.compare_and_set("k", "4", "5")
     assert lifetime() == ("evict", expires_at)
-    # FiftyOne leaves the policy `persist` with an expiry, which means `evict` to both.
+    # FiftyOne leaves the policy `persist` with an expiry, and ecache leaves both.
     ecache("touch", "--store", "lifetimes", "--policy", "persist")
     store.update_ttl("k", 600)
     policy, expires_at = lifetime()
     assert policy == "persist" and expires_at
     ecache("set", *here, "6", "--if-value", "5")
-    assert lifetime() == ("evict", expires_at)
+    assert lifetime() == ("persist", expires_at)
+    ecache("clear", "--store", "lifetimes")
+    assert store.get("k") == "6"
     store.clear()
 
 

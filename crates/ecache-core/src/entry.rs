@@ -20,13 +20,18 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(300);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Policy {
-    /// Kept until it is removed by name, or cleared with this policy named
+    /// Kept until it expires or is removed by name, or cleared with this policy named
     Persist,
-    /// May be cleared and pruned; whatever has a TTL is of this policy
+    /// May be cleared and pruned; whatever is written with a TTL is of this policy
     Evict,
 }
 
 impl Policy {
+    /// Returns the policy of an entry that names none, as FiftyOne does.
+    pub(crate) fn of_lifetime(expires: bool) -> Self {
+        if expires { Self::Evict } else { Self::Persist }
+    }
+
     /// FiftyOne's word for it.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -60,7 +60,6 @@ impl Doctor<'_> {
             },
             Check::Expired => {
                 filter.expired = true;
-                filter.policy = policy;
                 "prune"
             }
             Check::EndlessPrompts => {

@@ -223,19 +223,27 @@ impl Doctor<'_> {
         if finding.check.remedy() == Remedy::ByName {
             return Ok(finding.selection(self.now));
         }
-        // Entries of policy `persist` are only removed by name, never here.
+        let here = |filter| Filter {
+            collections: vec![Pattern::exact(collection)],
+            ..filter
+        };
+        let advised = || {
+            let (_, advised) = self.advice(finding);
+            filter(self.context, &advised, Unless::AnyCollection, self.now)
+        };
+        if finding.check == Check::Expired {
+            return Ok(here(advised()?).into());
+        }
+        // Entries of policy `persist` that have not expired are only removed by name, never here.
         if self.filter.policy == Some(Policy::Persist) {
             return Ok(Selection::default());
         }
         let evictable = |filter| Filter {
             policy: Some(Policy::Evict),
-            collections: vec![Pattern::exact(collection)],
-            ..filter
+            ..here(filter)
         };
         if finding.check != Check::Orphaned {
-            let (_, advised) = self.advice(finding);
-            let filter = filter(self.context, &advised, Unless::AnyCollection, self.now)?;
-            return Ok(evictable(filter).into());
+            return Ok(evictable(advised()?).into());
         }
         // Entries of a dataset that was created since the examination are not orphans.
         let again = match self.args.live_datasets {

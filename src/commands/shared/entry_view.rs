@@ -76,6 +76,10 @@ pub(in crate::commands) fn facts(entry: &Entry, secrets: Secrets, now: Timestamp
             "expired",
             &format!("{}: get and run no longer use it", time(at)),
         ),
+        Some(at) if entry.policy == Policy::Persist => fact(
+            "expires",
+            &format!("{} (policy persist: clear leaves it until then)", time(at)),
+        ),
         Some(at) => fact("expires", &time(at)),
         None if entry.policy == Policy::Persist => {
             fact("expires", "never (policy persist: clear leaves it)");

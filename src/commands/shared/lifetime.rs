@@ -34,7 +34,7 @@ impl LifetimeChange {
                 "leave out --ttl or --policy",
             )),
             (Some(PolicyChange::Persist), Some(TtlChange::Keep)) => Err(usage_tip(
-                "an entry of policy persist has no lifetime to keep",
+                "--policy persist takes the lifetime away that --ttl keep keeps",
                 "leave out --ttl",
             )),
             (named, ttl) => Ok(Self {

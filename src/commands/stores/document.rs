@@ -52,10 +52,13 @@ pub(super) fn set(context: &Context, args: StoresSetArgs) -> Result<Exit> {
     let Some(found) = find(context, backend.as_ref(), "change the metadata of", &store)? else {
         return Ok(Exit::No);
     };
-    if let (Some(reason), None) = (&found.foreign, &value) {
+    if let (Some(foreign), None) = (&found.foreign, &value) {
         // The rest of the document would not stay as it is.
         return Err(usage_tip(
-            format!("cannot change the policy of {store} alone: {reason}"),
+            format!(
+                "cannot change the policy of {store} alone: {}",
+                foreign.reason
+            ),
             "give it new metadata with --metadata",
         ));
     }

@@ -120,17 +120,20 @@ pub fn examine(
         }
     }
     for store in backend.stores()? {
-        let policy = store.metadata.as_ref().map(|metadata| metadata.policy);
-        let has_document = store.metadata.is_some() || store.foreign.is_some();
-        if !has_document || !filter.matches_document(&store.address, policy) {
+        let of_foreign = store.foreign.as_ref().map(|foreign| foreign.policy);
+        let of_ours = store.metadata.as_ref().map(|metadata| metadata.policy);
+        let Some(policy) = of_foreign.or(of_ours) else {
+            continue;
+        };
+        if !filter.matches_document(&store.address, Some(policy)) {
             continue;
         }
         let document = store.address.document();
         if examiner.is_orphaned(&store.address) {
             examiner.find_document(Check::Orphaned, document.clone(), None);
         }
-        if let Some(reason) = store.foreign {
-            examiner.find_document(Check::Foreign, document, Some(reason));
+        if let Some(foreign) = store.foreign {
+            examiner.find_document(Check::Foreign, document, Some(foreign.reason));
         }
     }
     for trouble in backend.troubles(collection)? {

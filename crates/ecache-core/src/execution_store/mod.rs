@@ -358,14 +358,11 @@ impl ExecutionStore {
         stores::delete(&*self.backend, filter, self.clock.now())
     }
 
-    /// Removes the entries of policy `evict`, fresh or not, and the metadata if it is of that
-    /// policy.
+    /// Removes the entries that are of policy `evict` or expire, fresh or not, and the metadata if
+    /// it is of that policy.
     pub fn clear_cache(&self) -> Result<Usage> {
-        let filter = Filter {
-            policy: Some(Policy::Evict),
-            ..Filter::store(&self.address)
-        };
-        stores::delete(&*self.backend, filter, self.clock.now())
+        let all = Filter::store(&self.address);
+        stores::clear_cache(&*self.backend, all, self.clock.now())
     }
 
     /// Returns the keys of the fresh entries, oldest first.

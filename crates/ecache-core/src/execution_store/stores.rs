@@ -6,7 +6,7 @@ use super::{ExecutionStore, remove};
 use crate::backend::{Backend, StoreRecord};
 use crate::entry::Policy;
 use crate::error::Result;
-use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
+use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
 use crate::python_json::Json;
 use crate::scope::StoreAddress;
 use crate::time::{Clock, Timestamp};
@@ -113,13 +113,10 @@ impl ExecutionStores {
         self.delete(named(name, self.linked()))
     }
 
-    /// Removes the entries of policy `evict` from all of these stores, and the stores' metadata of
-    /// that policy.
+    /// Removes the entries that are of policy `evict` or expire from all of these stores, and the
+    /// stores' metadata of that policy.
     pub fn clear_cache(&self) -> Result<Usage> {
-        self.delete(Filter {
-            policy: Some(Policy::Evict),
-            ..self.linked()
-        })
+        clear_cache(&*self.backend, self.linked(), self.clock.now())
     }
 
     /// Removes all of these stores, with all entries and metadata, as after the dataset was
@@ -188,5 +185,26 @@ pub(super) fn list(backend: &dyn Backend, filter: &Filter) -> Result<Vec<StoreRe
 pub(super) fn delete(backend: &dyn Backend, filter: Filter, now: Timestamp) -> Result<Usage> {
     let usage = remove(backend, filter.clone(), now)?;
     backend.remove_documents(&filter, now)?;
+    Ok(usage)
+}
+
+/// Removes the entries among `all` that are of policy `evict` or have an expiry, as FiftyOne's
+/// `clear_cache` does, and the stores' metadata of that policy.
+pub(super) fn clear_cache(backend: &dyn Backend, all: Filter, now: Timestamp) -> Result<Usage> {
+    let of = |policy| Filter {
+        policy: Some(policy),
+        ..all.clone()
+    };
+    let expired = Filter {
+        freshness: Some(Freshness::Expired),
+        ..of(Policy::Persist)
+    };
+    let expiring = Filter {
+        expires_by: Some(Timestamp::from_millis(i64::MAX)),
+        ..of(Policy::Persist)
+    };
+    let mut usage = delete(backend, of(Policy::Evict), now)?;
+    usage += remove(backend, expired, now)?;
+    usage += remove(backend, expiring, now)?;
     Ok(usage)
 }

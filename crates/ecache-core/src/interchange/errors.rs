@@ -168,6 +168,9 @@ pub enum DocumentError {
         /// The policy
         name: String,
     },
+    /// The metadata of a store has an expiry, which it cannot have elsewhere.
+    #[error("expires_at must be null for the metadata of a store, found a date")]
+    ExpiringMetadata,
     /// The value is of no kind that ecache has.
     #[error(
         "unknown kind {}: expected json, text, bytes or command",

@@ -86,10 +86,8 @@ impl Recorder {
         if let Some(error) = fault {
             return Err(Refused::of(error, address));
         }
-        let policy = match (fields.policy, fields.expires_at) {
-            (_, Some(_)) => Policy::Evict,
-            (policy, None) => policy.unwrap_or(Policy::Persist),
-        };
+        let by_lifetime = Policy::of_lifetime(fields.expires_at.is_some());
+        let policy = fields.policy.unwrap_or(by_lifetime);
         let created_at = match fields.created_at {
             Some(time) => time,
             // A line written by hand describes a new entry.
@@ -97,6 +95,9 @@ impl Recorder {
             None => return Err(Refused::of(missing("created_at"), address)),
         };
         if address.key.as_str() == STORE_KEY {
+            if fields.expires_at.is_some() {
+                return Err(Refused::of(DocumentError::ExpiringMetadata, address));
+            }
             return match fields.take_metadata() {
                 Ok(value) => Ok(Record::Store(StoreRecord::new(
                     address.store,

@@ -1,7 +1,7 @@
 //! The parts of an element of BSON: the byte of its type, texts and binary data.
 
 /// The types of elements.
-pub(super) mod kind {
+pub(crate) mod kind {
     pub const DOUBLE: u8 = 0x01;
     pub const STRING: u8 = 0x02;
     pub const DOCUMENT: u8 = 0x03;

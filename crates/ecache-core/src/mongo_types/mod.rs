@@ -43,7 +43,7 @@
 
 pub(crate) mod bson;
 mod decimal128;
-mod element;
+pub(crate) mod element;
 #[cfg_attr(not(feature = "mongodb"), allow(dead_code))]
 pub(crate) mod encode;
 pub(crate) mod extended_json;

@@ -164,7 +164,10 @@ impl Source<'_> {
         let mut stores = self.backend.stores()?;
         stores.retain(|store| self.filter.matches_store(&store.address));
         let found = |store: StoreRecord| match store.foreign {
-            Some(reason) => Some(FoundRecord::Foreign(store.address.document(), reason)),
+            Some(foreign) => Some(FoundRecord::Foreign(
+                store.address.document(),
+                foreign.reason,
+            )),
             None if store.metadata.is_some() => Some(FoundRecord::Record(Record::Store(store))),
             None => None,
         };

@@ -46,7 +46,7 @@ fn names_that_repeat_within_a_value_of_a_dump_are_kept() {
 }
 
 #[test]
-fn the_policy_follows_the_expiry() {
+fn a_policy_that_is_not_named_follows_the_expiry() {
     for (members, policy) in [
         ("", Policy::Persist),
         (r#", "policy": null"#, Policy::Persist),
@@ -56,11 +56,24 @@ fn the_policy_follows_the_expiry() {
         ),
         (r#", "policy": "evict""#, Policy::Evict),
         (r#", "expires_at": 1"#, Policy::Evict),
-        (r#", "policy": "persist", "expires_at": 1"#, Policy::Evict),
+        (r#", "policy": null, "expires_at": 1"#, Policy::Evict),
+        (r#", "policy": "persist", "expires_at": 1"#, Policy::Persist),
+        (r#", "policy": "evict", "expires_at": 1"#, Policy::Evict),
     ] {
         let line = format!(r#"{{"store_name": "s", "key": "k", "value": 1{members}}}"#);
-        assert_eq!(entries(line.as_bytes())[0].0.policy, policy, "{members}");
+        let (entry, value) = &entries(line.as_bytes())[0];
+        assert_eq!(entry.policy, policy, "{members}");
+        let mut again = Vec::new();
+        write_entry(entry, &value.bytes, &mut again).expect("a short line");
+        assert_eq!(entries(&again)[0].0, *entry, "{members}");
     }
+}
+
+#[test]
+fn metadata_with_an_expiry_is_refused_since_no_store_could_hold_it() {
+    let line = r#"{"store_name": "s", "key": "__store__", "value": {}, "expires_at": 1}"#;
+    let message = "line 1: expires_at must be null for the metadata of a store, found a date";
+    assert_eq!(error(line.as_bytes()), message);
 }
 
 #[test]

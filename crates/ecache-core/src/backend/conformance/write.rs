@@ -252,6 +252,19 @@ fn keep(backend: &dyn Backend) {
             (Evict, soon),
             (Persist, None),
         ),
+        // FiftyOne's `update_ttl` makes entries that persist until they expire.
+        (
+            Keep::LIFETIME,
+            (Persist, later),
+            (Evict, soon),
+            (Persist, later),
+        ),
+        (
+            Keep::POLICY,
+            (Persist, later),
+            (Evict, None),
+            (Persist, None),
+        ),
         // An expired entry is gone.
         (
             Keep::LIFETIME,

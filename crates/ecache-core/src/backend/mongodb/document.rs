@@ -5,14 +5,17 @@
 //! *foreign*: it is listed, counted and removed as any other, and left out where it would be
 //! changed.
 
+use std::borrow::Cow;
+
 use mongodb::bson::raw::RawElement;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
 
+use super::field_names::readable;
 use super::id::{DocumentId, raw};
 use super::interned::Stores;
 use super::query::SIZE;
 use super::side_document::{Note, Wrote};
-use super::value::{date, timestamp};
+use super::value::{Encoded, date, timestamp};
 use super::{name, value};
 use crate::backend::Content;
 use crate::entry::{Entry, Policy};
@@ -60,13 +63,12 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
     let id = DocumentId::read(raw, "_id")?;
     let (mut name, mut key, mut dataset) = (None, None, None);
     let mut found = Fields::default();
-    for element in raw.iter_elements() {
-        let Ok(element) = element else {
-            // Nothing behind such a name can be told.
-            let reason = "the name of a field is not UTF-8".into();
-            found.foreign.get_or_insert_default().reasons.push(reason);
-            break;
-        };
+    let readable = readable(raw);
+    if matches!(readable, Cow::Owned(_)) {
+        let reason = "the name of a field is not UTF-8".into();
+        found.foreign.get_or_insert_default().reasons.push(reason);
+    }
+    for element in readable.iter_elements().map_while(Result::ok) {
         match element.key().as_str() {
             "_id" => {}
             "store_name" => name = Some(element),
@@ -187,8 +189,7 @@ impl Fields {
             let reason = "it has no created_at".into();
             self.foreign.get_or_insert_default().reasons.push(reason);
         }
-        // FiftyOne's `clear_cache`, and MongoDB by itself, remove whatever has a date there, be it
-        // in an array.
+        // MongoDB by itself removes whatever has a date there, be it in an array.
         let is_date = |value: &Bson| matches!(value, Bson::DateTime(_));
         let is_dated = |foreign: &Foreign| match foreign.field("expires_at") {
             Some(Bson::Array(items)) => items.iter().any(is_date),
@@ -196,10 +197,7 @@ impl Fields {
         };
         let expires = self.expires_at.is_some() || self.foreign.as_deref().is_some_and(is_dated);
         DescribedEntry {
-            policy: match (self.policy, expires) {
-                (_, true) => Policy::Evict,
-                (policy, false) => policy.unwrap_or(Policy::Persist),
-            },
+            policy: self.policy.unwrap_or(Policy::of_lifetime(expires)),
             created_at: self
                 .created_at
                 .or_else(|| id.created_at())
@@ -266,7 +264,6 @@ impl DescribedEntry {
             cost_ms: None,
         });
         if let Some(wrote) = wrote {
-            entry.policy = self.policy_of(wrote);
             entry.kind = wrote.kind;
             entry.size = wrote.size;
             entry.scopes = wrote.scopes.clone();
@@ -275,18 +272,6 @@ impl DescribedEntry {
             entry.cost_ms = wrote.cost_ms;
         }
         entry
-    }
-
-    /// Returns the recorded policy if the document's policy and expiry are still as ecache wrote
-    /// them, and otherwise the document's. FiftyOne has no word for an entry that persists until it
-    /// expires, so only the record can say it.
-    fn policy_of(&self, wrote: &Wrote) -> Policy {
-        let same_word = self.policy_word == Some(wrote.policy);
-        if same_word && wrote.expires_at == self.expires_at {
-            wrote.policy
-        } else {
-            self.policy
-        }
     }
 
     /// Reports whether it is a store's own document, and no entry.
@@ -307,7 +292,8 @@ impl DescribedEntry {
         raw: &RawDocument,
         notes: &[Note],
     ) -> (Box<Entry>, Result<Content, String>) {
-        let value = match raw.get("value") {
+        let readable = readable(raw);
+        let value = match readable.get("value") {
             Ok(Some(value)) => Ok(value),
             Ok(None) => Err("it has no value".to_owned()),
             Err(_) => Err("its value has no text form".to_owned()),
@@ -370,10 +356,13 @@ impl DescribedEntry {
 }
 
 /// Returns a whole document, with FiftyOne's fields in its order.
+///
+/// # Errors
+/// [`Error::TooLarge`](crate::error::Error::TooLarge) if it is longer than MongoDB keeps.
 pub(super) fn document(
     id: DocumentId,
     address: &Address,
-    value: RawBsonRef<'_>,
+    encoded: &Encoded,
     (policy, expires_at): (Policy, Option<Timestamp>),
     (created_at, updated_at): (Timestamp, Option<Timestamp>),
 ) -> Result<RawDocumentBuf> {
@@ -382,7 +371,7 @@ pub(super) fn document(
         "store_name": name::of(&address.store.store_name)?,
         "key": name::of(address.key.as_str())?,
     });
-    document.append(cstr!("value"), value);
+    document.append(cstr!("value"), encoded.value());
     let rest = raw(&doc! {
         "dataset_id": name::dataset_of(&address.store)?,
         "created_at": date(created_at),
@@ -394,5 +383,6 @@ pub(super) fn document(
         let (name, value) = element.expect("it has just been encoded");
         document.append(name, value);
     }
+    encoded.check_size(&document)?;
     Ok(document)
 }

@@ -149,7 +149,7 @@ fn elements(raw: &RawDocument) -> impl Iterator<Item = (RawElement<'_>, &[u8])> 
     })
 }
 
-fn append(document: &mut Vec<u8>, kind: u8, name: &str, value: &[u8]) {
+pub(super) fn append(document: &mut Vec<u8>, kind: u8, name: &str, value: &[u8]) {
     document.push(kind);
     document.extend_from_slice(name.as_bytes());
     document.push(0);
@@ -157,7 +157,7 @@ fn append(document: &mut Vec<u8>, kind: u8, name: &str, value: &[u8]) {
 }
 
 /// Ends a document that begins with four bytes for its length.
-fn ended(mut document: Vec<u8>) -> Vec<u8> {
+pub(super) fn ended(mut document: Vec<u8>) -> Vec<u8> {
     document.push(0);
     let length = i32::try_from(document.len()).expect("the server has a limit of 48 MB");
     document[..4].copy_from_slice(&length.to_le_bytes());

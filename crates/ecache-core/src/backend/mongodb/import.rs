@@ -16,7 +16,7 @@ use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 use self::equality::compared;
 use self::spool::put_by;
 use super::document::{document, read};
-use super::id::{DocumentId, raw};
+use super::id::DocumentId;
 use super::interned::Stores;
 use super::side_document::Note;
 use super::stores::own_document;
@@ -269,7 +269,7 @@ impl Import<'_> {
         let note = Note::new(id.clone(), entry, value.len() as u64, &encoded);
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
-        let document = document(id.clone(), address, encoded.value(), lifetime, times)?;
+        let document = document(id.clone(), address, &encoded, lifetime, times)?;
         self.bytes += value.len() as u64;
         if is_there {
             self.imported.replaced += 1
@@ -282,7 +282,7 @@ impl Import<'_> {
         Ok(Some(Prepared {
             collection: address.store.collection.clone(),
             document,
-            note: raw(&note.to_document()),
+            note: note.encode(&encoded)?,
         }))
     }
 

@@ -45,6 +45,7 @@ mod counters;
 mod document;
 mod driver;
 mod failure;
+mod field_names;
 mod id;
 mod import;
 mod indexes;

@@ -26,9 +26,9 @@ pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
     all.extend(datasets(&filter.datasets));
     match filter.policy {
         Some(Policy::Evict) => {
-            all.push(
-                doc! { "$or": [{ "policy": "evict" }, { "expires_at": { "$type": "date" } }] },
-            );
+            // Where there is no policy, an expiry means `evict`.
+            let dated = doc! { "policy": { "$ne": "persist" }, "expires_at": { "$type": "date" } };
+            all.push(doc! { "$or": [{ "policy": "evict" }, dated] });
         }
         Some(Policy::Persist) => all.push(doc! { "policy": { "$ne": "evict" } }),
         None => {}

@@ -10,7 +10,7 @@ use super::chosen::{Chosen, Meant, one};
 use super::id::{DocumentId, raw};
 use super::read::stored;
 use super::value::date;
-use super::{BATCH, MongoBackend, counters, query, side_document, usage};
+use super::{BATCH, MongoBackend, counters, query, usage};
 use crate::backend::{ChangeBackend, Progress, Touch};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
@@ -304,12 +304,8 @@ async fn delete_documents(
 fn touch_batch(backend: &MongoBackend, batch: &[Meant], set: &Document) -> Result<Usage> {
     let collection = &*batch[0].store.collection;
     let ids: Vec<DocumentId> = batch.iter().map(|meant| meant.id.clone()).collect();
-    let set = doc! { "$set": set.clone() };
-    let notes = side_document::collection(collection);
-    let on_these = doc! { "entry": { "$in": &ids }, "kind": { "$exists": true } };
-    backend.update_all(&notes, on_these, set.clone())?;
-    let these = doc! { "_id": { "$in": &ids } };
-    let count = backend.update_all(collection, these, set)?;
+    let these = doc! { "_id": { "$in": ids } };
+    let count = backend.update_all(collection, these, doc! { "$set": set.clone() })?;
     let stores = batch.iter().map(|meant| meant.store.clone()).collect();
     counters::bump(backend, &stores)?;
     let mut usage = Usage::default();

@@ -12,6 +12,7 @@ use mongodb::Collection;
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc};
 
 use super::chosen::Meant;
+use super::field_names::readable;
 use super::id::DocumentId;
 use super::interned::Stores;
 use super::name::{self, identity};
@@ -80,6 +81,7 @@ fn refuse_conflicts(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddre
     query.insert("key", doc! { "$ne": STORE_KEY });
     let find = documents.find(query).projection(doc! { "key": 1 });
     backend.each(find.batch(), |raw| {
+        let raw = readable(raw);
         let key = raw.get("key").ok().flatten();
         keys.extend(key.and_then(|key| Bson::try_from(key).ok()));
     })?;
@@ -115,6 +117,7 @@ fn is_there(
 ) -> Result<bool> {
     let mut original = of_store(store)?;
     original.insert("_id", id);
+    let copy = readable(copy);
     for field in ["key", "created_at", "updated_at"] {
         let value = copy.get(field).ok().flatten();
         let value = value.and_then(|value| Bson::try_from(value).ok());
@@ -137,6 +140,8 @@ fn has_any(
 
 /// Says which entry of the store is in the way.
 fn conflict(store: &StoreAddress, raw: &RawDocument, id: Option<DocumentId>) -> Error {
+    let readable = readable(raw);
+    let raw = &*readable;
     let time = |name: &str| raw.get_datetime(name).ok().map(timestamp);
     let written_at = time("updated_at").or(time("created_at"));
     let address = id.map(|id| Stores::of(&store.collection).address(raw, &id));

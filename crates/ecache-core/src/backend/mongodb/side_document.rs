@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
-use mongodb::bson::{Binary, Bson, Document, RawDocument, doc};
+use mongodb::bson::{Binary, Bson, Document, RawDocument, RawDocumentBuf, doc};
 
-use super::id::DocumentId;
+use super::id::{DocumentId, raw};
 use super::value::{Encoded, date, number, timestamp};
-use crate::entry::{Entry, MAX_COUNT, Policy};
+use crate::entry::{Entry, MAX_COUNT};
+use crate::error::Result;
 use crate::scope::Scopes;
 use crate::time::Timestamp;
 use crate::value::Kind;
@@ -46,8 +47,6 @@ pub(super) struct Wrote {
     pub checksum: i64,
     /// The value's bytes, if the document's value does not decode to exactly these
     pub exact: Option<Vec<u8>>,
-    pub policy: Policy,
-    pub expires_at: Option<Timestamp>,
     pub scopes: Scopes,
     pub function: Option<Arc<str>>,
     pub args: Option<String>,
@@ -66,8 +65,6 @@ impl Note {
                 size,
                 checksum: encoded.checksum,
                 exact: encoded.exact.clone(),
-                policy: entry.policy,
-                expires_at: entry.expires_at,
                 scopes: entry.scopes.clone(),
                 function: entry.function.clone(),
                 args: entry.args.clone(),
@@ -77,6 +74,16 @@ impl Note {
             hits: entry.hits.min(MAX_COUNT),
             saved_ms: entry.saved_ms.min(MAX_COUNT),
         }
+    }
+
+    /// Encodes the note on a version with that value.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::error::Error::TooLarge) if it is longer than MongoDB keeps.
+    pub(super) fn encode(&self, encoded: &Encoded) -> Result<RawDocumentBuf> {
+        let note = raw(&self.to_document());
+        encoded.check_size(&note)?;
+        Ok(note)
     }
 
     /// Converts the note to its document.
@@ -110,8 +117,6 @@ impl Note {
                     .get_binary("exact")
                     .ok()
                     .map(|exact| exact.bytes.to_vec()),
-                policy: text("policy")?.parse().ok()?,
-                expires_at: time("expires_at"),
                 scopes: Scopes {
                     user_id: name("user_id"),
                     operator_uri: name("operator_uri"),
@@ -148,8 +153,6 @@ impl Wrote {
             "kind": self.kind.as_str(),
             "size": number(self.size),
             "checksum": self.checksum,
-            "policy": self.policy.as_str(),
-            "expires_at": self.expires_at.map(date),
         };
         let Scopes {
             user_id,

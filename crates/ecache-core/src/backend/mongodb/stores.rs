@@ -7,12 +7,16 @@ use mongodb::bson::{RawDocument, RawDocumentBuf, doc};
 
 use super::chosen::Meant;
 use super::document::read;
+use super::field_names::readable;
 use super::interned::Stores;
 use super::name::identity;
 use super::remove::delete;
 use super::write::{bump, write_metadata};
 use super::{BATCH, MongoBackend, query};
-use crate::backend::{Dataset, Dimension, StoreMetadata, StoreRecord, StoresBackend, Values};
+use crate::backend::{
+    Dataset, Dimension, ForeignDocument, StoreMetadata, StoreRecord, StoresBackend, Values,
+};
+use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Jobs, Pattern};
 use crate::scope::{STORE_KEY, StoreAddress};
@@ -159,14 +163,18 @@ pub(super) struct OwnDocument {
     /// Descriptions of its parts that a document of ours cannot have
     parts: Option<String>,
     pub(super) written_at: Timestamp,
+    policy: Policy,
 }
 
 impl OwnDocument {
-    /// Returns why it would not be the same elsewhere.
-    fn foreign(&self) -> Option<String> {
+    /// Describes it if it would not be the same elsewhere.
+    fn foreign(&self) -> Option<ForeignDocument> {
         let reasons = [self.parts.as_ref(), self.metadata.as_ref().err()];
         let reasons: Vec<&str> = reasons.into_iter().flatten().map(String::as_str).collect();
-        (!reasons.is_empty()).then(|| reasons.join("; "))
+        (!reasons.is_empty()).then(|| ForeignDocument {
+            reason: reasons.join("; "),
+            policy: self.policy,
+        })
     }
 }
 
@@ -193,7 +201,7 @@ pub(super) fn own_document(
         return Ok(None);
     };
     let notes = backend.notes_on(collection, found.id.clone(), Values::Include)?;
-    let text = match raw.get("value") {
+    let text = match readable(raw).get("value") {
         Ok(Some(value)) => found.json(&notes, value),
         Ok(None) => Err("its metadata has no value".to_owned()),
         Err(_) => Err("its metadata has no text form".to_owned()),
@@ -210,6 +218,7 @@ pub(super) fn own_document(
         metadata,
         parts: (!parts.is_empty()).then(|| parts.join("; ")),
         written_at: found.written_at(),
+        policy: found.policy,
         store: found.address.store,
     }))
 }

@@ -3,6 +3,7 @@
 mod foreign;
 mod functions;
 mod jobs;
+mod moved;
 mod names;
 mod notes;
 mod operations;

@@ -1,6 +1,6 @@
 //! Values as FiftyOne keeps and reads them, and back.
 
-use mongodb::bson::{DateTime, RawBsonRef, RawDocumentBuf, cstr};
+use mongodb::bson::{DateTime, RawBsonRef, RawDocument, RawDocumentBuf, cstr};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::MAX_SIZE;
@@ -28,6 +28,8 @@ pub(super) fn number(count: u64) -> i64 {
 pub(super) struct Encoded {
     /// A document with the value as its only element
     document: RawDocumentBuf,
+    /// The length of its own bytes
+    size: u64,
     pub checksum: i64,
     /// The value's own bytes, where what FiftyOne reads would not be spelled like them
     pub exact: Option<Vec<u8>>,
@@ -45,14 +47,10 @@ impl Encoded {
         };
         let encoded = value.to_document("v");
         let encoded = encoded.map_err(|error| unrepresentable(&error))?;
-        // The rest of the document is its names and times.
-        const BESIDE: u64 = 20 << 10;
-        let (size, limit) = (bytes.len() as u64, MAX_SIZE - BESIDE);
-        let kept = encoded.len() as u64;
-        if kept > limit {
-            // As long as such a value may be: in MongoDB it is longer than by itself.
-            let limit = size.saturating_mul(limit) / kept;
-            return Err(Error::TooLarge { size, limit });
+        let size = bytes.len() as u64;
+        let too_large = too_large(size, encoded.len(), encoded.len());
+        if let Some(error) = too_large {
+            return Err(error);
         }
         let document = RawDocumentBuf::from_bytes(encoded)
             .map_err(|error| unrepresentable(&error.to_string()))?;
@@ -61,6 +59,7 @@ impl Encoded {
         let is_exact = decode_as(kind, element).is_ok_and(|again| again == bytes);
         Ok(Self {
             document,
+            size,
             checksum,
             exact: (!is_exact).then_some(value.bytes),
         })
@@ -70,6 +69,25 @@ impl Encoded {
     pub(super) fn value(&self) -> RawBsonRef<'_> {
         element(&self.document)
     }
+
+    /// Refuses a document with the value, or a note on it, that is longer than MongoDB keeps.
+    pub(super) fn check_size(&self, whole: &RawDocument) -> Result<()> {
+        let whole = whole.as_bytes().len();
+        let kept = self.document.as_bytes().len().min(whole);
+        too_large(self.size, kept, whole).map_or(Ok(()), Err)
+    }
+}
+
+/// Returns the error for a document that is longer than MongoDB keeps; it has `kept` bytes of a
+/// value of `size` bytes.
+fn too_large(size: u64, kept: usize, whole: usize) -> Option<Error> {
+    let (kept, whole) = (kept as u64, whole as u64);
+    (whole > MAX_SIZE).then(|| {
+        // As long as such a value may be: in MongoDB it is longer than by itself.
+        let room = MAX_SIZE.saturating_sub(whole - kept);
+        let limit = size.saturating_mul(room) / kept.max(1);
+        Error::TooLarge { size, limit }
+    })
 }
 
 fn element(document: &RawDocumentBuf) -> RawBsonRef<'_> {

@@ -10,6 +10,7 @@ use mongodb::error::Result as DriverResult;
 
 use super::connection::is_duplicate;
 use super::document::{DescribedEntry, document, read};
+use super::field_names::readable;
 use super::id::{self, DocumentId, raw};
 use super::interned::Stores;
 use super::lookup::read_whole;
@@ -126,11 +127,12 @@ impl MongoBackend {
         let collection = &*entry.address.store.collection;
         let documents = self.documents(collection)?;
         let id = old.map_or_else(DocumentId::new, |old| old.found.id.clone());
-        let note = Note::new(id.clone(), entry, size, encoded);
-        self.insert_note(collection, &note)?;
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
-        let document = document(id, &entry.address, encoded.value(), lifetime, times)?;
+        let document = document(id.clone(), &entry.address, encoded, lifetime, times)?;
+        let note = Note::new(id, entry, size, encoded);
+        let notes = self.notes(collection)?;
+        self.run(notes.insert_one(note.encode(encoded)?))?;
         let written = match old {
             None => {
                 let inserted = self.driver.run(documents.insert_one(document));
@@ -186,6 +188,7 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
         // Among notes of one millisecond, the checksum of the value finds the right one. The others
         // belong to writers that are about to write.
         let document = backend.raw_document(address)?;
+        let document = document.as_deref().map(readable);
         let value = document.as_ref().and_then(|raw| raw.get("value").ok()?);
         let current = value.and_then(|value| Some(found.note_on(&notes, value)?.id));
         notes.retain(|note| !found.is_version_of(note) || Some(note.id) == current);

@@ -45,8 +45,17 @@ pub struct StoreRecord {
     pub address: Arc<StoreAddress>,
     /// Its metadata, if it was created with some
     pub metadata: Option<StoreMetadata>,
-    /// Why its own document would not be the same elsewhere, if another program wrote it so
-    pub foreign: Option<String>,
+    /// Its own document, if another program wrote it so that it would not be the same elsewhere
+    pub foreign: Option<ForeignDocument>,
+}
+
+/// A store's own document that would not be the same elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ForeignDocument {
+    /// Why it would not be
+    pub reason: String,
+    /// Its policy
+    pub policy: Policy,
 }
 
 impl StoreRecord {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
 use std::io::{BufReader, Seek};
+use std::mem::replace;
 use std::sync::Arc;
 
 use mongodb::bson::oid::ObjectId;
@@ -10,7 +11,7 @@ use mongodb::bson::{DateTime, RawArrayBuf, RawDocumentBuf, cstr, doc};
 
 use super::super::id::{DocumentId, raw};
 use super::super::interned::Stores;
-use super::super::{MongoBackend, counters};
+use super::super::{MAX_SIZE, MongoBackend, counters};
 use super::spool::take_back;
 use super::{Import, Prepared, Version, interrupted};
 use crate::error::{Error, Result};
@@ -140,6 +141,11 @@ impl MongoBackend {
         // Raw, since a document may have names that repeat.
         let mut updates = RawArrayBuf::new();
         for document in documents {
+            let size = updates.as_bytes().len() + document.as_bytes().len();
+            // A command has little more room than the longest document.
+            if size as u64 > MAX_SIZE && !updates.is_empty() {
+                self.update(collection, replace(&mut updates, RawArrayBuf::new()))?;
+            }
             let id = DocumentId::read(&document, "_id").expect("it was given one");
             let mut update = RawDocumentBuf::new();
             update.append(cstr!("q"), raw(&doc! { "_id": id }));
@@ -147,6 +153,10 @@ impl MongoBackend {
             update.append(cstr!("upsert"), true);
             updates.push(update);
         }
+        self.update(collection, updates)
+    }
+
+    fn update(&self, collection: &str, updates: RawArrayBuf) -> Result<()> {
         let mut command = RawDocumentBuf::new();
         command.append(cstr!("update"), collection);
         command.append(cstr!("updates"), updates);

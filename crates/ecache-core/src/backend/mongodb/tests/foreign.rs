@@ -242,7 +242,7 @@ fn entries_without_a_form_are_listed_and_kept() {
     let dates = vec![Bson::from(DateTime::from_millis(1))];
     let foreign = [
         document(doc! { "key": "uncreated", "created_at": null }),
-        document(doc! { "key": "dates", "expires_at": &dates }),
+        document(doc! { "key": "dates", "expires_at": &dates, "policy": null }),
         document(doc! { "key": "written", "updated_at": dates }),
         document(doc! { "key": "size", query::SIZE: 5 }),
         not_utf8(doc! { "key": "field", "~": 1 }),
@@ -282,7 +282,7 @@ fn entries_without_a_form_are_listed_and_kept() {
     };
     let evict = addresses(&*backend, &by_policy(Policy::Evict));
     let keys: Vec<_> = evict.iter().map(|address| address.key.as_str()).collect();
-    assert_eq!(keys, ["dates"], "FiftyOne clears what has a date there");
+    assert_eq!(keys, ["dates"], "without a policy, an expiry means evict");
     let persist = addresses(&*backend, &by_policy(Policy::Persist));
     assert_eq!(persist.len(), count - 1);
     let old = Filter {
@@ -297,6 +297,53 @@ fn entries_without_a_form_are_listed_and_kept() {
     };
     assert_eq!(addresses(&*backend, &fresh).len(), count);
     each_goes_by_its_name(&backend, count);
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn fields_behind_a_name_that_is_not_utf8_are_read() {
+    let backend = TemporaryDatabase::new();
+    let mut fields = Document::try_from(document(doc! { "policy": "evict" })).expect("a document");
+    let id = fields.remove("_id");
+    // Values of every length, each of which has to be skipped.
+    let all = doc! {
+        "_id": id, "~": 1.5, "a~": "text", "b~": { "c": [1] }, "d~": true, "e~": Bson::Null,
+        "f~": ObjectId::new(), "g~": DateTime::now(), "h~": 1, "i~": 1_i64, "j~": Bson::MaxKey,
+        "k~": Binary { subtype: BinarySubtype::Generic, bytes: vec![0; 9] },
+        "l~": Bson::RegularExpression(mongodb::bson::Regex {
+            pattern: "a".try_into().expect("no NUL"), options: "i".try_into().expect("no NUL"),
+        }),
+        "m~": Bson::JavaScriptCode("f()".into()), "n~": Bson::Symbol("s".into()),
+        "o~": Bson::Decimal128(mongodb::bson::Decimal128::from_bytes([0; 16])),
+        "p~": Bson::Timestamp(mongodb::bson::Timestamp { time: 1, increment: 2 }),
+    };
+    let all = all.into_iter().chain(fields).collect::<Document>();
+    let bytes = RawDocumentBuf::try_from(&all)
+        .expect("a document")
+        .into_bytes();
+    let broken = bytes
+        .into_iter()
+        .map(|byte| if byte == b'~' { 0xff } else { byte });
+    insert(
+        &backend,
+        RawDocumentBuf::from_bytes(broken.collect()).expect("a document"),
+    );
+    let address = StoreAddress::new("s").entry(Key::new("k").expect("a key"));
+    let Lookup::Hit(entry, content) = backend.lookup(&address, NOW).expect("a look-up") else {
+        panic!("it is not read");
+    };
+    assert_eq!((entry.policy, content), (Policy::Evict, inline("1")));
+    let found = Records::new(&*backend, &Filter::default(), NOW).expect("a scan");
+    let found: Vec<_> = found.map(|found| found.expect("a record")).collect();
+    let [FoundRecord::Foreign(at, reason)] = &*found else {
+        panic!("{found:?}");
+    };
+    assert_eq!(*at, address);
+    assert!(
+        reason.starts_with("the name of a field is not UTF-8"),
+        "{reason}"
+    );
+    each_goes_by_its_name(&backend, 1);
 }
 
 /// Returns documents whose `_id` the driver's own types cannot hold.

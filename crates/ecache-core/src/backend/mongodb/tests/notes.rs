@@ -41,7 +41,7 @@ fn documents_of_fiftyone_are_entries_without_a_note() {
         (None, None, Policy::Persist),
         (None, Some(future), Policy::Evict),
         (Some("persist"), None, Policy::Persist),
-        (Some("persist"), Some(future), Policy::Evict),
+        (Some("persist"), Some(future), Policy::Persist),
         (Some("evict"), None, Policy::Evict),
     ] {
         let mut document = doc! {

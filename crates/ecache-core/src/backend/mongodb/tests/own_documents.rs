@@ -86,28 +86,37 @@ fn the_doctor_says_why_a_stores_own_document_is_left_out() {
         &backend,
         document(doc! { "store_name": "field", "key": "__store__", "surprise": 1 }),
     );
-    let all = Filter::default();
-    let examine = doctor::examine(
-        &*backend,
-        DEFAULT_COLLECTION,
-        &all,
-        None,
-        NOW,
-        &mut no_progress,
+    insert(
+        &backend,
+        document(doc! { "store_name": "word", "key": "__store__", "policy": "forever" }),
     );
-    let findings = examine.expect("an examination").findings;
-    let mut foreign = findings
-        .iter()
-        .filter(|finding| finding.check == Check::Foreign);
-    let foreign = foreign.next().expect("they are found");
-    assert_eq!(foreign.documents.len(), 2);
-    assert_eq!(
-        foreign.reasons,
-        [
-            "key __store__ in store field: its field \"surprise\" is none of FiftyOne's",
-            "key __store__ in store text: its metadata has no text form",
-        ]
-    );
+    let reasons = |policy: Option<Policy>| {
+        let these = Filter {
+            policy,
+            ..Filter::default()
+        };
+        let examine = doctor::examine(
+            &*backend,
+            DEFAULT_COLLECTION,
+            &these,
+            None,
+            NOW,
+            &mut no_progress,
+        );
+        let findings = examine.expect("an examination").findings;
+        let foreign = findings
+            .iter()
+            .find(|finding| finding.check == Check::Foreign);
+        foreign.map_or(Vec::new(), |found| found.reasons.clone())
+    };
+    let all = [
+        "key __store__ in store field: its field \"surprise\" is none of FiftyOne's",
+        "key __store__ in store text: its metadata has no text form",
+        "key __store__ in store word: its policy is unknown",
+    ];
+    assert_eq!(reasons(None), all);
+    assert_eq!(reasons(Some(Policy::Persist)), all);
+    assert!(reasons(Some(Policy::Evict)).is_empty());
 }
 
 #[test]

@@ -196,9 +196,9 @@ fn a_touch_that_fails_says_how_much_is_changed() {
         expires_at: None,
         policy: Some(Policy::Persist),
     };
-    // Each batch sends one update each for the notes, the documents and the counters.
+    // Each batch sends one update each for the documents and the counters.
     let refused = doc! { "failCommands": ["update"], "errorCode": 50 };
-    let failing = fail(&backend, "ecache-touch-fails", 3, refused);
+    let failing = fail(&backend, "ecache-touch-fails", 2, refused);
     let failed = backend.touch(&Filter::default().into(), touch, NOW, &mut no_progress);
     heal(&backend, failing);
     assert!(
