@@ -7,6 +7,14 @@
 //! position in the file. Other items do not, so an edit above them keeps their entries valid. Items
 //! of one macro call share a position, so the compiler's number of the type is added for them. The
 //! default store name stays readable, like FiftyOne's: module and function.
+//!
+//! The version of a crate is no part of an identity. If it were, each release would leave the
+//! results of the one before unread, also where nothing changed that they depend on; and the part
+//! by which Cargo tells two versions in one program, such as 0.3, changes with most releases of
+//! young crates. The option `version` is for what a function computes: its author changes it along
+//! with the function, which is right for two releases as well as for two versions in one program.
+//! In a process the second of them to be called gets an identity of its own (see [`claim`]), so
+//! they only share results that one of them left in the store before.
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
@@ -173,7 +181,7 @@ fn claim(identity: String, companion: TypeId) -> String {
         Some(first) if *first != companion => {
             log::warn!(
                 "two functions are both called {identity}; the results of the second one are kept \
-                 apart: give one of them another name"
+                 apart: give one of them another name, or use one version of its crate"
             );
             // The `TypeId` tells this function from the first in other processes as well.
             format!("{identity} as {companion:?}")
