@@ -61,6 +61,25 @@ impl<'a> CallOf<'a> {
     fn begin<T>(
         self,
         codec: &dyn AnyCodec,
+        unite: impl FnOnce(FoundResult) -> T,
+    ) -> std::result::Result<T, Computing<'a, 'a>> {
+        let (cache, ctx) = (self.cache, self.ctx);
+        let begin = || {
+            let call = self.cached().ok_or(None)?;
+            match call.begin(codec, StaleUse::Refused) {
+                Begun::Found(found) => Ok(unite(found)),
+                Begun::Computing(computation) => {
+                    Err(Some(Box::new(Underway { call, computation })))
+                }
+            }
+        };
+        cache.guarded(ctx, FIND, begin).unwrap_or(Err(None))
+    }
+
+    /// Like [`CallOf::begin`], but gives `unite` the call, too. A usual hit need not move it.
+    fn begin_with<T>(
+        self,
+        codec: &dyn AnyCodec,
         old: StaleUse,
         unite: impl FnOnce(FoundResult, Call<'a>) -> T,
     ) -> std::result::Result<T, Computing<'a, 'a>> {
@@ -129,8 +148,7 @@ impl<'a, Output> AttributeCall<'a, Output> {
     /// would be compiled for each function.
     pub fn begin(self) -> std::result::Result<Output, Pending<'a, Output>> {
         let Self { call, outputs } = self;
-        let unite = |found, _| outputs.unite(found);
-        match call.begin(outputs.codec(), StaleUse::Refused, unite) {
+        match call.begin(outputs.codec(), |found| outputs.unite(found)) {
             Ok(output) => Ok(output),
             Err(computing) => Err(Pending { computing, outputs }),
         }
@@ -146,7 +164,7 @@ impl<'a, Output> AttributeCall<'a, Output> {
             let status = call.status(found.is_stale);
             (outputs.unite(found), status)
         };
-        match call.begin(outputs.codec(), StaleUse::Refused, unite) {
+        match call.begin_with(outputs.codec(), StaleUse::Refused, unite) {
             Ok(found) => Ok(found),
             Err(computing) => Err(Pending { computing, outputs }),
         }
@@ -270,7 +288,7 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
             let stale = found.is_stale.then_some(call);
             (outputs.unite(found), stale)
         };
-        match call.begin(outputs.codec(), StaleUse::Served, unite) {
+        match call.begin_with(outputs.codec(), StaleUse::Served, unite) {
             Ok((output, stale)) => Ok(Served {
                 output,
                 cache,
