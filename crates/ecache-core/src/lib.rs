@@ -444,6 +444,12 @@ pub use execution_cache::{
 /// hide a difference: a `Serialize` by hand, `serialize_with`, or the condition of
 /// `skip_serializing_if`.
 ///
+/// Equal sets and maps of the standard library are one key wherever they are in an argument, though
+/// their members come in another order each time. `#[serde(into = "Vec<_>")]` or a `Serialize` by
+/// hand may write them in that order: a type with `Deserialize` and `==` is then not cached, and a
+/// warning says so. Without them, each call has a key of its own, and the store grows by each.
+/// Write the members sorted, or return them so from a `key_fn`.
+///
 /// The key covers only the arguments and the scopes. For other inputs, use a `ttl`, a `version` or
 /// `verify_every`. Copies of a result are made by its `Clone`; callers share any state that `Clone`
 /// shares, as with an `Arc`.

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::numeric_arrays;
 use crate::python_json::Json;
-use crate::stored::{self, StoredError};
+use crate::stored::{self, StoredError, counts};
 use crate::value::{Kind, Value};
 
 /// Turns results into stored values and back.
@@ -178,15 +178,6 @@ impl<T> Equality<T> for Incomparable {
     fn equal(_: &T, _: &T) -> Option<bool> {
         None
     }
-}
-
-/// Returns how often each byte occurs.
-pub(super) fn counts(bytes: &[u8]) -> [usize; 256] {
-    let mut counts = [0; 256];
-    for byte in bytes {
-        counts[usize::from(*byte)] += 1;
-    }
-    counts
 }
 
 /// Creates a codec that compares results with their `==`.

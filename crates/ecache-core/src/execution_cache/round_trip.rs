@@ -8,9 +8,10 @@
 
 use super::Shared;
 use super::any_codec::{AnyCodec, AnyResult};
-use super::codec::{CodecError, counts};
+use super::codec::CodecError;
 use crate::panics::caught;
 use crate::python_json::{Json, PyString};
+use crate::stored::counts;
 use crate::value::{Kind, Value};
 
 /// Size, in bytes, up to which every stored form is checked: reading one takes microseconds.

@@ -157,7 +157,7 @@ impl Preimage {
         }
         self.push_text(|text| {
             let start = text.len();
-            stored::write_argument(argument, text)?;
+            stored::write_checked_argument(argument, text)?;
             check_read_back::<T, Read>(argument, shown, &text[start..])
         })
     }
@@ -249,12 +249,15 @@ where
     T: Serialize + PartialEq + ?Sized,
     Read: Deserialize<'de> + Borrow<T>,
 {
+    let mut unread = None;
     let json = Json::parse(written).map_err(|error| error.to_string())?;
     match stored::lent_from_json::<Read>(&json) {
-        Ok(read) if argument == read.borrow() => return Ok(()),
+        Ok(read) if argument == read.borrow() => {
+            return stored::check_order(written, read.borrow());
+        }
         Ok(read) => {
             let mut again = Vec::with_capacity(written.len());
-            stored::write_argument(read.borrow(), &mut again)?;
+            stored::write_checked_argument(read.borrow(), &mut again)?;
             #[expect(clippy::eq_op, reason = "a NaN is not equal to itself")]
             let is_comparable = argument == argument;
             if again == written && is_comparable {
@@ -264,9 +267,13 @@ where
         Err(StoredError::Refused(why)) if why.starts_with("missing field") => {
             return Err(StoredError::LeftOut);
         }
-        Err(_) => {}
+        Err(why) => unread = Some(why.to_string()),
     }
-    stored::write_shown_argument(argument, shown, &mut Vec::new())
+    let is_shown = stored::write_shown_argument(argument, shown, &mut Vec::new());
+    is_shown.map_err(|error| match (error, unread) {
+        (StoredError::Unseen(of), Some(why)) => StoredError::Unread { of, why },
+        (error, _) => error,
+    })
 }
 
 /// Reports whether values of the type with this name are written whole.

@@ -35,6 +35,8 @@ pub(super) struct Doubt {
     pub(super) variant: Option<(&'static str, u32)>,
     /// Number of fields that were written, or left out because of their value
     pub(super) fields: usize,
+    /// Set if there is room between them for a further field, or the discriminant of an enum
+    pub(super) has_gap: bool,
 }
 
 impl Doubt {
@@ -119,7 +121,11 @@ impl Doubts {
     pub(super) fn add(&mut self, doubt: Doubt) -> Result<(), StoredError> {
         self.add_name(doubt.name());
         if is_trusted(doubt.type_name) {
-            return Ok(());
+            return if doubt.has_gap {
+                Err(StoredError::LeftOut)
+            } else {
+                Ok(())
+            };
         }
         let place = doubt.place();
         let verified = VERIFIED.with_borrow(|verified| verified.get(&place).copied());
@@ -147,13 +153,22 @@ impl Doubts {
             return Ok(());
         };
         let unseen = StoredError::Unseen;
-        let shown = shown.ok_or(unseen(first))?;
+        let Some(shown) = shown else {
+            let has_gap = self.doubts.iter().any(|doubt| doubt.has_gap);
+            return Err(if has_gap {
+                StoredError::LeftOut
+            } else {
+                unseen(first)
+            });
+        };
         let mut fields = Shown::default();
         write!(fields, "{shown:?}").map_err(|_| unseen(first))?;
         let fields: BTreeMap<String, usize> = fields.end();
         for doubt in &self.doubts {
             match fields.get(&plain(doubt.name())) {
-                Some(shown) if *shown > doubt.fields => return Err(StoredError::LeftOut),
+                Some(shown) if *shown > doubt.fields || doubt.has_gap => {
+                    return Err(StoredError::LeftOut);
+                }
                 Some(shown) if *shown == doubt.fields => {}
                 _ => return Err(unseen(doubt.type_name)),
             }

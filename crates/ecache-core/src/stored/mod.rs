@@ -50,6 +50,7 @@ mod coverage;
 mod doubt;
 mod fiftyone;
 mod map_key;
+mod order;
 mod read;
 mod shown;
 mod type_names;
@@ -64,6 +65,8 @@ use thiserror::Error;
 
 use crate::python_json::{Json, KeyOrder, MAX_DEPTH};
 use doubt::Doubts;
+pub(crate) use order::{check_order, counts};
+use read::Reader;
 pub(crate) use type_names::is_mutable;
 
 pub use fiftyone::why_fiftyone_raises;
@@ -103,6 +106,24 @@ pub enum StoredError {
          `Debug` for it, or `Deserialize` and `PartialEq`, or say what the result depends on with `key_fn`"
     )]
     Unseen(&'static str),
+    /// A value cannot be read from its stored form, and cannot be told from others in another way.
+    #[error(
+        "a {of} cannot be read from its stored form ({why}), so it cannot be seen whether serde leaves out a field \
+         or names two variants alike: say what the result depends on with `key_fn`"
+    )]
+    Unread {
+        /// The type
+        of: &'static str,
+        /// The error of reading it
+        why: String,
+    },
+    /// Equal values are written in different orders, so each call would have a key of its own.
+    #[error(
+        "equal values of {0} are written in different orders, as the members of a set are by \
+         `#[serde(into = \"Vec<_>\")]`, so that no call finds the result of another: write them sorted, or say what \
+         the result depends on with `key_fn`"
+    )]
+    Unordered(&'static str),
     /// The type's own `Serialize` or `Deserialize` refused.
     #[error("{0}")]
     Refused(String),
@@ -152,13 +173,16 @@ pub fn to_json<T: Serialize + ?Sized>(value: &T) -> Result<Json, StoredError> {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn from_json<T: DeserializeOwned>(json: &Json) -> Result<T, StoredError> {
-    T::deserialize(read::Reader(json))
+    lent_from_json(json)
 }
 
 /// Like [`from_json`], for a type that may borrow; one that does cannot be read, unless it can own
 /// its data as well, as a `Cow` can.
 pub(crate) fn lent_from_json<'de, T: Deserialize<'de>>(json: &Json) -> Result<T, StoredError> {
-    T::deserialize(read::Reader(json))
+    T::deserialize(Reader::new(json)).or_else(|error| match Reader::with_number_keys(json) {
+        Some(again) => T::deserialize(again).map_err(|_| error),
+        None => Err(error),
+    })
 }
 
 /// Reads a value whose stored form is a string of that text.
@@ -222,6 +246,20 @@ pub(crate) fn write_argument<T: Serialize + ?Sized>(
     out: &mut Vec<u8>,
 ) -> Result<(), StoredError> {
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Sorted).whole(value))
+}
+
+/// Like [`write_argument`], for a value that is read back and compared: what may be left out shows
+/// then, and a gap alone proves nothing. An enum has its discriminant there.
+///
+/// # Errors
+///
+/// Fails like [`write()`].
+pub(crate) fn write_checked_argument<T: Serialize + ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<(), StoredError> {
+    let writer = write::Writer::new::<T>(out, KeyOrder::Sorted);
+    value.serialize(writer.whole(value).unjudged())
 }
 
 /// Like [`write_argument`], for a value that cannot be read back and compared: its `Debug` form, if

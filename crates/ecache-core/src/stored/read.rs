@@ -16,7 +16,90 @@ use crate::python_json::{Json, PyString};
 /// Reads one value. It lends nothing to it, so that a type that borrows can be asked whether it can
 /// be read, and cannot.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'a>(pub(super) &'a Json);
+pub(super) struct Reader<'a> {
+    json: &'a Json,
+    keys: Keys,
+}
+
+/// The form of a map's keys for a type that does not say what it asks for, as behind serde's `tag`,
+/// `untagged` and `flatten`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    Texts,
+    /// Numbers where they are spelled like one
+    Numbers,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(json: &'a Json) -> Self {
+        let keys = Keys::Texts;
+        Self { json, keys }
+    }
+
+    /// Creates the reader for a second attempt, if there is a key that it reads otherwise.
+    pub(super) fn with_number_keys(json: &'a Json) -> Option<Self> {
+        let keys = Keys::Numbers;
+        has_number_key(json).then_some(Self { json, keys })
+    }
+
+    /// Returns the reader of a part of this value.
+    fn part(self, json: &Json) -> Reader<'_> {
+        let keys = self.keys;
+        Reader { json, keys }
+    }
+
+    fn visit_values<'de, V: Visitor<'de>>(
+        self,
+        values: &[Json],
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        let mut values = SeqDeserializer::new(values.iter().map(|value| self.part(value)));
+        let value = visitor.visit_seq(&mut values)?;
+        values.end()?;
+        Ok(value)
+    }
+
+    fn entries<'b, 'de>(
+        self,
+        entries: &'b [(PyString, Json)],
+    ) -> MapDeserializer<'de, impl Iterator<Item = (KeyReader<'b>, Reader<'b>)>, StoredError>
+    where
+        'a: 'b,
+    {
+        let keys = self.keys;
+        let entries = entries.iter();
+        MapDeserializer::new(
+            entries.map(move |(key, json)| (KeyReader { key, keys }, Reader { json, keys })),
+        )
+    }
+
+    fn visit_entries<'de, V: Visitor<'de>>(
+        self,
+        object: &[(PyString, Json)],
+        visitor: V,
+    ) -> Result<V::Value, StoredError> {
+        let mut entries = self.entries(object);
+        let value = visitor.visit_map(&mut entries)?;
+        entries.end()?;
+        Ok(value)
+    }
+}
+
+/// Returns the number that a key spells.
+fn number(key: &str) -> Option<i64> {
+    let number: i64 = key.parse().ok()?;
+    (number.to_string() == key).then_some(number)
+}
+
+fn has_number_key(json: &Json) -> bool {
+    match json {
+        Json::Array(values) => values.iter().any(has_number_key),
+        Json::Object(entries) => entries
+            .iter()
+            .any(|(key, value)| key.as_str().and_then(number).is_some() || has_number_key(value)),
+        _ => false,
+    }
+}
 
 /// The content of an object with one of FiftyOne's `_cls`.
 enum Class<'a> {
@@ -50,36 +133,6 @@ fn text(string: &PyString) -> Result<&str, StoredError> {
     string.as_str().ok_or(StoredError::LoneSurrogate)
 }
 
-fn visit_values<'de, V: Visitor<'de>>(
-    values: &[Json],
-    visitor: V,
-) -> Result<V::Value, StoredError> {
-    let mut values = SeqDeserializer::new(values.iter().map(Reader));
-    let value = visitor.visit_seq(&mut values)?;
-    values.end()?;
-    Ok(value)
-}
-
-fn entries<'a, 'de>(
-    entries: &'a [(PyString, Json)],
-) -> MapDeserializer<'de, impl Iterator<Item = (KeyReader<'a>, Reader<'a>)>, StoredError> {
-    MapDeserializer::new(
-        entries
-            .iter()
-            .map(|(key, value)| (KeyReader(key), Reader(value))),
-    )
-}
-
-fn visit_entries<'de, V: Visitor<'de>>(
-    object: &[(PyString, Json)],
-    visitor: V,
-) -> Result<V::Value, StoredError> {
-    let mut entries = entries(object);
-    let value = visitor.visit_map(&mut entries)?;
-    entries.end()?;
-    Ok(value)
-}
-
 fn visit_big_integer<'de, V: Visitor<'de>>(
     digits: &str,
     visitor: V,
@@ -99,35 +152,35 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = StoredError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match self.0 {
+        match self.json {
             Json::Null => visitor.visit_unit(),
             Json::Bool(value) => visitor.visit_bool(*value),
             Json::Integer(integer) => visitor.visit_i64(*integer),
             Json::BigInteger(digits) => visit_big_integer(digits, visitor),
             Json::Float(float) => visitor.visit_f64(*float),
             Json::String(string) => visitor.visit_str(text(string)?),
-            Json::Array(values) => visit_values(values, visitor),
-            Json::Object(object) => match Class::of(self.0) {
-                Some(Class::Date(text)) => Reader(text).deserialize_any(visitor),
+            Json::Array(values) => self.visit_values(values, visitor),
+            Json::Object(object) => match Class::of(self.json) {
+                Some(Class::Date(text)) => self.part(text).deserialize_any(visitor),
                 Some(Class::Bytes(text)) => {
                     let bytes = BASE64_STANDARD.decode(text).map_err(StoredError::custom)?;
                     visitor.visit_byte_buf(bytes)
                 }
-                Some(Class::Values(values)) => visit_values(values, visitor),
-                None => match (wrapper::int64(self.0), wrapper::inner(self.0)) {
+                Some(Class::Values(values)) => self.visit_values(values, visitor),
+                None => match (wrapper::int64(self.json), wrapper::inner(self.json)) {
                     (Some(integer), _) => visitor.visit_i64(integer),
-                    (None, Some(inner)) => visit_entries(inner, visitor),
-                    (None, None) => visit_entries(object, visitor),
+                    (None, Some(inner)) => self.visit_entries(inner, visitor),
+                    (None, None) => self.visit_entries(object, visitor),
                 },
             },
         }
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match self.0 {
+        match self.json {
             Json::Null => visitor.visit_none(),
             Json::Object(object) if object.len() == 1 && object[0].0.as_str() == Some("Some") => {
-                visitor.visit_some(Reader(&object[0].1))
+                visitor.visit_some(self.part(&object[0].1))
             }
             _ => visitor.visit_some(self),
         }
@@ -147,10 +200,10 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, StoredError> {
-        match self.0 {
+        match self.json {
             Json::String(string) => visitor.visit_enum(StrDeserializer::new(text(string)?)),
             Json::Object(object) if object.len() == 1 => {
-                visitor.visit_enum(MapAccessDeserializer::new(entries(object)))
+                visitor.visit_enum(MapAccessDeserializer::new(self.entries(object)))
             }
             _ => Err(StoredError::custom(
                 "expected a variant's name, alone or as the one key of a dict",
@@ -161,7 +214,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
     /// Passes bytes one by one to a type that is a list of bytes; lists of other numbers do not
     /// read them.
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match Class::of(self.0) {
+        match Class::of(self.json) {
             Some(Class::Bytes(text)) if is_of_bytes(type_name::<V::Value>()) => {
                 let bytes = BASE64_STANDARD.decode(text).map_err(StoredError::custom)?;
                 visitor.visit_seq(SeqDeserializer::new(bytes.into_iter()))
@@ -172,9 +225,9 @@ impl<'de> Deserializer<'de> for Reader<'_> {
 
     /// Hands out a dict as it is, even one with a `_cls` of FiftyOne's.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match self.0 {
+        match self.json {
             Json::Object(object) => {
-                visit_entries(wrapper::inner(self.0).unwrap_or(object), visitor)
+                self.visit_entries(wrapper::inner(self.json).unwrap_or(object), visitor)
             }
             _ => self.deserialize_any(visitor),
         }
@@ -246,7 +299,10 @@ impl<'de> Deserializer<'de> for TextReader {
 
 /// Reads the key of a map, which may have been a number, a boolean or null.
 #[derive(Clone, Copy)]
-struct KeyReader<'a>(&'a PyString);
+struct KeyReader<'a> {
+    key: &'a PyString,
+    keys: Keys,
+}
 
 impl KeyReader<'_> {
     /// Visits the parsed text, or else the text itself, which the visitor then refuses by name.
@@ -255,7 +311,7 @@ impl KeyReader<'_> {
         visit: impl FnOnce(V, T) -> Result<V::Value, StoredError>,
         visitor: V,
     ) -> Result<V::Value, StoredError> {
-        let text = text(self.0)?;
+        let text = text(self.key)?;
         match text.parse() {
             Ok(value) => visit(visitor, value),
             Err(_) => visitor.visit_str(text),
@@ -277,7 +333,27 @@ impl<'de> Deserializer<'de> for KeyReader<'_> {
     type Error = StoredError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        visitor.visit_str(text(self.0)?)
+        let text = text(self.key)?;
+        match number(text).filter(|_| self.keys == Keys::Numbers) {
+            Some(number) => visitor.visit_i64(number),
+            None => visitor.visit_str(text),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        visitor.visit_str(text(self.key)?)
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_char<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        self.deserialize_str(visitor)
+    }
+
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
+        self.deserialize_str(visitor)
     }
 
     read_parsed! {
@@ -290,14 +366,14 @@ impl<'de> Deserializer<'de> for KeyReader<'_> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match text(self.0)? {
+        match text(self.key)? {
             "null" => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
     }
 
     fn deserialize_unit<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match text(self.0)? {
+        match text(self.key)? {
             "null" => visitor.visit_unit(),
             text => visitor.visit_str(text),
         }
@@ -317,7 +393,7 @@ impl<'de> Deserializer<'de> for KeyReader<'_> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, StoredError> {
-        visitor.visit_enum(StrDeserializer::new(text(self.0)?))
+        visitor.visit_enum(StrDeserializer::new(text(self.key)?))
     }
 
     fn deserialize_unit_struct<V: Visitor<'de>>(
@@ -329,7 +405,7 @@ impl<'de> Deserializer<'de> for KeyReader<'_> {
     }
 
     forward_to_deserialize_any! {
-        char str string bytes byte_buf seq tuple tuple_struct map struct identifier ignored_any
+        bytes byte_buf seq tuple tuple_struct map struct ignored_any
     }
 }
 

@@ -90,7 +90,11 @@ pub(super) fn is_trusted(bare_name: &str) -> bool {
     let Some((first, _)) = bare_name.split_once("::") else {
         return true;
     };
-    let generated = ["::__SerializeWith", "::__AdjacentlyTagged"];
+    let generated = [
+        "::__SerializeWith",
+        "::__AdjacentlyTagged",
+        "::AdjacentlyTaggedEnumVariant",
+    ];
     ["core", "alloc", "std", "serde_json"].contains(&first)
         || bare_name.starts_with("ecache_core::python_json::")
         || generated.iter().any(|name| bare_name.contains(name))

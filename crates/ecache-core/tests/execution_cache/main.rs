@@ -44,6 +44,7 @@ mod panics_of_options;
 mod processes;
 mod refresh;
 mod results;
+mod sets;
 mod single_flight;
 mod tiers;
 mod trouble;

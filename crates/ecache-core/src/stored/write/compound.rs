@@ -26,6 +26,8 @@ pub(in crate::stored) struct Compound<'a> {
     pub(super) closing: &'static str,
     /// Set if no field may be left out
     pub(super) is_whole: bool,
+    /// Set if a gap between the fields is reported
+    pub(super) is_judged: bool,
     /// The fields of a struct that must not leave one out
     pub(super) coverage: Option<Coverage>,
     /// The struct or variant, where it may leave out a field unseen
@@ -51,6 +53,7 @@ impl Compound<'_> {
         Writer {
             depth: self.depth,
             extent: self.is_whole.then(|| Extent::of(value)),
+            is_judged: self.is_judged,
             doubts: self.doubts.as_deref_mut(),
             ..Writer::new::<T>(self.out, self.order)
         }
@@ -119,17 +122,16 @@ impl Compound<'_> {
 
     /// Checks that no field was left out, as far as that can be seen here.
     fn vouch(&mut self) -> Result<(), StoredError> {
-        let is_doubtful = match self.coverage.take().map(Coverage::verdict) {
-            Some(Verdict::LacksAField) => return Err(StoredError::LeftOut),
-            Some(Verdict::IsWhole) => false,
-            Some(Verdict::MayLackOne | Verdict::Unknown) | None => true,
-        };
-        if let Some(doubt) = self.doubt.take().filter(|_| is_doubtful)
-            && let Some(doubts) = &mut self.doubts
-        {
-            doubts.add(doubt)?;
+        let verdict = self.coverage.take().map(Coverage::verdict);
+        let has_gap = verdict == Some(Verdict::LacksAField);
+        if verdict == Some(Verdict::IsWhole) || !self.is_judged {
+            return Ok(());
         }
-        Ok(())
+        match (self.doubt.take(), &mut self.doubts) {
+            (Some(doubt), Some(doubts)) => doubts.add(Doubt { has_gap, ..doubt }),
+            _ if has_gap => Err(StoredError::LeftOut),
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn close(mut self) -> Result<(), StoredError> {

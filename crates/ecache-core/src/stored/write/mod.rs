@@ -25,6 +25,8 @@ pub(super) struct Writer<'a> {
     sequence: Sequence,
     /// The memory extent of the value, if it must not leave out a field
     extent: Option<Extent>,
+    /// Set if a gap between the fields of a struct is reported
+    is_judged: bool,
     /// Where structs and variants are noted that may leave one out
     doubts: Option<&'a mut Doubts>,
 }
@@ -57,6 +59,7 @@ impl<'a> Writer<'a> {
             depth: 0,
             sequence: Sequence::Of(type_name::<T>),
             extent: None,
+            is_judged: true,
             doubts: None,
         }
     }
@@ -65,6 +68,14 @@ impl<'a> Writer<'a> {
     pub(super) fn whole<T: ?Sized>(self, value: &T) -> Self {
         Writer {
             extent: Some(Extent::of(value)),
+            ..self
+        }
+    }
+
+    /// Makes this a writer that reports no gap.
+    pub(super) fn unjudged(self) -> Self {
+        Writer {
+            is_judged: false,
             ..self
         }
     }
@@ -87,6 +98,7 @@ impl<'a> Writer<'a> {
             type_name: bare(name()),
             variant,
             fields: 0,
+            has_gap: false,
         })
     }
 
@@ -191,6 +203,7 @@ impl<'a> Writer<'a> {
         self.out.extend_from_slice(opening.as_bytes());
         Ok(Compound {
             is_whole: self.extent.is_some(),
+            is_judged: self.is_judged,
             coverage: None,
             doubt: None,
             doubts: self.doubts,
@@ -274,6 +287,7 @@ impl<'a> ser::Serializer for Writer<'a> {
             depth,
             sequence: self.sequence.within::<T>(),
             extent: self.extent.map(|_| Extent::of(value)),
+            is_judged: self.is_judged,
             doubts: self.doubts.as_deref_mut(),
         })?;
         let text = &self.out[start..];
