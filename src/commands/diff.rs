@@ -1,7 +1,7 @@
 //! `ecache diff`: the entries that are in one of two stores alone, or differ.
 //!
 //! Both are read store by store in the order of their keys, and merged: a page of each is in
-//! memory, and one value where values have to be read whole.
+//! memory, one value where values have to be read whole, and the entries whose keys have no text.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -20,6 +20,7 @@ use ecache_core::key::Key;
 use ecache_core::location::{self, Access};
 use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::time::Timestamp;
+use ecache_core::typed_name;
 use ecache_core::value::Kind;
 
 use super::shared::deletion::entries;
@@ -264,12 +265,18 @@ impl Diff<'_> {
     }
 }
 
+/// The place of an entry in the order of keys. Those without a text come last: the server has them
+/// among the others.
+type Place = (bool, Key);
+
 /// The entries of a store on one side, in the order of their keys.
 struct Side<'a> {
     context: &'a Context,
     rows: Rows<'a>,
-    next: Option<(Key, Option<Sided>)>,
-    last: Option<Key>,
+    next: Option<(Place, Option<Sided>)>,
+    last: Option<Place>,
+    /// Entries of other programs whose keys have no text
+    nameless: Vec<(Place, Option<Sided>)>,
     damaged: u64,
 }
 
@@ -280,15 +287,20 @@ impl<'a> Side<'a> {
             rows,
             next: None,
             last: None,
+            nameless: Vec::new(),
             damaged: 0,
         }
     }
 
-    /// Returns the next key.
-    fn peek(&mut self) -> Result<Option<&Key>> {
-        while self.next.is_none()
-            && let Some(row) = self.rows.next().transpose()?
-        {
+    /// Returns the place of the next entry.
+    fn peek(&mut self) -> Result<Option<&Place>> {
+        while self.next.is_none() {
+            let Some(row) = self.rows.next().transpose()? else {
+                // The last one is the first in their order.
+                self.nameless.sort_by(|(one, _), (other, _)| other.cmp(one));
+                self.next = self.nameless.pop();
+                break;
+            };
             let (key, sided) = match row {
                 Row::Entry(entry, content) => (entry.address.key.clone(), Some((*entry, content))),
                 Row::Foreign(found) => {
@@ -302,16 +314,21 @@ impl<'a> Side<'a> {
                     (address.key, None)
                 }
             };
-            if self.last.as_ref().is_some_and(|last| *last > key) {
+            let place = (typed_name::nameless_id(key.as_str()).is_some(), key);
+            if place.0 {
+                self.nameless.push((place, sided));
+                continue;
+            }
+            if self.last.as_ref().is_some_and(|last| *last > place) {
                 if sided.is_some() {
                     bail!("cannot compare: the keys of a store came out of order");
                 }
                 continue;
             }
-            self.last = Some(key.clone());
-            self.next = Some((key, sided));
+            self.last = Some(place.clone());
+            self.next = Some((place, sided));
         }
-        Ok(self.next.as_ref().map(|(key, _)| key))
+        Ok(self.next.as_ref().map(|(place, _)| place))
     }
 
     /// Takes the next entry; `None` for a damaged one.

@@ -7,9 +7,11 @@ import datetime
 import json
 import os
 import subprocess
+import tempfile
 from types import SimpleNamespace
 
 import bson
+import bson.raw_bson
 import fiftyone as fo
 import pymongo
 from bson import ObjectId
@@ -516,6 +518,28 @@ def the_doctor_finds_faulty_documents(dataset):
     assert {str(row["key"]) for row in ill.find()} == there - {"ab" * 32}
 
 
+def keys_without_a_text_are_compared():
+    odd = documents().database["odd"]
+    ecache("set", "s", "well", "1", "--collection", "odd")
+    document = {
+        "store_name": "s", "value": 1, "dataset_id": None, "policy": "evict",
+        "created_at": datetime.datetime(2026, 11, 1), "updated_at": None, "expires_at": None,
+    }
+    for keys in (["a", "\N{CENT SIGN}", "z"], [0, 1.5, True, "bson:0"]):
+        raw = [bson.encode({**document, "key": key}) for key in keys]
+        raw = [one.replace("\N{CENT SIGN}".encode(), b"\xff\xff") for one in raw]
+        raw = [bson.raw_bson.RawBSONDocument(one) for one in raw]
+        odd.database.command({"insert": "odd", "documents": raw})
+        assert ecache("diff", "@", "@", "--collection", "odd", "--format", "jsonl") == b""
+    # The one that cannot be copied is on one side alone.
+    with tempfile.TemporaryDirectory() as folder:
+        copy = os.path.join(folder, "copy.db")
+        ecache("copy", "@", copy, "--collection", "odd", code=3)
+        differ = ecache("diff", "@", copy, "--collection", "odd", "--format", "jsonl", code=1)
+    assert [json.loads(line)["change"] for line in differ.splitlines()] == ["removed"], differ
+    odd.drop()
+
+
 def watching(dataset):
     watcher = subprocess.Popen(
         [os.environ["ECACHE"], "--db", "fiftyone", "watch", "--store", "watched", "--count", "3", "-v"],
@@ -557,6 +581,7 @@ def main(folder):
     jobs(dataset)
     entries_of_deleted_datasets_are_found(dataset)
     the_doctor_finds_faulty_documents(dataset)
+    keys_without_a_text_are_compared()
     watching(dataset)
 
     ecache("set", "unlinked", "k", "1")
@@ -574,7 +599,5 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         main(folder)
