@@ -97,6 +97,17 @@ fn prints_what_is_created_updated_and_removed_by_other_processes() {
 }
 
 #[test]
+fn no_field_of_an_event_is_there_twice() {
+    let session = Session::new();
+    ecache(&session, "set thumbs a 1");
+    let watcher = Watcher::start(&session, "--json --count 1 --verbose");
+    assert_eq!(watcher.note(), "watching");
+    ecache(&session, "set thumbs b 1");
+    let event = watcher.lines.recv_timeout(PATIENCE).expect("an event");
+    assert_eq!(event.matches(r#""saved_ms""#).count(), 1, "{event}");
+}
+
+#[test]
 fn waits_for_a_store_that_is_not_there_yet() {
     let session = Session::new();
     let mut watcher = Watcher::start(&session, "--count 1");

@@ -201,7 +201,8 @@ impl Copy<'_> {
     ) -> Result<Exit> {
         let to = &self.to;
         // Lines are not looked up, so nothing that is there can stay.
-        if fs::metadata(to).is_ok_and(|there| there.is_file())
+        if to.as_os_str() != "-"
+            && fs::metadata(to).is_ok_and(|there| there.is_file())
             && self.args.on_conflict != OnConflict::Replace
         {
             return Err(usage_tip(

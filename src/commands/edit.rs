@@ -20,7 +20,7 @@ use tempfile::NamedTempFile;
 
 use super::shared::cut_name::Accept;
 use super::shared::pasted::whole_entry;
-use super::shared::resolve::{Request, note_missing};
+use super::shared::resolve::{Request, note_missing, note_other_call};
 use crate::cli::EditArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
@@ -39,7 +39,11 @@ pub(crate) fn run(context: &Context, args: EditArgs) -> Result<Exit> {
     let request = Request::new(context, entry)?;
     let (entry, content) = match backend.lookup(&request.address, context.now())? {
         Lookup::Hit(entry, content) if !request.contradicts(&entry) => (*entry, content),
-        Lookup::Hit(..) | Lookup::Missing => {
+        Lookup::Hit(entry, _) => {
+            note_other_call(context, &entry.address);
+            return Ok(Exit::No);
+        }
+        Lookup::Missing => {
             note_missing(context, backend.as_ref(), &request.address)?;
             return Ok(Exit::No);
         }

@@ -60,20 +60,22 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
             let (done, later) = rest.split_at(done);
             let Answers { values, found } = answers;
             for (address, answer) in done.iter().zip(found) {
-                let (event, value, is_hit) = match answer {
+                let (event, value, found) = match answer {
                     Answer::Hit(hit) => {
                         let value = &values[hit.value.clone()];
-                        (hit.event(address, now), Cell::Json(value.into()), true)
+                        let event = hit.event(address, now);
+                        (event, Cell::Json(value.into()), Exit::Done)
                     }
                     Answer::Other(lookup) => {
                         let event = match &lookup {
                             Lookup::Hit(entry, _) => hit(entry, now),
                             _ => miss(address, now),
                         };
-                        let (value, is_hit) = value(context, backend.as_ref(), address, lookup)?;
-                        (event, value, is_hit)
+                        let (value, found) = value(context, backend.as_ref(), address, lookup)?;
+                        (event, value, found)
                     }
                 };
+                let is_hit = found == Exit::Done;
                 let store = &address.store;
                 let cells = [
                     Cell::from(&*store.collection),
@@ -84,8 +86,8 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
                     value,
                 ];
                 rows.row(&cells[first..])?;
-                if !is_hit {
-                    exit = Exit::No;
+                if exit != Exit::Damaged && !is_hit {
+                    exit = found;
                 }
                 events.push(if is_hit { event } else { miss(address, now) });
             }
@@ -166,13 +168,14 @@ fn miss(address: &Address, now: Timestamp) -> Event {
     Event::new(Outcome::Miss, now, store, &Scopes::default())
 }
 
-/// Returns the value of an entry as a cell, and whether it is a hit.
+/// Returns the value of an entry as a cell, and the exit code of a look-up of it alone.
 fn value(
     context: &Context,
     backend: &dyn Backend,
     address: &Address,
     mut lookup: Lookup,
-) -> Result<(Cell<'static>, bool)> {
+) -> Result<(Cell<'static>, Exit)> {
+    let mut exit = Exit::No;
     let value = loop {
         match lookup {
             Lookup::Hit(entry, content) => match read_value(backend, entry.kind, content) {
@@ -183,6 +186,7 @@ fn value(
             },
             Lookup::Damaged(address) => {
                 context.warn(&format!("{address} is damaged and counts as a miss"));
+                exit = Exit::Damaged;
                 break None;
             }
             Lookup::Foreign(entry, reason) => {
@@ -193,9 +197,8 @@ fn value(
             Lookup::Stale(_) | Lookup::Missing => break None,
         }
     };
-    let is_hit = value.is_some();
-    let value = value.map_or(Cell::Null, |value| {
-        Cell::Json(fields::into_json(value).into())
-    });
-    Ok((value, is_hit))
+    Ok(match value {
+        Some(value) => (Cell::Json(fields::into_json(value).into()), Exit::Done),
+        None => (Cell::Null, exit),
+    })
 }

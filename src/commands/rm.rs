@@ -14,7 +14,7 @@ use super::shared::cut_name::{Accept, is_marked};
 use super::shared::deletion::{Run, keep_unless, open, remove_logged};
 use super::shared::listed::{self, Line, Listed};
 use super::shared::pasted::whole_entry;
-use super::shared::resolve::{Request, note_missing, store_address};
+use super::shared::resolve::{Request, note_missing, note_other_call, store_address};
 use crate::cli::RmArgs;
 use crate::cli::entry::EntryArgs;
 use crate::context::Context;
@@ -50,7 +50,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
         };
         match backend.scan(&Scan::new(filter), now)?.next().transpose()? {
             Some(Row::Entry(entry, _)) if request.contradicts(&entry) => {
-                context.absent(&format!("{} was made by another call", entry.address), None);
+                note_other_call(context, &entry.address);
                 exit = Exit::No;
             }
             // Also a damaged one: this is how to get rid of it.

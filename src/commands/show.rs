@@ -14,7 +14,7 @@ use super::shared::cut_name::Accept;
 use super::shared::entry_view;
 use super::shared::fields::{self, Field};
 use super::shared::pasted::whole_entry;
-use super::shared::resolve::{Request, note_missing};
+use super::shared::resolve::{Request, note_missing, note_other_call};
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -58,7 +58,15 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
         Some(Row::Foreign(foreign)) if !request.contradicts(&foreign.entry) => {
             (foreign.entry, foreign.content, Some(foreign.reason))
         }
-        Some(Row::Entry(..) | Row::Foreign(_)) | None => {
+        Some(Row::Entry(entry, Some(_))) => {
+            note_other_call(context, &entry.address);
+            return Ok(Exit::No);
+        }
+        Some(Row::Foreign(foreign)) => {
+            note_other_call(context, &foreign.entry.address);
+            return Ok(Exit::No);
+        }
+        Some(Row::Entry(_, None)) | None => {
             note_missing(context, backend.as_ref(), &request.address)?;
             return Ok(Exit::No);
         }

@@ -67,6 +67,8 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     } else {
         vec![Column::whole("change"), Column::whole("seen_at")]
     };
+    // Those of a call stand in the place of the entry's.
+    fields.retain(|field| *field != Field::SavedMs);
     columns.extend(fields.iter().map(|field| field.column()));
     columns.extend([Column::number("calls"), Column::number("saved_ms")]);
     let mut rows = context.rows(format, &columns)?;

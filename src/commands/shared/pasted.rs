@@ -263,7 +263,8 @@ pub(in crate::commands) fn elsewhere(
         stores: vec![Pattern::exact(&*address.store.store_name)],
         ..Filter::default()
     };
-    let found = find(backend, &within, address.key.as_str(), Accept::Marked, now)?;
+    let mut found = find(backend, &within, address.key.as_str(), Accept::Marked, now)?;
+    found.retain(|found| found.store.dataset_id != address.store.dataset_id);
     Ok((!found.is_empty()).then(|| in_datasets(&found)))
 }
 
