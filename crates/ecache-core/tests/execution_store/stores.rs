@@ -1,5 +1,9 @@
 //! Stores: their policies, metadata and datasets.
 
+use ecache_core::backend::Content;
+use ecache_core::entry::Entry;
+use ecache_core::value::Kind;
+
 use super::*;
 
 #[test]
@@ -147,5 +151,29 @@ fn a_datasets_stores_are_its_own() {
             .map(|store| &*store.address.store_name)
             .collect();
         assert_eq!(names, ["a"]);
+    });
+}
+
+#[test]
+fn clearing_the_cache_removes_what_expires_whatever_its_policy_as_fiftyones_does() {
+    on_every_backend(|fixture| {
+        let (store, now) = (&fixture.store, fixture.clock.now());
+        // As FiftyOne's `update_ttl` leaves an entry that persists.
+        for (name, lifetime) in [("expired", Duration::ZERO), ("expiring", MINUTE)] {
+            let entry = Entry {
+                policy: Policy::Persist,
+                expires_at: Some(now.saturating_add(lifetime)),
+                ..Entry::new(store.address().entry(key(name)), Kind::Text, now)
+            };
+            let value = Content::Inline(b"v".to_vec());
+            let put = fixture
+                .backend
+                .put(&entry, &value, &Condition::Always.into(), now);
+            assert_eq!(put.unwrap(), Put::Created);
+        }
+        store.set(&key("kept"), &text("1"), None).unwrap();
+        assert_eq!(fixture.policy("expiring"), Policy::Persist);
+        assert_eq!(store.clear_cache().unwrap().entries, 2);
+        assert_eq!(store.list_keys().unwrap(), [key("kept")]);
     });
 }
