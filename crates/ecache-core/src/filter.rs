@@ -109,7 +109,18 @@ pub enum Jobs {
 
 /// Conditions that select entries: all must hold, and of each list at least one pattern.
 ///
-/// An empty list and a `None` match every entry.
+/// An empty list and a `None` match every entry. A release may add a condition, so a literal ends
+/// with the default, which matches every entry of the default collection:
+///
+/// ```
+/// use ecache_core::filter::{Filter, Pattern};
+///
+/// let of_ann = Filter {
+///     users: vec![Pattern::exact("ann")],
+///     ..Filter::default()
+/// };
+/// assert!(of_ann.policy.is_none());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Filter {
     /// Collections

@@ -166,6 +166,7 @@ pub mod doctor;
 pub mod embedded_server;
 pub mod entry;
 pub mod error;
+#[doc(hidden)]
 pub mod eviction;
 pub mod execution_cache;
 pub mod execution_store;

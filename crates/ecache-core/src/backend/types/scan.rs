@@ -108,7 +108,18 @@ pub enum Values {
     Include,
 }
 
-/// A request to read entries.
+/// A request to read entries. A release may add a field, so a literal ends with a [`Scan::new`]:
+///
+/// ```
+/// use ecache_core::backend::Scan;
+/// use ecache_core::filter::Filter;
+///
+/// let first = Scan {
+///     limit: Some(10),
+///     ..Scan::new(Filter::default())
+/// };
+/// assert!(first.after.is_none());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scan {
     /// Filter of the entries
