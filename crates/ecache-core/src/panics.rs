@@ -14,6 +14,14 @@ pub(crate) fn caught<T, E: From<String>>(run: impl FnOnce() -> Result<T, E>) -> 
     catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| Err(reason(panic).into()))
 }
 
+/// Runs `run`. Not generic, since it is called for each type of results.
+///
+/// # Errors
+/// The payload of its panic.
+pub(crate) fn caught_once(run: &mut dyn FnMut()) -> Result<(), Payload> {
+    catch_unwind(AssertUnwindSafe(run))
+}
+
 /// Runs a future.
 ///
 /// # Errors

@@ -7,11 +7,11 @@
 //! A computed result belongs to its caller alone, since memory and followers have copies. Therefore
 //! it can be returned without its `Clone`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 
 use super::failures::Reaction;
 use super::{ExecutionCache, ExecutionContext};
-use crate::panics::{Payload, caught, caught_async, reason};
+use crate::panics::{Payload, caught, caught_async, caught_once, reason};
 
 /// Names the first step of a call in a warning.
 pub(super) const FIND: &str = "return a result that it has";
@@ -33,12 +33,14 @@ impl ExecutionCache {
         what: &'static str,
         step: impl FnOnce() -> T,
     ) -> Option<T> {
-        match catch_unwind(AssertUnwindSafe(step)) {
-            Ok(value) => Some(value),
-            Err(panic) => {
-                self.complain(ctx, what, panic);
-                None
-            }
+        let (mut step, mut value) = (Some(step), None);
+        self.guard(ctx, what, &mut || value = step.take().map(|step| step()));
+        value
+    }
+
+    fn guard(&self, ctx: &ExecutionContext, what: &'static str, step: &mut dyn FnMut()) {
+        if let Err(panic) = caught_once(step) {
+            self.complain(ctx, what, panic);
         }
     }
 

@@ -5,7 +5,7 @@ use std::mem::ManuallyDrop;
 use std::sync::{Mutex, PoisonError};
 
 use super::failures::report;
-use crate::panics::caught;
+use crate::panics::{caught_once, reason};
 
 /// A value; `None` once it has been taken.
 pub(super) struct Holder<T>(Option<T>);
@@ -28,16 +28,8 @@ impl<T> Holder<T> {
 /// room in memory.
 impl<T> Drop for Holder<T> {
     fn drop(&mut self) {
-        if std::mem::needs_drop::<T>()
-            && let Some(value) = self.0.take()
-        {
-            let dropped = caught(|| {
-                drop(value);
-                Ok::<_, String>(())
-            });
-            if let Err(why) = dropped {
-                warn(type_name::<T>(), &why);
-            }
+        if std::mem::needs_drop::<T>() && self.0.is_some() {
+            quietly(type_name::<T>(), &mut || drop(self.0.take()));
         }
     }
 }
@@ -62,6 +54,12 @@ impl<C> Drop for CodecHolder<C> {
             // SAFETY: the codec is not used after its holder is dropped.
             drop(Holder::new(unsafe { ManuallyDrop::take(&mut self.0) }));
         }
+    }
+}
+
+fn quietly(of: &'static str, drop: &mut dyn FnMut()) {
+    if let Err(panic) = caught_once(drop) {
+        warn(of, &reason(panic));
     }
 }
 
