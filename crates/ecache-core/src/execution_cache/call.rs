@@ -26,7 +26,7 @@ pub(super) struct Call<'a> {
     details: OnceLock<Box<Details>>,
 }
 
-/// What a hit in memory does not need.
+/// The parts of a call that a hit in memory does not need.
 #[derive(Default)]
 struct Details {
     text: OnceLock<KeyText>,

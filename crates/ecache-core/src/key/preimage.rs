@@ -110,6 +110,21 @@ impl Preimage {
         written
     }
 
+    /// Adds an argument if its type hides nothing, and reports whether it did.
+    #[inline]
+    fn push_whole<T: Serialize + ?Sized>(&mut self, argument: &T) -> Result<bool, StoredError> {
+        if !is_primitive::<T>() {
+            let name = type_name::<T>();
+            if is_mutable(name) {
+                return Err(StoredError::Mutable);
+            }
+            if !hides_nothing(name) {
+                return Ok(false);
+            }
+        }
+        self.push(argument).map(|()| true)
+    }
+
     /// Like [`push`](Preimage::push), for an argument that cannot be read back and compared; its
     /// `Debug` form, if it has one, tells what it hides.
     pub(crate) fn push_shown<T: Serialize + ?Sized>(
@@ -117,15 +132,8 @@ impl Preimage {
         argument: &T,
         shown: Option<&dyn Debug>,
     ) -> Result<(), StoredError> {
-        if is_primitive::<T>() {
-            return self.push(argument);
-        }
-        let name = type_name::<T>();
-        if is_mutable(name) {
-            return Err(StoredError::Mutable);
-        }
-        if hides_nothing(name) {
-            return self.push(argument);
+        if self.push_whole(argument)? {
+            return Ok(());
         }
         self.push_text(|text| stored::write_shown_argument(argument, shown, text))
     }
@@ -145,15 +153,8 @@ impl Preimage {
         T: Serialize + PartialEq + ?Sized,
         Read: Deserialize<'de> + Borrow<T>,
     {
-        if is_primitive::<T>() {
-            return self.push(argument);
-        }
-        let name = type_name::<T>();
-        if is_mutable(name) {
-            return Err(StoredError::Mutable);
-        }
-        if hides_nothing(name) {
-            return self.push(argument);
+        if self.push_whole(argument)? {
+            return Ok(());
         }
         self.push_text(|text| {
             let start = text.len();
