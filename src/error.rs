@@ -3,12 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::io;
+use std::path::Path;
 
+use ecache_core::backend::Dimension;
 use ecache_core::command::CommandError;
 #[cfg(feature = "mongodb")]
 use ecache_core::embedded_server::NotFound;
 use ecache_core::error::Error;
 use ecache_core::interchange::{Problem, ReadError};
+use ecache_core::location::{self, Access};
+use ecache_core::sidecar::Sidecar;
 
 use crate::output::escape::shell;
 
@@ -207,21 +211,74 @@ pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<Cow<'static, str>
         let (exit, tip) = no_server(error);
         return (exit, Some(Cow::Borrowed(tip)));
     }
-    let (exit, tip) = match error.downcast_ref::<Error>() {
+    match error.downcast_ref::<Error>() {
         Some(Error::Partial { cause, .. } | Error::Entry { cause, .. }) => of_store(cause),
         Some(error) => of_store(error),
         None => (Exit::Failed, None),
-    };
-    (exit, tip.map(Cow::Borrowed))
+    }
 }
 
 /// Returns the exit code of a store's error, and what to try.
-fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
+fn of_store(error: &Error) -> (Exit, Option<Cow<'static, str>>) {
+    let tip = match error {
+        Error::Full { path } => {
+            let tip = if Sidecar::Reserve.path(path).exists() {
+                "make room: ecache prune and ecache clear work on a full disk"
+            } else {
+                "make room on its disk; without a reserve beside the store, nothing can be removed \
+                 from it"
+            };
+            return (Exit::Failed, Some(Cow::Borrowed(tip)));
+        }
+        Error::Damaged { path, .. } if is_readable(path) => {
+            format!("save what can be read: {}", rescue(path))
+        }
+        Error::Damaged { path, .. } | Error::Lost { path, .. } => format!(
+            "nothing can be saved; put it away, and the next write begins anew: {}",
+            put_away(path)
+        ),
+        error => {
+            let (exit, tip) = fixed(error);
+            return (exit, tip.map(Cow::Borrowed));
+        }
+    };
+    (Exit::Damaged, Some(Cow::Owned(tip)))
+}
+
+/// Reports whether `export` gets as far as the entries of a damaged store.
+fn is_readable(path: &Path) -> bool {
+    let stores = location::open(path.as_os_str(), Access::Read);
+    stores.is_ok_and(|backend| backend.names(Dimension::Store).is_ok())
+}
+
+/// Returns the commands that move a store away with the files beside it.
+fn put_away(path: &Path) -> String {
+    let path = path.to_string_lossy();
+    let (file, folder) = (shell(&path), format!("{path}.damaged"));
+    let folder = shell(&folder);
+    format!("mkdir {folder}; mv {file} {file}-* {folder}")
+}
+
+/// Returns the commands that begin a new store with the readable entries of a damaged one.
+pub(crate) fn rescue(path: &Path) -> String {
+    let typed = path.to_string_lossy();
+    let db = shell(&typed);
+    format!(
+        "ecache export --db {db} --all-collections --output FILE; {}; ecache import --db {db} FILE",
+        put_away(path)
+    )
+}
+
+/// Returns the exit code of a store's error, and what to try whatever the store.
+fn fixed(error: &Error) -> (Exit, Option<&'static str>) {
     match error {
         Error::NotAStore { .. } => (Exit::Refused, Some("name a file with --db")),
         Error::Foreign { .. } => (
             Exit::Refused,
-            Some("name another file with --db; ecache import reads JSON lines and mongodumps"),
+            Some(
+                "name another file with --db, or move this one away; \
+                 ecache import reads JSON lines and mongodumps",
+            ),
         ),
         Error::NewerSchema { .. } => (Exit::Refused, Some("upgrade ecache")),
         Error::Untrusted { .. } => (
@@ -244,17 +301,6 @@ fn of_store(error: &Error) -> (Exit, Option<&'static str>) {
             Some("remove what is too much with ecache prune --max-size"),
         ),
         Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
-        Error::Full { .. } => (
-            Exit::Failed,
-            Some("make room: ecache prune and ecache clear work on a full disk"),
-        ),
-        Error::Damaged { .. } => (
-            Exit::Damaged,
-            Some(
-                "save what can be read with ecache export, empty it with \
-                 ecache clear --all --policy any or delete its file, and import what was saved",
-            ),
-        ),
         Error::DamagedLog { .. } => (
             Exit::Damaged,
             Some("any command that writes begins a new one, such as ecache prune"),

@@ -109,6 +109,14 @@ pub enum Error {
         /// SQLite's message
         detail: String,
     },
+    /// The file is so damaged that nothing in it can be read.
+    #[error("nothing can be read of the store {}: {detail}", path.display())]
+    Lost {
+        /// The file
+        path: PathBuf,
+        /// The damage
+        detail: String,
+    },
     /// The store's file was replaced by another one during an operation.
     #[error("the store {} was replaced by another file while it was in use", path.display())]
     Moved {

@@ -6,6 +6,7 @@ use ecache_core::scope::DEFAULT_COLLECTION;
 use super::Doctor;
 use crate::cli::filter::{FilterArgs, PolicyChoice, StoreNames};
 use crate::context::Collections;
+use crate::error::rescue;
 use crate::output::escape::shell;
 
 impl Doctor<'_> {
@@ -13,11 +14,11 @@ impl Doctor<'_> {
     pub(super) fn command(&self, collection: &str, finding: &Finding) -> String {
         match finding.check {
             Check::SharedStores => "give each function a store_name of its own".to_owned(),
-            Check::Structure => {
-                let save = self.line(collection, "export --output FILE");
-                let clear = self.line(collection, "clear --all --policy any");
-                format!("{save}; {clear}; {}", self.line(collection, "import FILE"))
-            }
+            // Only files have pages.
+            Check::Structure => match self.context.location() {
+                Ok((path, _)) => rescue(&std::path::absolute(&path).unwrap_or(path)),
+                Err(_) => self.line(collection, "export --output FILE"),
+            },
             Check::Foreign => "nothing is to be done: they stay as they are".to_owned(),
             Check::Thrashing => {
                 let list = self.line(collection, "limit ls");

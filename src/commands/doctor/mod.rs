@@ -11,6 +11,7 @@ use ecache_core::doctor::{Check, Examination, Finding, Remedy, examine};
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern, Selection, Usage};
+use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
 use super::shared::deletion::{Run, Verb, counting, metadata, open, remove_logged};
@@ -62,7 +63,8 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         backend: backend.as_ref(),
         live,
         now,
-        abandoned: backend.describe()?.unnamed.abandoned,
+        abandoned: unless_damaged(backend.describe())?
+            .map_or(Usage::default(), |described| described.unnamed.abandoned),
     };
     let mut examined = Vec::new();
     for collection in doctor.collections()? {
@@ -89,6 +91,14 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     })
 }
 
+/// Returns `None` if pages are damaged, which the examination reports.
+fn unless_damaged<T>(read: ecache_core::error::Result<T>) -> Result<Option<T>> {
+    match read {
+        Err(Error::Damaged { .. }) => Ok(None),
+        read => Ok(Some(read?)),
+    }
+}
+
 struct Doctor<'a> {
     context: &'a Context,
     args: &'a DoctorArgs,
@@ -109,7 +119,9 @@ impl Doctor<'_> {
             Collections::Configured(name) => return Ok(BTreeSet::from([name.clone()])),
             Collections::Default | Collections::All => {}
         }
-        let stores = self.backend.stores()?;
+        let Some(stores) = unless_damaged(self.backend.stores())? else {
+            return Ok(BTreeSet::from([DEFAULT_COLLECTION.to_owned()]));
+        };
         let names = stores
             .iter()
             .map(|store| store.address.collection.to_string());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Check, Examination, Finding, Growth, NEAR_LIMIT, RECENT};
 use crate::entry::{Entry, Policy};
+use crate::error::{Error, Result};
 use crate::filter::Usage;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -26,7 +27,7 @@ struct Store {
 /// The state of an examination: its parameters, and the findings so far.
 pub(super) struct Examiner<'a> {
     live: Option<&'a HashSet<Arc<str>>>,
-    now: Timestamp,
+    pub(super) now: Timestamp,
     since: Timestamp,
     findings: BTreeMap<Check, Finding>,
     stores: BTreeMap<Arc<str>, Store>,
@@ -142,7 +143,21 @@ impl<'a> Examiner<'a> {
         let usage = self.usage;
         let finding = self.finding(check);
         finding.usage = usage;
-        finding.reasons.push(reason);
+        if !finding.reasons.contains(&reason) {
+            finding.reasons.push(reason);
+        }
+    }
+
+    /// Takes damaged pages that ended a part of the examination for a finding, so that the other
+    /// parts follow.
+    pub(super) fn unless_damaged(&mut self, examined: Result<()>) -> Result<()> {
+        match examined {
+            Err(Error::Damaged { detail, .. }) => {
+                self.find_for_all(Check::Structure, detail);
+                Ok(())
+            }
+            examined => examined,
+        }
     }
 
     pub(super) fn find(

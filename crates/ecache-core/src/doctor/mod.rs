@@ -81,11 +81,32 @@ pub fn examine(
         collections: vec![Pattern::exact(collection)],
         ..filter.clone()
     };
+    let mut examiner = Examiner::new(live, now);
+    let scanned = examine_entries(backend, &filter, &mut examiner, progress);
+    examiner.unless_damaged(scanned)?;
+    let read = examine_documents(backend, &filter, &mut examiner);
+    examiner.unless_damaged(read)?;
+    let read = examine_collection(backend, collection, &filter, &mut examiner);
+    examiner.unless_damaged(read)?;
+    let read = examine_limits(backend, collection, &mut examiner);
+    examiner.unless_damaged(read)?;
+    if filter.means_whole_stores() {
+        examiner.note_stores();
+    }
+    Ok(examiner.finish())
+}
+
+fn examine_entries(
+    backend: &dyn Backend,
+    filter: &Filter,
+    examiner: &mut Examiner<'_>,
+    progress: Progress<'_>,
+) -> Result<()> {
+    let now = examiner.now;
     let scan = Scan {
         values: Values::Include,
         ..Scan::new(filter.clone())
     };
-    let mut examiner = Examiner::new(live, now);
     for row in backend.scan(&scan, now)? {
         match row? {
             Row::Entry(entry, content) => {
@@ -119,6 +140,15 @@ pub fn examine(
             });
         }
     }
+    Ok(())
+}
+
+/// Looks at the stores' own documents.
+fn examine_documents(
+    backend: &dyn Backend,
+    filter: &Filter,
+    examiner: &mut Examiner<'_>,
+) -> Result<()> {
     for store in backend.stores()? {
         let of_foreign = store.foreign.as_ref().map(|foreign| foreign.policy);
         let of_ours = store.metadata.as_ref().map(|metadata| metadata.policy);
@@ -136,10 +166,19 @@ pub fn examine(
             examiner.find_document(Check::Foreign, document, Some(foreign.reason));
         }
     }
+    Ok(())
+}
+
+fn examine_collection(
+    backend: &dyn Backend,
+    collection: &str,
+    filter: &Filter,
+    examiner: &mut Examiner<'_>,
+) -> Result<()> {
     for trouble in backend.troubles(collection)? {
         match trouble {
             CollectionDamage::PersistExpiry(address, size) => {
-                if !filter.is_narrowed() || is_meant(backend, &filter, &address, now)? {
+                if !filter.is_narrowed() || is_meant(backend, filter, &address, examiner.now)? {
                     examiner.find(Check::PersistExpiry, &address, size, None);
                 }
             }
@@ -151,6 +190,14 @@ pub fn examine(
             CollectionDamage::Limit(fault) => examiner.find_for_all(Check::LimitCounts, fault),
         }
     }
+    Ok(())
+}
+
+fn examine_limits(
+    backend: &dyn Backend,
+    collection: &str,
+    examiner: &mut Examiner<'_>,
+) -> Result<()> {
     for limit in backend.limits()? {
         let scope = limit.limit.scope.filter();
         if limit.is_thrashing() && scope.matches_collection(collection) {
@@ -165,10 +212,7 @@ pub fn examine(
             ));
         }
     }
-    if filter.means_whole_stores() {
-        examiner.note_stores();
-    }
-    Ok(examiner.finish())
+    Ok(())
 }
 
 /// Reports whether a filter means the entry of an address.

@@ -1,5 +1,7 @@
 //! Identifies the format of a file, and refuses one that is not a store of this version.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use rusqlite::{Connection, ErrorCode};
@@ -33,6 +35,10 @@ pub(super) fn header(connection: &Connection, path: &Path) -> Result<Header> {
         why,
     };
     let sqlite = |error: rusqlite::Error| match error.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) if had_header(path) => Error::Lost {
+            path: path.into(),
+            detail: "its header was overwritten".into(),
+        },
         Some(ErrorCode::NotADatabase) => foreign("it is no database at all".into()),
         _ => sqlite_error(path, error),
     };
@@ -60,6 +66,16 @@ pub(super) fn header(connection: &Connection, path: &Path) -> Result<Header> {
             "it is the SQLite database of another application (application id {application:#x}, {tables} tables and indexes)"
         ))),
     }
+}
+
+/// Reports whether a file that is no database may have been one: it begins like one, or with zeros
+/// as a power loss leaves them.
+fn had_header(path: &Path) -> bool {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let mut start = [1; MAGIC.len()];
+    // Closing it drops locks of this process, of which there is no use on such a file.
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut start));
+    read.is_ok() && (start == *MAGIC || start == [0; MAGIC.len()])
 }
 
 pub(super) fn check_schema(connection: &Connection, path: &Path) -> Result<()> {

@@ -76,6 +76,12 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
                     let _ = connection.query_row(sql, (), |_| Ok(()));
                     return Ok(connection);
                 }
+                Err(Error::Damaged { path, detail }) => {
+                    return Err(match open_read(&path, patience) {
+                        Err(error @ Error::Lost { .. }) => error,
+                        _ => Error::Damaged { path, detail },
+                    });
+                }
                 opened => return opened,
             }
         },
@@ -121,14 +127,14 @@ fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connect
 }
 
 fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
-    match try_open_read(path, patience, None) {
+    match try_open_read(path, patience, Form::Usual) {
         // Without space for `-shm`, the index of the log is kept in memory. SQLite has created the
         // file by now, and its locks suffice.
         Err(Error::Full { .. } | Error::Limit { .. }) => {
-            try_open_read(path, patience, Some(INDEX_IN_MEMORY))
+            try_open_read(path, patience, Form::With(INDEX_IN_MEMORY))
         }
         Err(Error::Permission { .. }) if !has_log(path) => {
-            try_open_read(path, patience, Some("immutable=1"))
+            try_open_read(path, patience, Form::With("immutable=1"))
         }
         Err(Error::Permission { .. }) if !log_index(path).exists() => {
             Err(Error::Unsupported(format!(
@@ -136,7 +142,22 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
                 path.display()
             )))
         }
+        Err(Error::Damaged { detail, .. }) => {
+            try_open_read(path, patience, Form::Cut).map_err(|error| lost(path, error, detail))
+        }
         result => result,
+    }
+}
+
+/// Returns the error for a file that cannot even be opened for reading.
+fn lost(path: &Path, error: Error, detail: String) -> Error {
+    match error {
+        Error::Damaged { path, .. } => Error::Lost { path, detail },
+        Error::Foreign { .. } => Error::Lost {
+            path: path.into(),
+            detail,
+        },
+        error => error,
     }
 }
 
@@ -169,22 +190,39 @@ fn log_index(path: &Path) -> PathBuf {
     with_suffix(path, "-shm")
 }
 
-/// Opens for reading, with an SQLite URI parameter if the normal way fails: `immutable` if SQLite
-/// cannot create files in the folder and needs none.
-fn try_open_read(
-    path: &Path,
-    patience: Duration,
-    parameter: Option<&'static str>,
-) -> Result<Connection> {
-    let connection = match parameter {
-        None => Connection::open_with_flags(path, READ_ONLY),
-        Some(parameter) => Connection::open_with_flags(
+/// The way to open a file for reading.
+#[derive(Clone, Copy)]
+enum Form {
+    /// As SQLite does
+    Usual,
+    /// With a parameter in the file's URI: `immutable` if SQLite cannot create files in the folder
+    /// and needs none
+    With(&'static str),
+    /// Although the file is shorter than its header says: pages beyond its end are damaged, and the
+    /// others can be read
+    Cut,
+}
+
+fn try_open_read(path: &Path, patience: Duration, form: Form) -> Result<Connection> {
+    let connection = match form {
+        Form::Usual | Form::Cut => Connection::open_with_flags(path, READ_ONLY),
+        Form::With(parameter) => Connection::open_with_flags(
             uri(path, parameter),
             READ_ONLY | OpenFlags::SQLITE_OPEN_URI,
         ),
     }
     .map_err(|error| sqlite_error(path, error))?;
-    configure(&connection, patience).map_err(|error| sqlite_error(path, error))?;
+    let sqlite = |error| sqlite_error(path, error);
+    configure(&connection, patience).map_err(sqlite)?;
+    if matches!(form, Form::Cut) {
+        // Without it, SQLite refuses a file that is too short. Nothing is written here.
+        for (config, on) in [
+            (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, false),
+            (DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true),
+        ] {
+            connection.set_db_config(config, on).map_err(sqlite)?;
+        }
+    }
     as_of_one_moment(&connection, path, check_readable)?;
     Ok(connection)
 }
