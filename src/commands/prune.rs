@@ -7,7 +7,9 @@ use ecache_core::filter::{Capacity, Filter, Freshness, Latest, Selection, Spared
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{Run, Step, amount, keep_unless, open, remove_in_steps};
+use super::shared::deletion::{
+    Run, Step, amount, forecast_undo, keep_unless, open, remove_in_steps,
+};
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, spare_running, without_running};
 use super::shared::live_datasets::Live;
@@ -60,6 +62,12 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
             now,
         };
         dry_run.report(usage, count)?;
+        let [_, alive, _] = steps(&args, &selection);
+        if alive.filters().next().is_some() && backend.keeps_for_undo() {
+            let alive_usage = backend.usage(&alive, now)?;
+            let keep = keep_unless(args.no_undo);
+            forecast_undo(context, backend.as_ref(), &alive, alive_usage, keep);
+        }
         if selection.beyond.is_some() && usage != Usage::default() {
             tell_final(context, "would go for good");
         }

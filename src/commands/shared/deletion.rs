@@ -142,7 +142,7 @@ pub(in crate::commands) fn remove_logged(
 }
 
 /// Says of a dry run that its removal could not be taken back.
-fn forecast_undo(
+pub(in crate::commands) fn forecast_undo(
     context: &Context,
     backend: &dyn Backend,
     selection: &Selection,
@@ -154,6 +154,8 @@ fn forecast_undo(
     }
     if !backend.keeps_for_undo() {
         operation::tell_final(context, "would go for good");
+    } else if !backend.has_room_for_undo() {
+        context.note("they would go for good: a nearly full disk keeps nothing for undo");
     } else if is_beyond_undo(selection, usage) {
         context.note("they are more than an undo can bring back, and would go for good");
     }
@@ -186,7 +188,7 @@ pub(in crate::commands) fn remove_in_steps(
     now: Timestamp,
 ) -> Result<(Usage, u64)> {
     let verb = Verb::REMOVE;
-    let (mut usage, mut documents, mut until) = (Usage::default(), 0, None);
+    let (mut usage, mut documents, mut until, mut is_lost) = (Usage::default(), 0, None, false);
     for step in steps {
         let removed = remove_step(context, backend, step, now).map_err(|error| {
             if usage == Usage::default() {
@@ -200,10 +202,15 @@ pub(in crate::commands) fn remove_in_steps(
         until = until.max(removed.until);
         let is_kept = removed.until.is_some() || removed.usage == Usage::default();
         if step.keep == KeepForUndo::Yes && !is_kept && backend.keeps_for_undo() {
-            context.detail("nothing of it is kept for undo");
+            is_lost = true;
         }
     }
     verb.report(context, verb.done, usage, documents);
+    if is_lost {
+        context.note(
+            "they are gone for good: a nearly full disk or a damaged file keeps nothing for undo",
+        );
+    }
     if let Some(until) = until {
         operation::tell_undo(context, until, now);
     } else if usage != Usage::default() && steps.iter().any(|step| step.is_final(backend)) {

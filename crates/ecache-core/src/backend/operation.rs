@@ -239,6 +239,12 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         false
     }
 
+    /// Reports whether there is room to keep what a removal takes: a full disk has none, where an
+    /// engine keeps anything at all.
+    fn has_room_for_undo(&self) -> bool {
+        true
+    }
+
     /// Removes entries and stores' own documents as [`ChangeBackend::remove`] and
     /// [`StoresBackend::remove_documents`] do, but keeps them for [`UndoBackend::undo`] where the
     /// engine can.

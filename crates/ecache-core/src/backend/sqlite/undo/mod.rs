@@ -40,6 +40,10 @@ impl UndoBackend for SqliteBackend {
         true
     }
 
+    fn has_room_for_undo(&self) -> bool {
+        !reserve::is_needed(&self.path)
+    }
+
     fn remove_undoably(
         &self,
         selection: &Selection,
@@ -49,7 +53,7 @@ impl UndoBackend for SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Removal> {
         let _held = self.hold(Look::Always);
-        if !reserve::is_needed(&self.path) {
+        if self.has_room_for_undo() {
             let removed = match self.retire_whole(selection, documents, operation, now) {
                 Ok(None) => self.mark_selected(selection, documents, operation, now, progress),
                 Ok(Some(removed)) => Ok(Removal::Done(removed)),
