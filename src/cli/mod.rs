@@ -14,6 +14,7 @@ mod entries;
 pub(crate) mod entry;
 mod fast_parse;
 pub(crate) mod filter;
+mod forward;
 mod help;
 mod limit;
 mod listing;
@@ -43,6 +44,7 @@ pub(crate) use diff::*;
 pub(crate) use doctor::*;
 pub(crate) use edit::*;
 pub(crate) use entries::*;
+pub(crate) use forward::*;
 pub(crate) use limit::*;
 pub(crate) use listing::*;
 pub(crate) use manual::*;
@@ -370,6 +372,9 @@ Examples:
     /// Print the names that completion scripts offer, and nothing where there is any trouble
     #[command(hide = true)]
     Names(NamesArgs),
+    /// Pass on what processes print that a command of `run` left running
+    #[command(hide = true)]
+    Forward(ForwardArgs),
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ mod diff;
 mod doctor;
 mod edit;
 mod export;
+mod forward;
 mod get;
 mod get_many;
 mod has;
@@ -85,5 +86,6 @@ fn run_one(context: &Context, command: Command) -> Result<Exit> {
         // Their texts were printed in the place of a command.
         Command::Help(_) | Command::Version => Ok(Exit::Done),
         Command::Names(args) => names::run(context, args),
+        Command::Forward(args) => forward::run(context, args),
     }
 }

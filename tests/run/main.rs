@@ -8,6 +8,7 @@ mod bkt;
 mod flights;
 mod identity;
 mod large;
+mod left_running;
 mod lifetime;
 mod merged;
 mod process;

@@ -142,6 +142,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         on_unusable: &|why| unusable.set(Some(why)),
         on_stale: &|why| context.detail(&format!("ecache: stale: {why}")),
         refresh: &|input| background::start(call, input, outputs),
+        left_open: &|open| background::forward(location.as_deref(), open),
     };
     let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
     let ran = runner.run(Streams {

@@ -1,19 +1,23 @@
-//! `ecache run` beside the process that was typed: where it writes its status, and how it runs a
-//! command again in the background.
+//! `ecache run` beside the process that was typed: where it writes its status, how it runs a
+//! command again in the background, and who passes on output that comes after the command's end.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Call, Input, InputKey, Outputs};
+use ecache_core::command::{Call, Destination, Input, InputKey, LeftOpen, Outputs, Stream};
+use ecache_core::location::is_url;
 use rustix::io::{FdFlags, fcntl_setfd};
 
 use super::command_args::Invocation;
 use crate::cli::RunArgs;
 use crate::error::usage_tip;
-use crate::inherited;
+use crate::{inherited, variables};
 
 /// Opens the file or descriptor that the status is written to.
 pub(in crate::commands) fn status(args: &RunArgs) -> Result<Option<File>> {
@@ -78,6 +82,61 @@ pub(in crate::commands) fn start(call: &Call, input: &Input, outputs: Outputs) -
     command.stdout(Stdio::null()).stderr(Stdio::null());
     inherited::prepare(&mut command);
     command.spawn().map(drop)
+}
+
+/// Starts a process that passes on late output to a stream of a command that has ended.
+///
+/// It has the stream and its destination, and nothing else of this process: not its other
+/// descriptors, its folder or its terminal, whose signals end a process that was left running only
+/// if it wants to.
+///
+/// # Errors
+/// Fails if the process cannot be started.
+pub(in crate::commands) fn forward(location: Option<&Path>, open: LeftOpen) -> io::Result<()> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.args(["--no-config", "forward"]);
+    if let (Some(kept), Some(location)) = (&open.kept, location) {
+        let store = &kept.address.store;
+        for (name, value) in [
+            ("collection", &*store.collection),
+            ("store", &store.store_name),
+            ("key", kept.address.key.as_str()),
+            ("written-at", &kept.written_at.as_millis().to_string()),
+            ("size", &kept.size.to_string()),
+        ] {
+            command.arg(format!("--{name}={value}"));
+        }
+        if let Some(dataset) = &store.dataset_id {
+            command.arg(format!("--dataset={dataset}"));
+        }
+        // Not as an option, which other users can see: it may be a URL with a password.
+        command.env(variables::STORE, absolute(location).as_ref());
+    }
+    command.current_dir("/").stdin(open.pipe);
+    command.stdout(match (open.destination, open.stream) {
+        (Destination::Dropped, _) => Stdio::null(),
+        (Destination::Shown, Stream::Output) => Stdio::inherit(),
+        (Destination::Shown, Stream::Error) => io::stderr().as_fd().try_clone_to_owned()?.into(),
+    });
+    command.stderr(Stdio::null());
+    inherited::prepare(&mut command);
+    // Between the start of the process and its first line, Ctrl-C would end it.
+    // SAFETY: the closure only makes a system call.
+    unsafe {
+        command.pre_exec(|| {
+            leave_terminal();
+            Ok(())
+        })
+    };
+    command.spawn().map(drop)
+}
+
+/// Returns a location that is the same from every folder.
+fn absolute(location: &Path) -> Cow<'_, Path> {
+    if is_url(location.as_os_str()) {
+        return location.into();
+    }
+    std::path::absolute(location).map_or(location.into(), Cow::from)
 }
 
 /// Replaces the call's input by that of the process which started this one.

@@ -15,6 +15,7 @@ use ecache_core::command::{Mode, PreparedItem, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
+use super::shared::background;
 use super::shared::call_text::command_line;
 use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
 use super::shared::configured;
@@ -128,7 +129,9 @@ fn warm<T: Send + 'static>(
     // Without a store there is nothing to warm: unlike `run`, this fails.
     let backend = context.writer()?;
     let (location, _) = context.location()?;
-    let store = context.beside(&location).unwrap_or(location);
+    let store = context
+        .beside(&location)
+        .unwrap_or_else(|| location.clone());
     let warm = Warm {
         store: &store,
         backend: backend.as_ref(),
@@ -138,6 +141,7 @@ fn warm<T: Send + 'static>(
         max_time: args.max_time.map(Duration::from_millis),
         signals: Some(signals::as_bytes().context("cannot receive signals")?),
         prepare: inherited::prepare,
+        left_open: &|open| background::forward(Some(&location), open),
     };
     let mut report = Report::new(context, args.format())?;
     let mut summary = Summary::default();

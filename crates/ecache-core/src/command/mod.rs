@@ -41,9 +41,10 @@ pub use input::{
     FileInput, Input, InputKey, InputKind, Spool, StreamInput, TerminalWatch, Unkept, Wire,
     input_kind, is_idle, watch_terminal,
 };
-pub use output::recording::{Ending, InputLeft, Malformed, ReplayError, replay};
+pub use output::recording::{Ending, InputLeft, Malformed, ReplayError, Stream, replay};
 pub(crate) use output::recording::{exit_code, form};
 pub use run::Runner;
+pub use run::left_running::{Destination, KeptResult, LeftOpen, forward};
 pub(crate) use run::other_outputs::is_beside;
 pub use run::process::{Signals, Streams};
 pub use settings::{

@@ -252,6 +252,8 @@ pub struct Report {
     pub key: Option<Key>,
     /// Time at which the replayed result was written
     pub written_at: Option<Timestamp>,
+    /// Time at which the new result was kept, `None` if it was not
+    pub kept_at: Option<Timestamp>,
 }
 
 impl Report {
@@ -286,6 +288,7 @@ impl Report {
             size: None,
             key: None,
             written_at: None,
+            kept_at: None,
         }
     }
 }

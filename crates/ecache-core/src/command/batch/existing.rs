@@ -1,12 +1,13 @@
 //! Looks up the result of a command without running it.
 
+use std::io;
 use std::path::Path;
 
 use crate::backend::{Backend, Content, Lookup};
 use crate::command::output::recording::{Form, form};
 use crate::command::run::stale::Usable;
 use crate::command::settings::Outputs;
-use crate::command::{Call, Mode, Runner};
+use crate::command::{Call, LeftOpen, Mode, Runner};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::time::Clock;
@@ -21,7 +22,13 @@ impl Call {
             Error::DamagedEntry { .. } => Ok(()),
             error => Err(error),
         };
-        let runner = self.runner(Outputs::Apart, None, clock, &pass_over_damage, &|_| {});
+        let runner = self.runner(
+            (Outputs::Apart, None),
+            clock,
+            &pass_over_damage,
+            &|_| {},
+            &|_| Ok(()),
+        );
         Ok(match backend.lookup(&self.entry.address, clock.now())? {
             Lookup::Hit(mut entry, content) => {
                 let is_hit = runner.allows(backend, &mut entry, &content)?
@@ -56,11 +63,11 @@ impl Call {
 
     pub(super) fn runner<'a>(
         &'a self,
-        outputs: Outputs,
-        store: Option<&'a Path>,
+        (outputs, store): (Outputs, Option<&'a Path>),
         clock: &'a dyn Clock,
         on_trouble: &'a dyn Fn(Error) -> Result<()>,
         on_unkept: &'a dyn Fn(&str),
+        left_open: &'a dyn Fn(LeftOpen) -> io::Result<()>,
     ) -> Runner<'a> {
         Runner {
             call: self,
@@ -75,6 +82,7 @@ impl Call {
             on_stale: &|_| {},
             on_stopped: &|_| {},
             refresh: &|_| Ok(()),
+            left_open,
         }
     }
 }

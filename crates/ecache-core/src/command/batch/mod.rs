@@ -29,8 +29,8 @@ use std::{io, thread};
 use self::queue::Queue;
 use self::work::{Results, Work};
 use crate::backend::Backend;
-use crate::command::Call;
 use crate::command::output::live_output;
+use crate::command::{Call, LeftOpen};
 use crate::error::{Error, Result};
 use crate::key::Key;
 use crate::single_flight::FlightLocks;
@@ -151,6 +151,7 @@ pub enum Stop {
 ///     pace: std::time::Duration::ZERO,
 ///     max_time: None,
 ///     prepare: |_| {},
+///     left_open: &|_| Ok(()),
 ///     signals: None,
 /// };
 /// for outcome in [Warmed::Ran, Warmed::Hit] {
@@ -181,6 +182,9 @@ pub struct Warm<'a> {
     /// Called on each command before it starts, to restore inherited state that `std` does not pass
     /// on
     pub prepare: fn(&mut Command),
+    /// Called with a stream that processes left running by a command have open, as
+    /// [`Runner::left_open`](crate::command::Runner::left_open) is
+    pub left_open: &'a (dyn Fn(LeftOpen) -> io::Result<()> + Sync),
 }
 
 debug_fields!(Warm<'_> { store, workers, pace, max_time });

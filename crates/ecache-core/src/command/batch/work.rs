@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
+use std::mem;
 use std::sync::mpsc::{SyncSender, TrySendError};
 use std::sync::{Mutex, PoisonError};
 use std::thread::Thread;
@@ -17,7 +18,7 @@ use crate::command::output::{live_output, recording};
 use crate::command::run::ancestry;
 use crate::command::run::leader::{Election, Wait};
 use crate::command::run::process::Receivers;
-use crate::command::{Call, CommandError, Input, Mode, Streams};
+use crate::command::{Call, CommandError, Destination, Input, Mode, Streams};
 use crate::error::{Error, Result};
 use crate::single_flight::FlightLocks;
 use crate::statistics;
@@ -176,11 +177,11 @@ impl<T> Work<'_, T> {
         let unkept = RefCell::new(None);
         let on_unkept = |why: &str| *unkept.borrow_mut() = Some(why.to_owned());
         let runner = call.runner(
-            call.outputs(warm.backend, warm.clock)?,
-            Some(warm.store),
+            (call.outputs(warm.backend, warm.clock)?, Some(warm.store)),
             warm.clock,
             &Err,
             &on_unkept,
+            warm.left_open,
         );
         let flight = runner.flight();
         let waiting_since = Instant::now();
@@ -233,12 +234,14 @@ impl<T> Work<'_, T> {
             Some(records),
             || {},
         );
-        let (ended, mut report) = executed?;
+        let (mut ended, mut report) = executed?;
         let is_interrupted = ended.interrupted;
+        let left_open = mem::take(&mut ended.left_open);
         {
             let _one_at_a_time = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
             runner.keep(warm.backend, ended, &mut report)?;
         }
+        runner.hand_over(left_open, Destination::Dropped, Some(warm.backend), &report)?;
         if is_interrupted {
             return Ok(self.interrupted(call));
         }

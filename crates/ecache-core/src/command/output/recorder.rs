@@ -22,6 +22,8 @@ pub(crate) enum NotRecorded {
     Spool(#[from] io::Error),
     #[error("its reader went away")]
     Unread,
+    #[error("processes that it left running go on printing")]
+    Continued,
 }
 
 /// Writes a recording, in memory as long as it is short.

@@ -40,8 +40,10 @@ pub(crate) const HEADER: usize = 5;
 
 /// One of the two streams that a command prints to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stream {
+pub enum Stream {
+    /// Standard output, or both streams where they go to one place
     Output = 1,
+    /// Standard error
     Error = 2,
 }
 

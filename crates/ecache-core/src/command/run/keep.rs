@@ -109,6 +109,7 @@ impl Runner<'_> {
         }
         report.size = self.attempt(kept)?;
         report.key = report.size.map(|_| entry.address.key.clone());
+        report.kept_at = report.size.map(|_| now);
         if let (Some(_), Some(publisher)) = (report.size, records.publisher) {
             publisher.settle();
         }

@@ -5,6 +5,7 @@ pub(crate) mod connection;
 pub(crate) mod feed;
 pub(crate) mod keep;
 pub(crate) mod leader;
+pub mod left_running;
 pub(crate) mod other_outputs;
 pub(crate) mod piped_input;
 pub(crate) mod ports;
@@ -17,6 +18,7 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use self::left_running::LeftOpen;
 use super::{Call, Input, Outputs, Unusable};
 use crate::backend::Backend;
 use crate::error::{Error, Result};
@@ -50,6 +52,9 @@ pub struct Runner<'a> {
     /// Starts a process that runs the same command with the same input, detached from this one and
     /// its terminal, and returns at once
     pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
+    /// Starts a process that [`forward`](left_running::forward)s the output which processes left
+    /// running still print, and returns at once. If that fails, the result is not kept
+    pub left_open: &'a dyn Fn(LeftOpen) -> io::Result<()>,
 }
 
 debug_fields!(Runner<'_> { call, store, beside, outputs });

@@ -4,7 +4,8 @@
 //! One pipe is used where both streams go to one place, which records writes in their order.
 //! Otherwise, one thread watches both pipes, so the recording has the order in which output
 //! arrived. It also watches the process itself: background processes that a command leaves behind
-//! may keep its pipes open indefinitely. Signals are forwarded by their receiver, since this thread
+//! may keep its pipes open indefinitely, and [`left_running`](super::left_running) passes on what
+//! they print later. Signals are forwarded by their receiver, since this thread
 //! may be blocked on a reader. A thread for each pipe took a tenth of the time of a quick command.
 
 use std::fs::File;
@@ -20,6 +21,7 @@ use rustix::io::{Errno, ioctl_fionread, retry_on_intr};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 
 use super::feed::{Feed, InputUse};
+use super::left_running::LeftOpen;
 use crate::command::output::publisher::Publisher;
 use crate::command::output::recorder::{NotRecorded, Recorder};
 use crate::command::output::recording::{InputLeft, Stream};
@@ -92,6 +94,8 @@ pub(crate) struct Ended {
     pub(crate) input: InputUse,
     /// Error of writing its output, other than that of a reader that went away
     pub(crate) failed: Option<io::Error>,
+    /// The streams that processes which it left running have open
+    pub(crate) left_open: Vec<LeftOpen>,
 }
 
 impl Ended {
@@ -145,6 +149,13 @@ impl Receivers {
     fn leave(&mut self) {
         self.recorder = Err(NotRecorded::Unread);
         self.publisher = None;
+    }
+
+    /// Discards the recording if output has come since the command ended and its pipes were quiet.
+    fn end_with(&mut self, left_open: &[LeftOpen]) {
+        if self.recorder.is_ok() && left_open.iter().any(LeftOpen::has_output) {
+            self.recorder = Err(NotRecorded::Continued);
+        }
     }
 
     /// Publishes the exit code.
@@ -231,13 +242,18 @@ pub(crate) fn run(
     drop(spare);
     let followed = watch.follow(&child);
     let interrupted = signals.end(child.id());
-    let ended = followed.and_then(|watch| {
+    let ended = followed.and_then(|mut watch| {
+        let left_open = watch.left_open();
+        if let Some(records) = &mut watch.records {
+            records.end_with(&left_open);
+        }
         Ok(Ended {
             status: child.wait()?,
             interrupted,
             records: watch.records,
             input: watch.feed.finish(),
             failed: watch.failed,
+            left_open,
         })
     });
     ended.map_err(|source| {
@@ -340,6 +356,15 @@ impl Watch<'_> {
             }
         }
         Ok(self)
+    }
+
+    /// Returns the streams that are not at their end although the command has ended.
+    fn left_open(&mut self) -> Vec<LeftOpen> {
+        let left_open = |output: &mut Output<'_>| {
+            let pipe = output.pipe.take()?;
+            Some(LeftOpen::new(output.stream, pipe))
+        };
+        self.outputs.iter_mut().filter_map(left_open).collect()
     }
 
     /// Reports whether a command that ended this long ago may have output not passed on yet.

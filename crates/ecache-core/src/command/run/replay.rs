@@ -104,6 +104,7 @@ impl Runner<'_> {
             size: Some(entry.size),
             key: Some(entry.address.key.clone()),
             written_at: Some(entry.written_at()),
+            kept_at: None,
         }))
     }
 }

@@ -2,6 +2,7 @@
 //! cache fails.
 
 use std::borrow::Cow;
+use std::mem;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +13,7 @@ use sha2::{Digest, Sha256};
 use super::Runner;
 use super::connection::Connection;
 use super::leader::{Election, Wait};
+use super::left_running::Destination;
 use super::ports::{Ports, StoredResult};
 use super::process::{self, Ended, Receivers, Streams};
 use super::replay::lost;
@@ -320,10 +322,12 @@ impl<'a> Runner<'a> {
                 }
             };
         };
-        let (ended, report) = self.execute(ports.take(), Some(records), open)?;
+        let (mut ended, report) = self.execute(ports.take(), Some(records), open)?;
         let is_whole = ended.is_whole();
-        let report = match writer? {
-            Some(writer) if is_stream => self.keep_piped(&writer, ended, report)?,
+        let left_open = mem::take(&mut ended.left_open);
+        let writer = writer?;
+        let report = match &writer {
+            Some(writer) if is_stream => self.keep_piped(writer, ended, report)?,
             Some(writer) => self.keep_report(writer.as_ref(), ended, report)?,
             None => {
                 ended.publish_end(report.exit);
@@ -334,6 +338,7 @@ impl<'a> Runner<'a> {
         if is_whole {
             ports.console.finish()?;
         }
+        self.hand_over(left_open, Destination::Shown, writer.as_deref(), &report)?;
         Ok(report)
     }
 
@@ -380,6 +385,7 @@ impl<'a> Runner<'a> {
         if ended.is_whole() {
             ports.console.finish()?;
         }
+        self.hand_over(ended.left_open, Destination::Shown, None, &report)?;
         Ok(report)
     }
 
@@ -406,6 +412,7 @@ impl<'a> Runner<'a> {
             size: None,
             key: None,
             written_at: None,
+            kept_at: None,
         };
         match ended.failed.take() {
             Some(error) => Err(CommandError::Output(error)),

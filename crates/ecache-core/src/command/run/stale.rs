@@ -1,10 +1,11 @@
 //! Stale results: decides when one is served, and starts the refresh.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, mem};
 
+use super::left_running::Destination;
 use super::ports::{Ports, StoredResult};
 use super::process::{Receivers, Streams};
 use super::replay::{lost, unread};
@@ -208,13 +209,14 @@ impl Runner<'_> {
         let buffered =
             Buffered::new().map_err(|error| CommandError::Output(io::Error::other(error)))?;
         let streams = Streams {
-            input: std::mem::replace(&mut ports.input, crate::command::Input::Nothing),
+            input: mem::replace(&mut ports.input, crate::command::Input::Nothing),
             stdout: &mut buffered.stream(Stream::Output),
             stderr: &mut buffered.stream(Stream::Error),
             signals: ports.signals,
         };
         let why = match self.execute(streams, Some(records), || {}) {
-            Ok((ended, report)) if ended.status.success() || ended.interrupted => {
+            Ok((mut ended, report)) if ended.status.success() || ended.interrupted => {
+                let left_open = mem::take(&mut ended.left_open);
                 match buffered.print(&mut ports.console) {
                     Ok(()) => {}
                     Err(ReplayError::Write(error)) => {
@@ -223,10 +225,15 @@ impl Runner<'_> {
                     }
                     Err(error) => return Err(CommandError::Replay(io::Error::other(error))),
                 }
-                return Ok(self.keep_report(backend.as_ref(), ended, report)?);
+                let backend = backend.as_ref();
+                let report = self.keep_report(backend, ended, report)?;
+                self.hand_over(left_open, Destination::Shown, Some(backend), &report)?;
+                return Ok(report);
             }
-            Ok((ended, report)) => {
+            Ok((mut ended, report)) => {
+                let left_open = mem::take(&mut ended.left_open);
                 ended.publish_end(report.exit);
+                self.hand_over(left_open, Destination::Dropped, None, &report)?;
                 format!("it ended with {}", report.exit)
             }
             Err(error @ CommandError::Cache(_)) => return Err(error),
