@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::{NonEmptyStringValueParser, OsStringValueParser, TypedValueParser as _};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 use ecache_core::key::parse_arguments;
@@ -123,20 +124,42 @@ pub(crate) struct SurroundingsArgs {
     /// Tell runs with different values of this variable apart
     ///
     /// May be repeated.
-    #[arg(long, value_name = "NAME", alias = "use-environment")]
+    #[arg(long, value_name = "NAME", alias = "use-environment", value_parser = variable_name)]
     pub(crate) env: Vec<String>,
     /// Tell runs apart by the content of this file or folder
     ///
     /// A quoted pattern, as in `src/**/*.rs`, means all files that match. May be repeated.
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath)]
+    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath,
+          value_parser = OsStringValueParser::new().try_map(not_empty))]
     pub(crate) file: Vec<OsString>,
     /// Tell runs apart by the modification time of this file, as bkt does; may be repeated
     #[arg(long, value_name = "PATH", alias = "use-file-modtime", hide_short_help = true,
           value_hint = clap::ValueHint::AnyPath)]
     pub(crate) modtime: Vec<PathBuf>,
     /// Tell runs apart by this name, as bkt does
-    #[arg(long = "scope", value_name = "NAME", hide_short_help = true)]
+    #[arg(long = "scope", value_name = "NAME", hide_short_help = true,
+          value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
+}
+
+/// Reads the name of a variable, whose value is that of this process.
+pub(super) fn variable_name(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        _ if text.is_empty() => Err("it is empty; write the name of a variable".to_owned()),
+        Some((name, _)) => Err(format!(
+            "it takes a name alone, and the value is that of the environment: \
+             {text} ecache ... --env {name}"
+        )),
+        None => Ok(text.to_owned()),
+    }
+}
+
+fn not_empty(path: OsString) -> Result<OsString, &'static str> {
+    if path.is_empty() {
+        Err("it is empty; write the path of a file or folder")
+    } else {
+        Ok(path)
+    }
 }
 
 // The inputs of a command beside its arguments and the program.

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use ecache_core::value::Kind;
 
-use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice};
+use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice, variable_name};
 use super::value::parse_ttl_change;
 use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
 use crate::units::parse_lifetime;
@@ -119,7 +119,10 @@ fn run(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
             "--no-failures" if !args.keep.failures.no_failures => {
                 args.keep.failures.no_failures = true;
             }
-            "--env" => args.identity.surroundings.env.push(plain(words.next())?),
+            "--env" => {
+                let name = variable_name(&plain(words.next())?).ok()?;
+                args.identity.surroundings.env.push(name);
+            }
             "--file" => args
                 .identity
                 .surroundings
@@ -329,6 +332,7 @@ mod tests {
             "-",
             "10m",
             "none",
+            "A=b",
             "session",
             "--ttl",
             "--stdin",

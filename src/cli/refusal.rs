@@ -195,17 +195,24 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             "the command is missing".to_owned(),
             format!("{} -h lists them", command_line(words)),
         ),
-        ErrorKind::TooManyValues => (format!("unexpected value {value:?} of {option}"), help()),
+        ErrorKind::TooManyValues => (
+            format!("{option} takes no value"),
+            format!("write {option} without ={value}"),
+        ),
         ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
             (format!("{option} needs another number of values"), help())
         }
         ErrorKind::NoEquals => (format!("{option} needs a = before its value"), help()),
         ErrorKind::InvalidUtf8 => ("an argument is not UTF-8".to_owned(), help()),
-        _ => (
-            error.to_string().trim_start_matches("error: ").to_owned(),
-            help(),
-        ),
+        _ => (sentence_of(error), help()),
     }
+}
+
+/// Returns the sentence of an error that has its own, without the usage that the parser adds.
+fn sentence_of(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let (sentence, _) = text.split_once("\n\nUsage:").unwrap_or((&text, ""));
+    sentence.trim_start_matches("error: ").trim_end().to_owned()
 }
 
 /// Returns the error in a number; the standard library speaks of digits and types.

@@ -177,6 +177,11 @@ fn output_that_cannot_be_written_is_a_failure() {
         assert!(ran.stderr.contains("No space left on device"), "{ran:?}");
     }
     session.run("ls --fields key").prints("");
+    let missed = session.shell("ecache run -- echo hi > /dev/full");
+    session
+        .shell("ecache run -- echo hi > kept; cat kept")
+        .prints("hi\n");
+    assert_eq!(session.shell("ecache run -- echo hi > /dev/full"), missed);
 }
 
 #[test]
@@ -188,6 +193,14 @@ fn wrong_options_of_run_have_the_exit_code_of_env() {
         "run true",
         "run",
         "-q run --refresh --no-exec -- true",
+        "run --cache refresh --no-exec -- true",
+        "run --cache off --no-exec -- true",
+        "run --env= -- true",
+        "run --env A=B -- true",
+        "run --file= -- true",
+        "run --modtime= -- true",
+        "run --scope= -- true",
+        "run --cwd=x -- true",
         "--db x run --ttl",
     ] {
         let ran = session.run(words);

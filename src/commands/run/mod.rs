@@ -28,7 +28,9 @@ use super::shared::{background, configured};
 use crate::cli::entry::StdinChoice;
 use crate::cli::{CacheMode, RunArgs};
 use crate::context::Context;
-use crate::error::{Exit, Hindered, Usage, classify, not_run, unreachable, usage_tip};
+use crate::error::{
+    Exit, Hindered, Usage, classify, contradiction, not_run, unreachable, usage_tip,
+};
 use crate::output::{human, stderr, stdout};
 use crate::units::Lifetime;
 use crate::variables::name_in_environment;
@@ -54,6 +56,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             ),
         ));
     }
+    refuse_to_run_nothing(&args)?;
     // The file is opened before the run, so that an unwritable one is reported early.
     let status_file = match background::status(&args) {
         Ok(file) => file,
@@ -178,6 +181,17 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Some(signal) => Exit::Signal(signal),
         None => Exit::Command(report.exit),
     })
+}
+
+/// Refuses `--no-exec` with a mode that never prints a stored result, so that nothing would be done.
+fn refuse_to_run_nothing(args: &RunArgs) -> Result<()> {
+    match args.cache {
+        Some(CacheMode::Off) if args.no_exec => Err(contradiction("--no-exec", "--cache off")),
+        Some(CacheMode::Refresh) if args.no_exec => {
+            Err(contradiction("--no-exec", "--cache refresh"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Reports that the run continues without a part of ecache; fails with `--strict`.

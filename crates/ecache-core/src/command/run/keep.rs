@@ -52,7 +52,10 @@ impl Runner<'_> {
             (_, Failures::Forget) => return self.leave("it failed"),
         };
         if report.cost.is_some_and(|cost| cost < settings.min_cost) {
-            return self.leave("its run was shorter than that of a result that is kept");
+            let least = settings.min_cost;
+            return self.leave(&format!(
+                "it ran for less than the {least:?} that min_cost asks for"
+            ));
         }
         match ended.input {
             InputUse::Unknown(why) => return self.leave(why),
