@@ -163,7 +163,8 @@ pub(crate) enum Command {
     /// it, and the others print its output as it comes. If the cache fails, the command is run.
     ///
     /// The exit code is the command's; 128 and the signal if a signal ended it, 127 if there is no
-    /// such program, 126 if it cannot be run, and 125 if ecache refuses or cannot write the output.
+    /// such program, 126 if it cannot be run, and 125 if ecache refuses, or cannot write its
+    /// output.
     Run(RunArgs),
     /// Run a command for each line of the input, and keep what each prints
     ///

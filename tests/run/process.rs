@@ -193,8 +193,6 @@ fn wrong_options_of_run_have_the_exit_code_of_env() {
         "run true",
         "run",
         "-q run --refresh --no-exec -- true",
-        "run --cache refresh --no-exec -- true",
-        "run --cache off --no-exec -- true",
         "run --env= -- true",
         "run --env A=B -- true",
         "run --file= -- true",
@@ -206,6 +204,11 @@ fn wrong_options_of_run_have_the_exit_code_of_env() {
         let ran = session.run(words);
         assert_eq!((ran.code, &*ran.stdout), (125, &b""[..]), "{words}");
         assert!(ran.stderr.contains("error: "), "{words}: {ran:?}");
+    }
+    for mode in ["refresh", "off"] {
+        session
+            .run(&format!("run --cache {mode} --no-exec -- true"))
+            .ends(125, &format!("ecache: --no-exec and --cache {mode} contradict each other\n  tip: leave out --no-exec or --cache {mode}\n"));
     }
     assert_eq!(session.run("get --no-such-option run").code, 2);
     assert_eq!(session.run("run --help").code, 0);

@@ -183,7 +183,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     })
 }
 
-/// Refuses `--no-exec` with a mode that never prints a stored result, so that nothing would be done.
+/// Refuses `--no-exec` with a mode that prints no stored result: nothing would be done.
 fn refuse_to_run_nothing(args: &RunArgs) -> Result<()> {
     match args.cache {
         Some(CacheMode::Off) if args.no_exec => Err(contradiction("--no-exec", "--cache off")),
