@@ -96,12 +96,24 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l user -d 'The user\
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l operator -d 'The operator, as in @acme/stats/dashboard' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l prompt -d 'The operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l jwt-file -d 'The file that holds the user\'s request token (a JWT)' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l env -d 'Tell runs with different values of this variable apart' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l scope -d 'Tell runs apart by this name, as bkt does' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l stdin -d 'Say what standard input means: auto, hash, ignore or none' -r -f -a "auto\t'Leave it to the command, and tell runs apart by what it reads'
+hash\t'Read it to its end before anything runs, and tell runs apart by all of it'
+ignore\t'Leave it to the command, and do not tell runs apart by it'
+none\t'Give the command /dev/null: it reads nothing, whatever standard input is'"
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l json -d 'Print JSON, as --format json does'
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l cwd -d 'Tell runs in different folders apart'
 complete -c ecache -n "__fish_ecache_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand set" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -349,12 +361,14 @@ iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s a -l arg -d 'Name the entry by the call\'s next argument, a string' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -s j -l json-arg -d 'Name the entry by the call\'s next argument, as JSON' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l args -d 'Name the entry by all arguments of the call' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l ttl -d 'Name the key that `run` has with this --ttl, if it is `boot` or `session`' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l format -d 'Print in this format [default: table, or plain lines in a pipe]' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
 csv\t'Comma-separated values as in RFC 4180, with a header'
 tsv\t'Tab-separated values with a header'"
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l store -d 'The command\'s results are in this store [default: the program\'s name]' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l version -d 'The command\'s results are kept apart from other versions: in the store NAME#vN' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l ttl -d 'Mean what `run` keeps with this --ttl, if it is `boot` or `session`' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Tell runs with different values of this variable apart' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Tell runs apart by the content of this file or folder' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l modtime -d 'Tell runs apart by the modification time of this file, as bkt does; may be repeated' -r -F

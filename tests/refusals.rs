@@ -110,6 +110,10 @@ fn an_option_of_another_tool_is_answered_with_the_one_here() {
             "ecache get s k --since 1h",
             "ecache get -h lists what it takes",
         ),
+        (
+            "ecache show s --since 1h",
+            "ecache show -h lists what it takes",
+        ),
     ] {
         let (error, told) = refused(line, 2);
         assert!(error.starts_with("error: there is no option --"), "{error}");

@@ -1,30 +1,29 @@
 //! The arguments of commands on one entry: `get`, `set`, `has`, `key`, `why` and `show`.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use ecache_core::value::Kind;
 
-use super::entry::{CallArgs, CommandArgs, EntryArgs, IdentityArgs, ScopeArgs};
+use super::entry::{CallArgs, CommandArgs, EntryArgs, ScopeArgs};
 use super::value::{PolicyChange, TtlChange, parse_ttl_change};
 use super::{FailureArgs, FormatArgs, RevealArgs};
-use crate::units::{Lifetime, parse_lifetime};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   ecache get thumbs cat.jpg > cat.png
   ecache get histograms#v2 -a uniqueness -j 10 --user u-alice
+  ecache get -- curl -s https://example.com
   ecache ls thumbs --fields key | ecache get thumbs --keys-from -
   ecache ls --expiring-within 1h --format jsonl | ecache get --entries-from -")]
 pub(crate) struct GetArgs {
     /// Look up the keys in this file (- for standard input), and print JSON lines
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "user", "operator", "prompt", "jwt_file"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "command", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) keys_from: Option<PathBuf>,
     /// Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
-          conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "dataset", "user", "operator", "prompt", "jwt_file"])]
+          conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
     /// Print the value in this format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValueFormat::Raw)]
@@ -34,6 +33,8 @@ pub(crate) struct GetArgs {
     pub(crate) json: bool,
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
+    #[command(flatten)]
+    pub(crate) command: CommandArgs,
 }
 
 /// The form in which `get` prints a value.
@@ -112,20 +113,13 @@ Examples:
 pub(crate) struct KeyArgs {
     #[command(flatten)]
     pub(crate) call: CallArgs,
-    /// The command whose key is asked for
-    #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
-          conflicts_with_all = ["argument", "json-argument", "args"])]
-    pub(crate) command: Vec<OsString>,
-    /// Name the key that `run` has with this --ttl, if it is `boot` or `session`
-    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
-    pub(crate) ttl: Option<Lifetime>,
     /// Print the text that is hashed, too
     #[arg(long)]
     pub(crate) explain: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
     #[command(flatten)]
-    pub(crate) identity: IdentityArgs,
+    pub(crate) command: CommandArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
 }

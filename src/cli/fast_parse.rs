@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 use ecache_core::value::Kind;
 
-use super::entry::{CallArgs, EntryArgs, ScopeArgs, StdinChoice, variable_name};
+use super::entry::{CallArgs, CommandArgs, EntryArgs, ScopeArgs, StdinChoice, variable_name};
 use super::value::parse_ttl_change;
 use super::{Cli, Command, GetArgs, Global, RunArgs, SetArgs, ValueFormat};
 use crate::units::parse_lifetime;
@@ -56,6 +56,7 @@ fn get(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
             call: CallArgs::default(),
             scope,
         },
+        command: CommandArgs::default(),
         keys_from: None,
         entries_from: None,
         format: ValueFormat::Raw,

@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser as _};
 
 use super::{Cli, suggest};
+use crate::cli;
 use crate::output::escape::{message, shell};
 use crate::output::paint::style;
 use crate::output::spoken;
@@ -326,8 +327,20 @@ fn key_behind_dashes(argument: &str, words: &[OsString]) -> Option<String> {
     line.extend(["--".into(), words[place].clone()]);
     line.extend(values.into_iter().cloned());
     let program = OsString::from("ecache");
-    Cli::try_parse_from([&program].into_iter().chain(&line)).ok()?;
-    Some(to_type(&line))
+    let cli = Cli::try_parse_from([&program].into_iter().chain(&line)).ok()?;
+    (!names_more_than_an_entry(&cli.command)).then(|| to_type(&line))
+}
+
+/// Reports whether a command on one entry is given more than a store and a key.
+fn names_more_than_an_entry(command: &cli::Command) -> bool {
+    let (store, key, words) = match command {
+        cli::Command::Get(args) => (&args.entry.store, &args.entry.key, &args.command),
+        cli::Command::Has(args) => (&args.entry.store, &args.entry.key, &args.command),
+        cli::Command::Show(args) => (&args.entry.store, &args.entry.key, &args.command),
+        cli::Command::Why(args) => (&args.store, &args.key, &args.command),
+        _ => return false,
+    };
+    [store, key].into_iter().flatten().count() + words.command.len() > 2
 }
 
 /// Returns a command line with `--` before the command, if that is all that it lacks: the word that

@@ -13,9 +13,10 @@ use ecache_core::value::Kind;
 
 use super::get_many;
 use super::shared::calls::hit;
+use super::shared::command_args::requested;
 use super::shared::fields;
 use super::shared::listed::{Line, entries};
-use super::shared::resolve::{Request, store_address};
+use super::shared::resolve::store_address;
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
 use crate::error::Exit;
@@ -35,7 +36,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     } else {
         args.format
     };
-    let request = Request::new(context, args.entry)?;
+    let request = requested(context, args.entry, args.command)?;
     let now = context.now();
     let (backend, lookup) = context.look_up_once(&request.address, now)?;
     match lookup {

@@ -5,27 +5,13 @@ use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome};
 
-use super::shared::command_args::{key_behind_dashes, meant_entries};
-use super::shared::resolve::Request;
+use super::shared::command_args::requested;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;
 
-pub(crate) fn run(context: &Context, mut args: HasArgs) -> Result<Exit> {
-    let (entry, words) = (&mut args.entry, &mut args.command.command);
-    key_behind_dashes(&mut entry.store, &mut entry.key, words)?;
-    if args.command.command.is_empty() {
-        return has(context, &Request::new(context, args.entry)?);
-    }
-    let [own, beside] = meant_entries(context, &args.command, &args.entry.scope)?;
-    match has(context, &own)? {
-        Exit::No => has(context, &beside),
-        exit => Ok(exit),
-    }
-}
-
-/// Reports whether there is a fresh entry.
-fn has(context: &Context, request: &Request) -> Result<Exit> {
+pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
+    let request = requested(context, args.entry, args.command)?;
     let now = context.now();
     let (backend, looked_up) = context.look_up_once(&request.address, now)?;
     let lookup = match looked_up {

@@ -1,11 +1,9 @@
 //! `ecache key`: the key of a call, and the text that is hashed for it.
 
 use anyhow::Result;
-use ecache_core::command::Settings;
 use ecache_core::key::{Key, preimage};
 
-use super::shared::command_args::{CommandLine, Invocation};
-use super::shared::command_settings::lifetime;
+use super::shared::command_args::meant_call;
 use super::shared::resolve::{call_scopes, token};
 use crate::cli::KeyArgs;
 use crate::context::Context;
@@ -13,21 +11,12 @@ use crate::error::Exit;
 use crate::output::{Cell, Column};
 
 pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
-    let text = if args.command.is_empty() {
+    let text = if args.command.command.is_empty() {
         let token = token(&args.scope)?;
         let scopes = call_scopes(&args.scope, token.as_deref());
         preimage(&args.call.0.unwrap_or_default(), &scopes)
     } else {
-        let line = CommandLine {
-            words: &args.command,
-            store: None,
-            version: None,
-            identity: &args.identity,
-            scope: &args.scope,
-            lifetime: lifetime(args.ttl)?,
-        };
-        let invocation = Invocation::new(context, &line, Settings::default())?;
-        invocation.settle(context)?.preimage()
+        meant_call(context, &args.command, &args.scope)?.preimage()
     };
     let key = Key::of_preimage(&text);
     let columns = [Column::whole("key"), Column::text("preimage")];

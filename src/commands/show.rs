@@ -3,13 +3,13 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ecache_core::backend::{Lookup, Row, Scan, Values, read_value};
+use ecache_core::backend::{Row, Scan, Values, read_value};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::value::{Kind, Value};
 
-use super::shared::command_args::{key_behind_dashes, meant_entries};
+use super::shared::command_args::{key_behind_dashes, meant_entry};
 use super::shared::cut_name::Accept;
 use super::shared::entry_view;
 use super::shared::fields::{self, Field};
@@ -31,16 +31,7 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
         let entry = whole_entry(context, backend.as_ref(), args.entry, Accept::Digits)?;
         Request::new(context, entry)?
     } else {
-        let [own, beside] = meant_entries(context, &args.command, &args.entry.scope)?;
-        let is_missing = |request: &Request| -> Result<bool> {
-            let lookup = backend.lookup_unread(&request.address, now)?;
-            Ok(matches!(lookup, Lookup::Missing))
-        };
-        if is_missing(&own)? && !is_missing(&beside)? {
-            beside
-        } else {
-            own
-        }
+        meant_entry(context, backend.as_ref(), &args.command, &args.entry.scope)?
     };
     // Also what a reader would not get: an expired entry is shown as such.
     let filter = Filter {

@@ -138,6 +138,54 @@ fn a_recorded_command_is_an_entry_like_others() {
 }
 
 #[test]
+fn a_result_is_named_by_its_command() {
+    let session = Session::new();
+    let line = "echo out; echo err >&2";
+    memoized(&session, "", line);
+    let of_command = |words: &str, line: &str| {
+        let mut command = session.command(words);
+        command.args(["--stdin", "none", "--", "sh", "-c", line]);
+        run(command, b"")
+    };
+    of_command("get", line).prints("out\n");
+    of_command("get --store sh", line).prints("out\n");
+    of_command("get --store elsewhere", line).ends(1, "");
+    of_command("get", "echo other").ends(1, "");
+    of_command("has", line).prints("");
+    // The entry beside its own, for the other order of the streams.
+    session
+        .shell("ecache run --stdin none -- sh -c 'echo out; echo err >&2' > both 2>&1; cat both")
+        .prints("out\nerr\n");
+    of_command("get", line).prints("out\n");
+    let key = of_command("key", line).succeeds();
+    for options in ["--store elsewhere", "--version 2"] {
+        let same = of_command(&format!("key {options}"), line);
+        assert_eq!(same, key, "the store is no part of a key");
+    }
+}
+
+#[test]
+fn a_key_that_was_cut_is_found_by_its_mark_alone() {
+    let session = Session::new();
+    session.run("run --stdin none -- echo hi").prints("hi\n");
+    let key = session.run("key --stdin none -- echo hi").succeeds();
+    let (beginning, absent) = (&key.text()[..12], "0123456789ab");
+    for (place, is_there) in [
+        (format!("echo {beginning}…"), true),
+        (format!("echo {beginning}..."), true),
+        (format!("{beginning}…"), true),
+        (format!("echo {beginning}"), false),
+        (format!("echo {absent}…"), false),
+    ] {
+        let code = i32::from(!is_there);
+        assert_eq!(session.run(&format!("has {place}")).code, code, "{place}");
+        let got = session.run(&format!("get {place}"));
+        let value = if is_there { "hi\n" } else { "" };
+        assert_eq!((got.code, got.text()), (code, value), "{place}");
+    }
+}
+
+#[test]
 fn a_dash_is_standard_output_after_what_the_command_printed() {
     let session = Session::new();
     for outcome in ["miss", "hit"] {

@@ -454,7 +454,7 @@ pub fn goes_by_names_with_hyphens(session: &Session) {
         let hint = format!("a word that begins with - goes behind --: ecache {verb} s -- -x");
         assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
     }
-    for verb in ["has", "show", "why", "rm", "touch --ttl 1h"] {
+    for verb in ["get", "has", "show", "why", "rm", "touch --ttl 1h"] {
         let both = session.run(format!("{verb} s -- curl x").as_str());
         assert_eq!(both.code, 2, "{verb}");
         assert!(

@@ -7,14 +7,17 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use ecache_core::backend::{Backend, Lookup};
 use ecache_core::command::{Call, Identity, Input, Program, Settings, unkeyed_input};
 use ecache_core::scope::{Scopes, StoreAddress};
 
 use super::command_identity::{find, identity};
 use super::command_settings::lifetime;
+use super::cut_name::Accept;
+use super::pasted::{self, whole_entry};
 use super::resolve::{Request, check_written, scopes, store_address, token};
 use super::stdin::{ASKING, IDLE, Unkeyed, read};
-use crate::cli::entry::{CommandArgs, IdentityArgs, ScopeArgs, StdinChoice};
+use crate::cli::entry::{CommandArgs, EntryArgs, IdentityArgs, ScopeArgs, StdinChoice};
 use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::context::Context;
 use crate::error::{usage, usage_tip};
@@ -168,6 +171,46 @@ pub(in crate::commands) fn meant_entries(
         scopes: Scopes::default(),
         args: None,
     }))
+}
+
+/// Returns the entry that a command's result is in: its own, or the one beside it if that alone is
+/// there.
+pub(in crate::commands) fn meant_entry(
+    context: &Context,
+    backend: &dyn Backend,
+    args: &CommandArgs,
+    scope: &ScopeArgs,
+) -> Result<Request> {
+    let [own, beside] = meant_entries(context, args, scope)?;
+    let is_missing = |request: &Request| -> Result<bool> {
+        let lookup = backend.lookup_unread(&request.address, context.now())?;
+        Ok(matches!(lookup, Lookup::Missing))
+    };
+    if is_missing(&own)? && !is_missing(&beside)? {
+        Ok(beside)
+    } else {
+        Ok(own)
+    }
+}
+
+/// Returns the entry that is named by its key, by the arguments of its call, or by its command.
+///
+/// The store is opened only for a command, or for a name that was pasted from a table.
+pub(in crate::commands) fn requested(
+    context: &Context,
+    mut entry: EntryArgs,
+    mut command: CommandArgs,
+) -> Result<Request> {
+    key_behind_dashes(&mut entry.store, &mut entry.key, &mut command.command)?;
+    if !command.command.is_empty() {
+        let backend = context.reader()?;
+        return meant_entry(context, backend.as_ref(), &command, &entry.scope);
+    }
+    if pasted::is_pasted(&entry) {
+        let backend = context.reader()?;
+        entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;
+    }
+    Request::new(context, entry)
 }
 
 /// Reports whether the first of the words behind `--` begins with a hyphen.

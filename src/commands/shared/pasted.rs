@@ -199,6 +199,20 @@ pub(in crate::commands) fn whole_entry(
     settle(context, backend, args, Some(&store), &key, accept)
 }
 
+/// Reports whether any name of an entry has the mark of a cut.
+pub(super) fn is_pasted(args: &EntryArgs) -> bool {
+    let scope = &args.scope;
+    let names = [
+        &args.store,
+        &args.key,
+        &scope.dataset,
+        &scope.user,
+        &scope.operator,
+        &scope.prompt,
+    ];
+    names.into_iter().flatten().any(|name| is_marked(name))
+}
+
 /// Finds the one entry that a key stands for, in a store or in all.
 fn settle(
     context: &Context,
