@@ -149,3 +149,43 @@ fn a_store_counts_once_whatever_its_datasets() {
     let doctor = session.run("doctor --format table").succeeds();
     assert!(doctor.text().contains("in 2 stores"), "{}", doctor.text());
 }
+
+#[test]
+fn the_summary_has_the_numbers_of_info_and_stats() {
+    let session = Session::new();
+    for _ in 0..3 {
+        session.shell("ecache run -- true < /dev/null").succeeds();
+    }
+    session.run("set t gone 1").notes("");
+    session.run("get t gone").prints("1");
+    session.run("rm t gone -q").notes("");
+    session.run("stores create empty -q").notes("");
+    session.run("set t here 1 --dataset d").notes("");
+    session.run("set u there 1 --collection other").notes("");
+    let object = |line: &str| {
+        let ran = session.run(line).succeeds();
+        serde_json::from_str::<Value>(ran.text()).expect("JSON")
+    };
+    let info = object("info --format jsonl");
+    let stats = object("stats --all-collections --format json");
+    let sum = |figure: &str| {
+        let groups = stats.as_array().expect("groups").iter();
+        groups
+            .filter_map(|group| group[figure].as_u64())
+            .sum::<u64>()
+    };
+    let shown = session.shell_on_terminal("ecache");
+    let shown = String::from_utf8_lossy(&shown.bytes).into_owned();
+    let begin = format!(
+        "{} entries in {} stores, {} B",
+        info["entries"],
+        info["stores"],
+        sum("bytes")
+    );
+    assert!(shown.starts_with(&begin), "{begin}: {shown}");
+    let (hits, misses) = (sum("hits"), sum("misses"));
+    assert!(hits > 2 && misses > 0, "{stats}");
+    let calls = format!("{hits} hits, {misses} miss");
+    assert!(shown.contains(&calls), "{calls}: {shown}");
+    assert!(!shown.contains(" 0ms"), "{shown}");
+}
