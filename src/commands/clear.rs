@@ -19,7 +19,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let now = context.now();
     context.summary.begin("clear", args.summary.is_json());
     let filter = filter(context, &args.filter, Unless::Evictable, now)?;
-    require_narrowed(&filter, args.all, "remove")?;
+    require_narrowed(&filter, args.filter.policy, args.all, "remove")?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     note_unknown_names(context, backend.as_ref(), &filter)?;

@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     let change = LifetimeChange::new(args.ttl, args.new_policy)?;
     let touch = change.touch(now)?;
     let mut filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
-    require_narrowed(&filter, args.all, "change")?;
+    require_narrowed(&filter, args.filter.policy, args.all, "change")?;
     // Expired entries are misses for readers; only --expired revives them.
     filter.freshness = filter.freshness.or(Some(Freshness::Fresh));
     if change.is_for_evictable() {

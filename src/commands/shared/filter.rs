@@ -295,14 +295,21 @@ fn note_unknown_datasets(
     Ok(false)
 }
 
-/// Refuses a filter that means everything, unless that was asked for.
-pub(in crate::commands) fn require_narrowed(filter: &Filter, all: bool, verb: &str) -> Result<()> {
-    let narrowed = Filter {
+/// Refuses a filter that means everything, unless that was asked for. A policy that was `typed`
+/// narrows it, and goes with `--all`, too.
+pub(in crate::commands) fn require_narrowed(
+    filter: &Filter,
+    typed: Option<PolicyChoice>,
+    all: bool,
+    verb: &str,
+) -> Result<()> {
+    let without_policy = Filter {
         policy: None,
         ..filter.clone()
     };
-    match (narrowed.is_narrowed(), all) {
-        (false, false) => Err(usage_tip(
+    let is_of_policy = typed.is_some_and(|typed| typed.policy().is_some());
+    match (without_policy.is_narrowed(), all) {
+        (false, false) if !is_of_policy => Err(usage_tip(
             format!("without a filter this would {verb} every entry"),
             "name some with STORE, --dataset, --user …, or add --all",
         )),

@@ -23,7 +23,7 @@ pub(super) fn recorded(
     let now = context.now();
     // The cache must not change entries of policy `persist` by itself.
     let mut filter = filter(context, &args.filter, Unless::Evictable, now)?;
-    require_narrowed(&filter, args.all, "run")?;
+    require_narrowed(&filter, args.filter.policy, args.all, "run")?;
     if filter.kinds.iter().any(|kind| *kind != Kind::Command) {
         return Err(usage("only entries of kind command can be run again"));
     }
