@@ -111,3 +111,40 @@ fn the_settings_name_datasets() {
     session.run("clear --dataset street -q").succeeds();
     session.run("ls").prints("");
 }
+
+#[test]
+fn a_file_that_is_not_toml_is_named_with_its_line_by_every_verb() {
+    for text in ["db = \"x\n", "[run]\nttl = 5\n[run]\n", "= 3\n"] {
+        let session = with_settings(text);
+        let listed = session.run("config ls");
+        assert_eq!(listed.code, 2, "{listed:?}");
+        assert!(listed.stderr.contains("config.toml, line "), "{listed:?}");
+        for line in [
+            "config set run.ttl 1h",
+            "config unset run.ttl",
+            "config get db",
+            "ls",
+        ] {
+            assert_eq!(session.run(line), listed, "{line}");
+        }
+    }
+}
+
+#[test]
+fn a_setting_that_is_not_there_is_not_removed_in_silence() {
+    let session = with_settings("dbb = \"x\"\nrun = 5\n");
+    let unknown = session.run("config unset nokey");
+    assert_eq!(unknown.code, 2, "{unknown:?}");
+    let absent = session.run("config unset color");
+    assert_eq!(absent.code, 0, "{absent:?}");
+    assert!(absent.stderr.starts_with("color is not in "), "{absent:?}");
+    let value = session.run("config set run.ttl 1h");
+    assert!(
+        value.stderr.contains("config unset run removes it"),
+        "{value:?}"
+    );
+    for key in ["run", "dbb"] {
+        session.run(["config", "unset", key]).notes("");
+    }
+    session.run("config ls").succeeds();
+}

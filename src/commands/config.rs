@@ -79,7 +79,10 @@ fn change(context: &Context, key: &str, value: Option<&str>) -> Result<Exit> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         text => text.with_context(|| format!("cannot read {}", path.display()))?,
     };
-    let changed = with_setting(&text, key, value)?;
+    let Some(changed) = with_setting((&text, path), key, value)? else {
+        context.note(&format!("{key} is not in {}", path.display()));
+        return Ok(Exit::Done);
+    };
     let write = || -> io::Result<()> {
         let folder = path.parent().unwrap_or(Path::new("."));
         fs::DirBuilder::new()

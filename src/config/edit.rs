@@ -1,17 +1,25 @@
 //! Changes one setting in the text of a file.
 
-use anyhow::{Context as _, Result};
+use std::path::Path;
+
+use anyhow::Result;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
-use super::keys::{Kind, check_value, find};
-use crate::error::{usage, usage_tip};
+use super::keys::{Kind, check_key, check_value, find};
+use super::not_toml;
+use crate::error::usage_tip;
 
-/// Changes one setting in the text of a file, and keeps everything else as it is.
+/// Changes one setting in the text of the file at a path, and keeps everything else as it is.
+/// Returns `None` if a setting that is to be removed is not there.
 ///
 /// # Errors
 /// Fails if the text is not TOML, or if the key or the value is not one.
-pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result<String> {
-    let mut document: DocumentMut = text.parse().context("the file is not TOML")?;
+pub(crate) fn with_setting(
+    (text, path): (&str, &Path),
+    key: &str,
+    value: Option<&str>,
+) -> Result<Option<String>> {
+    let mut document: DocumentMut = text.parse().map_err(|error| not_toml(text, path, &error))?;
     let parts = split(key)?;
     let (name, sections) = parts.split_last().expect("a key has a part");
     let full = parts.join(".");
@@ -23,13 +31,20 @@ pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result
             table.set_implicit(true);
             Item::Table(table)
         });
-        table = item
-            .as_table_like_mut()
-            .ok_or_else(|| usage(format!("{section} is a value in the file, not a section")))?;
+        table = item.as_table_like_mut().ok_or_else(|| {
+            usage_tip(
+                format!("{section} is a value in {}, not a section", path.display()),
+                format!("ecache config unset {section} removes it"),
+            )
+        })?;
     }
     let Some(value) = value else {
-        table.remove(name);
-        return Ok(document.to_string());
+        if table.remove(name).is_some() {
+            return Ok(Some(document.to_string()));
+        }
+        // One in the file can be removed, known or not.
+        check_key(&full)?;
+        return Ok(None);
     };
     let value = match find(&full).map(|setting| setting.kind) {
         Some(Kind::Bool) => value.parse::<bool>().map(Value::from).ok(),
@@ -46,7 +61,7 @@ pub(crate) fn with_setting(text: &str, key: &str, value: Option<&str>) -> Result
     .unwrap_or_else(|| Value::from(value));
     check_value(&full, &value)?;
     table.insert(name, Item::Value(value));
-    Ok(document.to_string())
+    Ok(Some(document.to_string()))
 }
 
 /// Splits a key at its dots. A pattern of `stores` is all between the first dot and the last.

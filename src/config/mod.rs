@@ -27,7 +27,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use ecache_core::glob::Glob;
-use toml_edit::{Document, Item, Table, TableLike, Value};
+use toml_edit::{Document, Item, Table, TableLike, TomlError, Value};
 
 use self::keys::{Fault, RUN, check_value, is_section};
 use self::place::NONE;
@@ -70,18 +70,9 @@ impl Config {
     }
 
     fn parse(text: &str, path: &Path) -> Result<Self> {
-        let at = |offset: Option<usize>, fault: Fault| {
-            let before = &text[..offset.unwrap_or(0).min(text.len())];
-            let line = before.matches('\n').count() + 1;
-            let message = format!("{}, line {line}: {}", path.display(), fault.message);
-            usage_tip(message, fault.tip)
-        };
-        let document = Document::parse(text).map_err(|error| {
-            let fault = Fault::new(error.message(), "--no-config reads no settings");
-            at(error.span().map(|span| span.start), fault)
-        })?;
+        let document = Document::parse(text).map_err(|error| not_toml(text, path, &error))?;
         check(document.as_table(), "", &mut |item, fault| {
-            at(item.map(|span| span.start), fault)
+            at_line(text, path, item, fault)
         })?;
         let document = document.into_mut().as_table().clone();
         let stores = patterns(&document);
@@ -120,6 +111,21 @@ impl Config {
         list(&self.document, "", &mut all);
         all
     }
+}
+
+/// Returns the error for a text that is not TOML.
+fn not_toml(text: &str, path: &Path, error: &TomlError) -> anyhow::Error {
+    let fault = Fault::new(error.message(), "--no-config reads no settings");
+    at_line(text, path, error.span(), fault)
+}
+
+/// Names the file and the line of a fault.
+fn at_line(text: &str, path: &Path, span: Span, fault: Fault) -> anyhow::Error {
+    let offset = span.map_or(0, |span| span.start);
+    let before = &text[..offset.min(text.len())];
+    let line = before.matches('\n').count() + 1;
+    let message = format!("{}, line {line}: {}", path.display(), fault.message);
+    usage_tip(message, fault.tip)
 }
 
 /// Returns the patterns of `[stores]` and their settings, the most exact one first: that which
@@ -245,12 +251,16 @@ mod tests {
 
     #[test]
     fn a_change_writes_the_type_of_the_setting() {
-        let changed = with_setting("", "ls.limit", Some("20")).expect("a setting");
+        let with = |key, value| {
+            let changed = with_setting(("", Path::new(PATH)), key, Some(value));
+            changed.map(|text| text.expect("it is changed"))
+        };
+        let changed = with("ls.limit", "20").expect("a setting");
         assert_eq!(changed, "[ls]\nlimit = 20\n");
-        let changed = with_setting("", "ls.fields", Some("key, size")).expect("a setting");
+        let changed = with("ls.fields", "key, size").expect("a setting");
         assert_eq!(changed, "[ls]\nfields = [\"key\", \"size\"]\n");
-        assert!(with_setting("", "ls.limit", Some("many")).is_err());
-        assert!(with_setting("", "hints", Some("perhaps")).is_err());
+        assert!(with("ls.limit", "many").is_err());
+        assert!(with("hints", "perhaps").is_err());
     }
 
     #[test]
@@ -295,20 +305,24 @@ mod tests {
     #[test]
     fn a_change_keeps_the_rest_of_the_file() {
         let text = "# mine\ndb = \"a.db\"  # the store\n\n[run]\nttl = \"1d\"\n";
-        let changed = with_setting(text, "run.no_failures", Some("true")).expect("a setting");
+        let change = |key, value| {
+            let changed = with_setting((text, Path::new(PATH)), key, value);
+            changed.map(|text| text.expect("it is changed"))
+        };
+        let changed = change("run.no_failures", Some("true")).expect("a setting");
         assert_eq!(changed, format!("{text}no_failures = true\n"));
-        let changed = with_setting(text, "stores.git*.ttl", Some("5s")).expect("a setting");
+        let changed = change("stores.git*.ttl", Some("5s")).expect("a setting");
         assert_eq!(
             changed,
             format!("{text}\n[stores.\"git*\"]\nttl = \"5s\"\n")
         );
-        let changed = with_setting(text, "db", None).expect("a setting");
+        let changed = change("db", None).expect("a setting");
         assert!(
             !changed.contains("a.db") && changed.contains("ttl"),
             "{changed}"
         );
-        assert!(with_setting(text, "run.ttl", Some("soon")).is_err());
-        assert!(with_setting(text, "ttl", Some("1d")).is_err());
+        assert!(change("run.ttl", Some("soon")).is_err());
+        assert!(change("ttl", Some("1d")).is_err());
     }
 
     #[test]
