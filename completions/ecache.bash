@@ -7249,13 +7249,23 @@ _ecache_names() {
         --file | --modtime | --db | --db-file | --jwt-file | --value-file | --input | --output | -o | \
             --keys-from | --entries-from | --live-datasets | --status-file) return 0 ;;
         import | copy | man) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
-        get | set | has | show | rm | why | ls | stats | clear | prune | touch | export | watch | doctor) of="store" ;;
         *)
-            case "${verb}:${words[count-3]}" in
-                get:get | set:set | has:has | show:show | rm:rm | why:why | touch:touch)
-                    of="key" store=("${before}") ;;
-                import:* | copy:*) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
-                *) return 1 ;;
+            case "${verb}:${before}" in
+                config:get | config:set | config:unset) of="setting" ;;
+                help:help) of="command" ;;
+                help:*) of="command" store=("${before}") ;;
+                stores:rename | stores:rm | stores:show | stores:set | limit:set | limit:rm) of="store" ;;
+                config:* | stores:* | limit:*) return 1 ;;
+                *:get | *:set | *:edit | *:has | *:show | *:rm | *:why | *:ls | *:top | *:stats | *:browse | \
+                    *:clear | *:prune | *:touch | *:export | *:watch | *:doctor | *:log | *:warm) of="store" ;;
+                *)
+                    case "${verb}:${words[count-3]}" in
+                        get:get | set:set | edit:edit | has:has | show:show | rm:rm | why:why | touch:touch)
+                            of="key" store=("${before}") ;;
+                        import:* | copy:*) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
+                        *) return 1 ;;
+                    esac
+                    ;;
             esac
             ;;
     esac

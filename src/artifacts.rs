@@ -7,5 +7,5 @@
 mod completions;
 mod manual;
 
-pub(crate) use completions::completion;
+pub(crate) use completions::{commands_of, completion};
 pub(crate) use manual::manual_pages;

@@ -255,6 +255,20 @@ fn every_option_has_a_description_in_the_manual() {
     }
 }
 
+/// Lines with a word that is offered next: verbs of one command are called like other commands.
+const VERBS: [(&str, &str); 10] = [
+    ("ecache config set ", "run.ttl"),
+    ("ecache config get ", "ls.limit"),
+    ("ecache config unset ", "db"),
+    ("ecache help ", "clear"),
+    ("ecache help stores ", "rename"),
+    ("ecache stores rename ", "thumbs"),
+    ("ecache stores show ", "thumbs"),
+    ("ecache limit rm ", "thumbs"),
+    ("ecache edit ", "thumbs"),
+    ("ecache top ", "thumbs"),
+];
+
 /// Runs a script in a shell that may not be there; returns what it prints.
 fn in_shell(shell: &str, db: &Path, script_of: &str, lines: &str) -> io::Result<Option<String>> {
     let folder = Path::new(env!("CARGO_BIN_EXE_ecache")).with_file_name("");
@@ -292,7 +306,10 @@ fn fish_offers_names_keys_files_and_programs() -> io::Result<()> {
         ("ecache import ", "dump.bson"),
         ("ecache run -- ca", "cat"),
         ("ecache pr", "prune"),
-    ] {
+    ]
+    .into_iter()
+    .chain(VERBS)
+    {
         let script = format!("source $completions; complete -C '{line}'");
         let Some(offers) = in_shell("fish", &db, "fish", &script)? else {
             return Ok(());
@@ -316,6 +333,17 @@ fn zsh_offers_names_and_keys_with_descriptions() -> io::Result<()> {
         ("ecache get thumbs ''", "key|key"),
         ("ecache ls --operator ''", "@acme/stats|@acme/stats"),
         ("ecache ls --fields ''", "kind|kind"),
+        (
+            "ecache config set ''",
+            "run.ttl|run.ttl  keep a result this long",
+        ),
+        ("ecache help ''", "ls|ls  List entries"),
+        (
+            "ecache help stores ''",
+            "show|show  Print all that is known of a store",
+        ),
+        ("ecache stores rename ''", "thumbs|thumbs  1 entry, 5 B"),
+        ("ecache edit ''", "thumbs|thumbs  1 entry, 5 B"),
     ] {
         let script = format!(
             "compdef() {{ }}; source $completions; \
@@ -344,6 +372,17 @@ fn bash_offers_files_where_files_are_meant_and_programs_after_the_dashes() -> io
     };
     assert_eq!(offers("ecache get thumbs ")?, ["key"]);
     assert_eq!(offers("ecache ls --fields kin")?, ["kind"]);
+    for (line, offered) in VERBS {
+        let offers = offers(line)?;
+        assert!(
+            offers.iter().any(|offer| offer == offered),
+            "{line}: {offers:?}"
+        );
+        assert!(
+            offered == "thumbs" || !offers.iter().any(|offer| offer == "thumbs"),
+            "{line}"
+        );
+    }
     assert!(offers("ecache run -- ca")?.contains(&"cat".to_owned()));
     // Nothing of ours, so that bash completes a file; and no placeholder is ever inserted.
     assert_eq!(offers("ecache import ")?, [""]);

@@ -37,6 +37,26 @@ fn documented_commands() -> Command {
         .subcommands(commands.cloned().map(without_files))
 }
 
+/// Returns the names of the commands, or of the verbs of one, and what they do.
+pub(crate) fn commands_of(parent: Option<&str>) -> Vec<(String, String)> {
+    let cli = documented_commands();
+    let within = match parent {
+        Some(name) => cli.find_subcommand(name),
+        None => Some(&cli),
+    };
+    let commands = within.into_iter().flat_map(Command::get_subcommands);
+    let named = |command: &Command| {
+        let about = command.get_about().map(ToString::to_string);
+        (command.get_name().to_owned(), about.unwrap_or_default())
+    };
+    // clap gives each group of verbs one that is called help.
+    let is_of_help = |command: &&Command| parent.is_some() && command.get_name() == "help";
+    commands
+        .filter(|command| !is_of_help(command))
+        .map(named)
+        .collect()
+}
+
 /// Applies [`no_file`] to a command and its verbs.
 fn without_files(command: Command) -> Command {
     command

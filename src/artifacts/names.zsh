@@ -5,15 +5,26 @@ _ecache_names() {
     if [[ $PREFIX == --*=* ]]; then
         before=${PREFIX%%=*}
     fi
+    local verb=${${(@)words[2,CURRENT-1]:#-*}[1]}
     case $before in
         (--) _command_names -e; return 0 ;;
         (--collection|--store|--dataset|--user|--operator|--prompt|--key) of=${before#--} ;;
         (--fields) of=field ;;
-        (get|set|has|show|rm|why|ls|stats|clear|prune|touch|export|watch|doctor) of=store ;;
         (*)
-            case $words[CURRENT-2] in
-                (get|set|has|show|rm|why|touch) of=key store=($before) ;;
-                (*) return 1 ;;
+            case $verb:$before in
+                (config:(get|set|unset)) of=setting ;;
+                (help:help) of=command ;;
+                (help:*) of=command store=($before) ;;
+                (stores:(rename|rm|show|set)|limit:(set|rm)) of=store ;;
+                (config:*|stores:*|limit:*) return 1 ;;
+                (*:(get|set|edit|has|show|rm|why|ls|top|stats|browse|clear|prune|touch|export|watch|doctor|log|warm))
+                    of=store ;;
+                (*)
+                    case $words[CURRENT-2] in
+                        (get|set|edit|has|show|rm|why|touch) of=key store=($before) ;;
+                        (*) return 1 ;;
+                    esac
+                    ;;
             esac
             ;;
     esac

@@ -44,7 +44,7 @@ pub(crate) struct NamesArgs {
     /// The kind of names to print
     #[arg(value_enum)]
     pub(crate) of: Offered,
-    /// The store whose keys are meant
+    /// The store whose keys are meant, or the command whose verbs are
     pub(crate) store: Option<String>,
     /// Print a description after a tab
     #[arg(long)]
@@ -70,4 +70,8 @@ pub(crate) enum Offered {
     Key,
     /// Fields of entries
     Field,
+    /// Settings of `config`
+    Setting,
+    /// Commands, or the verbs of one
+    Command,
 }

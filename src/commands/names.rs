@@ -18,7 +18,9 @@ use ecache_core::time::Timestamp;
 
 use super::shared::call_text;
 use super::shared::fields::Field;
+use crate::artifacts::commands_of;
 use crate::cli::{NamesArgs, Offered};
+use crate::config::KEYS;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::escape::is_unsafe;
@@ -28,7 +30,7 @@ use crate::output::{Secrets, human, stdout};
 const PATIENCE: Duration = Duration::from_millis(80);
 
 /// Maximum number of keys offered, the newest first.
-const KEYS: u64 = 200;
+const MOST_KEYS: u64 = 200;
 
 /// Maximum length of a description.
 const DESCRIBED: usize = 60;
@@ -37,11 +39,8 @@ const DESCRIBED: usize = 60;
 type Named = (String, String);
 
 pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
-    if args.of == Offered::Field {
-        let names = Field::ALL
-            .iter()
-            .map(|field| (field.name().to_owned(), String::new()));
-        return print(&args, names.collect());
+    if let Some(names) = known(args.of, args.store.as_deref()) {
+        return print(&args, names);
     }
     let Ok((path, _)) = context.location() else {
         return Ok(Exit::Done);
@@ -66,6 +65,23 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
         return print(&args, names);
     }
     Ok(Exit::Done)
+}
+
+/// Returns the names that the program itself knows, `None` if they are in the store.
+fn known(of: Offered, parent: Option<&str>) -> Option<Vec<Named>> {
+    Some(match of {
+        Offered::Field => {
+            let names = Field::ALL.iter().map(|field| field.name().to_owned());
+            names.map(|name| (name, String::new())).collect()
+        }
+        Offered::Setting => {
+            let settings = KEYS.iter();
+            let named = settings.map(|setting| (setting.key.to_owned(), setting.about.to_owned()));
+            named.collect()
+        }
+        Offered::Command => commands_of(parent),
+        _ => return None,
+    })
 }
 
 /// Prints one name per line, and after a tab its description if that is asked for. Names with
@@ -133,7 +149,7 @@ fn read(
             let scan = Scan {
                 sort: Sort::Updated,
                 direction: Direction::Descending,
-                limit: Some(KEYS),
+                limit: Some(MOST_KEYS),
                 values: Values::Omit,
                 ..Scan::new(filter)
             };
@@ -149,6 +165,6 @@ fn read(
             }
             Ok(names)
         }
-        Offered::Field => Ok(Vec::new()),
+        Offered::Field | Offered::Setting | Offered::Command => Ok(Vec::new()),
     }
 }
