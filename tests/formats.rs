@@ -71,7 +71,31 @@ fn check(schema: &Value, definition: &str, object: &Value) {
             );
             assert!(time.ends_with('Z'), "{name} of {place}");
         }
+        if about["pattern"].is_string()
+            && let Some(time) = value.as_str()
+        {
+            assert!(is_time(time), "{name} of {place}");
+        }
     }
+}
+
+/// Reports whether a text matches the only pattern of the schema, that of times whose years may be
+/// long.
+fn is_time(text: &str) -> bool {
+    const SHAPE: &str = "-00-00T00:00:00.000Z";
+    let Some(split) = text.len().checked_sub(SHAPE.len()) else {
+        return false;
+    };
+    let (year, rest) = text.split_at(split);
+    let shape: String = rest
+        .chars()
+        .map(|c| if c.is_ascii_digit() { '0' } else { c })
+        .collect();
+    let digits = year.trim_start_matches(['+', '-']);
+    let is_long = digits.len() == year.len() - 1 && digits.len() >= 6;
+    shape == SHAPE
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && (year.len() == 4 && digits.len() == 4 || is_long)
 }
 
 /// Checks all objects that a command printed, and that there is one.
@@ -153,4 +177,28 @@ fn every_output_for_programs_has_the_fields_of_the_schema() {
                    until grep -qs watching ready; do :; done; \
                    ecache set s k v -q; wait)";
     check_all(&schema, "change", session.shell(watched));
+}
+
+#[test]
+fn a_time_is_text_in_any_year() {
+    let schema = schema();
+    let session = Session::new();
+    session.run("set far k v --ttl 3000000d").notes("");
+    let far = "+010240-08-13T06:32:51.000Z";
+    for format in ["jsonl", "json", "csv", "tsv"] {
+        let listed = session.run(&format!("ls --fields key,expires_at --format {format}"));
+        assert!(listed.text().contains(far), "{listed:?}");
+    }
+    for listed in [
+        "ls --format jsonl",
+        "ls --fields all --format jsonl",
+        "show far k --format jsonl",
+    ] {
+        check_all(&schema, "entry", session.run(listed));
+    }
+    check_all(&schema, "line", session.run("export"));
+    let again = session.shell(
+        "ecache export > a; ecache import a --db copy.db -q; ecache export --db copy.db | cmp - a",
+    );
+    again.notes("");
 }

@@ -297,7 +297,8 @@ and tsv have a header, and -0 ends rows with a NUL byte and escapes nothing.
 
 In lines between tabs, a tab, a line end and a backslash in a field are written \\\\t, \\\\n, \\\\r and
 \\\\\\\\. Nothing is an empty field, and null in JSON. Sizes are bytes, durations milliseconds, times
-RFC 3339 in UTC with milliseconds.
+RFC 3339 in UTC with milliseconds. A year beyond 9999, for which that has no form, has a sign and at
+least six digits, as in ISO 8601: +010000-01-01T00:00:00.000Z.
 
 A field that is marked as for people changes its words. All others keep their names, types and
 units; new fields may be added to an object, new columns at the end of a line, and readers skip

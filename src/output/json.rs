@@ -84,7 +84,7 @@ fn push_value(out: &mut String, cell: &Cell, audience: Audience) {
         Cell::Null => out.push_str("null"),
         Cell::Text(text) => push_string(out, text, audience),
         Cell::Json(json) => push_json(out, json, audience),
-        Cell::Time(ms) if human::is_rfc3339_time(*ms) => {
+        Cell::Time(ms) => {
             out.push('"');
             human::push_time(out, *ms, human::Precision::Milliseconds);
             out.push('"');

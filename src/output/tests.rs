@@ -59,7 +59,7 @@ const FORMATS: [Format; 6] = [
 fn json_is_one_array() {
     let expected = r#"[
 {"store_name":"thumbs","args":["a b", NaN],"size":1229,"cost_ms":1500,"created_at":"2026-11-23T06:32:50.948Z"},
-{"store_name":"a,\"b\"\t\\\r\n","args":null,"size":7,"cost_ms":null,"created_at":9223372036854775807}
+{"store_name":"a,\"b\"\t\\\r\n","args":null,"size":7,"cost_ms":null,"created_at":"+292278994-08-17T07:12:55.807Z"}
 ]
 "#;
     assert_eq!(write(Format::Json, &Terminal::PIPE, &rows()), expected);
@@ -70,7 +70,7 @@ fn jsonl_is_one_object_a_line_whatever_the_json_in_it() {
     let mut rows = rows();
     rows[0][1] = Cell::Json("[1,\r\n\t2]".into());
     let expected = r#"{"store_name":"thumbs","args":[1,   2],"size":1229,"cost_ms":1500,"created_at":"2026-11-23T06:32:50.948Z"}
-{"store_name":"a,\"b\"\t\\\r\n","args":null,"size":7,"cost_ms":null,"created_at":9223372036854775807}
+{"store_name":"a,\"b\"\t\\\r\n","args":null,"size":7,"cost_ms":null,"created_at":"+292278994-08-17T07:12:55.807Z"}
 "#;
     assert_eq!(write(Format::Jsonl, &Terminal::PIPE, &rows), expected);
 }
@@ -79,14 +79,14 @@ fn jsonl_is_one_object_a_line_whatever_the_json_in_it() {
 fn csv_is_rfc_4180() {
     let expected = "store_name,args,size,cost_ms,created_at\r\n\
         thumbs,\"[\"\"a b\"\", NaN]\",1229,1500,2026-11-23T06:32:50.948Z\r\n\
-        \"a,\"\"b\"\"\t\\\r\n\",,7,,9223372036854775807\r\n";
+        \"a,\"\"b\"\"\t\\\r\n\",,7,,+292278994-08-17T07:12:55.807Z\r\n";
     assert_eq!(write(Format::Csv, &Terminal::PIPE, &rows()), expected);
 }
 
 #[test]
 fn tsv_and_plain_escape_their_separators() {
     let lines = "thumbs\t[\"a b\", NaN]\t1229\t1500\t2026-11-23T06:32:50.948Z\n\
-        a,\"b\"\\t\\\\\\r\\n\t\t7\t\t9223372036854775807\n";
+        a,\"b\"\\t\\\\\\r\\n\t\t7\t\t+292278994-08-17T07:12:55.807Z\n";
     assert_eq!(write(Format::Plain, &Terminal::PIPE, &rows()), lines);
     assert_eq!(
         write(Format::Tsv, &Terminal::PIPE, &rows()),

@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::DateTime;
 
 /// A point in time: milliseconds since 1970-01-01T00:00:00Z, MongoDB's own resolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -31,9 +31,9 @@ impl Timestamp {
     /// several times as long, and its formatting allocates. A test compares the two.
     #[must_use]
     pub fn rfc_3339(self) -> Option<[u8; 24]> {
-        const DAY: i64 = 86_400_000;
         let (days, millis) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY) as u32);
-        let (year, month, day) = date(days)?;
+        let (year, month, day) = date(days);
+        let year = u32::try_from(year).ok().filter(|year| *year < 10_000)?;
         let mut text = *b"0000-00-00T00:00:00.000Z";
         put_pair(&mut text, 0, year / 100);
         put_pair(&mut text, 2, year % 100);
@@ -67,21 +67,18 @@ impl Timestamp {
     }
 }
 
-/// Returns year, month and day of a day since 1970 in the Gregorian calendar; `None` outside the
-/// years 0 to 9999.
+/// Milliseconds of a day.
+const DAY: i64 = 86_400_000;
+
+/// Returns year, month and day of a day since 1970 in the Gregorian calendar.
 ///
 /// Years are counted from March, so that the leap day is the last one of its year (Howard Hinnant's
 /// `civil_from_days`).
-fn date(days: i64) -> Option<(u32, u32, u32)> {
+fn date(days: i64) -> (i64, u32, u32) {
     /// From 0000-03-01 to 1970-01-01
     const BEFORE: i64 = 719_468;
     /// 400 years
     const ERA: i64 = 146_097;
-    const YEAR_0: i64 = -719_528;
-    const YEAR_10000: i64 = 2_932_897;
-    if !(YEAR_0..YEAR_10000).contains(&days) {
-        return None;
-    }
     let shifted = days + BEFORE;
     let (era, day) = (shifted.div_euclid(ERA), shifted.rem_euclid(ERA) as u32);
     let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
@@ -93,8 +90,7 @@ fn date(days: i64) -> Option<(u32, u32, u32)> {
     } else {
         (month - 9, 1)
     };
-    let year = era * 400 + i64::from(year) + later;
-    Some((u32::try_from(year).ok()?, month, day))
+    (era * 400 + i64::from(year) + later, month, day)
 }
 
 /// Writes two digits of `value`, which is below 100, at `place`.
@@ -107,14 +103,41 @@ fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// RFC 3339 in UTC with milliseconds, as in `2026-11-23T06:32:50.948Z`.
+/// RFC 3339 in UTC with milliseconds, as in `2026-11-23T06:32:50.948Z`. Outside the years 0 to 9999
+/// the year has a sign and at least six digits, as in ISO 8601: `+010000-01-01T00:00:00.000Z`.
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match DateTime::from_timestamp_millis(self.0) {
-            Some(time) => f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true)),
-            None => write!(f, "{} ms", self.0),
+        if let Some(text) = self.rfc_3339() {
+            return f.write_str(str::from_utf8(&text).expect("digits and separators are ASCII"));
         }
+        let (days, millis) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY));
+        let (year, month, day) = date(days);
+        let (hour, minute) = (millis / 3_600_000, millis / 60_000 % 60);
+        let (second, millis) = (millis / 1000 % 60, millis % 1000);
+        write!(
+            f,
+            "{year:+07}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{millis:03}Z"
+        )
     }
+}
+
+/// Reads the form that [`Timestamp`] has outside the years 0 to 9999, as milliseconds since 1970.
+pub(crate) fn parse_expanded(text: &str) -> Option<i64> {
+    /// Years after which the calendar repeats, and their milliseconds
+    const CYCLE: i64 = 400;
+    const CYCLE_MILLIS: i64 = 146_097 * DAY;
+    let end = 1 + text.get(1..)?.find('-')?;
+    let (year, rest) = text.split_at(end);
+    if !year.starts_with(['+', '-']) || year.len() < 7 {
+        return None;
+    }
+    let year: i64 = year.parse().ok()?;
+    let within = 2000 + year.rem_euclid(CYCLE);
+    let time = DateTime::parse_from_rfc3339(&format!("{within}{rest}")).ok()?;
+    let cycles = (year - within) / CYCLE;
+    let millis =
+        i128::from(cycles) * i128::from(CYCLE_MILLIS) + i128::from(time.timestamp_millis());
+    i64::try_from(millis).ok()
 }
 
 /// Maximum time by which [`Clock::coarse_now`] lags behind [`Clock::now`]: two ticks of the slowest
@@ -310,6 +333,8 @@ impl Clock for ManualClock {
 
 #[cfg(test)]
 mod tests {
+    use chrono::SecondsFormat;
+
     use super::*;
 
     /// A clock whose last tick was as long ago as it may be.
@@ -377,6 +402,29 @@ mod tests {
             Timestamp::from_millis(-1).to_string(),
             "1969-12-31T23:59:59.999Z"
         );
+    }
+
+    #[test]
+    fn years_of_more_digits_are_text_that_is_read_again() {
+        for (millis, text) in [
+            (253_402_300_800_000, "+010000-01-01T00:00:00.000Z"),
+            (260_995_862_802_448, "+010240-08-18T10:46:42.448Z"),
+            (-62_167_219_200_001, "-000001-12-31T23:59:59.999Z"),
+            (i64::MAX, "+292278994-08-17T07:12:55.807Z"),
+            (i64::MIN, "-292275055-05-16T16:47:04.192Z"),
+        ] {
+            assert_eq!(Timestamp::from_millis(millis).to_string(), text);
+            assert_eq!(parse_expanded(text), Some(millis), "{text}");
+        }
+        for text in [
+            "",
+            "+",
+            "+10000-01-01T00:00:00Z",
+            "2026-11-23T06:32:50Z",
+            "+010000-13-01",
+        ] {
+            assert_eq!(parse_expanded(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -6,7 +6,6 @@ use super::MAX_LINE_SIZE;
 use crate::backend::{StoreMetadata, StoreRecord};
 use crate::entry::EntryRef;
 use crate::key::hex;
-use crate::mongo_types::timestamp;
 use crate::python_json::{write_integer, write_string};
 use crate::scope::{Address, DEFAULT_COLLECTION, STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
@@ -170,16 +169,13 @@ impl<'a> Members<'a> {
     }
 
     fn time(&mut self, name: &str, time: Option<Timestamp>) {
-        self.member(name, time, |time, out| {
-            let is_text = timestamp::has_rfc_3339(time.as_millis());
-            match time.rfc_3339().filter(|_| is_text) {
-                Some(text) => {
-                    out.push(b'"');
-                    out.extend_from_slice(&text);
-                    out.push(b'"');
-                }
-                None => write_integer(time.as_millis(), out),
+        self.member(name, time, |time, out| match time.rfc_3339() {
+            Some(text) => {
+                out.push(b'"');
+                out.extend_from_slice(&text);
+                out.push(b'"');
             }
+            None => write!(out, "\"{time}\"").expect("memory takes every write"),
         });
     }
 

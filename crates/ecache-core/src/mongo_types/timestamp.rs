@@ -2,17 +2,21 @@
 
 use chrono::{DateTime, SecondsFormat};
 
+use crate::time::parse_expanded;
+
 /// The first millisecond of the year 10000, which RFC 3339 has no form for.
 const END_OF_RFC_3339: i64 = 253_402_300_800_000;
 
 /// Reads an RFC 3339 time as milliseconds since 1970; finer digits are cut off.
 ///
-/// Older `mongoexport`s write the offset without a colon (`+0000`), which is read too.
+/// Older `mongoexport`s write the offset without a colon (`+0000`), which is read too, and so are
+/// the years that lines of ecache have outside those of RFC 3339.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))
         .map(|time| time.timestamp_millis())
         .ok()
+        .or_else(|| parse_expanded(text))
 }
 
 /// Writes `millis` as MongoDB's relaxed form does: three digits of fraction, or none when it is
@@ -20,16 +24,11 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
 ///
 /// `None` outside the years 1970 to 9999, for which that form has only the number.
 pub(crate) fn format(millis: i64) -> Option<String> {
-    has_rfc_3339(millis)
+    (0..END_OF_RFC_3339)
+        .contains(&millis)
         .then(|| DateTime::from_timestamp_millis(millis))
         .flatten()
         .map(|time| time.to_rfc3339_opts(SecondsFormat::AutoSi, true))
-}
-
-/// Reports whether a time lies in the years 1970 to 9999, for which both MongoDB and ecache write
-/// RFC 3339.
-pub(crate) fn has_rfc_3339(millis: i64) -> bool {
-    (0..END_OF_RFC_3339).contains(&millis)
 }
 
 #[cfg(test)]

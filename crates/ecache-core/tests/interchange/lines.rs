@@ -17,7 +17,7 @@ fn our_own_line_has_every_field_in_order() {
     write_entry(&entry, b"\x00\xff", &mut line).expect("it is small");
     let expected = concat!(
         r#"{"store_name": "ls", "key": "k", "dataset_id": "6b03de1228195dbc2df5c505", "policy": "evict", "#,
-        r#""created_at": -1, "updated_at": null, "expires_at": "2026-11-23T06:32:50.000Z", "last_used_at": null, "#,
+        r#""created_at": "1969-12-31T23:59:59.999Z", "updated_at": null, "expires_at": "2026-11-23T06:32:50.000Z", "last_used_at": null, "#,
         r#""hits": 3, "saved_ms": 0, "size": 2, "kind": "command", "user_id": null, "operator_uri": null, "prompt_id": null, "#,
         r#""jwt_sha256": "abababababababababababababababababababababababababababababababab", "#,
         r#""function": null, "args": ["-l",1.0], "cost_ms": null, "#,
