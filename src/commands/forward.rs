@@ -3,6 +3,9 @@
 //!
 //! `shared/background` starts it. Its errors have no reader: standard error is not the user's.
 
+use std::fs::OpenOptions;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,16 +15,20 @@ use ecache_core::command::{KeptResult, forward};
 use ecache_core::location;
 use ecache_core::scope::StoreAddress;
 use ecache_core::time::Timestamp;
+use rustix::stdio::dup2_stdout;
 
 use super::shared::background;
 use super::shared::resolve::parse_key;
 use crate::cli::{ForwardArgs, KeptArgs};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{stdin, stdout};
+use crate::output::stdin;
 
 /// Maximum wait for other processes that write to the store, before the output is passed on.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Time without output after which the reader of a pipe sees its end.
+const SILENCE: Duration = Duration::from_secs(1);
 
 pub(crate) fn run(context: &Context, args: ForwardArgs) -> Result<Exit> {
     background::close_inherited();
@@ -31,12 +38,19 @@ pub(crate) fn run(context: &Context, args: ForwardArgs) -> Result<Exit> {
     let on_output = kept
         .as_ref()
         .map(|kept| || has_failed = take_back(context, kept, PATIENCE).is_err());
-    let forwarded = forward(stdin(), stdout(), on_output);
+    let forwarded = forward(stdin(), take_stdout()?, SILENCE, on_output);
     if let Some(kept) = kept.filter(|_| has_failed) {
         take_back(context, &kept, BUSY_TIMEOUT)?;
     }
     forwarded?;
     Ok(Exit::Done)
+}
+
+/// Takes standard output, which this process then no longer holds open itself.
+fn take_stdout() -> io::Result<OwnedFd> {
+    let taken = io::stdout().as_fd().try_clone_to_owned()?;
+    dup2_stdout(OpenOptions::new().write(true).open("/dev/null")?)?;
+    Ok(taken)
 }
 
 /// Takes a result back. A store that is gone is not created again.

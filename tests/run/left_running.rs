@@ -26,15 +26,25 @@ fn is_kept(session: &Session, line: &str) -> bool {
     memoized(session, "--no-exec", line).code == 0
 }
 
-/// Runs a line to the end of `ecache`, with its outputs in the file `out`.
-fn run_into_file(session: &Session, options: &str, line: &str) {
+/// Starts `ecache` with its outputs in the files `out` and `err`.
+fn start_into_files(session: &Session, options: &str, line: &str) -> Child {
     let mut command = session.command(format!("run --stdin none {options} -- sh -c").as_str());
-    let out = std::fs::File::create(session.path("out")).expect("a file");
-    command.arg(line).stdin(Stdio::null());
-    command
-        .stdout(out.try_clone().expect("a descriptor"))
-        .stderr(out);
-    assert!(command.status().expect("it starts").success());
+    let file = |name: &str| std::fs::File::create(session.path(name)).expect("a file");
+    command.arg(line).stdin(Stdio::null()).process_group(0);
+    command.stdout(file("out")).stderr(file("err"));
+    command.spawn().expect("ecache starts")
+}
+
+/// Runs a line likewise to the end of `ecache`.
+fn run_into_files(session: &Session, options: &str, line: &str) {
+    let mut child = start_into_files(session, options, line);
+    assert!(child.wait().expect("it ends").success());
+}
+
+/// Waits for the whole output of such a line.
+fn wait_for_text(session: &Session, whole: &str) {
+    let both = || text(&session.path("out")) + &text(&session.path("err"));
+    wait_for(whole, || both() == whole);
 }
 
 fn text(path: &Path) -> String {
@@ -45,13 +55,10 @@ fn text(path: &Path) -> String {
 fn late_output_is_shown_and_takes_the_result_back() {
     for line in [LEAVES_CAT, "cat go >&2 & echo hi"] {
         let session = session();
-        let mut child = start(&session, "", line);
-        assert!(child.wait().expect("it ends").success());
+        run_into_files(&session, "", line);
         assert!(is_kept(&session, line), "{line}");
         let_print(&session, "late\n");
-        let ran = finish(child);
-        let both = String::from_utf8_lossy(&ran.stdout).into_owned() + &ran.stderr;
-        assert_eq!(both, "hi\nlate\n", "{line}");
+        wait_for_text(&session, "hi\nlate\n");
         assert!(!is_kept(&session, line), "{line}");
     }
 }
@@ -60,12 +67,13 @@ fn late_output_is_shown_and_takes_the_result_back() {
 fn it_is_in_the_order_of_writes_where_both_streams_are_one() {
     let session = session();
     let line = "(cat go; echo two >&2; echo three) & echo hi";
-    run_into_file(&session, "", line);
+    let ran = format!("ecache run -- sh -c '{line}' > out 2>&1");
+    assert_eq!(session.shell(&ran).code, 0);
     assert_eq!(text(&session.path("out")), "hi\n");
     let_print(&session, "one\n");
-    let is_whole = || text(&session.path("out")) == "hi\none\ntwo\nthree\n";
-    wait_for("all is there", is_whole);
-    wait_for("the result is gone", || !is_kept(&session, line));
+    let whole = || text(&session.path("out")) == "hi\none\ntwo\nthree\n";
+    wait_for("all is there", whole);
+    session.run("ls").prints("");
 }
 
 #[test]
@@ -108,41 +116,42 @@ fn a_refresh_in_the_background_keeps_nothing_that_was_cut() {
 fn a_result_that_came_later_stays() {
     let session = session();
     let line = "test -e quiet || cat go & echo hi";
-    let child = start(&session, "", line);
-    wait_for("it is kept", || is_kept(&session, line));
+    run_into_files(&session, "", line);
+    assert!(is_kept(&session, line));
     std::fs::write(session.path("quiet"), "").expect("a file");
     session.set_clock("2026-11-23T06:33:11.000Z");
     memoized(&session, "--refresh", line).prints("hi\n");
     let_print(&session, "late\n");
-    assert_eq!(finish(child), ended("hi\nlate\n", "", 0));
+    wait_for_text(&session, "hi\nlate\n");
     assert!(is_kept(&session, line));
 }
 
 #[test]
 fn without_the_cache_it_is_shown_as_well() {
     let session = session();
-    let mut child = start(&session, "--cache off", LEAVES_CAT);
-    assert!(child.wait().expect("it ends").success());
+    run_into_files(&session, "--cache off", LEAVES_CAT);
     let_print(&session, "late\n");
-    assert_eq!(finish(child), ended("hi\nlate\n", "", 0));
+    wait_for_text(&session, "hi\nlate\n");
     assert!(!session.store().exists());
 }
 
 #[test]
-fn a_silent_process_keeps_its_reader_waiting_as_without_ecache() {
+fn the_reader_of_a_pipe_waits_for_a_moment_of_silence() {
     let session = session();
-    let mut child = start(&session, "", LEAVES_CAT);
-    let mut stdout = BufReader::new(child.stdout.take().expect("it was piped"));
-    let mut printed = String::new();
-    stdout.read_line(&mut printed).expect("a line");
-    assert!(child.wait().expect("it ends").success());
-    let (sender, end) = std::sync::mpsc::channel();
-    std::thread::spawn(move || sender.send(stdout.read_to_string(&mut printed)));
-    let is_open = || end.recv_timeout(Duration::from_millis(50)).is_err();
-    assert!(is_open(), "the reader has not seen the end");
-    let_print(&session, "");
-    wait_for("the reader sees the end", || !is_open());
-    assert!(is_kept(&session, LEAVES_CAT), "nothing was cut");
+    for line in ["ecache run", "ecache run --no-exec"] {
+        let line = format!("{line} --stdin none -- sh -c '{LEAVES_CAT}' | cat");
+        session.shell(&line).prints("hi\n");
+    }
+    // The process that was left running has not ended: it waits for this.
+    let_print(&session, "late\n");
+    wait_for("the result is gone", || !is_kept(&session, LEAVES_CAT));
+}
+
+#[test]
+fn the_reader_of_a_pipe_gets_what_comes_soon() {
+    let session = Session::new();
+    let line = "ecache run -- sh -c '(sleep 0.3; echo one; sleep 0.3; echo two) & echo hi' | cat";
+    session.shell(line).prints("hi\none\ntwo\n");
 }
 
 #[test]
@@ -164,20 +173,14 @@ fn a_reader_that_goes_away_ends_its_writer() {
 #[test]
 fn an_interrupt_of_the_foreground_does_not_end_it() {
     let session = session();
-    let mut command = session.command("run --stdin none -- sh -c");
-    command
-        .arg(LEAVES_CAT)
-        .stdin(Stdio::null())
-        .process_group(0);
-    command.stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().expect("ecache starts");
+    let mut child = start_into_files(&session, "", LEAVES_CAT);
     assert!(child.wait().expect("it ends").success());
     // As the terminal sends it: to all processes of the foreground, of which `sh` let `cat` ignore
     // it.
     let group = Pid::from_raw(child.id() as i32).expect("a process");
     rustix::process::kill_process_group(group, Signal::INT).expect("there is one");
     let_print(&session, "late\n");
-    assert_eq!(finish(child), ended("hi\nlate\n", "", 0));
+    wait_for_text(&session, "hi\nlate\n");
 }
 
 #[test]

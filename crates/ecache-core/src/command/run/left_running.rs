@@ -13,13 +13,18 @@
 //! process for both streams (a blocked reader of one would hold up the other, and the reader of one
 //! would not see its end before that of the other).
 //!
+//! The reader of a pipe, as in `$(ecache run ...)`, sees the end of it once all have closed it. A
+//! daemon would keep it waiting for ever, so it waits for a moment of silence at most: files and
+//! terminals get all late output, pipes that of the first processes to print.
+//!
 //! Followers of a run end with it, and do not get late output.
 
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, ioctl_fionread};
 
 use crate::backend::{Backend, no_progress};
@@ -142,18 +147,30 @@ impl Runner<'_> {
 /// Passes late output on until its end, or until its reader goes away. `on_output` is called once,
 /// before the first byte is passed on.
 ///
+/// The reader of a pipe or a socket waits for its end, so such a sink is closed after a time of
+/// silence. Output that comes later ends its writer, as that of a reader that went away does.
+///
 /// # Errors
 /// Those of reading and writing. The caller ends then, which closes the pipe for its writers.
 pub fn forward(
     pipe: impl AsFd,
-    sink: impl AsFd,
+    sink: OwnedFd,
+    silence: Duration,
     mut on_output: Option<impl FnOnce()>,
 ) -> io::Result<()> {
+    let silence = is_waited_for(&sink).then_some(silence);
+    let mut sink = Some(sink);
     let mut buffer = vec![0; 1 << 16];
     loop {
-        // A reader that goes away says nothing about the result: output may still come.
-        if on_output.is_none() && !is_read(&pipe, &sink)? {
-            return Ok(());
+        if let Some(open) = &sink {
+            // A reader that goes away says nothing about the result: output may still come.
+            let reader = on_output.is_none().then_some(open);
+            match wait(&pipe, reader, silence)? {
+                Event::Output => {}
+                Event::Unread => return Ok(()),
+                Event::Silence if on_output.is_none() => return Ok(()),
+                Event::Silence => sink = None,
+            }
         }
         let count = Patient(&pipe).read(&mut buffer)?;
         if count == 0 {
@@ -162,19 +179,42 @@ pub fn forward(
         if let Some(on_output) = on_output.take() {
             on_output();
         }
-        Patient(&sink).write_all(&buffer[..count])?;
+        match &sink {
+            Some(sink) => Patient(sink).write_all(&buffer[..count])?,
+            None => return Ok(()),
+        }
     }
 }
 
-/// Waits for output. Returns `false` if the reader of the sink goes away before that.
-fn is_read(pipe: &impl AsFd, sink: &impl AsFd) -> io::Result<bool> {
+/// Reports whether a sink has a reader that waits for its end, as a file and a terminal have not.
+fn is_waited_for(sink: &OwnedFd) -> bool {
+    let kind = fstat(sink).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    matches!(kind, Ok(FileType::Fifo | FileType::Socket))
+}
+
+enum Event {
+    /// There is output, or its end
+    Output,
+    /// The sink has no reader any more
+    Unread,
+    /// Nothing came for a while
+    Silence,
+}
+
+/// Waits for output, or for the end of the sink's reader, for this time.
+fn wait(pipe: &impl AsFd, sink: Option<&OwnedFd>, silence: Option<Duration>) -> io::Result<Event> {
+    let until = silence.map(|silence| Instant::now() + silence);
     loop {
-        let mut polled = [
-            PollFd::new(pipe, PollFlags::IN),
-            PollFd::new(sink, PollFlags::empty()),
-        ];
-        match poll(&mut polled, None) {
-            Ok(_) => return Ok(polled[1].revents().is_empty()),
+        let mut polled = vec![PollFd::new(pipe, PollFlags::IN)];
+        polled.extend(sink.map(|sink| PollFd::new(sink, PollFlags::empty())));
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        let timeout = left.map(Timespec::try_from).transpose();
+        match poll(&mut polled, timeout.map_err(io::Error::other)?.as_ref()) {
+            Ok(0) => return Ok(Event::Silence),
+            Ok(_) if polled[1..].iter().any(|sink| !sink.revents().is_empty()) => {
+                return Ok(Event::Unread);
+            }
+            Ok(_) => return Ok(Event::Output),
             Err(Errno::INTR) => {}
             Err(error) => return Err(error.into()),
         }
@@ -193,6 +233,9 @@ mod tests {
     use crate::key::Key;
     use crate::scope::StoreAddress;
 
+    /// Longer than any test.
+    const LONG: Duration = Duration::from_secs(3600);
+
     #[test]
     fn late_output_is_passed_on_and_told_of_once() {
         let (reader, mut writer) = pipe().expect("a pipe");
@@ -205,8 +248,7 @@ mod tests {
                     thread::sleep(Duration::from_millis(5));
                 }
             });
-            forward(reader, &sink, Some(|| told += 1)).expect("it is passed on");
-            drop(sink);
+            forward(reader, sink.into(), LONG, Some(|| told += 1)).expect("it is passed on");
             let mut text = String::new();
             shown.read_to_string(&mut text).map(|_| text)
         });
@@ -221,13 +263,47 @@ mod tests {
         drop(shown);
         let mut told = false;
         writer.write_all(b"late").expect("there is room");
-        let ended = forward(&reader, &sink, Some(|| told = true));
+        let other = sink.try_clone().expect("a descriptor").into();
+        let ended = forward(&reader, other, LONG, Some(|| told = true));
         assert_eq!(
             ended.map_err(|error| error.kind()),
             Err(io::ErrorKind::BrokenPipe)
         );
         assert!(told);
-        forward(&reader, &sink, None::<fn()>).expect("that is no error");
+        forward(&reader, sink.into(), LONG, None::<fn()>).expect("that is no error");
+    }
+
+    #[test]
+    fn a_pipe_is_closed_after_silence_and_output_is_told_of_even_then() {
+        let (reader, mut writer) = pipe().expect("a pipe");
+        let (mut shown, sink) = pipe().expect("a pipe");
+        let mut told = false;
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let silence = Duration::from_millis(5);
+                forward(reader, sink.into(), silence, Some(|| told = true)).expect("it ends");
+            });
+            let mut text = String::new();
+            shown.read_to_string(&mut text).expect("it is closed");
+            assert_eq!(text, "");
+            writer.write_all(b"late").expect("there is room");
+        });
+        assert!(told);
+    }
+
+    #[test]
+    fn a_file_gets_all() {
+        let (reader, mut writer) = pipe().expect("a pipe");
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        thread::scope(|scope| {
+            let sink = file.reopen().expect("it is there").into();
+            scope.spawn(|| forward(reader, sink, Duration::ZERO, None::<fn()>));
+            thread::sleep(Duration::from_millis(20));
+            writer.write_all(b"late").expect("it is read");
+            drop(writer);
+        });
+        let text = std::fs::read_to_string(file.path()).expect("it is there");
+        assert_eq!(text, "late");
     }
 
     #[test]
