@@ -7,9 +7,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use ecache_core::backend::{Cause, Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
-use ecache_core::scope::{Address, Scopes, StoreAddress};
+use ecache_core::scope::{Address, StoreAddress};
 
-use super::shared::command_args::{keys_behind_dashes, meant_entries};
+use super::shared::command_args::{entries_of, keys_behind_dashes, meant_call};
 use super::shared::cut_name::{Accept, is_marked};
 use super::shared::deletion::{Run, keep_unless, open, remove_logged};
 use super::shared::listed::{self, Line, Listed};
@@ -90,19 +90,23 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
     Ok(exit)
 }
 
+/// Returns the entries of a command: its results, and the record of its inputs once no result is
+/// left that needs it.
+fn of_command(context: &Context, args: &RmArgs) -> Result<Vec<Request>> {
+    let call = meant_call(context, &args.command, &args.scope)?;
+    let backend = context.reader()?;
+    let record = call.own_input_record(backend.as_ref(), context.now())?;
+    let record = record.map(Request::of_address);
+    Ok(entries_of(&call).into_iter().chain(record).collect())
+}
+
 /// Returns the entries that were named.
 fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
     if !args.command.command.is_empty() {
-        return Ok(meant_entries(context, &args.command, &args.scope)?.into());
+        return of_command(context, args);
     }
     let listed = |file: &Path, line| -> Result<Vec<Request>> {
-        let request = |address: Result<Address>| {
-            Ok(Request {
-                address: address?,
-                scopes: Scopes::default(),
-                args: None,
-            })
-        };
+        let request = |address: Result<Address>| Ok(Request::of_address(address?));
         Listed::open(file, line)?.map(request).collect()
     };
     if let Some(file) = &args.entries_from {

@@ -7,6 +7,7 @@ mod support;
 mod bkt;
 mod flights;
 mod identity;
+mod input_records;
 mod large;
 mod left_running;
 mod lifetime;

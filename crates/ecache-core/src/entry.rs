@@ -349,6 +349,13 @@ impl Entry {
         is_fresh(self.written_at(), self.expires_at, now)
     }
 
+    /// Reports whether the entry is no result, but the record of the inputs that a command read.
+    /// `run` keeps one for a command that reads a pipe, to recognize them.
+    #[must_use]
+    pub fn is_input_record(&self) -> bool {
+        is_input_record(self.kind, self.function.as_deref())
+    }
+
     /// Reports whether the entry may belong to this call: no recorded field contradicts it.
     ///
     /// `args` is JSON with sorted keys. A field without a record, as in FiftyOne's own documents,
@@ -360,6 +367,12 @@ impl Entry {
             && self.scopes.agrees(scopes)
             && self.args.as_ref().is_none_or(same_args)
     }
+}
+
+/// Computes [`Entry::is_input_record`] from the fields it depends on. The function of a command is
+/// the path of its program, which no other function's name begins like.
+pub(crate) fn is_input_record(kind: Kind, function: Option<&str>) -> bool {
+    kind == Kind::Json && function.is_some_and(|function| function.starts_with('/'))
 }
 
 /// Computes [`Entry::waste`] from the fields it depends on.

@@ -18,6 +18,9 @@ pub(in crate::commands) fn text(
     if let Some(call) = call(entry, secrets) {
         return Some(call);
     }
+    if entry.is_input_record() {
+        return Some(input_record(program(entry)));
+    }
     match start? {
         Content::Inline(bytes) => Some(format!("{VALUE}{}", preview(entry.kind, bytes, secrets))),
         Content::Chunked(_) => None,
@@ -32,6 +35,9 @@ pub(in crate::commands) fn call(entry: &Entry, secrets: Secrets) -> Option<Strin
     };
     if entry.kind == Kind::Command {
         return Some(command(entry, args, secrets));
+    }
+    if entry.is_input_record() {
+        return Some(input_record(&command(entry, args, secrets)));
     }
     let mut args = Json::Array(args);
     if secrets == Secrets::Masked {
@@ -55,11 +61,21 @@ pub(in crate::commands) fn command_line(entry: &Entry, secrets: Secrets) -> Stri
     call(entry, secrets).unwrap_or_else(|| format!("{:?}", entry.address.store.store_name))
 }
 
+/// Returns the text for the record of inputs that a command read, which is no result.
+fn input_record(command: &str) -> String {
+    format!("(inputs read by) {command}")
+}
+
+/// Returns the name of an entry's program.
+fn program(entry: &Entry) -> &str {
+    let path = entry.function.as_deref().unwrap_or_default();
+    path.rsplit('/').next().unwrap_or(path)
+}
+
 fn command(entry: &Entry, mut words: Vec<Json>, secrets: Secrets) -> String {
     // The last element holds the command's other dependencies.
     words.pop();
-    let program = entry.function.as_deref().unwrap_or_default();
-    words.insert(0, Json::from(program.rsplit('/').next().unwrap_or(program)));
+    words.insert(0, Json::from(program(entry)));
     let mut words = Json::Array(words);
     if secrets == Secrets::Masked {
         mask_json(&mut words);
@@ -250,6 +266,19 @@ mod tests {
             Some(r#"psql -h "it's" 'a b' '' '$HOME'\''s' '--password=***'"#)
         );
         assert!(command_line(&entry, Secrets::Revealed).ends_with("--password=x"));
+    }
+
+    #[test]
+    fn a_record_of_inputs_is_not_shown_as_a_call() {
+        let args = r#"["-k", "1", {"stdin": "pipe"}]"#;
+        let mut record = entry("sort", Kind::Json, "/usr/bin/sort", args);
+        let shown = |entry: &Entry| text(entry, None, Secrets::Masked);
+        assert_eq!(
+            shown(&record).as_deref(),
+            Some("(inputs read by) sort -k 1")
+        );
+        record.args = None;
+        assert_eq!(shown(&record).as_deref(), Some("(inputs read by) sort"));
     }
 
     #[test]

@@ -164,13 +164,13 @@ pub(in crate::commands) fn meant_entries(
     args: &CommandArgs,
     scope: &ScopeArgs,
 ) -> Result<[Request; 2]> {
-    let call = meant_call(context, args, scope)?;
+    Ok(entries_of(&meant_call(context, args, scope)?))
+}
+
+/// Returns the entries that the result of a call may be in.
+pub(in crate::commands) fn entries_of(call: &Call) -> [Request; 2] {
     let beside = call.beside().entry.address;
-    Ok([call.entry.address, beside].map(|address| Request {
-        address,
-        scopes: Scopes::default(),
-        args: None,
-    }))
+    [call.entry.address.clone(), beside].map(Request::of_address)
 }
 
 /// Returns the entry that a command's result is in: its own, or the one beside it if that alone is

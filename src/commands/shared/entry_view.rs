@@ -54,7 +54,14 @@ pub(in crate::commands) fn facts(entry: &Entry, secrets: Secrets, now: Timestamp
             fact(name, &secrets.text(value));
         }
     }
-    let is_command = entry.kind == Kind::Command;
+    let is_record = entry.is_input_record();
+    if is_record {
+        fact(
+            "what",
+            "no result: inputs that a command read, by which run knows them again",
+        );
+    }
+    let is_command = entry.kind == Kind::Command || is_record;
     if let Some(call) = call(entry, secrets) {
         fact(if is_command { "command" } else { "call" }, &call);
     }

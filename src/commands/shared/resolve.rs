@@ -68,6 +68,15 @@ impl Request {
         })
     }
 
+    /// Returns a request of the entry at an address, whatever call made it.
+    pub(in crate::commands) fn of_address(address: Address) -> Self {
+        Self {
+            address,
+            scopes: Scopes::default(),
+            args: None,
+        }
+    }
+
     /// Returns the call that found no entry, to be counted.
     pub(in crate::commands) fn miss(&self, now: Timestamp) -> Event {
         let store = self.address.store.clone();

@@ -238,8 +238,12 @@ fn nearest(backend: &dyn Backend, question: &Question, now: Timestamp) -> Result
         ..Scan::new(filter)
     };
     for row in backend.scan(&scan, now)? {
+        let row = row?;
+        if matches!(&row, Row::Entry(entry, _) if entry.is_input_record()) {
+            continue;
+        }
         missing.read += 1;
-        let Row::Entry(entry, _) = row? else { continue };
+        let Row::Entry(entry, _) = row else { continue };
         // An entry with the same key is reported in `elsewhere`.
         if entry.address.key == question.address.key {
             continue;

@@ -62,12 +62,20 @@ fn group(
     };
     let mut by_id: HashMap<Option<i64>, Group> = HashMap::new();
     let columns = format!(
-        "{column}, e.size, e.policy, e.expires_at, e.created_at, {WRITTEN}, e.kind, \
-         e.function IS NOT NULL"
+        "{column}, e.size, e.policy, e.expires_at, e.created_at, {WRITTEN}, e.kind, e.function"
     );
+    // Entries of a store mostly have one function.
+    let mut function = (None, None);
     for range in plan.ranges() {
         plan.select(connection, &columns, range, |row| {
-            add(by_id.entry(number(row, 0)?).or_default(), row, now, spread)
+            let id = number(row, 7)?;
+            if function.0 != id {
+                function = (id, readable(names.name(connection, id))?.flatten());
+            }
+            // An unreadable name is that of a function all the same.
+            let named = function.1.as_deref().or(id.map(|_| ""));
+            let group = by_id.entry(number(row, 0)?).or_default();
+            add(group, row, named, now, spread)
         })?;
     }
     add_uses(connection, plan, column, &mut by_id)?;
@@ -90,6 +98,7 @@ fn group(
 fn add(
     group: &mut Group,
     row: &Row<'_>,
+    function: Option<&str>,
     now: Timestamp,
     spread: &mut Spread,
 ) -> rusqlite::Result<()> {
@@ -101,7 +110,6 @@ fn add(
     let (expires_at, written_at) = (time(3)?, time(5)?);
     spread.add_times(usage.bytes, written_at, expires_at, now);
     let kind = number(row, 6)?.and_then(kind);
-    let has_function = number(row, 7)? == Some(1);
     group.merge(Group {
         name: None,
         usage,
@@ -114,7 +122,7 @@ fn add(
         saved_ms: 0,
         oldest: time(4)?,
         newest: written_at,
-        holds: Holds::of(kind, has_function),
+        holds: Holds::of(kind, function),
     });
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lookup::Content;
 use super::spread::Spread;
-use crate::entry::{Entry, EntryRef, Policy};
+use crate::entry::{Entry, EntryRef, Policy, is_input_record};
 use crate::error::Result;
 use crate::eviction;
 use crate::filter::{Filter, Order, Usage};
@@ -273,12 +273,13 @@ pub struct Holds {
 
 impl Holds {
     /// Returns those of one entry.
-    pub(in crate::backend) fn of(kind: Option<Kind>, has_function: bool) -> Self {
+    pub(in crate::backend) fn of(kind: Option<Kind>, function: Option<&str>) -> Self {
         let mut holds = Self::default();
         match kind {
             None => {}
+            Some(kind) if is_input_record(kind, function) => {}
             Some(Kind::Command) => holds.commands = 1,
-            Some(_) if has_function => holds.functions = 1,
+            Some(_) if function.is_some() => holds.functions = 1,
             Some(_) => holds.values = 1,
         }
         holds
@@ -306,7 +307,7 @@ impl Group {
             saved_ms: entry.saved_ms,
             oldest: Some(entry.created_at),
             newest: Some(entry.written_at()),
-            holds: Holds::of(Some(entry.kind), entry.function.is_some()),
+            holds: Holds::of(Some(entry.kind), entry.function.map(|name| &**name)),
         }
     }
 

@@ -92,10 +92,7 @@ impl Runner<'_> {
             expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
             scopes: self.call.scopes.clone(),
             function: Some(self.function()),
-            args: match self.call.settings.arguments {
-                Arguments::Record => Some(call.entry.args.clone()),
-                Arguments::Forget => None,
-            },
+            args: self.of(call).recorded_args(),
             cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
             ..Entry::new(call.entry.address.clone(), Kind::Command, now)
         };
@@ -130,6 +127,14 @@ impl Runner<'_> {
             _ => entry.expires_at,
         };
         expires_at.map(|expires_at| expires_at.since(now))
+    }
+
+    /// Returns the arguments to record with an entry of the call.
+    pub(crate) fn recorded_args(&self) -> Option<String> {
+        match self.call.settings.arguments {
+            Arguments::Record => Some(self.call.entry.args.clone()),
+            Arguments::Forget => None,
+        }
     }
 
     /// Returns the policy of the present result, which a new one keeps.

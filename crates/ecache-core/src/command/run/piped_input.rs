@@ -31,7 +31,8 @@ use crate::command::output::recording::ending;
 use crate::command::{Call, InputKey, Mode, OnMiss, Report, Runner, StreamInput};
 use crate::entry::Entry;
 use crate::error::Result;
-use crate::time::Clock;
+use crate::scope::Address;
+use crate::time::{Clock, Timestamp};
 use crate::value::Kind;
 
 /// Maximum wait for an end of file that is about to come: in `true | ecache run -- date` it may be
@@ -195,7 +196,7 @@ impl<'a> Runner<'a> {
             expires_at: ttl.map(|ttl| now.saturating_add(ttl)),
             scopes: self.call.scopes.clone(),
             function: Some(self.function()),
-            args: Some(self.call.entry.args.clone()),
+            args: self.recorded_args(),
             ..Entry::new(self.call.entry.address.clone(), Kind::Json, now)
         };
         let text = Content::Inline(profile.to_json().into_bytes());
@@ -205,6 +206,39 @@ impl<'a> Runner<'a> {
 }
 
 impl Call {
+    /// Returns the address of the record of inputs that the command read, if there is one and the
+    /// result of no other input is there, which it helps to find.
+    ///
+    /// # Errors
+    /// Fails if the store cannot be read.
+    pub fn own_input_record(
+        &self,
+        backend: &dyn Backend,
+        now: Timestamp,
+    ) -> Result<Option<Address>> {
+        let Some(wire) = self.identity.input.wire() else {
+            return Ok(None);
+        };
+        let unread = self.with_input(InputKey::Unread(wire)).entry.address;
+        let seen = match backend.lookup_unread(&unread, now)? {
+            Lookup::Stale(entry) if entry.is_input_record() => return Ok(Some(unread)),
+            Lookup::Hit(entry, Content::Inline(text)) if entry.is_input_record() => {
+                Profile::parse(&text).unwrap_or_default().inputs
+            }
+            _ => return Ok(None),
+        };
+        for seen in seen {
+            let other = InputKey::Stream(wire, seen.sha256());
+            let address = self.with_input(other).entry.address;
+            if other != self.identity.input
+                && backend.lookup_unread(&address, now)? != Lookup::Missing
+            {
+                return Ok(None);
+            }
+        }
+        Ok(Some(unread))
+    }
+
     /// Returns the key part of a command that is known not to read its input.
     ///
     /// # Errors
