@@ -56,7 +56,7 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
-    // What is so already is not changed again, and not counted.
+    // Entries that already have the new lifetime and policy are neither changed nor counted.
     let selection = Selection::of(changed(&filter, touch));
     let meant = Selection::from(filter);
     let all = backend.usage(&meant, now)?;

@@ -128,7 +128,7 @@ fn further_places(backend: &dyn Backend) {
     let call = Call::new();
     let (store, places) = (&call.entry.address.store, more_places(&call.hash));
     let kept = || backend.kept_among(store, &places).expect("a look-up");
-    // What a backend says of places without an entry, which it need not know.
+    // A backend need not know which places are empty, but it answers alike for all of them.
     let [none, ..] = kept();
     assert_eq!(kept(), [none; MORE_PLACES]);
     let at = |place: &[u8; 32]| Entry::new(store.entry(Key::of_hash(place)), Kind::Text, NOW);

@@ -83,7 +83,7 @@ impl Encoded {
 fn too_large(size: u64, kept: usize, whole: usize) -> Option<Error> {
     let (kept, whole) = (kept as u64, whole as u64);
     (whole > MAX_SIZE).then(|| {
-        // As long as such a value may be: in MongoDB it is longer than by itself.
+        // The limit is one of documents: scaled to the value, which takes more room in MongoDB.
         let room = MAX_SIZE.saturating_sub(whole - kept);
         let limit = size.saturating_mul(room) / kept.max(1);
         Error::TooLarge { size, limit }
