@@ -176,7 +176,8 @@ impl<'a> Expansion<'a> {
         quote_spanned! {self.function.output_span()=> {
             #[allow(unused_imports)]
             use #krate::__macro::{
-                FitForNothing as _, FitWithDebug as _, FitWithoutEq as _, #unfit as _,
+                FitForNothing as _, FitWithDebug as _, FitWithEq as _, FitWithoutEq as _,
+                #unfit as _,
             };
             #krate::__macro::#checked::<_, _, #output>(#codec, #outcome).#chosen
         }}

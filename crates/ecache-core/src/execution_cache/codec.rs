@@ -144,13 +144,28 @@ pub trait Equality<T> {
     fn equal(one: &T, other: &T) -> Option<bool>;
 }
 
-/// The `==` of results.
+/// The `==` of results, which tells nothing of one with a NaN: that is not equal to itself.
 #[derive(Clone, Copy, Debug)]
 pub struct ByEq;
 
 impl<T: PartialEq> Equality<T> for ByEq {
     fn equal(one: &T, other: &T) -> Option<bool> {
-        Some(one == other)
+        #[expect(clippy::eq_op, reason = "a NaN is not equal to itself")]
+        let is_comparable = one == one;
+        match one == other {
+            false if !is_comparable => None,
+            is_equal => Some(is_equal),
+        }
+    }
+}
+
+/// The `==` of results, or the comparison of their `Debug` forms where that tells nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct ByEqOrDebug;
+
+impl<T: PartialEq + fmt::Debug> Equality<T> for ByEqOrDebug {
+    fn equal(one: &T, other: &T) -> Option<bool> {
+        ByEq::equal(one, other).or_else(|| ByDebug::equal(one, other))
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::any_codec::{AnyCodec, AnyResult, FoundResult, Typed, erase};
-use super::codec::{ByDebug, ByEq, Compared, Equality, Incomparable};
+use super::codec::{ByDebug, ByEq, ByEqOrDebug, Compared, Equality, Incomparable};
 use super::return_type::{Misfit, Rejected, SplitOutput};
 use super::{Codec, CodecError, Shared, StoredForm};
 use crate::panics::caught;
@@ -140,10 +140,10 @@ pub struct Checked<C, O, Output> {
 
 /// Starts the check that `codec` can store the part of an `Output` that `outcome` keeps.
 ///
-/// The method `codec` of the result is the first of four that applies: for results with an `==`,
-/// for other results that have a `Debug` form ([`FitWithDebug`]), for other results that can be
-/// kept ([`FitWithoutEq`]), and for those that cannot ([`Unfit`]), which reduces all missing bounds
-/// to one error.
+/// The method `codec` of the result is the first of five that applies: for results with an `==` and
+/// a `Debug` form, for those with one of both ([`FitWithEq`], [`FitWithDebug`]), for other results
+/// that can be kept ([`FitWithoutEq`]), and for those that cannot ([`Unfit`]), which reduces all
+/// missing bounds to one error.
 ///
 /// Threads other than the caller's may use the codec, and after its call.
 pub fn checked<C, O, Output>(codec: C, _outcome: O) -> Checked<C, O, Output> {
@@ -193,11 +193,27 @@ impl<C, O, Output> Checked<C, O, Output> {
 
 impl<C, O, Output> Checked<C, O, Output>
 where
+    O: SplitOutput<Output, Value: Clone + PartialEq + fmt::Debug + Send + Sync + 'static> + 'static,
+    C: Codec<O::Value> + Send + Sync + 'static,
+{
+    /// Returns the codec for results with an `==` and a `Debug` form.
+    pub fn codec(self) -> OutputCodec<Output> {
+        self.compared_by::<ByEqOrDebug>()
+    }
+}
+
+/// Results with an `==` that have no `Debug` form.
+pub trait FitWithEq<Output> {
+    /// Returns the codec for results that are compared by their `==`.
+    fn codec(self) -> OutputCodec<Output>;
+}
+
+impl<C, O, Output> FitWithEq<Output> for Checked<C, O, Output>
+where
     O: SplitOutput<Output, Value: Clone + PartialEq + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
 {
-    /// Returns the codec for results with an `==`.
-    pub fn codec(self) -> OutputCodec<Output> {
+    fn codec(self) -> OutputCodec<Output> {
         self.compared_by::<ByEq>()
     }
 }

@@ -93,6 +93,59 @@ fn bag(_ctx: &ExecutionContext) -> Bag {
     }
 }
 
+/// Not equal to itself with a NaN, so its `==` does not tell whether it came back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Scored {
+    scores: Vec<f64>,
+    #[serde(skip)]
+    is_raw: bool,
+}
+
+#[derive(Clone, PartialEq, Serialize, Deserialize)]
+struct Unshown {
+    score: f64,
+    #[serde(skip)]
+    limit: u64,
+}
+
+#[execution_cache]
+fn scored(_ctx: &ExecutionContext, is_raw: bool) -> Scored {
+    let scores = vec![1.0, f64::NAN];
+    Scored { scores, is_raw }
+}
+
+#[execution_cache(codec = execution_cache::Compact)]
+fn compact_scored(_ctx: &ExecutionContext, is_raw: bool) -> Scored {
+    scored::uncached(_ctx, is_raw)
+}
+
+#[execution_cache]
+fn unshown(_ctx: &ExecutionContext, limit: u64) -> Unshown {
+    let score = f64::NAN;
+    Unshown { score, limit }
+}
+
+#[execution_cache(codec = execution_cache::Compact)]
+fn compact_unshown(_ctx: &ExecutionContext, limit: u64) -> Unshown {
+    unshown::uncached(_ctx, limit)
+}
+
+#[test]
+fn a_result_with_a_nan_is_not_kept_without_what_serde_skips() {
+    let ctx = in_memory();
+    for _ in 0..2 {
+        for is_raw in [true, false] {
+            assert_eq!(scored(&ctx, is_raw).is_raw, is_raw);
+            assert_eq!(compact_scored(&ctx, is_raw).is_raw, is_raw);
+        }
+        assert_eq!(unshown(&ctx, 1).limit, 1);
+        assert_eq!(compact_unshown(&ctx, 1).limit, 1);
+    }
+    // The one that comes back is kept.
+    let kept = [scored::counters(), compact_scored::counters()];
+    assert_eq!(kept.map(|counters| counters.memory_hits), [1, 1]);
+}
+
 #[test]
 fn results_without_an_equality_are_compared_by_their_debug_form() {
     let folder = tempfile::tempdir().expect("a folder");
