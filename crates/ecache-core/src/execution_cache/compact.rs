@@ -11,14 +11,16 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::type_fingerprint::fingerprint;
-use super::{Codec, CodecError, numeric_arrays};
+use super::{Codec, CodecError, compact_writer, numeric_arrays};
+use crate::stored;
 use crate::value::{Kind, Value};
 
 /// A compact binary form, through serde, for results that only this program reads.
 ///
 /// `ecache get` prints it as unreadable bytes, and FiftyOne gets Python's `bytes`. A type that asks
 /// its format for the type of the next value (`serde_json::Value`, `#[serde(untagged)]`,
-/// `#[serde(flatten)]`) cannot be read from it, so its results are not kept.
+/// `#[serde(flatten)]`) cannot be read from it, so its results are not kept, nor is a result of which
+/// `#[serde(skip_serializing_if)]` leaves out a field.
 ///
 /// ```
 /// use ecache_core::execution_cache::{Codec, Compact};
@@ -37,8 +39,7 @@ const LENGTH: usize = 8;
 
 impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
     fn encode(&self, result: &T) -> Result<Value, CodecError> {
-        let bytes = fingerprint::<T>().to_vec();
-        let bytes = postcard::to_extend(result, bytes).map_err(CodecError::new)?;
+        let bytes = compact_writer::write(result, fingerprint::<T>().to_vec())?;
         Ok(Value::bytes(bytes))
     }
 
@@ -56,6 +57,10 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
         } else {
             Err(CodecError::new("more follows than belongs to the type"))
         }
+    }
+
+    fn is_whole(&self, result: &T) -> bool {
+        !stored::leaves_a_field_out(result)
     }
 
     fn is_exact(&self) -> bool {
@@ -99,6 +104,54 @@ mod tests {
             children,
             name: Some(None),
         });
+    }
+
+    /// Without `a`, `{a: 0, b: [1, 0]}` would be read as `{a: 2, b: [0]}`.
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    struct Shifted {
+        #[serde(default, skip_serializing_if = "is_zero")]
+        a: u8,
+        b: Vec<u8>,
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes it so")]
+    fn is_zero(number: &u8) -> bool {
+        *number == 0
+    }
+
+    #[derive(Debug, PartialEq, Serialize, Deserialize)]
+    enum Variant {
+        Fields {
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            a: Vec<u8>,
+            b: Vec<u8>,
+        },
+    }
+
+    #[test]
+    fn a_value_of_which_a_field_is_left_out_is_refused() {
+        let of = |a| Shifted { a, b: vec![1, 0] };
+        comes_back(vec![of(1), of(2)]);
+        let fields = |a| Variant::Fields { a, b: vec![1, 0] };
+        comes_back(fields(vec![1]));
+        let refused = [
+            Compact.encode(&vec![of(1), of(0)]),
+            Compact.encode(&fields(Vec::new())),
+        ];
+        for refused in refused {
+            let error = refused.expect_err("it would be read as another value");
+            assert!(error.to_string().contains("skip_serializing_if"), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_reason_of_a_type_is_in_the_error() {
+        let before = std::time::UNIX_EPOCH - std::time::Duration::from_secs(1);
+        let error = Compact.encode(&vec![Some(before)]).expect_err("refused");
+        assert_eq!(
+            error.to_string(),
+            "SystemTime must be later than UNIX_EPOCH"
+        );
     }
 
     #[test]

@@ -46,6 +46,8 @@ mod codec;
 mod coherence;
 #[cfg(feature = "compact")]
 mod compact;
+#[cfg(feature = "compact")]
+mod compact_writer;
 mod computation;
 mod context;
 mod counters;

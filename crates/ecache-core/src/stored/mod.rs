@@ -68,6 +68,7 @@ use doubt::Doubts;
 pub(crate) use order::{check_order, counts};
 use read::Reader;
 pub(crate) use type_names::is_mutable;
+pub(crate) use write::MAX_LEVELS;
 
 pub use fiftyone::why_fiftyone_raises;
 pub use types::{Date, DateTime, Set, date, datetime, set};
@@ -77,7 +78,7 @@ pub use types::{Date, DateTime, Set, date, datetime, set};
 #[non_exhaustive]
 pub enum StoredError {
     /// The value nests deeper than a text may that is to be read again.
-    #[error("lists and dicts nested deeper than {MAX_DEPTH}")]
+    #[error("nested deeper than {MAX_DEPTH} lists and dicts, or {MAX_LEVELS} values of any type")]
     TooDeep,
     /// A map has a key that Python's `json` would not take.
     #[error("a map's key must be a string, number, boolean or null, not {0}")]

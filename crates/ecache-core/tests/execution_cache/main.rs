@@ -29,6 +29,7 @@ mod coherence;
 #[path = "../common/mod.rs"]
 mod common;
 mod counters;
+mod deep;
 mod defects;
 mod distinct;
 mod distinct_arguments;

@@ -20,6 +20,7 @@ pub(in crate::stored) struct Compound<'a> {
     pub(super) out: &'a mut Vec<u8>,
     pub(super) order: KeyOrder,
     pub(super) depth: usize,
+    pub(super) levels: usize,
     /// The offset in `out` at which the first item begins
     pub(super) start: usize,
     pub(super) items: Items,
@@ -52,6 +53,7 @@ impl Compound<'_> {
     pub(super) fn writer<T: ?Sized>(&mut self, value: &T) -> Writer<'_> {
         Writer {
             depth: self.depth,
+            levels: self.levels,
             extent: self.is_whole.then(|| Extent::of(value)),
             is_judged: self.is_judged,
             doubts: self.doubts.as_deref_mut(),

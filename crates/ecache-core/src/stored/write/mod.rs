@@ -22,6 +22,8 @@ pub(super) struct Writer<'a> {
     order: KeyOrder,
     /// Number of lists and dicts that are open around the value
     depth: usize,
+    /// Number of values of any type around it, each of which takes a part of the stack
+    levels: usize,
     sequence: Sequence,
     /// The memory extent of the value, if it must not leave out a field
     extent: Option<Extent>,
@@ -57,6 +59,7 @@ impl<'a> Writer<'a> {
             out,
             order,
             depth: 0,
+            levels: 0,
             sequence: Sequence::Of(type_name::<T>),
             extent: None,
             is_judged: true,
@@ -200,6 +203,7 @@ impl<'a> Writer<'a> {
         if depth > MAX_DEPTH {
             return Err(StoredError::TooDeep);
         }
+        let levels = self.level()?;
         self.out.extend_from_slice(opening.as_bytes());
         Ok(Compound {
             is_whole: self.extent.is_some(),
@@ -211,11 +215,24 @@ impl<'a> Writer<'a> {
             out: self.out,
             order: self.order,
             depth,
+            levels,
             items,
             closing,
         })
     }
+
+    /// Returns the number of levels around a value within this one.
+    fn level(&self) -> Result<usize, StoredError> {
+        if self.levels == MAX_LEVELS {
+            return Err(StoredError::TooDeep);
+        }
+        Ok(self.levels + 1)
+    }
 }
+
+/// Maximum number of values within each other, including options and newtypes, which are no lists
+/// or dicts. A test writes as many on the stack of a thread.
+pub(crate) const MAX_LEVELS: usize = 4 * MAX_DEPTH;
 
 /// The envelope of a `Some` that holds `None` or `()`: `{"Some": null}`.
 const SOME_OPENING: &[u8] = br#"{"Some": "#;
@@ -282,6 +299,7 @@ impl<'a> ser::Serializer for Writer<'a> {
         self.note_opaque();
         let (start, depth) = (self.out.len(), self.depth);
         value.serialize(Writer {
+            levels: self.level()?,
             out: &mut *self.out,
             order: self.order,
             depth,
@@ -292,7 +310,9 @@ impl<'a> ser::Serializer for Writer<'a> {
         })?;
         let text = &self.out[start..];
         if text == b"null" || text.starts_with(SOME_OPENING) {
-            if depth == MAX_DEPTH {
+            let envelopes = text.chunks(SOME_OPENING.len());
+            let envelopes = envelopes.take_while(|chunk| *chunk == SOME_OPENING);
+            if depth + envelopes.count() >= MAX_DEPTH {
                 return Err(StoredError::TooDeep);
             }
             self.out.splice(start..start, SOME_OPENING.iter().copied());
@@ -336,9 +356,11 @@ impl<'a> ser::Serializer for Writer<'a> {
             SET => value.serialize(Writer {
                 sequence: Sequence::Set,
                 order: KeyOrder::Sorted,
+                levels: self.level()?,
                 ..self
             }),
             _ => value.serialize(Writer {
+                levels: self.level()?,
                 sequence: self.sequence.within::<T>(),
                 extent: self.extent.map(|_| Extent::of(value)),
                 ..self
