@@ -14,7 +14,7 @@ use super::primitive::{self, is_primitive};
 use super::scopes::CallScopes;
 use crate::panics::caught;
 use crate::python_json::{Json, ParseError, value_length};
-use crate::stored::{self, StoredError, is_mutable};
+use crate::stored::{self, StoredError, is_mutable, is_partly_written};
 
 /// Returns the text that the key of a call hashes.
 ///
@@ -280,7 +280,9 @@ where
 /// Reports whether values of the type with this name are written whole.
 fn hides_nothing(name: &str) -> bool {
     // Most arguments are of primitive types, whose names have no path.
-    !name.contains(':') || name == "alloc::string::String" || is_of_the_language(name)
+    !name.contains(':')
+        || name == "alloc::string::String"
+        || (is_of_the_language(name) && !is_partly_written(name))
 }
 
 /// Reports whether a type name contains only the language's own types, whose names are unique.

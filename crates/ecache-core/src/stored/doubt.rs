@@ -41,7 +41,7 @@ pub(super) struct Doubt {
 
 impl Doubt {
     /// Returns the name that its `Debug` form begins with.
-    fn name(&self) -> &'static str {
+    pub(super) fn name(&self) -> &'static str {
         self.variant
             .map_or_else(|| ident(self.type_name), |(name, _)| name)
     }

@@ -75,10 +75,39 @@ pub(super) fn is_unordered(full_name: &str) -> bool {
     }
     let path = name.split_once('<').map_or(name, |(path, _)| path);
     let modules = ["::hash::set::", "::hash::map::", "::binary_heap::"];
-    path.ends_with("HashSet")
+    path.ends_with("HashSet") && !path.ends_with("LinkedHashSet")
         || path.ends_with("DashSet")
         || path.starts_with("hashbrown::")
         || modules.iter().any(|module| path.contains(module))
+}
+
+/// Reports whether the type of this bare name is a map with an order of the program's own, which
+/// its `==` may disregard.
+pub(super) fn is_ordered_map(bare_name: &str) -> bool {
+    let of_json = ["serde_json::", "serde_yaml::", "toml::", "toml_edit::"];
+    ["IndexMap", "OrderMap", "LinkedHashMap", "LinearMap"].contains(&ident(bare_name))
+        || of_json.iter().any(|library| bare_name.starts_with(library))
+}
+
+/// Reports whether the type of this bare name is an address that is written as a text without all
+/// of its parts.
+pub(super) fn is_socket_address(bare_name: &str) -> bool {
+    matches!(
+        bare_name,
+        "core::net::socket_addr::SocketAddr" | "core::net::socket_addr::SocketAddrV6"
+    )
+}
+
+/// Reports whether the type of this bare name is a range that is written without the mark that it
+/// is exhausted.
+pub(super) fn is_span(bare_name: &str) -> bool {
+    bare_name.starts_with("core::ops::range::RangeInclusive<")
+}
+
+/// Reports whether values of a type with this full name may be written without a part of them,
+/// although all of its types are the language's: serde's own `Serialize` leaves that out.
+pub(crate) fn is_partly_written(full_name: &str) -> bool {
+    full_name.contains("::RangeInclusive<") || full_name.contains("::SocketAddr")
 }
 
 /// Reports whether a type of this bare name writes itself by code that this library can vouch for:
@@ -113,7 +142,9 @@ mod tests {
     use std::cell::{Cell, RefCell};
     use std::cmp::Reverse;
     use std::collections::HashSet;
+    use std::net::{IpAddr, SocketAddr, SocketAddrV6};
     use std::num::{Saturating, Wrapping};
+    use std::ops::{Range, RangeInclusive};
     use std::rc::Rc;
     use std::sync::{Arc, Mutex, RwLock};
 
@@ -147,6 +178,17 @@ mod tests {
         }
         assert!(is_unordered(type_name::<Arc<HashSet<u8>>>()));
         assert!(is_of_bytes(type_name::<Cow<'_, [u8]>>()));
+        assert!(!is_unordered("linked_hash_set::LinkedHashSet<u8>"));
+    }
+
+    #[test]
+    fn the_types_of_which_serde_leaves_something_out() {
+        let (address, range) = (type_name::<SocketAddr>(), type_name::<RangeInclusive<u8>>());
+        assert!(is_socket_address(address) && is_socket_address(type_name::<SocketAddrV6>()));
+        assert!(is_span(range) && !is_span(type_name::<Range<u8>>()));
+        let partly = [address, range, type_name::<Option<Vec<SocketAddr>>>()];
+        assert!(partly.into_iter().all(is_partly_written));
+        assert!(!is_partly_written(type_name::<Vec<Range<IpAddr>>>()));
     }
 
     #[test]

@@ -16,6 +16,8 @@
 //! | variants of an `untagged` enum, fields beside a `flatten`, a `transparent` or `into` type of several fields, which can only be shown | the same | not cached (`hidden_elsewhere`) |
 //! | a skipped field behind a `Cow`, `RefCell` or `Mutex`, in the key of a map, or beside a field that was left out | the same | not cached (`hidden_elsewhere`) |
 //! | a skipped field beside a NaN, or in a value that borrows and cannot be read | the same | not cached (`hidden_elsewhere`) |
+//! | an exhausted `RangeInclusive`, the flow information of an IPv6 address, two fields renamed alike | the same | not cached (`hidden_by_serde`) |
+//! | an `IndexMap` in another order | the same | apart (`hidden_by_serde`) |
 //! | `self_key = self` with a skipped field | the same | not cached (`hidden_elsewhere`) |
 //! | a NaN with a sign or payload | the same as any NaN | apart (`hidden`) |
 //! | `&mut` arguments | left as they were by a hit | refused (tests of ecache-macros) |

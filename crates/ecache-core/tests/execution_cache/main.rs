@@ -36,6 +36,7 @@ mod distinct_arguments;
 mod executor;
 mod expired;
 mod hidden;
+mod hidden_by_serde;
 mod hidden_elsewhere;
 mod identity;
 mod limits;

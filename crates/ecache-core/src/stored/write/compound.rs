@@ -13,7 +13,7 @@ use crate::stored::StoredError;
 use crate::stored::coverage::{Coverage, Extent, Verdict};
 use crate::stored::doubt::{Doubt, Doubts};
 use crate::stored::map_key::MapKey;
-use crate::stored::type_names::is_mutable;
+use crate::stored::type_names::{bare, is_mutable, is_ordered_map};
 
 /// Writes a list or dict, item by item.
 pub(in crate::stored) struct Compound<'a> {
@@ -25,6 +25,10 @@ pub(in crate::stored) struct Compound<'a> {
     pub(super) start: usize,
     pub(super) items: Items,
     pub(super) closing: &'static str,
+    /// The type that a map of an argument is written for
+    pub(super) map: Option<fn() -> &'static str>,
+    /// Set if it is a range of which it must be known whether it is exhausted
+    pub(super) is_span: bool,
     /// Set if no field may be left out
     pub(super) is_whole: bool,
     /// Set if a gap between the fields is reported
@@ -127,6 +131,9 @@ impl Compound<'_> {
         let verdict = self.coverage.take().map(Coverage::verdict);
         let has_gap = verdict == Some(Verdict::LacksAField);
         if verdict == Some(Verdict::IsWhole) || !self.is_judged {
+            if let (Some(doubt), Some(doubts)) = (&self.doubt, &mut self.doubts) {
+                doubts.add_name(doubt.name());
+            }
             return Ok(());
         }
         match (self.doubt.take(), &mut self.doubts) {
@@ -138,6 +145,9 @@ impl Compound<'_> {
 
     pub(super) fn close(mut self) -> Result<(), StoredError> {
         self.vouch()?;
+        if self.is_span && has_equal_ends(&self.out[self.start..]) {
+            return Err(StoredError::LeftOut);
+        }
         match self.items {
             Items::AsTheyCome => {}
             Items::Bytes(bytes) => {
@@ -163,6 +173,9 @@ impl Compound<'_> {
                 let entries = cut(&text, self.start, keys.iter().map(|(_, offset)| *offset));
                 let mut entries: Vec<_> = keys.iter().map(|(key, _)| key).zip(entries).collect();
                 entries.sort_by_key(|(key, _)| *key);
+                if self.is_whole && entries.windows(2).any(|two| two[0].0 == two[1].0) {
+                    return Err(StoredError::LeftOut);
+                }
                 // As in a text that is parsed, the last of two equal keys wins.
                 entries.dedup_by(|later, kept| {
                     let repeats = later.0 == kept.0;
@@ -171,8 +184,13 @@ impl Compound<'_> {
                     }
                     repeats
                 });
-                let entries: Vec<_> = entries.into_iter().map(|(_, entry)| entry).collect();
-                self.out.extend_from_slice(&entries.join(SEPARATOR));
+                if self.map.is_some_and(|map| is_ordered_map(bare(map()))) {
+                    // What a function makes of such a map may have that order, too.
+                    self.out.extend_from_slice(&text);
+                } else {
+                    let entries: Vec<_> = entries.into_iter().map(|(_, entry)| entry).collect();
+                    self.out.extend_from_slice(&entries.join(SEPARATOR));
+                }
             }
         }
         self.out.extend_from_slice(self.closing.as_bytes());
@@ -181,6 +199,16 @@ impl Compound<'_> {
 }
 
 const SEPARATOR: &[u8] = b", ";
+
+/// Reports whether the fields of a `RangeInclusive` are equal: as such a range of one item, one
+/// that is exhausted is written, too.
+fn has_equal_ends(fields: &[u8]) -> bool {
+    let ends = fields.strip_prefix(br#""start": "#).unwrap_or(fields);
+    let middle = br#", "end": "#;
+    let length = ends.len().saturating_sub(middle.len()) / 2;
+    let (start, rest) = ends.split_at(length);
+    rest.strip_prefix(middle) == Some(start)
+}
 
 /// Cuts the text of items, which begins at `start`, at their offsets.
 fn cut(text: &[u8], start: usize, offsets: impl IntoIterator<Item = usize>) -> Vec<&[u8]> {

@@ -12,7 +12,7 @@ use self::compound::{Compound, Items};
 use super::StoredError;
 use super::coverage::{Coverage, Extent};
 use super::doubt::{Doubt, Doubts};
-use super::type_names::{bare, ident, is_of_bytes, is_unordered};
+use super::type_names::{bare, ident, is_of_bytes, is_socket_address, is_span, is_unordered};
 use super::types::{DATE, DATETIME, SET};
 use crate::python_json::{KeyOrder, MAX_DEPTH, write_float, write_integer, write_string};
 
@@ -146,6 +146,14 @@ impl<'a> Writer<'a> {
         compound.close()
     }
 
+    /// Reports whether this must not leave out anything, and is of a type that does.
+    fn leaves_out(&self, is_such: fn(&str) -> bool) -> bool {
+        match self.sequence {
+            Sequence::Of(name) => self.extent.is_some() && self.is_judged && is_such(bare(name())),
+            Sequence::Set => false,
+        }
+    }
+
     /// Reports whether a NaN must be distinguished from others, as in an argument.
     fn is_odd_nan(&self, is_odd: bool) -> bool {
         is_odd && self.extent.is_some()
@@ -211,6 +219,8 @@ impl<'a> Writer<'a> {
             coverage: None,
             doubt: None,
             doubts: self.doubts,
+            map: None,
+            is_span: false,
             start: self.out.len(),
             out: self.out,
             order: self.order,
@@ -281,6 +291,10 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     fn serialize_str(mut self, value: &str) -> Result<(), StoredError> {
         self.note_opaque();
+        // An address of IPv6 is written without its flow information.
+        if value.starts_with('[') && self.leaves_out(is_socket_address) {
+            return Err(StoredError::LeftOut);
+        }
         write_string(value.as_bytes(), self.out);
         Ok(())
     }
@@ -441,19 +455,26 @@ impl<'a> ser::Serializer for Writer<'a> {
 
     fn serialize_map(mut self, _length: Option<usize>) -> Result<Compound<'a>, StoredError> {
         self.note_opaque();
-        self.dict("{", "}")
+        let map = match self.sequence {
+            Sequence::Of(name) if self.extent.is_some() => Some(name),
+            _ => None,
+        };
+        let compound = self.dict("{", "}")?;
+        Ok(Compound { map, ..compound })
     }
 
     fn serialize_struct(
         self,
-        _name: &'static str,
+        name: &'static str,
         _length: usize,
     ) -> Result<Compound<'a>, StoredError> {
         let (coverage, doubt) = (self.extent.map(Coverage::new), self.doubt(None));
+        let is_span = name == "RangeInclusive" && self.leaves_out(is_span);
         let compound = self.dict("{", "}")?;
         Ok(Compound {
             coverage,
             doubt,
+            is_span,
             ..compound
         })
     }
