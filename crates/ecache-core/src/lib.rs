@@ -258,7 +258,7 @@ pub use execution_cache::{
 /// | `ttl` | none | lifetime of the results: seconds, a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"`, or an expression: a `Duration` or a `u64` of seconds |
 /// | `max_size` | 1024 | maximum number of results in memory; 0 disables it |
 /// | `max_bytes` | 256 MiB | maximum total size of their stored forms in memory; a result above a quarter of it is not kept there |
-/// | `link_to_dataset` | `true` | links the results to the context's dataset |
+/// | `link_to_dataset` | `true` | links the results to the context's dataset; a call with an empty id is not cached |
 /// | `key_fn` | | function that makes the key from the context, if there is one, and references to the arguments; a tuple or list counts as several arguments |
 /// | `store_name` | module and function | the execution store: a text or an expression |
 /// | `version` | none | a number, a text or an expression such as `env!("CARGO_PKG_VERSION")`; results of other versions are not used |

@@ -65,7 +65,7 @@ pub(super) enum StaleUse {
 
 impl<'a> Call<'a> {
     /// Creates a call, even if the cache is off. Returns `None` if a scope that it requires has no
-    /// value: such a call is not cached.
+    /// value, or if the dataset has an empty id: such a call is not cached.
     pub(super) fn new(
         function: &'a ExecutionCache,
         ctx: &'a ExecutionContext,
@@ -77,16 +77,16 @@ impl<'a> Call<'a> {
             let scopes = scopes(options, ctx)?;
             let parts = arguments.into_parts(&scopes);
             match scopes.user_request_token {
-                Some(_) => without_token(&parts, &details),
+                Some(_) => without_token(&parts, &scopes, &details),
                 None => parts,
             }
         } else {
             arguments.parts
         };
-        let dataset_id = if options.link_to_dataset {
-            ctx.dataset_id.clone()
-        } else {
-            None
+        let dataset_id = match &ctx.dataset_id {
+            Some(id) if options.link_to_dataset && id.is_empty() => return None,
+            Some(id) if options.link_to_dataset => Some(id.clone()),
+            _ => None,
         };
         Some(Self {
             function,
@@ -288,11 +288,16 @@ fn scopes<'a>(options: &Options, ctx: &'a ExecutionContext) -> Option<CallScopes
 
 /// Returns a key for memory in place of `parts`, among which is a token: of that, only a hash is
 /// kept.
-fn without_token(parts: &KeyParts, details: &OnceLock<Box<Details>>) -> KeyParts {
+fn without_token(
+    parts: &KeyParts,
+    scopes: &CallScopes<'_>,
+    details: &OnceLock<Box<Details>>,
+) -> KeyParts {
     let details = details.get_or_init(Box::default);
     let text = details.text.get_or_init(|| parts.text());
     let hash = || Sha256::digest(&text.preimage).into();
-    KeyParts::of_hash(details.hash.get_or_init(hash))
+    let hash = details.hash.get_or_init(hash);
+    KeyParts::of_secret(hash, text.arguments_length, scopes)
 }
 
 #[cfg(test)]

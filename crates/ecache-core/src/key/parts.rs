@@ -81,10 +81,19 @@ impl Drop for KeyParts {
 }
 
 impl KeyParts {
-    /// Makes a key of a text that is secret.
-    pub(crate) fn of_hash(hash: &[u8; 32]) -> Self {
+    /// Makes a key of a text with this hash, which is secret. Calls of one text may differ in where
+    /// its arguments end, and in the scopes that follow.
+    pub(crate) fn of_secret(
+        hash: &[u8; 32],
+        arguments_length: usize,
+        scopes: &CallScopes<'_>,
+    ) -> Self {
         let mut parts = Self::default();
         parts.push_bytes(tag::HASH, hash);
+        parts.0.extend_from_slice(&arguments_length.to_le_bytes());
+        for (tag, value) in tag::SCOPES.into_iter().zip(scopes.known()) {
+            parts.0.extend(value.map(|_| tag));
+        }
         parts
     }
 

@@ -171,6 +171,9 @@ impl Preimage {
     /// Adds what a `key_fn` made of the arguments, as FiftyOne does: the elements of a list or
     /// tuple one by one, and anything else as one.
     ///
+    /// A list of one element is added as a list if its type, as `Option` or `serde_json::Value`,
+    /// has other values, too: one of those may be that element.
+    ///
     /// # Errors
     ///
     /// Fails like [`push`](Preimage::push).
@@ -179,11 +182,15 @@ impl Preimage {
             return Ok(());
         }
         let mut text = Vec::new();
-        stored::write_canonical(arguments, &mut text)?;
+        stored::write_checked_argument(arguments, &mut text)?;
         let elements = text
             .strip_prefix(br#"{"_cls": "tuple", "values": ["#)
             .and_then(|rest| rest.strip_suffix(b"]}"))
             .or_else(|| text.strip_prefix(b"[")?.strip_suffix(b"]"));
+        let elements = elements.filter(|elements| {
+            let is_single = value_length(elements) == Some(elements.len());
+            !is_single || is_always_several(type_name::<T>())
+        });
         let Some(mut elements) = elements else {
             return self.push_text(|out| {
                 out.extend_from_slice(&text);
@@ -277,6 +284,12 @@ where
     })
 }
 
+/// Reports whether all values of the type with this name are lists or tuples.
+fn is_always_several(name: &str) -> bool {
+    let name = name.trim_start_matches('&');
+    name.starts_with(['(', '[']) || name.starts_with("alloc::vec::Vec<")
+}
+
 /// Reports whether values of the type with this name are written whole.
 fn hides_nothing(name: &str) -> bool {
     // Most arguments are of primitive types, whose names have no path.
@@ -338,6 +351,18 @@ mod tests {
         assert_eq!(each(Vec::<u8>::new()), "[]");
         assert_eq!(each("[a]"), r#"["[a]"]"#);
         assert_eq!(each(7), "[7]");
+        assert_eq!(each(vec!["a"]), r#"["a"]"#);
+        assert_eq!(each(("a",)), r#"["a"]"#);
+        assert_eq!(each(Some(("a", 1))), r#"["a", 1]"#);
+        // Lists of a type that has other values, too.
+        assert_eq!(each(None::<Vec<Option<u8>>>), "[null]");
+        assert_eq!(each(Some(vec![None::<u8>])), "[[null]]");
+        let json = |text| each(serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
+        assert_eq!(json(r#""a""#), r#"["a"]"#);
+        assert_eq!(json(r#"["a"]"#), r#"[["a"]]"#);
+        assert_eq!(json(r#"[["a"]]"#), r#"[[["a"]]]"#);
+        assert_eq!(json(r#"["a", "b"]"#), r#"["a", "b"]"#);
+        assert_ne!(each(vec![-f64::NAN]), each(vec![f64::NAN]));
     }
 
     #[test]

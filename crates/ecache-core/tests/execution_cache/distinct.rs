@@ -9,7 +9,8 @@
 //! | a library's and a binary's function of one path | the same | apart (unit tests of `identity`) |
 //! | `impl Serialize` of another type | the same | apart |
 //! | a default method of a trait | `A` answered for `B` | apart |
-//! | `X` as operator alone, then as prompt alone | the same in memory | apart |
+//! | `X` as operator alone, then as prompt alone, also of a caller with a token | the same in memory | apart |
+//! | a `key_fn` that returns `x`, then a list of `x` | the same | apart (unit tests of `key`) |
 //! | a field that serde skips | the same | not cached, with what to write |
 //! | values that serde writes alike, of a type that can be read and compared | the same | not cached, with what to write |
 //! | such values, or variants, of a type that can only be shown, or not even that | the same | not cached (`hidden`) |
@@ -277,6 +278,45 @@ fn one_name_as_operator_and_as_prompt() {
             |ctx| caller(&ctx.clone().with_prompt("X")),
         );
     }
+}
+
+#[execution_cache(operator_scoped, prompt_scoped, jwt_scoped)]
+fn caller_with_token(ctx: &ExecutionContext) -> [Option<String>; 2] {
+    caller::uncached(ctx)
+}
+
+fn each_word(_ctx: &ExecutionContext, words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[execution_cache(jwt_scoped, prompt_scoped, key_fn = each_word)]
+fn words(ctx: &ExecutionContext, words: &[&str]) -> String {
+    format!("{words:?} {:?}", ctx.prompt_id)
+}
+
+/// With a token, a key in memory is a hash.
+#[test]
+fn one_name_as_operator_and_as_prompt_of_a_caller_with_a_token() {
+    let of = |ctx: &ExecutionContext| ctx.clone().with_user_request_token("secret");
+    are_apart(
+        |ctx| caller_with_token(&of(ctx).with_operator("X")),
+        |ctx| caller_with_token(&of(ctx).with_prompt("X")),
+    );
+    are_apart(
+        |ctx| words(&of(ctx), &["a", "b"]),
+        |ctx| words(&of(ctx).with_prompt("b"), &["a"]),
+    );
+}
+
+#[execution_cache]
+fn dataset(ctx: &ExecutionContext) -> Option<String> {
+    ctx.dataset_id.as_deref().map(str::to_owned)
+}
+
+#[test]
+fn a_dataset_without_an_id_and_none() {
+    are_apart(dataset, |ctx| dataset(&ctx.clone().with_dataset("")));
+    assert_eq!(dataset::counters().errors, 0);
 }
 
 #[test]
