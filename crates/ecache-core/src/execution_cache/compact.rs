@@ -19,8 +19,8 @@ use crate::value::{Kind, Value};
 ///
 /// `ecache get` prints it as unreadable bytes, and FiftyOne gets Python's `bytes`. A type that asks
 /// its format for the type of the next value (`serde_json::Value`, `#[serde(untagged)]`,
-/// `#[serde(flatten)]`) cannot be read from it, so its results are not kept, nor is a result of which
-/// `#[serde(skip_serializing_if)]` leaves out a field.
+/// `#[serde(flatten)]`) cannot be read from it, so its results are not kept. Neither is a result of
+/// which `#[serde(skip_serializing_if)]` leaves out a field.
 ///
 /// ```
 /// use ecache_core::execution_cache::{Codec, Compact};

@@ -1,8 +1,9 @@
 //! Detects results that do not survive a round trip through the store; they are not kept.
 //!
 //! A result is decoded and encoded again, and both texts are compared. Fields that serde skips are
-//! in neither text, so the results themselves are compared as well, by their `==` or else (as for a
-//! result with a NaN, which is not equal to itself) by their `Debug` forms; without both, the gaps between the fields that are written tell of others.
+//! in neither text, so the results themselves are compared as well, by their `==`, or else by their
+//! `Debug` forms: a result with a NaN is not equal to itself. Without both, the gaps between the
+//! fields that are written tell of others.
 //!
 //! The order of list members is ignored: a `HashSet` that is read back has a different one.
 
