@@ -135,6 +135,40 @@ fn expired_and_removed_entries_go_first() {
 }
 
 #[test]
+fn removed_entries_whose_keys_were_written_again_go_first_however_few_there_are() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for scope in [everything(), LimitScope::new(&store("s"), false)] {
+        for most in 1..=8 {
+            let backend = write(&folder.path().join(format!("{most}{}.db", scope.setting())));
+            set(&backend, &scope, entries(most));
+            make_usual(&backend, 1..most as u32, 0);
+            for at in 1..=6 {
+                make(
+                    &backend,
+                    Made {
+                        cost_ms: Some(1),
+                        ..USUAL
+                    },
+                    at,
+                )
+                .expect("room");
+                assert_eq!(keys(&backend, "s"), most, "the others stay");
+                let this = Filter {
+                    keys: vec![Pattern::exact("k")],
+                    ..store("s")
+                };
+                let (this, now) = (this.into(), Timestamp::from_millis(NOW.as_millis() + at));
+                let operation = Operation::default();
+                let removal =
+                    backend.remove_undoably(&this, None, &operation, now, &mut no_progress);
+                removal.expect("a removal");
+            }
+            assert_eq!(used(&backend)[0].evictions, 0);
+        }
+    }
+}
+
+#[test]
 fn an_import_obeys_and_leaves_out_what_is_too_large() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");

@@ -11,12 +11,13 @@
 use std::hash::{BuildHasher, RandomState};
 use std::ops::RangeInclusive;
 
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Params, Row};
 
 use super::column::{number, size};
 use super::counters::Shared;
 use super::damage::RowError;
 use super::encoding::MARK;
+use super::query::Range;
 use super::row_changes::Cell;
 use super::schema;
 use super::tail::Tail;
@@ -195,21 +196,25 @@ pub(super) fn ids_of_shared(
         ),
     ] {
         if let Some(name) = name {
-            return ids(connection, sql, name).map(Some);
+            return ids(connection, sql, [name]).map(Some);
         }
     }
     Ok(None)
 }
 
-/// Returns the ids of a store's entries, removed ones included.
+/// Returns the ids of a store's entries, including removed ones and those whose keys were written
+/// again (`marks`).
 pub(super) fn ids_of_store(connection: &Connection, store: i64) -> rusqlite::Result<Vec<i64>> {
-    let sql = "SELECT id FROM entries INDEXED BY entries_written WHERE store = ?1";
-    ids(connection, sql, store)
+    let sql = "SELECT id FROM entries INDEXED BY entries_written WHERE store BETWEEN ?1 AND ?2";
+    let mut found = ids(connection, sql, (store, store))?;
+    let Range { after, end } = Range::store(store);
+    found.extend(ids(connection, sql, (-end, -after - 1))?);
+    Ok(found)
 }
 
-fn ids(connection: &Connection, sql: &str, parameter: i64) -> rusqlite::Result<Vec<i64>> {
+fn ids(connection: &Connection, sql: &str, parameters: impl Params) -> rusqlite::Result<Vec<i64>> {
     let mut statement = connection.prepare_cached(sql)?;
-    let ids = statement.query_map([parameter], |row| row.get(0))?;
+    let ids = statement.query_map(parameters, |row| row.get(0))?;
     ids.collect()
 }
 
