@@ -236,7 +236,7 @@ fn damage_is_told_and_left_alone() {
 }
 
 /// Commands that change an entry, what `why` says of it then, and the reason in JSON.
-const CAUSES: [(&str, &str, &str); 17] = [
+const CAUSES: [(&str, &str, &str); 19] = [
     (":", "miss: there is no key k in store s", "missing"),
     (
         "ecache set s k v --ttl 1s; sleep_until 8",
@@ -287,6 +287,16 @@ const CAUSES: [(&str, &str, &str); 17] = [
         "ecache limit set s --max-entries 1; ecache set s k v; ecache set s l v",
         "miss: key k in store s was evicted 0s ago by the limit for store=s",
         "evicted",
+    ),
+    (
+        "ecache limit set --max-entries 1; ecache set s k v; ecache rm s k; ecache set t l v",
+        "miss: key k in store s was removed, and evicted for good 0s ago by the limit for everything",
+        "removed",
+    ),
+    (
+        "ecache limit set --max-entries 1; ecache set s k v; ecache clear s; ecache set t l v",
+        "miss: key k in store s was removed, and evicted for good 0s ago by the limit for everything",
+        "removed",
     ),
     (
         "ecache set s k v --dataset d1; ecache set s k v --dataset d2; echo d2 > live; ecache prune --orphaned --live-datasets live; scope='--dataset d1'",

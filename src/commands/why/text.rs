@@ -154,6 +154,10 @@ impl View<'_> {
         let how = match (tombstone.cause, expired) {
             (Cause::Expired, Some(expired)) => format!("expired {expired} ago and was removed"),
             (Cause::Expired, None) => format!("was expired when it was removed {when} ago"),
+            // What was kept of it for undo went for a limit.
+            (Cause::Removed, _) if !tombstone.note.is_empty() => {
+                format!("was removed, and evicted for good {when} ago")
+            }
             (Cause::Removed | Cause::Orphaned, _) => format!("was removed {when} ago"),
             (Cause::Pruned, _) => format!("was pruned {when} ago"),
             (Cause::Evicted, _) => format!("was evicted {when} ago"),

@@ -105,6 +105,7 @@ impl SqliteBackend {
             has_tail: false,
             evictions: Evictions::default(),
             graves: Graves::default(),
+            removed: Graves::default(),
         };
         for target in targets {
             room.reach(&target)?;
@@ -198,6 +199,8 @@ struct Room<'a> {
     has_tail: bool,
     evictions: Evictions,
     graves: Graves,
+    /// Those of entries that were removed before
+    removed: Graves,
 }
 
 impl Room<'_> {
@@ -231,13 +234,19 @@ impl Room<'_> {
     /// Writes the tombstones of the entries that went for a limit.
     fn bury(&mut self, counter: Counter) -> rusqlite::Result<()> {
         let note = self.transaction.limits.borrow().name(counter);
-        let burial = Burial {
-            cause: Cause::Evicted,
-            operation: 0,
-            note: &note,
-            now: self.now,
-        };
-        burial.bury(self.transaction, std::mem::take(&mut self.graves))
+        for (cause, graves) in [
+            (Cause::Evicted, &mut self.graves),
+            (Cause::Removed, &mut self.removed),
+        ] {
+            let burial = Burial {
+                cause,
+                operation: 0,
+                note: &note,
+                now: self.now,
+            };
+            burial.bury(self.transaction, std::mem::take(graves))?;
+        }
+        Ok(())
     }
 
     /// Returns how much has to go.
@@ -329,9 +338,16 @@ impl Room<'_> {
         let is_in_use = !fields.is_marked() && in_use.has(transaction, id >> 32)?;
         if is_in_use {
             self.evictions.add(&fields);
-            let address = self.backend.names.store(transaction, id >> 32)?;
-            self.graves
-                .add(id >> 32, &address, fields.key, fields.expires_at)?;
+        }
+        // One whose key was written again is not missed.
+        if fields.store == id >> 32 {
+            let address = self.backend.names.store(transaction, fields.store)?;
+            let graves = if is_in_use {
+                &mut self.graves
+            } else {
+                &mut self.removed
+            };
+            graves.add(fields.store, &address, fields.key, fields.expires_at)?;
         }
         let (cell, amount) = row::counted(row)?;
         let blob = fields.blob;
