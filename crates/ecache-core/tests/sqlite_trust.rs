@@ -358,3 +358,20 @@ fn worker_process() {
         other => panic!("no job is called {other}"),
     }
 }
+
+#[test]
+fn an_empty_file_that_becomes_a_store_is_as_private_as_a_new_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    for mode in [0o644, 0o640, 0o604] {
+        fs::write(&path, "").expect("a file");
+        set_mode(&path, mode);
+        put(&write(&path), "k", b"value").expect("an entry");
+        for file in fs::read_dir(folder.path()).expect("the folder") {
+            let file = file.expect("a file").path();
+            let found = fs::metadata(&file).expect("a file").permissions().mode();
+            assert_eq!(found & 0o777, 0o600, "{}", file.display());
+            fs::remove_file(file).expect("removed");
+        }
+    }
+}

@@ -14,7 +14,7 @@ use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags};
 
 use super::errors::sqlite_error;
 use super::format::{Header, check_readable, check_schema, header};
-use super::trust::{check_file, create, sync_home, with_suffix};
+use super::trust::{check_file, create, keep_private, sync_home, with_suffix};
 use super::{Access, reserve, schema};
 use crate::error::{Error, Result};
 
@@ -101,6 +101,7 @@ fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connect
     let version = match as_of_one_moment(&connection, path, header)? {
         Header::Ours(version) => version,
         Header::Empty => {
+            keep_private(path)?;
             // Only possible as long as the file has no page at all.
             connection
                 .pragma_update(None, "auto_vacuum", "INCREMENTAL")

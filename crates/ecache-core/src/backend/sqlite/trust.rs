@@ -1,8 +1,8 @@
 //! Creates files that only this user can read, and refuses those that others could have changed.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -45,6 +45,17 @@ pub(super) fn create(path: &Path) -> Result<bool> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
         created => created.map(|_| true).map_err(denied),
     }
+}
+
+/// Makes an empty file that was made for the store readable only by its user.
+pub(super) fn keep_private(path: &Path) -> Result<()> {
+    let of_system = |error| Error::of_system(path, error);
+    let mode = fs::metadata(path).map_err(of_system)?.mode();
+    if mode & 0o077 == 0 {
+        return Ok(());
+    }
+    let private = Permissions::from_mode(mode & 0o700);
+    fs::set_permissions(path, private).map_err(of_system)
 }
 
 /// Syncs the folder of a new store, as far as the system can. SQLite syncs the files in it.
