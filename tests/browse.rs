@@ -36,7 +36,7 @@ fn entries_are_seen_filtered_marked_cleared_and_brought_back() {
     );
     // Wrong words leave the list.
     screen.type_keys("/thumbs --smal");
-    screen.until(|shown| shown.contains("unexpected argument"));
+    screen.until(|shown| shown.contains("there is no option --smal"));
     assert!(screen.text().contains("theme"));
     screen.type_keys("ler-than 5");
     screen.until(|shown| shown.contains("3 of 4 entries") && !shown.contains("theme"));
@@ -111,6 +111,11 @@ fn a_value_is_edited_on_the_terminal() {
     screen.until(|shown| shown.contains("purr") && shown.contains("STORES"));
     session.run("get thumbs cat.jpg").prints("purr");
     assert_eq!(screen.quit("q"), 0);
+    let sent = String::from_utf8_lossy(screen.sent()).into_owned();
+    assert!(
+        !sent.contains("changed key"),
+        "nothing is printed behind the browser"
+    );
     // The error of a failed editor can be read before the browser is back.
     let session = session.with("EDITOR", "false");
     let mut screen = Screen::of(&session, "browse thumbs --key cat.jpg", (80, 24));
@@ -139,6 +144,37 @@ fn a_command_is_run_again() {
     screen.until(|shown| shown.contains("3 of 5 entries") && shown.contains("dog.jpg"));
     screen.type_keys("r");
     screen.until(|shown| shown.contains("no command made this entry"));
+    assert_eq!(screen.quit("q"), 0);
+}
+
+#[test]
+fn a_command_that_fails_again_says_how() {
+    let session = filled();
+    let failing = ["run", "--failure-ttl", "1h", "--", "sh", "-c", "exit 7"];
+    assert_eq!(session.run(failing).code, 7);
+    let mut screen = Screen::of(&session, "browse sh", (80, 24));
+    screen.until(|shown| shown.contains("1 of 5 entries") && shown.contains("exit 7"));
+    screen.type_keys("r");
+    screen.until(|shown| shown.contains("it failed with exit code 7"));
+    assert_eq!(screen.quit("q"), 0);
+}
+
+#[test]
+fn texts_are_whole_at_each_width() {
+    let session = filled();
+    let text = "the quick brown fox jumps over the lazy dog and goes on running to the forest";
+    session.run(["set", "thumbs", "aaa", text]).notes("");
+    let mut screen = Screen::of(&session, "browse thumbs --key aaa", (130, 40));
+    screen.until(|shown| shown.contains("1 of 5 entries") && shown.contains("text, "));
+    let shown = screen.text();
+    let panes = shown.lines().filter_map(|line| line.rsplit('│').next());
+    let words: Vec<&str> = panes.flat_map(str::split_whitespace).collect();
+    for word in text.split(' ').chain(["removes", "it)"]) {
+        assert!(words.contains(&word), "{word}: {shown}");
+    }
+    screen.resize((80, 24));
+    screen.type_keys("S");
+    screen.until(|shown| shown.contains("s sort: newest, reversed") && shown.contains("q quit"));
     assert_eq!(screen.quit("q"), 0);
 }
 

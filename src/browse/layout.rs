@@ -76,19 +76,46 @@ pub(super) fn entry_rows(width: u16, height: u16, pane: Pane) -> usize {
     })
 }
 
-/// Folds a line to a width.
+/// Folds a line to a width, between words where these are not wider than that.
 pub(super) fn folded(line: &str, width: usize) -> Vec<String> {
+    let columns = |c: char| cut::width(c.encode_utf8(&mut [0; 4]));
     let mut lines = vec![String::new()];
     let mut used = 0;
-    for c in line.chars() {
-        let mut bytes = [0; 4];
-        let columns = cut::width(c.encode_utf8(&mut bytes));
-        if used + columns > width {
+    for piece in line.split_inclusive(' ') {
+        let word = cut::width(piece.trim_end_matches(' '));
+        if used > 0 && word <= width && used + word > width {
             lines.push(String::new());
             used = 0;
         }
-        used += columns;
-        lines.last_mut().expect("there is one").push(c);
+        for c in piece.chars() {
+            if used + columns(c) > width {
+                // A blank between two lines is not shown.
+                if c == ' ' {
+                    continue;
+                }
+                lines.push(String::new());
+                used = 0;
+            }
+            used += columns(c);
+            lines.last_mut().expect("there is one").push(c);
+        }
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_folded_between_words_and_lose_nothing_but_the_blanks_there() {
+        let folded = |line| folded(line, 12);
+        assert_eq!(folded("the quick brown fox"), ["the quick ", "brown fox"]);
+        assert_eq!(folded("the quick br own"), ["the quick br", "own"]);
+        assert_eq!(folded("0123456789abcdef"), ["0123456789ab", "cdef"]);
+        assert_eq!(folded("key 0123456789abcdef"), ["key 01234567", "89abcdef"]);
+        assert_eq!(folded("  0123456789abcdef"), ["  0123456789", "abcdef"]);
+        assert_eq!(folded("日本語日本語日本語"), ["日本語日本語", "日本語"]);
+        assert_eq!(folded(""), [""]);
+    }
 }

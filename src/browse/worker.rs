@@ -128,8 +128,8 @@ impl Workers {
             match child.wait_with_output() {
                 Ok(output) => {
                     let said = String::from_utf8_lossy(&output.stderr);
-                    let last = said.lines().rfind(|line| !line.trim().is_empty());
-                    let said = last.map_or_else(|| output.status.to_string(), str::to_owned);
+                    let said = last_words(&said, output.status.success());
+                    let said = said.unwrap_or_else(|| output.status.to_string());
                     sent.send(Event::Done(said, None));
                 }
                 Err(error) => sent.send(Event::Failed(error.to_string())),
@@ -149,6 +149,19 @@ impl Workers {
         self.counts = None;
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
+        }
+    }
+}
+
+/// Returns what a command that ran others said in the end: of one that failed, how it failed.
+fn last_words(said: &str, is_success: bool) -> Option<String> {
+    const FAILED: &str = " failed with ";
+    let failed = said.lines().find_map(|line| line.split_once(FAILED));
+    match failed.filter(|_| !is_success) {
+        Some((_, how)) => Some(format!("it failed with {how}")),
+        None => {
+            let last = said.lines().rfind(|line| !line.trim().is_empty());
+            last.map(str::to_owned)
         }
     }
 }

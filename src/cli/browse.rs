@@ -1,9 +1,12 @@
 //! The arguments of `ecache browse`.
 
+use std::ffi::OsString;
+
 use clap::{Args, Parser};
 
 use super::RevealArgs;
 use super::filter::FilterArgs;
+use super::refusal::reworded;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -24,4 +27,16 @@ pub(crate) struct BrowseArgs {
 pub(crate) struct FilterWords {
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+}
+
+impl FilterWords {
+    /// Reads the words of a filter, or returns their fault in one line, as `ls` words it.
+    pub(crate) fn read(words: Vec<OsString>) -> Result<Self, String> {
+        Self::try_parse_from(&words).map_err(|error| {
+            let line = [OsString::from("ls")].into_iter().chain(words);
+            let text = reworded(error, &Vec::from_iter(line)).to_string();
+            let fault = text.lines().next().unwrap_or_default();
+            fault.trim_start_matches("error: ").to_owned()
+        })
+    }
 }

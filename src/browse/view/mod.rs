@@ -400,7 +400,13 @@ impl View<'_> {
                     ""
                 };
                 let sort = format!("s sort: {sort}{reversed}");
-                let keys = keys.replace("s sort", &sort);
+                let mut keys = keys.replace("s sort", &sort);
+                // The last ones lead to all others.
+                while cut::width(&keys) + 1 > usize::from(self.model.width)
+                    && let Some((_, rest)) = keys.split_once("  ")
+                {
+                    keys = rest.to_owned();
+                }
                 self.text(1, y, &keys, self.look.muted());
             }
         }

@@ -7,7 +7,6 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
-use clap::Parser as _;
 use ecache_core::backend::{Cause, OperationRecord};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
@@ -278,7 +277,7 @@ impl Desk for Table<'_> {
     }
 
     fn edit(&self, address: &Address) -> Result<Command> {
-        let mut command = self.ecache(&["edit"])?;
+        let mut command = self.ecache(&["edit", "--quiet"])?;
         let (store, key) = (&*address.store.store_name, address.key.as_str());
         command.args(place_of(address)).args(["--", store, key]);
         Ok(command)
@@ -295,11 +294,7 @@ impl Desk for Table<'_> {
     fn filter(&self, words: &str) -> Result<Filter, String> {
         let words = browse::words(words)?;
         let words = words.into_iter().map(OsString::from);
-        let args = FilterWords::try_parse_from(words).map_err(|error| {
-            let text = error.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            line.trim_start_matches("error: ").to_owned()
-        })?;
+        let args = FilterWords::read(words.collect())?;
         let now = self.context.now();
         let meant = filter(self.context, &args.filter, Unless::AnyPolicy, now);
         meant.map_err(|error| format!("{error:#}"))
