@@ -25,12 +25,13 @@ pub(crate) struct LimitArgs {
 pub(crate) enum LimitVerb {
     /// Set a limit, or change its bounds
     ///
-    /// Bounds that are not named stay as they are. If more is used already, nothing is removed at
+    /// Bounds that are not named stay as they are, and `none` drops one. If more is used already, nothing is removed at
     /// once: each write removes at least twice what it adds, until the limit holds.
     #[command(after_help = "\
 Examples:
   ecache limit set --max-size 2GiB
   ecache limit set thumbs --max-size 4MiB --max-entries 1000
+  ecache limit set thumbs --max-entries none
   ecache limit set --user '*' --glob --each --max-size 200MiB")]
     Set(Box<LimitSetArgs>),
     /// List the limits, and how much of each is used
@@ -110,27 +111,43 @@ pub(crate) struct LimitSetArgs {
 #[group(required = true, multiple = true)]
 struct BoundArgs {
     /// Evict entries beyond this size, overhead included, as in 500MB or 2GiB
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    max_size: Option<u64>,
+    #[arg(long, value_name = "SIZE", value_parser = |text: &str| bound(text, parse_size))]
+    max_size: Option<Bound>,
     /// Evict entries beyond this number
-    #[arg(long, value_name = "N")]
-    max_entries: Option<u64>,
+    #[arg(long, value_name = "N", value_parser = |text: &str| bound(text, parse_count))]
+    max_entries: Option<Bound>,
     /// While less of the disk is free than this share, as in 10%, let each write remove twice what
     /// it adds
-    #[arg(long, value_name = "PERCENT", value_parser = parse_percent)]
-    min_free: Option<u64>,
+    #[arg(long, value_name = "PERCENT", value_parser = |text: &str| bound(text, parse_percent))]
+    min_free: Option<Bound>,
     /// Give this lifetime to new entries of policy evict that name none
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    default_ttl: Option<u64>,
+    #[arg(long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
+    default_ttl: Option<Bound>,
     /// Keep no result of `run` or a function that took less time than this, as in 50ms
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    min_cost: Option<u64>,
+    #[arg(long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
+    min_cost: Option<Bound>,
     /// Keep removed entries for undo this long [default: 1d]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
-    undo_keep: Option<u64>,
+    #[arg(long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
+    undo_keep: Option<Bound>,
     /// Let removed entries that are kept for undo take this much, besides the latest removal
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    undo_size: Option<u64>,
+    #[arg(long, value_name = "SIZE", value_parser = |text: &str| bound(text, parse_size))]
+    undo_size: Option<Bound>,
+}
+
+/// A bound as it is typed: a number, or `none`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bound(pub(crate) Option<u64>);
+
+/// Reads a bound, or `none`, which drops it.
+fn bound<E>(text: &str, parse: fn(&str) -> Result<u64, E>) -> Result<Bound, E> {
+    match text {
+        "none" => Ok(Bound(None)),
+        text => parse(text).map(|number| Bound(Some(number))),
+    }
+}
+
+fn parse_count(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "not a number of entries".into())
 }
 
 /// Reads a share of the disk, as in `10%`.
@@ -142,20 +159,27 @@ fn parse_percent(text: &str) -> Result<u64, String> {
 }
 
 impl LimitSetArgs {
-    /// Returns the bounds that were typed.
-    pub(crate) fn bounds(&self) -> Bounds {
+    /// Returns the bounds that there were, changed as typed.
+    pub(crate) fn bounds(&self, before: Bounds) -> Bounds {
+        let typed = &self.bounds;
+        let changed = |typed: Option<Bound>, before| typed.map_or(before, |Bound(bound)| bound);
         Bounds {
-            max_bytes: self.bounds.max_size,
-            max_entries: self.bounds.max_entries,
-            min_free_percent: self.bounds.min_free,
-            default_ttl_ms: self.bounds.default_ttl,
-            min_cost_ms: self.bounds.min_cost,
+            max_bytes: changed(typed.max_size, before.max_bytes),
+            max_entries: changed(typed.max_entries, before.max_entries),
+            min_free_percent: changed(typed.min_free, before.min_free_percent),
+            default_ttl_ms: changed(typed.default_ttl, before.default_ttl_ms),
+            min_cost_ms: changed(typed.min_cost, before.min_cost_ms),
         }
     }
 
+    /// Reports whether --min-free was typed.
+    pub(crate) fn has_min_free(&self) -> bool {
+        self.bounds.min_free.is_some()
+    }
+
     /// Returns the settings of undo that were typed: the time in milliseconds, and the size.
-    pub(crate) fn undo(&self) -> (Option<u64>, Option<u64>) {
-        (self.bounds.undo_keep, self.bounds.undo_size)
+    pub(crate) fn undo(&self) -> [Option<Bound>; 2] {
+        [self.bounds.undo_keep, self.bounds.undo_size]
     }
 }
 

@@ -9,7 +9,7 @@ use ecache_core::location;
 use super::shared::filter::{Unless, filter};
 use super::shared::operation::{KeptForUndo, this};
 use crate::cli::{
-    LimitArgs, LimitListArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb,
+    Bound, LimitArgs, LimitListArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb,
 };
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -39,10 +39,9 @@ pub(crate) fn run(context: &Context, args: LimitArgs) -> Result<Exit> {
 
 fn set(context: &Context, args: &LimitSetArgs) -> Result<Exit> {
     let scope = scope(context, &args.scope)?;
-    let typed = args.bounds();
     let undo = undo_settings(args);
     let whole = [
-        (typed.min_free_percent.is_some(), "--min-free holds"),
+        (args.has_min_free(), "--min-free holds"),
         (!undo.is_empty(), "--undo-keep and --undo-size hold"),
     ];
     for (is_typed, option) in whole {
@@ -55,13 +54,14 @@ fn set(context: &Context, args: &LimitSetArgs) -> Result<Exit> {
     let backend = context.writer()?;
     let mut changes = undo;
     let name = scope.setting();
-    if !typed.is_empty() {
-        let before = bounds_of(backend.as_ref(), &scope)?.unwrap_or_default();
-        changes.push((&name, typed.or(before).setting()));
+    let before = bounds_of(backend.as_ref(), &scope)?.unwrap_or_default();
+    let bounds = args.bounds(before);
+    if bounds != before {
+        changes.push((&name, (!bounds.is_empty()).then(|| bounds.setting())));
     }
     let changes: Vec<(&str, Option<&str>)> = changes
         .iter()
-        .map(|(name, value)| (*name, Some(value.as_str())))
+        .map(|(name, value)| (*name, value.as_deref()))
         .collect();
     change(context, backend.as_ref(), &scope, &changes)?;
     for used in backend.limits()? {
@@ -146,11 +146,14 @@ fn list(context: &Context, args: &LimitListArgs) -> Result<Exit> {
 }
 
 /// Returns the settings of undo that were typed.
-fn undo_settings(args: &LimitSetArgs) -> Vec<(&'static str, String)> {
-    let (keep, size) = args.undo();
-    [(UNDO_KEEP, keep), (UNDO_SIZE, size)]
+fn undo_settings(args: &LimitSetArgs) -> Vec<(&'static str, Option<String>)> {
+    [UNDO_KEEP, UNDO_SIZE]
         .into_iter()
-        .filter_map(|(name, value)| value.map(|value| (name, value.to_string())))
+        .zip(args.undo())
+        .filter_map(|(name, typed)| {
+            let Bound(value) = typed?;
+            Some((name, value.map(|value| value.to_string())))
+        })
         .collect()
 }
 
