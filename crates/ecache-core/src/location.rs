@@ -56,6 +56,14 @@ pub fn open(location: &OsStr, access: Access) -> Result<Arc<dyn Backend>> {
     open_within(location, access, BUSY_TIMEOUT)
 }
 
+/// Reports whether something else than a store is where one is meant: a file of another program, or
+/// no regular file.
+#[must_use]
+pub fn is_taken(location: &OsStr) -> bool {
+    let is_other = |error| matches!(error, Error::NotAStore { .. } | Error::Foreign { .. });
+    !is_url(location) && open(location, Access::Read).is_err_and(is_other)
+}
+
 /// Opens as [`open`], but waits for other processes, or for a server, at most `patience`.
 ///
 /// # Errors

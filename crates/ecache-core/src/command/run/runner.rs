@@ -28,9 +28,9 @@ use crate::command::{Call, CommandError, Input};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::single_flight::FlightLock;
-use crate::statistics;
 use crate::usage::{self, Event, Log};
 use crate::value::Kind;
+use crate::{location, statistics};
 
 /// The outcome of a look-up.
 pub(crate) enum LookedUp<'a> {
@@ -104,6 +104,11 @@ impl<'a> Runner<'a> {
             ..Event::new(outcome, now, store, &self.call.scopes)
         };
         let log = Log::beside(self.beside(path));
+        // A file that is no store gets no log beside it.
+        let is_bypass = report.outcome == RunOutcome::Bypass;
+        if is_bypass && log.size() == 0 && location::is_taken(path.as_os_str()) {
+            return;
+        }
         let is_writer = matches!(report.outcome, RunOutcome::Miss | RunOutcome::Refreshed);
         let fold_above = if is_writer {
             statistics::FOLD_ABOVE
