@@ -25,7 +25,7 @@ use crate::cli::EditArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
 use crate::output::escape::shell;
-use crate::output::{pretty, say, stdin};
+use crate::output::{human, pretty, say, stdin};
 use crate::variables::variable;
 use crate::{inherited, signals};
 
@@ -66,12 +66,12 @@ pub(crate) fn run(context: &Context, args: EditArgs) -> Result<Exit> {
         }
     };
     let old = read_value(backend.as_ref(), entry.kind, content)?;
-    let text = text_of(&old)
+    let (text, is_laid_out) = text_of(&old)
         .with_context(|| format!("cannot edit {}", request.address))
         .map_err(|error| usage(format!("{error:#}")))?;
     // The editor is in the foreground: Ctrl-C is for it.
     signals::finish_batches()?;
-    let Some(edited) = edit(context, &editor, entry.kind, text)? else {
+    let Some(edited) = edit(context, &editor, entry.kind, (text, is_laid_out))? else {
         context.note("nothing was changed");
         return Ok(Exit::Done);
     };
@@ -93,21 +93,25 @@ fn editor() -> Result<String> {
     }
 }
 
-/// Returns a value as it is edited: JSON laid out, text as it is.
-fn text_of(value: &Value) -> Result<String> {
+/// Returns a value as it is edited, and whether it is laid out: JSON as Python writes it is, so that
+/// the changed value can be written in that form again. Any other text is edited as it is.
+fn text_of(value: &Value) -> Result<(String, bool)> {
     let instead = "write it to a file with `ecache get`, and keep the changed file with `ecache set --type bytes --value-file FILE`";
     match value.kind {
-        Kind::Text => String::from_utf8(value.bytes.clone()).context("it is no UTF-8"),
+        Kind::Text => Ok((
+            String::from_utf8(value.bytes.clone()).context("it is no UTF-8")?,
+            false,
+        )),
         Kind::Json => {
             let json = Json::parse(&value.bytes).context("it is no JSON")?;
             let laid_out = pretty(&json, WIDTH, false) + "\n";
             // Half of a surrogate pair, for one, cannot be laid out without a loss.
             let is_same = Json::parse(laid_out.as_bytes()).is_ok_and(|same| same == json);
-            Ok(if is_same {
-                laid_out
-            } else {
-                String::from_utf8(value.bytes.clone()).context("it is no UTF-8")? + "\n"
-            })
+            if is_same && json.dumps().as_bytes() == value.bytes {
+                return Ok((laid_out, true));
+            }
+            let text = String::from_utf8(value.bytes.clone()).context("it is no UTF-8")?;
+            Ok((text + "\n", false))
         }
         Kind::Bytes => anyhow::bail!("it is bytes: {instead}"),
         Kind::Command => anyhow::bail!(
@@ -135,7 +139,12 @@ fn keep(file: NamedTempFile) -> Result<String> {
 }
 
 /// Has a text edited until it is a value of that kind. Returns `None` if it was left as it is.
-fn edit(context: &Context, editor: &str, kind: Kind, text: String) -> Result<Option<Edited>> {
+fn edit(
+    context: &Context,
+    editor: &str,
+    kind: Kind,
+    (text, is_laid_out): (String, bool),
+) -> Result<Option<Edited>> {
     let suffix = if kind == Kind::Json { ".json" } else { ".txt" };
     let mut file = tempfile::Builder::new()
         .prefix("ecache-edit-")
@@ -165,7 +174,7 @@ fn edit(context: &Context, editor: &str, kind: Kind, text: String) -> Result<Opt
         if typed == text.as_bytes() {
             return Ok(None);
         }
-        match parse(kind, typed) {
+        match parse(kind, typed, is_laid_out) {
             Ok(value) => return Ok(Some(Edited { value, file })),
             Err(problem) if is_answered(context, &problem)? => {}
             Err(problem) => {
@@ -198,14 +207,16 @@ fn start(editor: &str, file: &NamedTempFile) -> Result<()> {
 }
 
 /// Reads the text as a value of the kind that the entry has.
-fn parse(kind: Kind, typed: Vec<u8>) -> Result<Value, String> {
+fn parse(kind: Kind, typed: Vec<u8>, is_laid_out: bool) -> Result<Value, String> {
     match kind {
         Kind::Json => {
             let json = Json::parse(&typed).map_err(|error| format!("this is no JSON: {error}"))?;
-            Ok(Value {
-                kind,
-                bytes: json.dumps().into_bytes(),
-            })
+            let bytes = if is_laid_out {
+                json.dumps().into_bytes()
+            } else {
+                typed.trim_ascii().to_vec()
+            };
+            Ok(Value { kind, bytes })
         }
         _ if str::from_utf8(&typed).is_err() => Err("this is no UTF-8".to_owned()),
         _ => Ok(Value { kind, bytes: typed }),
@@ -253,8 +264,10 @@ fn write(
     match put {
         Ok(Put::Created | Put::Replaced) => {
             context.note(&format!(
-                "changed {}: {size} bytes, before {}",
-                old.address, old.size
+                "changed {}: {}, before {}",
+                old.address,
+                human::counted(size, "byte", "bytes"),
+                human::count(old.size)
             ));
             Ok(Exit::Done)
         }
