@@ -230,3 +230,108 @@ fn summaries_are_one_object() {
 fn entries_whose_keys_begin_with_a_hyphen_go_by_them() {
     support::goes_by_names_with_hyphens(&Session::new());
 }
+
+#[test]
+fn a_compressed_file_is_refused_with_the_program_that_unpacks_it() {
+    let session = filled();
+    session.shell("ecache export > lines").succeeds();
+    for (pack, unpack) in [("gzip", "zcat"), ("bzip2", "bzcat"), ("xz", "xzcat")] {
+        let packed = session.shell(&format!("command -v {pack} && {pack} -c lines > 'a b'"));
+        if packed.code != 0 {
+            continue;
+        }
+        let advised = format!("{unpack} 'a b' | ecache import -");
+        for line in ["import 'a b' --db new.db", "copy 'a b' new.db"] {
+            let ran = session.shell(&format!("ecache {line}"));
+            let told = format!("error: a b is compressed\n  tip: {advised}\n");
+            assert_eq!((ran.code, &*ran.stderr), (2, &*told), "{line}");
+        }
+        session
+            .shell(&format!(
+                "export ECACHE_DB=new.db; {advised} -q && rm new.db*"
+            ))
+            .notes("");
+    }
+}
+
+#[test]
+fn named_things_that_are_not_there_are_said() {
+    let session = filled();
+    session.shell("ecache export > lines").succeeds();
+    for (line, code, told) in [
+        ("touch thumbs a --ttl 1h", 0, ""),
+        (
+            "touch thumbs nokey --ttl 1h",
+            1,
+            "no key nokey in store thumbs",
+        ),
+        (
+            "touch thumbs a nokey --ttl 1h -n",
+            1,
+            "no key nokey in store thumbs",
+        ),
+        ("touch nostore a --ttl 1h", 1, "no store \"nostore\""),
+        ("touch thumbs --key n* --glob --ttl 1h", 0, ""),
+        (
+            "import lines --store nosuch",
+            0,
+            "no entry in lines matches",
+        ),
+        ("import lines --store thumbs", 0, ""),
+        (
+            "import lines --store nosuch --fail-empty",
+            1,
+            "no entry in lines matches",
+        ),
+    ] {
+        let ran = session.run(line);
+        assert_eq!(ran.code, code, "{line}: {ran:?}");
+        let warnings = ran.stderr.matches("warning: ").count();
+        assert_eq!(warnings, usize::from(!told.is_empty()), "{line}: {ran:?}");
+        assert!(ran.stderr.contains(told), "{line}: {ran:?}");
+    }
+}
+
+#[test]
+fn nothing_is_left_beside_a_file_that_is_no_store() {
+    let session = filled();
+    std::fs::write(session.path("text"), "a diary").expect("a file");
+    std::fs::create_dir(session.path("folder")).expect("a folder");
+    for name in ["text", "folder"] {
+        for line in [
+            "run -- echo hi",
+            "run --refresh -- echo hi",
+            "get s k",
+            "stats",
+            "warm -- echo",
+        ] {
+            session.shell(&format!("ecache --db {name} {line} < /dev/null"));
+        }
+        let beside = session.shell(&format!("ls -d {name}*"));
+        assert_eq!(beside.text(), format!("{name}\n"));
+    }
+    session.run("run -- echo hi --db").prints("hi --db\n");
+}
+
+#[test]
+fn a_bound_of_several_is_dropped() {
+    let session = filled();
+    let bounds = || {
+        let ran = session.run("limit ls --json").succeeds();
+        let rows: Value = serde_json::from_str(ran.text()).expect("JSON");
+        rows[0]
+            .as_object()
+            .map(|row| (row["max_bytes"].clone(), row["max_entries"].clone()))
+    };
+    session
+        .run("limit set --max-size 1MiB --max-entries 9 --undo-keep 2d")
+        .notes("");
+    session
+        .run("limit set --undo-keep none --max-size none")
+        .notes("");
+    assert_eq!(bounds(), Some((Value::Null, json!(9))));
+    session.run("limit set --max-entries none").notes("");
+    assert_eq!(bounds(), None);
+    session.run("undo -q").notes("");
+    assert_eq!(bounds(), Some((Value::Null, json!(9))));
+}

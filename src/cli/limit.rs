@@ -25,8 +25,9 @@ pub(crate) struct LimitArgs {
 pub(crate) enum LimitVerb {
     /// Set a limit, or change its bounds
     ///
-    /// Bounds that are not named stay as they are, and `none` drops one. If more is used already, nothing is removed at
-    /// once: each write removes at least twice what it adds, until the limit holds.
+    /// Bounds that are not named stay as they are, and `none` drops one. If more is used already,
+    /// nothing is removed at once: each write removes at least twice what it adds, until the limit
+    /// holds.
     #[command(after_help = "\
 Examples:
   ecache limit set --max-size 2GiB

@@ -148,10 +148,11 @@ pub(crate) enum Command {
     Set(SetArgs),
     /// Edit the value of an entry in an editor
     ///
-    /// The editor is $VISUAL, else $EDITOR, else vi. Text is edited as it is, JSON laid out. Type,
-    /// lifetime, policy and scopes stay. If the entry was changed meanwhile, nothing is written and
-    /// the exit code is 1. The edited text is never lost: if it cannot be written, or is not JSON,
-    /// the message names a file that has it.
+    /// The editor is $VISUAL, else $EDITOR, else vi. Text is edited as it is; JSON in Python's form
+    /// is laid out, and written in that form again. Type, lifetime, policy and scopes stay. It is
+    /// no operation: `ecache undo` does not take it back. If the entry was changed meanwhile,
+    /// nothing is written and the exit code is 1. The edited text is never lost: if it cannot be
+    /// written, or is not JSON, the message names a file that has it.
     Edit(EditArgs),
     /// Exit with 0 if there is a fresh entry, else with 1
     Has(HasArgs),
@@ -287,6 +288,8 @@ pub(crate) enum Command {
     Prune(PruneArgs),
     /// Change the lifetime or the policy of entries
     ///
+    /// Exits with 1 if a key that is named is not there.
+    ///
     /// A lifetime makes an entry one of policy `evict`; policy `persist` takes its lifetime away.
     /// Without --expired, expired entries stay as they are. Since --policy is the new policy,
     /// --if-policy selects by the present one.
@@ -303,6 +306,9 @@ pub(crate) enum Command {
     /// is an operation, which `undo` takes back. Databases keep none; there, see `ecache prune`.
     Limit(LimitArgs),
     /// Write entries as JSON lines, for `ecache import`
+    ///
+    /// The order of the lines is not fixed, and may be another one after a removal that was undone:
+    /// sort the lines of two exports before comparing them.
     ///
     /// Entries are written as they are: also what looks like a secret in their arguments, which
     /// `ecache ls` masks.

@@ -93,7 +93,7 @@ fn editor() -> Result<String> {
     }
 }
 
-/// Returns a value as it is edited, and whether it is laid out: JSON as Python writes it is, so that
+/// Returns a value as it is edited, and whether it is laid out: JSON as Python writes it is, since
 /// the changed value can be written in that form again. Any other text is edited as it is.
 fn text_of(value: &Value) -> Result<(String, bool)> {
     let instead = "write it to a file with `ecache get`, and keep the changed file with `ecache set --type bytes --value-file FILE`";

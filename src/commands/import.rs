@@ -34,6 +34,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let now = context.now();
     context.summary.begin("import", args.summary.is_json());
     let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
+    let is_filtered = filter.is_narrowed();
     let input = open_records(&args.file)?;
     // Read before the store is created: a file that is none of these leaves no trace.
     let records = Reader::new(input, context.usual_collection(), now)
@@ -103,6 +104,12 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let exit = refused.max_trouble(wanted.finish());
     context.finish_summary(args.dry_run)?;
     let is_empty = imported.created + imported.replaced + imported.kept + imported.stores == 0;
+    if is_empty && exit == Exit::Done && is_filtered {
+        context.absent(
+            &format!("no entry in {} matches", args.file.display()),
+            None,
+        );
+    }
     Ok(exit.max_trouble(args.filter.exit(is_empty)))
 }
 

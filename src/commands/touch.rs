@@ -3,8 +3,11 @@
 use std::mem;
 
 use anyhow::Result;
+use ecache_core::backend::{Backend, Dimension};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Freshness, Selection};
+use ecache_core::key::Key;
+use ecache_core::scope::StoreAddress;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::command_args::{
@@ -13,6 +16,7 @@ use super::shared::command_args::{
 use super::shared::deletion::{Run, Verb, entries, keep_unless, open, touch_logged};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::lifetime::{LifetimeChange, changed};
+use super::shared::resolve::note_missing;
 use crate::cli::TouchArgs;
 use crate::cli::entry::CommandArgs;
 use crate::cli::filter::{FilterArgs, StoreNames};
@@ -33,6 +37,7 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
         args.filter.key.extend(keys);
     }
     args.filter.key.append(&mut args.keys);
+    let named = args.filter.key.clone();
     if !args.command.is_empty() {
         select_command(context, &mut args)?;
     }
@@ -81,8 +86,51 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
         context.note(&format!("{} {are} so already", entries(already)));
     }
     note_elsewhere(context, backend.as_ref(), &meant, now)?;
+    let is_missing = all.entries < named.len() as u64
+        && note_missing_keys(context, backend.as_ref(), &args.filter, &named)?;
     context.finish_summary(args.dry_run)?;
-    Ok(args.filter.exit(all.entries == 0))
+    Ok(match args.filter.exit(all.entries == 0) {
+        Exit::Done if is_missing => Exit::No,
+        exit => exit,
+    })
+}
+
+/// Says which of the named keys are not in their store, and reports whether there are any.
+fn note_missing_keys(
+    context: &Context,
+    backend: &dyn Backend,
+    typed: &FilterArgs,
+    named: &[String],
+) -> Result<bool> {
+    let now = context.now();
+    let mut is_missing = false;
+    let Some(store) = typed.store.first().filter(|_| !typed.glob) else {
+        return Ok(false);
+    };
+    // A store that is not there was named before.
+    if !backend
+        .names(Dimension::Store)?
+        .iter()
+        .any(|name| **name == **store)
+    {
+        return Ok(true);
+    }
+    for name in named {
+        let one = FilterArgs {
+            key: vec![name.clone()],
+            ..typed.clone()
+        };
+        let one = filter(context, &one, Unless::AnyPolicy, now)?;
+        if backend.usage(&one.into(), now)?.entries == 0 {
+            let store = StoreAddress {
+                collection: context.usual_collection().into(),
+                ..StoreAddress::new(store)
+            };
+            note_missing(context, backend, &store.entry(Key::new(&**name)?))?;
+            is_missing = true;
+        }
+    }
+    Ok(is_missing)
 }
 
 /// Makes the filter select the entries that a command's result may be in.

@@ -2,7 +2,7 @@
 //! records, and the report.
 
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, LineWriter, Read, Seek, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, LineWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -16,6 +16,7 @@ use super::left_out::Omissions;
 use super::partial;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
+use crate::output::escape::shell;
 use crate::output::{JsonToTerminal, human, stdin, stdout};
 use crate::signals;
 
@@ -138,8 +139,8 @@ pub(in crate::commands) fn to_file(
         Ok(there) if !there.is_file() => {
             let there = fs::OpenOptions::new().write(true).open(path);
             let mut out = BufWriter::new(there.with_context(attempt)?);
-            let exit = write(&mut out)?;
-            out.flush()?;
+            let exit = write(&mut out).with_context(attempt)?;
+            out.flush().with_context(attempt)?;
             return Ok(exit);
         }
         _ => {}
@@ -195,7 +196,38 @@ pub(in crate::commands) fn open_records(path: &Path) -> Result<BufReader<File>> 
             spool(file).with_context(attempt)?
         }
     };
-    Ok(BufReader::with_capacity(1 << 16, file))
+    let mut records = BufReader::with_capacity(1 << 16, file);
+    // A file that cannot be read is reported by its reader.
+    match unpacker(records.fill_buf().unwrap_or_default()) {
+        Some(unpacker) => Err(compressed(path, unpacker)),
+        None => Ok(records),
+    }
+}
+
+/// Returns the program that prints the content of a compressed file, by its first bytes.
+fn unpacker(head: &[u8]) -> Option<&'static str> {
+    const FORMATS: [(&[u8], &str); 4] = [
+        (b"\x1f\x8b", "zcat"),
+        (b"BZh", "bzcat"),
+        (b"\xfd7zXZ\0", "xzcat"),
+        (b"\x28\xb5\x2f\xfd", "zstdcat"),
+    ];
+    let found = FORMATS.iter().find(|(magic, _)| head.starts_with(magic));
+    found.map(|(_, unpacker)| *unpacker)
+}
+
+fn compressed(path: &Path, unpacker: &str) -> anyhow::Error {
+    if path.as_os_str() == "-" {
+        return usage_tip(
+            "standard input is compressed",
+            format!("put {unpacker} before it: {unpacker} | ecache import -"),
+        );
+    }
+    let file = path.to_string_lossy();
+    usage_tip(
+        format!("{file} is compressed"),
+        format!("{unpacker} {} | ecache import -", shell(&file)),
+    )
 }
 
 /// Reports whether a file is a SQLite database.
