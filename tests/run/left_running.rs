@@ -195,3 +195,17 @@ fn nothing_else_is_held_open() {
         text(&session.path("out")).ends_with("late\n")
     });
 }
+
+#[test]
+fn a_program_that_was_removed_meanwhile_passes_it_on() {
+    let session = session();
+    let line = "rm own; cat go & echo hi";
+    session.shell("cp \"$(command -v ecache)\" own").prints("");
+    session
+        .shell(&format!("./own run --stdin none -- sh -c '{line}' > out"))
+        .prints("");
+    assert!(is_kept(&session, line));
+    let_print(&session, "late\n");
+    wait_for("it is shown", || text(&session.path("out")) == "hi\nlate\n");
+    wait_for("the result is gone", || !is_kept(&session, line));
+}

@@ -62,7 +62,7 @@ fn descriptor(number: i32) -> Result<File> {
 /// Fails if the process cannot be started, or cannot read the same input.
 pub(in crate::commands) fn start(call: &Call, input: &Input, outputs: Outputs) -> io::Result<()> {
     let mut words = std::env::args_os().skip(1);
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = own_program()?;
     // Everything before the command itself is an option; a value cannot be `--`.
     command.args(words.by_ref().take_while(|word| word != "--"));
     command.arg("--background");
@@ -93,7 +93,7 @@ pub(in crate::commands) fn start(call: &Call, input: &Input, outputs: Outputs) -
 /// # Errors
 /// Fails if the process cannot be started.
 pub(in crate::commands) fn forward(location: Option<&Path>, open: LeftOpen) -> io::Result<()> {
-    let mut command = Command::new(std::env::current_exe()?);
+    let mut command = own_program()?;
     command.args(["--no-config", "forward"]);
     if let (Some(kept), Some(location)) = (&open.kept, location) {
         let store = &kept.address.store;
@@ -137,6 +137,20 @@ fn absolute(location: &Path) -> Cow<'_, Path> {
         return location.into();
     }
     std::path::absolute(location).map_or(location.into(), Cow::from)
+}
+
+/// Returns a command that starts this program again, also if its file was replaced meanwhile, as by
+/// an upgrade while a long command ran.
+fn own_program() -> io::Result<Command> {
+    // The path of the file would be that of a deleted one.
+    let itself = Path::new("/proc/self/exe");
+    let program = std::env::current_exe()?;
+    if program.exists() || !itself.exists() {
+        return Ok(Command::new(program));
+    }
+    let mut command = Command::new(itself);
+    command.arg0("ecache");
+    Ok(command)
 }
 
 /// Replaces the call's input by that of the process which started this one.
