@@ -450,8 +450,7 @@ pub use execution_cache::{
 /// hand may write them in that order: a type with `Deserialize` and `==` is then not cached, and a
 /// warning says so. Without them, each call has a key of its own, and the store grows by each.
 /// Write the members sorted, or return them so from a `key_fn`. Where a map has an order of the
-/// program's own (`IndexMap`, serde_json's objects with its feature `preserve_order`), the order is
-/// part of the key.
+/// program's own, as `IndexMap` has, the order is part of the key.
 ///
 /// The key covers only the arguments and the scopes. For other inputs, use a `ttl`, a `version` or
 /// `verify_every`. Copies of a result are made by its `Clone`; callers share any state that `Clone`

@@ -169,10 +169,9 @@ impl Preimage {
     }
 
     /// Adds what a `key_fn` made of the arguments, as FiftyOne does: the elements of a list or
-    /// tuple one by one, and anything else as one.
-    ///
-    /// A list of one element is added as a list if its type, as `Option` or `serde_json::Value`,
-    /// has other values, too: one of those may be that element.
+    /// tuple one by one. FiftyOne refuses anything else: it is added as one, and with a mark if its
+    /// type, as `Option` and `serde_json::Value`, may have lists as well, among which is that of it
+    /// alone.
     ///
     /// # Errors
     ///
@@ -187,13 +186,14 @@ impl Preimage {
             .strip_prefix(br#"{"_cls": "tuple", "values": ["#)
             .and_then(|rest| rest.strip_suffix(b"]}"))
             .or_else(|| text.strip_prefix(b"[")?.strip_suffix(b"]"));
-        let elements = elements.filter(|elements| {
-            let is_single = value_length(elements) == Some(elements.len());
-            !is_single || is_always_several(type_name::<T>())
-        });
         let Some(mut elements) = elements else {
+            let (before, after): (&[u8], &[u8]) = if is_never_several(type_name::<T>()) {
+                (b"", b"")
+            } else {
+                (br#"{"_cls": "key", "value": "#, b"}")
+            };
             return self.push_text(|out| {
-                out.extend_from_slice(&text);
+                out.extend([before, &text, after].concat());
                 Ok(())
             });
         };
@@ -284,10 +284,10 @@ where
     })
 }
 
-/// Reports whether all values of the type with this name are lists or tuples.
-fn is_always_several(name: &str) -> bool {
+/// Reports whether no value of the type with this name is a list or tuple.
+fn is_never_several(name: &str) -> bool {
     let name = name.trim_start_matches('&');
-    name.starts_with(['(', '[']) || name.starts_with("alloc::vec::Vec<")
+    name == "alloc::string::String" || !name.contains([':', '(', '['])
 }
 
 /// Reports whether values of the type with this name are written whole.
@@ -354,14 +354,15 @@ mod tests {
         assert_eq!(each(vec!["a"]), r#"["a"]"#);
         assert_eq!(each(("a",)), r#"["a"]"#);
         assert_eq!(each(Some(("a", 1))), r#"["a", 1]"#);
-        // Lists of a type that has other values, too.
-        assert_eq!(each(None::<Vec<Option<u8>>>), "[null]");
-        assert_eq!(each(Some(vec![None::<u8>])), "[[null]]");
+        // Values of types that have lists, too.
+        let marked = |value| format!(r#"[{{"_cls": "key", "value": {value}}}]"#);
+        assert_eq!(each(None::<Vec<Option<u8>>>), marked("null"));
+        assert_eq!(each(Some(vec![None::<u8>])), "[null]");
         let json = |text| each(serde_json::from_str::<serde_json::Value>(text).expect("JSON"));
-        assert_eq!(json(r#""a""#), r#"["a"]"#);
-        assert_eq!(json(r#"["a"]"#), r#"[["a"]]"#);
-        assert_eq!(json(r#"[["a"]]"#), r#"[[["a"]]]"#);
-        assert_eq!(json(r#"["a", "b"]"#), r#"["a", "b"]"#);
+        assert_eq!(json(r#""a""#), marked(r#""a""#));
+        for list in [r#"["a"]"#, r#"[["a"]]"#, r#"["a", "b"]"#] {
+            assert_eq!(json(list), list);
+        }
         assert_ne!(each(vec![-f64::NAN]), each(vec![f64::NAN]));
     }
 

@@ -12,7 +12,7 @@
 //! | [`Set`], [`set`](mod@set) | `{"_cls": "set", "values": [...]}`, members in canonical order, each once |
 //! | [`Date`], [`date`] | `{"_cls": "date", "value": ISO 8601}` |
 //! | [`DateTime`], [`datetime`] | `{"_cls": "datetime", "value": ISO 8601}` |
-//! | struct, map | a dict; for a key, sorted unless it is a map with an order of its own (`IndexMap`, `serde_json`); keys that are not strings as Python spells them in JSON: `1`, `true`, `null`, `1e-05` |
+//! | struct, map | a dict; for a key, sorted unless it is a map with an order of its own (`IndexMap`); keys that are not strings as Python spells them in JSON: `1`, `true`, `null`, `1e-05` |
 //! | enum | its variant's name, or `{name: content}` |
 //! | `()`, unit struct, `None` | `null` |
 //! | newtype struct | its content |

@@ -82,11 +82,9 @@ pub(super) fn is_unordered(full_name: &str) -> bool {
 }
 
 /// Reports whether the type of this bare name is a map with an order of the program's own, which
-/// its `==` may disregard.
+/// its `==` may disregard. An object of JSON has none by its standard, and FiftyOne sorts it.
 pub(super) fn is_ordered_map(bare_name: &str) -> bool {
-    let of_json = ["serde_json::", "serde_yaml::", "toml::", "toml_edit::"];
     ["IndexMap", "OrderMap", "LinkedHashMap", "LinearMap"].contains(&ident(bare_name))
-        || of_json.iter().any(|library| bare_name.starts_with(library))
 }
 
 /// Reports whether the type of this bare name is an address that is written as a text without all
