@@ -188,7 +188,9 @@ pub mod scope;
 pub mod secrets;
 #[doc(hidden)]
 pub mod sidecar;
+#[doc(hidden)]
 pub mod single_flight;
+#[doc(hidden)]
 pub mod statistics;
 pub mod stored;
 #[doc(hidden)]
