@@ -278,7 +278,7 @@ pub use execution_cache::{
 /// | `self_key` | required | for a method: the part of `self` that its results depend on, or `none`; `none` for an associated function |
 /// | `cache_err` | `false` | also caches the `Err` of a `Result`, which must implement serde's traits; a duration limits its lifetime |
 /// | `cache_none` | `true` | caches the `None` of an `Option`, or of a `Result<Option<…>, …>` |
-/// | `ttl_fn` | | function from a reference to a result to its lifetime: a `Duration`, or `None` for that of `ttl` |
+/// | `ttl_fn` | | function from a reference to a result that is kept (the `T` of a `Result<T, E>`) to its lifetime: a `Duration`, or `None` for that of `ttl` |
 /// | `verify_every` | 0 | recomputes and compares one of this many hits; 0 never |
 /// | `stale` | none | time after the `ttl` for which a stale result is served while it is refreshed in the background |
 /// | `stale_if_error` | none | time after the `ttl` for which a stale result is served if refreshing it returns an `Err` |

@@ -163,9 +163,10 @@ impl<'a> Expansion<'a> {
     pub(crate) fn output_codec(&self) -> TokenStream {
         let (krate, output) = (self.krate, &self.output);
         let (codec, outcome) = (self.codec(), self.outcome());
-        let (unfit, span) = match &self.options.codec_name {
-            Some(codec) => (quote!(UnfitCodec), at(codec)),
-            None => (quote!(Unfit), self.function.output_span()),
+        let (unfit, span) = match (&self.options.codec_name, &self.options.ttl_fn) {
+            (Some(codec), _) => (quote!(UnfitCodec), at(codec)),
+            (None, Some(ttl_fn)) => (quote!(UnfitLifetime), at(ttl_fn)),
+            (None, None) => (quote!(Unfit), self.function.output_span()),
         };
         let chosen = quote_spanned!(span=> codec());
         let (checked, codec) = if self.options.evaluates_codec() {

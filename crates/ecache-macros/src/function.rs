@@ -325,7 +325,10 @@ fn name(parameter: &PatType, index: usize) -> Ident {
     match &*parameter.pat {
         Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
         // No parameter that has a name of its own can have this one.
-        _ => format_ident!("argument_{index}", span = Span::mixed_site()),
+        pattern => {
+            let span = Span::mixed_site().located_at(pattern.span());
+            format_ident!("argument_{index}", span = span)
+        }
     }
 }
 

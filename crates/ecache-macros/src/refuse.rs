@@ -55,7 +55,27 @@ pub(crate) fn refuse(function: &Function, options: &Options, place: Place) -> Re
         let message = "`spawn` is for an `async fn`: others are refreshed by a thread";
         return Err(Error::new_spanned(spawn, message));
     }
+    refuse_borrowed_arguments(function, options)?;
     refuse_static_output(function, options)
+}
+
+/// Rejects an argument that a background refresh cannot own. Of a reference, it makes a copy.
+fn refuse_borrowed_arguments(function: &Function, options: &Options) -> Result<()> {
+    if options.stale.is_none() {
+        return Ok(());
+    }
+    for parameter in &function.parameters {
+        let ty = match &parameter.ty {
+            Type::Reference(reference) => &reference.elem,
+            ty => ty,
+        };
+        if let Some(borrowed) = types::find(ty, types::is_borrowed) {
+            let message = "with `stale`, a refresh outlives the call, so an argument cannot borrow: take an owned value, such \
+                           as `String` for `Cow<'_, str>`, or a reference to one";
+            return Err(Error::new_spanned(borrowed, message));
+        }
+    }
+    Ok(())
 }
 
 /// Rejects a result that serde writes but cannot read, so that the error says what to return.

@@ -12,8 +12,8 @@ pub use super::identity::Declaration;
 pub use super::lazy_cache::{LazyCache, as_default};
 pub use super::lifetime::{IntoLifetime, err_lasts, lasts};
 pub use super::output_codec::{
-    FitForNothing, FitWithDebug, FitWithEq, FitWithoutEq, OutputCodec, Unfit, UnfitCodec, checked,
-    checked_of,
+    FitForNothing, FitWithDebug, FitWithEq, FitWithoutEq, OutputCodec, Unfit, UnfitCodec,
+    UnfitLifetime, checked, checked_of,
 };
 pub use super::refresh::{spawn, spawning};
 pub use super::return_type::{

@@ -285,6 +285,29 @@ impl<C, O: SplitOutput<Output>, Output> Unfit<O, Output> for &mut Checked<C, O, 
 )]
 pub trait Cacheable {}
 
+/// Results that cannot be kept, or of which the function's `ttl_fn` takes something else.
+pub trait UnfitLifetime<O: SplitOutput<Output>, Output> {
+    /// Fails to compile; the codec that it names lets the code around it compile.
+    fn codec(self) -> OutputCodec<Output>
+    where
+        Self: Sized,
+        O::Value: Lasting,
+    {
+        OutputCodec::new::<_, Rejected, _>(StoredForm)
+    }
+}
+
+impl<C, O: SplitOutput<Output>, Output> UnfitLifetime<O, Output> for &mut Checked<C, O, Output> {}
+
+/// Has no implementations; its unmet bound produces the message for a `ttl_fn` of other results.
+#[diagnostic::on_unimplemented(
+    message = "this is no lifetime of a result of type `{Self}`, or that cannot be cached",
+    label = "not a function of `&{Self}`, or `{Self}` is not `Clone + Send + Sync + 'static` with serde's traits",
+    note = "a `ttl_fn` takes a reference to what is kept: without its `Result`, unless `cache_err` is set, and \
+            without its `Option` if `cache_none = false`"
+)]
+pub trait Lasting {}
+
 /// Results that the codec of the attribute cannot store.
 pub trait UnfitCodec<C, O: SplitOutput<Output>, Output> {
     /// Fails to compile; the codec that it names lets the code around it compile.

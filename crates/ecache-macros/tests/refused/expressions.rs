@@ -93,4 +93,20 @@ impl Owner {
     }
 }
 
+fn lifetime_of_all(_: &Option<u8>) -> std::time::Duration {
+    std::time::Duration::from_secs(1)
+}
+
+#[execution_cache(ttl_fn = lifetime_of_all, cache_none = false)]
+fn lasts(_path: &str) -> Option<u8> {
+    None
+}
+
+struct Unwritten;
+
+#[execution_cache]
+fn in_a_pattern((_number, _unwritten): (u8, Unwritten)) -> u8 {
+    1
+}
+
 fn main() {}

@@ -22,4 +22,14 @@ fn refreshed_by_a_thread(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 
+#[execution_cache(ttl = 60, stale = 60)]
+fn outlived<'a>(_text: std::borrow::Cow<'a, str>) -> u8 {
+    1
+}
+
+#[execution_cache(ttl = 60, stale = 60)]
+fn outlived_within(_texts: &[&str]) -> u8 {
+    1
+}
+
 fn main() {}
