@@ -45,14 +45,39 @@ pub(crate) fn is_printable_ascii(text: &str) -> bool {
     })
 }
 
-/// Quotes `text` as one word for a shell, if it needs that.
+/// Quotes `text` as one word for a shell, if it needs that, as one would type it.
+///
+/// What acts on a terminal or ends a line is written in bash's and zsh's `$'a\\nb'`, which can be
+/// pasted.
 pub(crate) fn shell(text: &str) -> Cow<'_, str> {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:@%+,=".contains(&byte);
-    if !text.is_empty() && text.bytes().all(is_plain) {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
+    let acts_in_quotes = |c: char| matches!(c, '$' | '`' | '"' | '\\' | '!');
+    if text.contains(is_unsafe) {
+        let mut word = String::from("$'");
+        text.chars().for_each(|c| push_quoted(&mut word, c));
+        word.push('\'');
+        Cow::Owned(word)
+    } else if !text.is_empty() && text.chars().all(is_plain) {
         Cow::Borrowed(text)
+    } else if text.contains('\'') && !text.contains(acts_in_quotes) {
+        Cow::Owned(format!("\"{text}\""))
     } else {
-        Cow::Owned(format!("'{}'", text.replace('\'', "'\\''")))
+        Cow::Owned(format!("'{}'", text.replace('\'', r"'\''")))
     }
+}
+
+/// Appends `c` as it is written in `$'…'`.
+fn push_quoted(out: &mut String, c: char) {
+    let result = match c {
+        '\'' | '\\' => write!(out, "\\{c}"),
+        '\u{80}'..='\u{ffff}' if is_unsafe(c) => write!(out, "\\u{:04x}", c as u32),
+        '\u{10000}'.. if is_unsafe(c) => write!(out, "\\U{:08x}", c as u32),
+        c => {
+            push_safe(out, c);
+            Ok(())
+        }
+    };
+    result.expect("writing to a String does not fail");
 }
 
 /// Escapes `text` for one line on a terminal: line ends and tabs are shown as `\n`, `\r` and `\t`.
@@ -129,6 +154,29 @@ mod tests {
         ] {
             assert!(matches!(for_line(text), Cow::Borrowed(same) if same == text));
             assert!(matches!(for_terminal(text.as_bytes()), Cow::Borrowed(same) if same == text));
+        }
+    }
+
+    #[test]
+    fn words_can_be_pasted_into_a_shell() {
+        for (text, word) in [
+            ("plain", "plain"),
+            ("日本語", "日本語"),
+            ("", "''"),
+            ("sp ace", "'sp ace'"),
+            ("it's", "\"it's\""),
+            ("$HOME's", r"'$HOME'\''s'"),
+            ("a\nb", r"$'a\nb'"),
+            ("it's\t\\\x1b\x7f", r"$'it\'s\t\\\x1b\x7f'"),
+            ("a\u{9b}\u{202e}\u{e0001}b", r"$'a\u009b\u202e\U000e0001b'"),
+        ] {
+            assert_eq!(shell(text), word);
+            let mut bash = std::process::Command::new("bash");
+            let bash = bash.env("LC_ALL", "C.UTF-8");
+            let script = format!("printf %s {word}");
+            if let Ok(ran) = bash.args(["-c", &script]).output() {
+                assert_eq!(String::from_utf8_lossy(&ran.stdout), text, "{word}");
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use ecache_core::python_json::Json;
 use ecache_core::secrets::{self, mask_json};
 use ecache_core::value::Kind;
 
+use crate::output::escape::shell;
 use crate::output::{Secrets, VALUE};
 
 /// Returns the text for an entry: its command or call, or else the start of its value as far as it
@@ -132,15 +133,7 @@ fn word(word: &Json) -> String {
         Json::String(text) => text.to_string_lossy().into_owned(),
         other => other.dumps(),
     };
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
-    let acts_in_quotes = |c: char| matches!(c, '$' | '`' | '"' | '\\' | '!');
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text
-    } else if text.contains('\'') && !text.contains(acts_in_quotes) {
-        format!("\"{text}\"")
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
+    shell(&text).into_owned()
 }
 
 /// Formats the start of a value on one line.
