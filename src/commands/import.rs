@@ -103,7 +103,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let refused = refused.finish();
     let exit = refused.max_trouble(wanted.finish());
     context.finish_summary(args.dry_run)?;
-    let is_empty = imported.created + imported.replaced + imported.kept + imported.stores == 0;
+    let is_empty = imported.is_empty();
     if is_empty && exit == Exit::Done && is_filtered {
         context.absent(
             &format!("no entry in {} matches", args.file.display()),

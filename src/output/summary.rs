@@ -77,8 +77,7 @@ impl Summary {
     /// Reports whether the operation found nothing.
     pub(crate) fn is_empty(&self) -> bool {
         let facts = self.facts.borrow();
-        let kept = facts.imported.map_or(0, |imported| imported.kept);
-        facts.entries + facts.stores + kept == 0
+        facts.entries + facts.stores == 0 && facts.imported.is_none_or(Imported::is_empty)
     }
 
     /// Returns the fields of the object, if it was asked for.

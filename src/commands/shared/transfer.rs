@@ -11,7 +11,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{FoundRecord, write_record};
 
-use super::deletion::entries;
+use super::deletion::{entries, metadata};
 use super::left_out::Omissions;
 use super::partial;
 use crate::context::Context;
@@ -270,8 +270,14 @@ pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Impor
     }
     message.push(')');
     if imported.stores > 0 {
-        let stores = human::counted(imported.stores, "store", "stores");
-        message.push_str(&format!(" and the metadata of {stores}"));
+        message.push_str(&format!(" and {}", metadata(imported.stores)));
+    }
+    if imported.stores_kept > 0 {
+        let them = human::plural(imported.stores_kept, "it was", "they were");
+        message.push_str(&format!(
+            "; {} stays as {them}",
+            metadata(imported.stores_kept)
+        ));
     }
     context.note(&message);
 }

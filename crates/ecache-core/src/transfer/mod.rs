@@ -288,9 +288,10 @@ mod tests {
         ));
         let from = backend_with([metadata, entry(&store, "a", "1"), entry(&store, "b", "2")]);
         let to = MemoryBackend::new();
-        for (created, kept) in [(2, 0), (0, 3)] {
+        for (created, kept, stores) in [(2, 0, (1, 0)), (0, 2, (0, 1))] {
             let done = import(&to, OnConflict::Newer, found(&from, &Filter::default()));
             assert_eq!((done.created, done.kept), (created, kept));
+            assert_eq!((done.stores, done.stores_kept), stores);
         }
         assert_eq!(
             found(&to, &Filter::default()),

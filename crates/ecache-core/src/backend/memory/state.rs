@@ -253,7 +253,7 @@ impl State {
                         .as_ref()
                         .map_or(old, StoreMetadata::written_at);
                     if on_conflict.keeps(|| address.document(), old, new)? {
-                        imported.kept += 1;
+                        imported.stores_kept += 1;
                         return Ok(());
                     }
                 }

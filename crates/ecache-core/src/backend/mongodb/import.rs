@@ -303,7 +303,7 @@ impl Import<'_> {
         if let Some(old) = old {
             let new = metadata.as_ref().map_or(old, StoreMetadata::written_at);
             if self.on_conflict.keeps(|| address.document(), old, new)? {
-                self.imported.kept += 1;
+                self.imported.stores_kept += 1;
                 return Ok(());
             }
         }

@@ -161,10 +161,20 @@ pub struct Imported {
     pub created: u64,
     /// Existing entries that were replaced
     pub replaced: u64,
-    /// Existing entries that stay, and stores whose existing metadata stays
+    /// Existing entries that stay
     pub kept: u64,
     /// Stores whose metadata was written
     pub stores: u64,
+    /// Stores whose existing metadata stays
+    pub stores_kept: u64,
+}
+
+impl Imported {
+    /// Reports whether there was no record to import.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self == Self::default()
+    }
 }
 
 impl AddAssign for Imported {
@@ -173,5 +183,6 @@ impl AddAssign for Imported {
         self.replaced += other.replaced;
         self.kept += other.kept;
         self.stores += other.stores;
+        self.stores_kept += other.stores_kept;
     }
 }

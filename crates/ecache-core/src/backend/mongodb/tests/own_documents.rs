@@ -148,7 +148,7 @@ fn a_stores_own_document_that_has_no_form_is_replaced_only_where_that_is_asked_f
         matches!(unread, Err(Error::ForeignValue { .. })),
         "{unread:?}"
     );
-    assert_eq!(import(OnConflict::Keep).expect("an import").kept, 1);
+    assert_eq!(import(OnConflict::Keep).expect("an import").stores_kept, 1);
     let failed = import(OnConflict::Fail);
     assert!(matches!(failed, Err(Error::Conflict { .. })), "{failed:?}");
     assert!(backend.document(&store).is_err(), "it is still there");

@@ -130,7 +130,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         if let Some(old) = existing {
             let new = metadata.as_ref().map_or(old, StoreMetadata::written_at);
             if self.on_conflict.keeps(|| address.document(), old, new)? {
-                imported.kept += 1;
+                imported.stores_kept += 1;
                 return Ok(());
             }
         }
