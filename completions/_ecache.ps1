@@ -1099,7 +1099,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--orphaned', '--orphaned', [CompletionResultType]::ParameterName, 'Remove entries whose dataset was deleted, and the metadata of such stores')
             [CompletionResult]::new('--jobs', '--jobs', [CompletionResultType]::ParameterName, 'Remove FiftyOne''s jobs that are running, too')
             [CompletionResult]::new('--retired', '--retired', [CompletionResultType]::ParameterName, 'Delete the entries kept for `ecache undo` now, whatever their age')
-            [CompletionResult]::new('--shred', '--shred', [CompletionResultType]::ParameterName, 'Overwrite them, too, so that no byte of them is left in the store''s files')
+            [CompletionResult]::new('--shred', '--shred', [CompletionResultType]::ParameterName, 'Overwrite their values, keys and arguments, too, so that no byte is left in the store''s files; names of stores, functions and users stay, and what `ecache log` lists')
             [CompletionResult]::new('--vacuum', '--vacuum', [CompletionResultType]::ParameterName, 'Give the freed space back to the file system')
             [CompletionResult]::new('--no-undo', '--no-undo', [CompletionResultType]::ParameterName, 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')

@@ -1069,7 +1069,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --orphaned 'Remove entries whose dataset was deleted, and the metadata of such stores'
             cand --jobs 'Remove FiftyOne''s jobs that are running, too'
             cand --retired 'Delete the entries kept for `ecache undo` now, whatever their age'
-            cand --shred 'Overwrite them, too, so that no byte of them is left in the store''s files'
+            cand --shred 'Overwrite their values, keys and arguments, too, so that no byte is left in the store''s files; names of stores, functions and users stay, and what `ecache log` lists'
             cand --vacuum 'Give the freed space back to the file system'
             cand --no-undo 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back'
             cand -n 'Say what would be removed, and remove nothing'

@@ -1210,7 +1210,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -s v -l verbose -d 
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l orphaned -d 'Remove entries whose dataset was deleted, and the metadata of such stores'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l jobs -d 'Remove FiftyOne\'s jobs that are running, too'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l retired -d 'Delete the entries kept for `ecache undo` now, whatever their age'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l shred -d 'Overwrite them, too, so that no byte of them is left in the store\'s files'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l shred -d 'Overwrite their values, keys and arguments, too, so that no byte is left in the store\'s files; names of stores, functions and users stay, and what `ecache log` lists'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Give the freed space back to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'

@@ -137,20 +137,7 @@ FROM (
 );
 
 CREATE TEMP VIEW v_operations AS
-SELECT
-    op,
-    strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at,
-    user, host, command, filter,
-    CASE did WHEN 0 THEN 'removed' WHEN 1 THEN 'restored' WHEN 2 THEN 'imported' WHEN 3 THEN 'touched'
-        WHEN 4 THEN 'renamed' WHEN 5 THEN 'set' END AS did,
-    max(entries, 0) AS entries, max(size, 0) AS size, replaced, documents, settings,
-    -- What it takes to undo an operation is forgotten after a day.
-    undone_by IS NULL AND kept > 0 AS undoable,
-    CASE WHEN undone_by IS NULL AND kept > 0 THEN
-        strftime('%Y-%m-%dT%H:%M:%fZ', (at + ifnull(keep_ms, 86400000)) / 1000.0, 'unixepoch')
-    END AS undo_until,
-    undone_by, undoes
-FROM (
+WITH RECURSIVE stored AS MATERIALIZED (
     SELECT at AS op,
         max(value) FILTER (WHERE field = 'a') AS at,
         max(value) FILTER (WHERE field = 'd') AS did,
@@ -167,8 +154,32 @@ FROM (
         max(value) FILTER (WHERE field = 'C') AS command,
         max(value) FILTER (WHERE field = 'F') AS filter
     FROM v_fields WHERE kind = 1 GROUP BY at
+),
+-- An undo can be undone: an operation is undone after an odd number of them, and the last one keeps
+-- what it takes to go on.
+chain(op, last, steps) AS (
+    SELECT op, op, 0 FROM stored
+    UNION ALL SELECT chain.op, undone_by, steps + 1
+    FROM chain JOIN stored ON stored.op = chain.last WHERE undone_by > chain.last
+),
+ends AS (SELECT op, last, max(steps) % 2 AS is_undone FROM chain GROUP BY op),
+state AS (
+    SELECT ends.op, last, is_undone, NOT is_undone AND kept > 0 AS undoable,
+        strftime('%Y-%m-%dT%H:%M:%fZ', (at + ifnull(keep_ms, 86400000)) / 1000.0, 'unixepoch') AS until
+    FROM ends JOIN stored ON stored.op = ends.last
+    LEFT JOIN (SELECT CAST(value AS INTEGER) AS keep_ms FROM v_settings WHERE name = 'undo_keep')
 )
-LEFT JOIN (SELECT CAST(value AS INTEGER) AS keep_ms FROM v_settings WHERE name = 'undo_keep');
+SELECT
+    op,
+    strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at,
+    user, host, command, filter,
+    CASE did WHEN 0 THEN 'removed' WHEN 1 THEN 'restored' WHEN 2 THEN 'imported' WHEN 3 THEN 'touched'
+        WHEN 4 THEN 'renamed' WHEN 5 THEN 'set' END AS did,
+    max(entries, 0) AS entries, max(size, 0) AS size, replaced, documents, settings,
+    -- Until that time; the command says that it is over then.
+    undoable, iif(undoable, until, NULL) AS undo_until,
+    iif(is_undone, last, NULL) AS undone_by, undoes
+FROM stored JOIN state USING (op);
 
 CREATE TEMP VIEW v_settings AS
 SELECT at AS place,

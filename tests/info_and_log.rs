@@ -137,6 +137,35 @@ fn the_log_of_a_store_has_the_operations_that_changed_it() {
 }
 
 #[test]
+fn an_undo_is_in_the_log_of_the_stores_that_its_operation_changed() {
+    let session = Session::new();
+    session.run("set a k v --user ann").succeeds();
+    session.run("set b k v").succeeds();
+    let log = |store: &str| {
+        let listed = session.run(&format!("log {store}")).succeeds();
+        let number = |line: &str| line.split('\t').next().map(str::to_owned);
+        listed.text().lines().filter_map(number).collect::<Vec<_>>()
+    };
+    session.run("clear --user ann").succeeds();
+    session.run("undo").succeeds();
+    assert_eq!(log("a"), ["2", "1"]);
+    // Its entries are in another store then.
+    session.run("stores rename a c").succeeds();
+    assert_eq!(log("a"), ["3", "2", "1"]);
+    session.run("undo 2").succeeds();
+    session.run("undo 1").succeeds();
+    assert_eq!(log("a"), ["5", "4", "3", "2", "1"]);
+    session.run("touch b k --ttl 1h").succeeds();
+    session.run("undo").succeeds();
+    assert_eq!(log("b"), ["7", "6"]);
+    // After nothing is kept, too.
+    session.run("clear b").succeeds();
+    session.run("undo").succeeds();
+    session.run("prune --retired").succeeds();
+    assert_eq!(log("b"), ["9", "8", "7", "6"]);
+}
+
+#[test]
 fn a_store_counts_once_whatever_its_datasets() {
     let session = Session::new();
     session.run("set s k v").succeeds();

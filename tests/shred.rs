@@ -57,11 +57,37 @@ fn no_byte_of_a_shredded_value_is_left_in_any_file() {
             );
         }
         session.run("prune --retired --shred").succeeds();
-        let undo = session.run("undo");
-        assert_ne!(undo.code, 0, "nothing is kept: {undo:?}");
+        // The import and the removals; former names and lifetimes keep no value.
+        for number in [1, 3, 5] {
+            let undo = session.run(&format!("undo {number}"));
+            assert_ne!(undo.code, 0, "nothing is kept: {undo:?}");
+        }
         for bytes in [OLD, NEW, &PRINTED[12..]] {
             let text = String::from_utf8_lossy(bytes);
             assert!(!has_bytes(&session.store_folder(), bytes), "{text} is left");
         }
+    }
+}
+
+#[test]
+fn names_of_stores_and_users_outlive_the_keys_and_arguments_of_shredded_entries() {
+    let session = Session::new();
+    for id in 0..40 {
+        let set = format!("set store-5d99 -j [\"argument-{id}-44fa\"] --user user-b706 --ttl 1d");
+        session.run_with_input(&set, b"value-5b7f").succeeds();
+        let set = format!("set store-5d99 key-{id}-03b3 --user user-b706 --ttl 1d");
+        session.run_with_input(&set, b"value-5b7f").succeeds();
+    }
+    session.run("clear --user user-* --glob").succeeds();
+    session.run("prune --retired --shred").succeeds();
+    for (bytes, is_left) in [
+        ("value-5b7f", false),
+        ("-03b3", false),
+        ("-44fa", false),
+        ("store-5d99", true),
+        ("user-b706", true),
+    ] {
+        let found = has_bytes(&session.store_folder(), bytes.as_bytes());
+        assert_eq!(found, is_left, "{bytes}");
     }
 }

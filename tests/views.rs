@@ -99,6 +99,7 @@ fn session() -> Session {
         ecache rm words empty
         echo gone | ecache set gone 1; ecache clear gone
         echo back | ecache set back 1; ecache clear back; ecache undo; ecache undo
+        echo twice | ecache set twice 1; ecache clear twice; ecache undo; ecache undo 5
         ecache limit set --max-size 1GiB --max-entries 100000 --min-free 1%
         ecache limit set --user '*' --glob --each --max-entries 2
         echo 5 | ecache set words 5 --user 'b b'; echo 6 | ecache set words 6 --user 'b b'
@@ -200,5 +201,16 @@ fn an_operation_that_can_no_longer_be_undone_is_shown_so() {
     session.set_clock("2026-11-26T06:32:51.000Z");
     session.shell("echo 1 | ecache set later 1").succeeds();
     session.run("rm later 1").succeeds();
-    compare(&session, "v_operations", "log", &["undoable"]);
+    // A view does not know the time, which the command compares with it.
+    let not = ["undoable", "undo_until"];
+    compare(&session, "v_operations", "log", &not);
+    let logged = printed(&session, "log");
+    for (row, logged) in view(&session, "v_operations")
+        .iter()
+        .zip(logged.iter().rev())
+    {
+        let until = row["undo_until"].as_str();
+        let is_left = until.is_some_and(|until| until > "2026-11-26T06:32:51.000Z");
+        assert_eq!(is_left, logged["undoable"] == true, "{row:?}");
+    }
 }

@@ -131,7 +131,8 @@ pub(crate) struct PruneArgs {
     /// Delete the entries kept for `ecache undo` now, whatever their age
     #[arg(long)]
     pub(crate) retired: bool,
-    /// Overwrite them, too, so that no byte of them is left in the store's files
+    /// Overwrite their values, keys and arguments, too, so that no byte is left in the store's
+    /// files; names of stores, functions and users stay, and what `ecache log` lists
     #[arg(long, requires = "retired")]
     pub(crate) shred: bool,
     /// Give the freed space back to the file system

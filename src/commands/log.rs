@@ -56,7 +56,7 @@ const EXACT: [Column; 16] = [
 pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
-    if !backend.logs_operations() {
+    if !backend.logs_operations() && context.has_store()? {
         context.note("this store has no log of operations");
         return Ok(Exit::Done);
     }
@@ -70,7 +70,7 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
         let is_in_time = since.is_none_or(|since| operation.at >= since);
         if meant.len() < limit
             && is_in_time
-            && is_of_store(backend.as_ref(), operation, &args.store)?
+            && is_of_store(backend.as_ref(), operation, &operations, &args.store)?
         {
             meant.push(operation);
         }
@@ -93,7 +93,7 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
         };
         for operation in meant {
             match (is_table, args.wide) {
-                (false, _) => rows.row(&exact(operation))?,
+                (false, _) => rows.row(&exact(operation, now))?,
                 (true, true) => rows.row(&wide(operation, now))?,
                 (true, false) => rows.row(&cells(operation, now))?,
             }
@@ -123,7 +123,8 @@ fn note_unknown_stores(
     for name in names {
         let mut is_changed = false;
         for operation in operations {
-            is_changed |= is_of_store(backend, operation, std::slice::from_ref(name))?;
+            let name = std::slice::from_ref(name);
+            is_changed |= is_of_store(backend, operation, operations, name)?;
             if is_changed {
                 break;
             }
@@ -135,13 +136,21 @@ fn note_unknown_stores(
     note_unknown_names(context, backend, &unknown)
 }
 
-/// Reports whether an operation changed one of these stores, or none is named.
+/// Reports whether an operation changed one of these stores, or none is named. An undo belongs to
+/// the stores of the operation that it undid, wherever their entries are now.
 fn is_of_store(
     backend: &dyn Backend,
     operation: &OperationRecord,
+    operations: &[OperationRecord],
     names: &[String],
 ) -> Result<bool> {
     if names.is_empty() {
+        return Ok(true);
+    }
+    let is_undone = |one: &&OperationRecord| operation.undoes == Some(one.id);
+    if let Some(undone) = operations.iter().find(is_undone)
+        && is_of_store(backend, undone, operations, names)?
+    {
         return Ok(true);
     }
     let stores = backend.operation_stores(operation.id)?;
@@ -204,12 +213,13 @@ fn wide(operation: &OperationRecord, now: Timestamp) -> Vec<Cell<'_>> {
     vec![op, at, user, host, entries, size, undo, filter, command]
 }
 
-fn exact(operation: &OperationRecord) -> [Cell<'_>; 16] {
+fn exact(operation: &OperationRecord, now: Timestamp) -> [Cell<'_>; 16] {
     let number = |number: Option<u64>| number.map_or(Cell::Null, Cell::Count);
-    let (until, undone_by) = match operation.undo {
-        UndoState::Until(time) => (Cell::Time(time.as_millis()), None),
-        UndoState::Undone(by) => (Cell::Null, Some(by)),
-        UndoState::Impossible => (Cell::Null, None),
+    let undo = operation.undo.at(now);
+    let until = undo.until();
+    let undone_by = match undo {
+        UndoState::Undone(by) => Some(by),
+        _ => None,
     };
     let did = match operation.did {
         Did::Removed => "removed",
@@ -219,7 +229,6 @@ fn exact(operation: &OperationRecord) -> [Cell<'_>; 16] {
         Did::Renamed => "renamed",
         Did::Set => "set",
     };
-    let is_undoable = matches!(operation.undo, UndoState::Until(_));
     [
         Cell::Count(operation.id),
         Cell::Time(operation.at.as_millis()),
@@ -233,8 +242,8 @@ fn exact(operation: &OperationRecord) -> [Cell<'_>; 16] {
         Cell::Count(operation.replaced.entries),
         Cell::Count(operation.documents),
         Cell::Count(operation.settings),
-        Cell::Bool(is_undoable),
-        until,
+        Cell::Bool(until.is_some()),
+        until.map_or(Cell::Null, |until| Cell::Time(until.as_millis())),
         number(undone_by),
         number(operation.undoes),
     ]

@@ -8,7 +8,7 @@ use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{
-    Run, Step, amount, forecast_undo, keep_unless, open, remove_in_steps,
+    Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
 };
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, spare_running, without_running};
@@ -132,7 +132,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
 /// Deletes the entries kept for undo, and reports their number.
 fn drop_kept(context: &Context, backend: &dyn Backend, run: Run, shred: bool) -> Result<()> {
     let kept = KeptForUndo::new(&backend.operations()?);
-    let what = amount(kept.usage);
+    let what = amount_with(kept.usage, kept.documents);
     if run == Run::Dry {
         context.note(&format!("would delete {what} kept for undo"));
         return Ok(());

@@ -47,8 +47,8 @@ pub(crate) fn is_printable_ascii(text: &str) -> bool {
 
 /// Quotes `text` as one word for a shell, if it needs that, as one would type it.
 ///
-/// What acts on a terminal or ends a line is written in bash's and zsh's `$'a\\nb'`, which can be
-/// pasted.
+/// Characters that act on a terminal or end a line are written in bash's and zsh's `$'a\nb'`, which
+/// can be pasted.
 pub(crate) fn shell(text: &str) -> Cow<'_, str> {
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
     let acts_in_quotes = |c: char| matches!(c, '$' | '`' | '"' | '\\' | '!');

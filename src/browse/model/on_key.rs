@@ -84,13 +84,16 @@ impl Model {
                 };
                 let id = operation.id;
                 match operation.undo {
-                    UndoState::Until(_) => {
+                    UndoState::Until(_) | UndoState::Through(..) => {
                         self.mode = Mode::List;
                         self.undoable.retain(|undoable| *undoable != id);
                         return vec![Request::Undo(id)];
                     }
                     UndoState::Undone(by) => {
                         self.message = Some(format!("op {id} was undone by op {by}"));
+                    }
+                    UndoState::Over(_) => {
+                        self.message = Some(format!("the time to undo op {id} is over"));
                     }
                     UndoState::Impossible => {
                         self.message = Some(format!("nothing is kept to undo op {id}"));

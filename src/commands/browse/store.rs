@@ -18,7 +18,7 @@ use ecache_core::scope::Address;
 use ecache_core::time::{Clock, Timestamp};
 use ecache_core::value::{Kind, Value};
 
-use super::super::shared::deletion::{amount, entries};
+use super::super::shared::deletion::{Run, amount, entries};
 use super::super::shared::lifetime::LifetimeChange;
 use super::super::shared::{call_text, entry_view, filter_words, undo_text};
 use crate::browse::{Counts, Figures, Place, Row, Source, Whole};
@@ -286,10 +286,14 @@ impl Source for Store {
     }
 
     fn operations(&self) -> Result<Option<Vec<OperationRecord>>> {
-        Ok(match self.backend.logs_operations() {
-            true => Some(self.backend.operations()?),
-            false => None,
-        })
+        if !self.backend.logs_operations() {
+            return Ok(None);
+        }
+        let mut operations = self.backend.operations()?;
+        for operation in &mut operations {
+            operation.undo = operation.undo.at(self.now());
+        }
+        Ok(Some(operations))
     }
 
     fn figures(&self, filter: &Filter) -> Result<Figures> {
@@ -308,12 +312,9 @@ impl Source for Store {
             self.now(),
             &mut no_progress,
         )?;
-        let mut said = undo_text::told(&undone);
-        if undone.newer > 0 {
-            let newer = human::count(undone.newer);
-            said.push_str(&format!("; {newer} were written again since then and stay"));
-        }
-        Ok(said)
+        let mut said = vec![undo_text::told(&undone, Run::Wet)];
+        said.extend(undo_text::left(&undone, Run::Wet));
+        Ok(said.join("; "))
     }
 
     fn token(&self) -> Result<Option<u64>> {

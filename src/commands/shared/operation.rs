@@ -35,10 +35,12 @@ pub(in crate::commands) fn cells(operation: &OperationRecord, now: Timestamp) ->
         Cell::Time(operation.at.as_millis()),
         Cell::Count(operation.usage.entries),
         Cell::Size(operation.usage.bytes),
-        match operation.undo {
-            UndoState::Until(time) => Cell::from(format!("{} left", rounded(now, time))),
+        match operation.undo.at(now) {
+            UndoState::Until(time) | UndoState::Through(_, time) => {
+                Cell::from(format!("{} left", rounded(now, time)))
+            }
             UndoState::Undone(by) => Cell::from(format!("by op {by}")),
-            UndoState::Impossible => Cell::Null,
+            UndoState::Over(_) | UndoState::Impossible => Cell::Null,
         },
         Cell::from(operation.operation.command.as_str()),
     ]
@@ -90,6 +92,8 @@ fn host_name() -> String {
 #[derive(Default)]
 pub(in crate::commands) struct KeptForUndo {
     pub(in crate::commands) usage: Usage,
+    /// Number of stores' own documents that were removed
+    pub(in crate::commands) documents: u64,
     /// Time until which the latest of them are kept
     pub(in crate::commands) until: Option<Timestamp>,
 }
@@ -102,10 +106,13 @@ impl KeptForUndo {
             if let UndoState::Until(until) = operation.undo
                 && matches!(operation.did, Did::Removed | Did::Imported)
             {
-                kept.usage += match operation.did {
-                    Did::Imported => operation.replaced,
-                    _ => operation.usage,
-                };
+                match operation.did {
+                    Did::Imported => kept.usage += operation.replaced,
+                    _ => {
+                        kept.usage += operation.usage;
+                        kept.documents += operation.documents;
+                    }
+                }
                 kept.until = kept.until.max(Some(until));
             }
         }

@@ -3,36 +3,98 @@
 use ecache_core::backend::{Did, Undone};
 use ecache_core::filter::Usage;
 
-use super::deletion::{amount, amount_with, entries};
+use super::deletion::{Run, amount, amount_with, entries, metadata};
 use crate::output::human;
 
-/// Says what undoing an operation did, as in `restored 2 entries (7 B)`.
-pub(in crate::commands) fn told(undone: &Undone) -> String {
-    let of = undone.undone.usage.entries;
+/// Says what undoing an operation did or would do, as in `restored 2 entries (7 B)`.
+pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {
     let usage = undone.usage;
-    let restored = if usage.entries < of {
+    let of = usage.entries + undone.newer + undone.gone + undone.damaged;
+    let what = if usage.entries < of {
         let size = human::size(usage.bytes);
-        format!("{} of {} ({size})", usage.entries, entries(of))
+        let part = format!("{} of {} ({size})", usage.entries, entries(of));
+        match undone.documents {
+            0 => part,
+            documents => format!("{part} and {}", metadata(documents)),
+        }
     } else {
         amount_with(usage, undone.documents)
     };
+    let word = |done: &'static str, would: &'static str| match run {
+        Run::Dry => format!("would {would}"),
+        Run::Wet => done.to_owned(),
+    };
     match undone.did {
-        Did::Restored | Did::Imported => format!("restored {restored}"),
-        Did::Removed if undone.replaced == Usage::default() => format!("removed again {restored}"),
+        Did::Restored | Did::Imported => format!("{} {what}", word("restored", "restore")),
         Did::Removed => {
-            let back = amount(undone.replaced);
-            format!("removed again {restored} and restored {back}")
+            let removed = match undone.undone.did {
+                Did::Imported => word("removed", "remove"),
+                _ => word("removed again", "remove again"),
+            };
+            if undone.replaced == Usage::default() {
+                format!("{removed} {what}")
+            } else {
+                let back = amount(undone.replaced);
+                let restored = match run {
+                    Run::Dry => "restore",
+                    Run::Wet => "restored",
+                };
+                format!("{removed} {what} and {restored} {back}")
+            }
         }
-        Did::Touched => format!("changed back {restored}"),
-        Did::Renamed => format!("renamed back a store with {restored}"),
-        Did::Set => format!("changed back {}", settings(undone.settings)),
+        Did::Touched => format!("{} {what}", word("changed back", "change back")),
+        Did::Renamed => {
+            let renamed = word("renamed back", "rename back");
+            format!("{renamed} a store with {what}")
+        }
+        Did::Set => {
+            let settings = human::counted(undone.settings, "setting", "settings");
+            format!("{} {settings}", word("changed back", "change back"))
+        }
     }
 }
 
-/// `2 settings`
-pub(in crate::commands) fn settings(count: u64) -> String {
-    match count {
-        1 => "1 setting".to_owned(),
-        count => format!("{count} settings"),
+/// Says which entries stay as they are, and why.
+pub(in crate::commands) fn left(undone: &Undone, run: Run) -> Vec<String> {
+    let mut notes = Vec::new();
+    let were = |count| human::plural(count, "was", "were");
+    if undone.newer > 0 {
+        let stay = match run {
+            Run::Dry => "would stay",
+            Run::Wet => human::plural(undone.newer, "stays", "stay"),
+        };
+        let names: Vec<String> = undone
+            .newer_examples
+            .iter()
+            .map(|address| {
+                let (store, key) = (&address.store.store_name, address.key.as_str());
+                format!("{store} {key}")
+            })
+            .collect();
+        let more = match undone.newer - names.len() as u64 {
+            0 => String::new(),
+            more => format!(", and {} more", human::count(more)),
+        };
+        notes.push(format!(
+            "{} {} written again since then and {stay}: {}{more}",
+            human::count(undone.newer),
+            were(undone.newer),
+            names.join(", ")
+        ));
     }
+    if undone.gone > 0 {
+        let count = human::count(undone.gone);
+        notes.push(format!("{count} {} removed since then", were(undone.gone)));
+    }
+    if undone.damaged > 0 {
+        let come = match run {
+            Run::Dry => "would not come",
+            Run::Wet => "did not come",
+        };
+        let damaged = entries(undone.damaged);
+        notes.push(format!(
+            "{damaged} {come} back, since their checksums do not match"
+        ));
+    }
+    notes
 }

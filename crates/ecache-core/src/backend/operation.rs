@@ -151,7 +151,7 @@ pub struct OperationRecord {
     pub settings: u64,
     /// Its effect
     pub did: Did,
-    /// The possibility of undoing it
+    /// The possibility of undoing it, whatever the time; [`UndoState::at`] tells that of now
     pub undo: UndoState,
 }
 
@@ -160,10 +160,35 @@ pub struct OperationRecord {
 pub enum UndoState {
     /// It can be undone at least until that time, unless its space is needed
     Until(Timestamp),
-    /// That operation undid it
+    /// It is in force again, since its undo was undone. That operation keeps what undoing it takes,
+    /// until that time
+    Through(u64, Timestamp),
+    /// It could be undone until that time
+    Over(Timestamp),
+    /// It is undone, by that operation
     Undone(u64),
     /// Nothing is kept for it
     Impossible,
+}
+
+impl UndoState {
+    /// Returns the state at a time: what could be undone until then is over.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        match self.until() {
+            Some(until) if until <= now => Self::Over(until),
+            _ => self,
+        }
+    }
+
+    /// Returns the time until which the operation can be undone, if it can.
+    #[must_use]
+    pub fn until(self) -> Option<Timestamp> {
+        match self {
+            Self::Until(until) | Self::Through(_, until) => Some(until),
+            Self::Over(_) | Self::Undone(_) | Self::Impossible => None,
+        }
+    }
 }
 
 /// The outcome of a removal that is to be kept for undo.
@@ -203,9 +228,9 @@ pub enum DropKept {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Undone {
-    /// The operation that was undone
+    /// The operation that was undone, as it was before
     pub undone: OperationRecord,
-    /// The number of the operation that undid it
+    /// The number of the operation that undid it, or would
     pub operation: u64,
     /// The effect of undoing it
     pub did: Did,
@@ -221,6 +246,8 @@ pub struct Undone {
     pub newer: u64,
     /// The first of these
     pub newer_examples: Vec<Address>,
+    /// Number of entries that were removed in the meantime, and stay so
+    pub gone: u64,
     /// Number of entries that were damaged in the meantime, and do not come back
     pub damaged: u64,
 }
@@ -329,8 +356,8 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         })
     }
 
-    /// Deletes for good all that is kept for undo, and returns the number of operations that cannot
-    /// be undone any more.
+    /// Deletes for good the entries and documents kept for undo, and returns the number of
+    /// operations that cannot be undone any more. Former settings, lifetimes and names stay.
     ///
     /// # Errors
     /// [`Error::Busy`] if the values were deleted but not overwritten everywhere, since another
@@ -377,7 +404,7 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
 
     /// Undoes an operation: that of a number, or the latest that can be undone and is not an undo
     /// itself. Restores what it removed, with all fields; where a newer entry has the same key,
-    /// that one stays. An undo can be undone likewise.
+    /// that one stays. An undo can be undone likewise, and its operation is in force again then.
     ///
     /// # Errors
     /// [`Error::NotUndoable`](crate::error::Error::NotUndoable) with the reason, and
@@ -390,8 +417,22 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         _now: Timestamp,
         _progress: Progress<'_>,
     ) -> Result<Undone> {
-        Err(Error::NotUndoable(
-            "this store keeps nothing for undo".into(),
-        ))
+        Err(Error::NotUndoable(NOTHING_KEPT.into()))
+    }
+
+    /// Returns what [`UndoBackend::undo`] would do, and changes nothing. The store must be open for
+    /// writing.
+    ///
+    /// # Errors
+    /// As [`UndoBackend::undo`].
+    fn rehearse_undo(
+        &self,
+        _which: Option<u64>,
+        _operation: &Operation,
+        _now: Timestamp,
+    ) -> Result<Undone> {
+        Err(Error::NotUndoable(NOTHING_KEPT.into()))
     }
 }
+
+const NOTHING_KEPT: &str = "this store keeps nothing for undo";

@@ -12,10 +12,10 @@ use common::{NOW, write};
 use ecache_core::backend::memory::MemoryBackend;
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, Commit, Did, ImportBackend, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES, OnConflict,
-    OnExistingStore, Operation, Record, Removal, Row, Scan, ScanBackend, StoreMetadata,
-    StoreRecord, StoresBackend, Touch, UNDO_KEEP, UNDO_SIZE, UndoBackend, UndoState, Undone,
-    Values, fail_at_refused, no_progress, read_value,
+    Backend, Commit, Did, DropKept, ImportBackend, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES,
+    MaintainBackend, OnConflict, OnExistingStore, Operation, Record, Removal, Row, Scan,
+    ScanBackend, StoreMetadata, StoreRecord, StoresBackend, Touch, UNDO_KEEP, UNDO_SIZE,
+    UndoBackend, UndoState, Undone, Values, fail_at_refused, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
@@ -129,9 +129,12 @@ fn import(
 }
 
 fn undo(backend: &SqliteBackend, which: Option<u64>, at: i64) -> Option<Undone> {
+    let rehearsed = backend.rehearse_undo(which, &operation(), later(at));
     match backend.undo(which, &operation(), later(at), &mut no_progress) {
         Ok(undone) => {
-            assert_eq!((undone.newer, undone.damaged), (0, 0), "{undone:?}");
+            let left = (undone.newer, undone.gone, undone.damaged);
+            assert_eq!(left, (0, 0, 0), "{undone:?}");
+            assert_eq!(rehearsed.ok().as_ref(), Some(&undone));
             Some(undone)
         }
         Err(Error::NotUndoable(_)) => None,
@@ -278,6 +281,112 @@ fn the_time_and_amount_kept_for_undo_are_set_for_all_writers() {
     }
     let log = backend.operations().expect("a log");
     assert_eq!(log[0].undo, UndoState::Until(later(1 + hour)));
-    // The latest keeps its time, the one before is too much.
+    // The latest keeps its time, the one before is too much. A setting takes no space.
     assert_eq!(log[1].undo, UndoState::Impossible);
+    assert_eq!((log[2].did, log[2].settings), (Did::Set, 2));
+    assert_eq!(log[2].undo, UndoState::Until(later(hour)));
+}
+
+#[test]
+fn operations_that_keep_no_entries_are_undone_after_those_are_dropped() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    one(&backend, "k");
+    let before = contents(&backend);
+    let touch = Touch {
+        expires_at: Some(Some(later(1000))),
+        policy: None,
+    };
+    let (from, to) = (StoreAddress::new("s"), StoreAddress::new("t"));
+    let steps = [
+        Step::Set("x", Some(1)),
+        Step::Touch(Filter::default(), touch),
+        Step::Rename(from, to.clone(), OnExistingStore::Fail),
+    ];
+    for (step, at) in steps.iter().zip(1..) {
+        make(&backend, step, at);
+    }
+    let log = backend.operations().expect("a log");
+    for how in [DropKept::Deleted, DropKept::Overwritten] {
+        // The removal is lost, and nothing else.
+        let removal = Step::Import(
+            vec![(
+                Entry::new(to.entry(Key::new("k").expect("a key")), Kind::Bytes, NOW),
+                2,
+            )],
+            None,
+            OnConflict::Replace,
+            9,
+        );
+        make(&backend, &removal, 5);
+        assert_eq!(backend.drop_kept(how).expect("dropped"), 1);
+        assert_eq!(backend.drop_kept(how).expect("dropped"), 0);
+    }
+    let after = backend.operations().expect("a log");
+    assert_eq!(after[2..], log);
+    assert_eq!(contents(&backend).settings.len(), 1);
+    for did in [Did::Renamed, Did::Touched, Did::Set] {
+        let undone = backend.undo(None, &operation(), later(9), &mut no_progress);
+        assert_eq!(undone.expect("an undo").did, did);
+    }
+    let left = contents(&backend);
+    assert_eq!(
+        (left.settings, left.documents),
+        (before.settings, before.documents)
+    );
+    // After its day a change of a setting is over, and its record stays as it is.
+    make(&backend, &Step::Set("y", Some(1)), 10);
+    let day = 86_400_000;
+    backend.collect_garbage(later(10 + day)).expect("a purge");
+    let undone = backend.undo(None, &operation(), later(10 + day), &mut no_progress);
+    let Err(Error::NotUndoable(why)) = undone else {
+        panic!("{undone:?}")
+    };
+    assert!(why.contains("could be undone until"), "{why}");
+    let last = backend.operations().expect("a log").swap_remove(0);
+    assert_eq!(last.settings, 1);
+    let until = later(10 + day);
+    assert_eq!(last.undo.at(later(9 + day)), UndoState::Until(until));
+    assert_eq!(last.undo.at(until), UndoState::Over(until));
+}
+
+#[test]
+fn an_import_in_several_transactions_is_undone_as_one() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for size in 1..5 {
+        let backend = write(&folder.path().join(format!("{size}.db")));
+        let lines = |keys: &[(&str, u8)]| -> Vec<(Entry, u8)> {
+            let line = |(key, value): &(&str, u8)| {
+                let entry = Entry::new(common::address(key), Kind::Bytes, NOW);
+                (entry, *value)
+            };
+            keys.iter().map(line).collect()
+        };
+        let import = |lines, at| {
+            make(
+                &backend,
+                &Step::Import(lines, None, OnConflict::Replace, size),
+                at,
+            );
+        };
+        import(lines(&[("k", 9)]), 1);
+        let before = contents(&backend);
+        import(
+            lines(&[("k", 1), ("n", 2), ("k", 3), ("n", 4), ("k", 5)]),
+            2,
+        );
+        let after = contents(&backend);
+        for _ in 0..2 {
+            let undone = undo(&backend, None, 3).expect("an undo");
+            let usage = |entries, bytes| ecache_core::filter::Usage { entries, bytes };
+            assert_eq!(
+                (undone.usage, undone.replaced),
+                (usage(2, 9), usage(1, 9)),
+                "{size}"
+            );
+            assert_eq!(contents(&backend), before, "{size}");
+            undo(&backend, Some(undone.operation), 4).expect("an undo");
+            assert_eq!(contents(&backend), after, "{size}");
+        }
+    }
 }

@@ -229,8 +229,13 @@ proptest! {
             redos.extend(undo(&backend, Some(*number), 200).map(|undone| undone.operation));
         }
         prop_assert_eq!(contents(&write(&path)), after);
-        for number in redos.iter().rev() {
-            undo(&backend, Some(*number), 300);
+        // They are in force again, and are undone by themselves or by way of the redos.
+        if redos.len().is_multiple_of(2) {
+            while undo(&backend, None, 300).is_some() {}
+        } else {
+            for number in redos.iter().rev() {
+                undo(&backend, Some(*number), 300);
+            }
         }
         prop_assert_eq!(contents(&backend), before);
     }

@@ -93,17 +93,17 @@ fn earlier_removals_go_first_where_they_take_too_much() {
     let backend = write(&folder.path().join("store.db"));
     let value = vec![7; 1 << 20];
     let mut numbers = Vec::new();
-    for store in ["a", "b", "c"] {
+    for store in ["a", "b", "c", "d"] {
         for key in 0..30 {
             let key = Key::new(key.to_string()).expect("a key");
             let entry = Entry::new(StoreAddress::new(store).entry(key), Kind::Bytes, NOW);
             import(&backend, &entry, &value);
         }
     }
-    for store in ["a", "b", "c"] {
+    for store in ["a", "b", "c", "d"] {
         numbers.push(clear(&backend, store, NOW));
     }
-    // 90 MiB are kept, and nothing is in use.
+    // Besides the latest 90 MiB are kept, and nothing is in use.
     let undo = |number| backend.undo(Some(number), &operation(2), NOW, &mut no_progress);
     assert!(matches!(undo(numbers[0]), Err(Error::NotUndoable(_))));
     for number in &numbers[1..] {
@@ -132,4 +132,32 @@ fn overwritten_values_are_in_no_file() {
     let dropped = backend.drop_kept(ecache_core::backend::DropKept::Overwritten);
     assert_eq!(dropped.expect("nothing is in the way"), 1);
     assert!(!is_there());
+}
+
+#[test]
+fn a_second_removal_after_an_undo_has_a_day_of_its_own() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    let day = 86_400_000;
+    let later = |ms: i64| Timestamp::from_millis(NOW.as_millis() + ms);
+    let filter = Filter {
+        keys: vec![Pattern::exact("k")],
+        ..Filter::default()
+    };
+    let remove = |at| {
+        let selection = filter.clone().into();
+        let removed =
+            backend.remove_undoably(&selection, None, &operation(0), later(at), &mut no_progress);
+        assert!(matches!(removed, Ok(Removal::Done(removed)) if removed.usage.entries == 1));
+    };
+    let undo = |which, at| backend.undo(which, &operation(1), later(at), &mut no_progress);
+    common::put(&backend, "k", b"v").expect("an entry");
+    remove(0);
+    undo(None, 1).expect("an undo");
+    remove(1000);
+    // The first removal and its undo are over.
+    backend.collect_garbage(later(day + 999)).expect("a purge");
+    assert_eq!(undo(None, day + 999).expect("an undo").usage.entries, 1);
+    let kept = common::get(&backend, "k").expect("a look-up");
+    assert_eq!(kept.as_deref(), Some(&b"v"[..]));
 }

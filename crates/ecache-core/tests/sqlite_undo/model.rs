@@ -70,11 +70,42 @@ fn step() -> impl Strategy<Value = Step> {
 struct Change {
     number: u64,
     is_undo: bool,
-    is_undone: bool,
+    undone_by: Option<u64>,
     /// `true` if the entries were removed, `false` if they came back
     is_removal: bool,
     entries: Contents,
     documents: BTreeMap<StoreAddress, StoreMetadata>,
+}
+
+impl Change {
+    fn is_empty(&self) -> bool {
+        self.entries.is_empty() && self.documents.is_empty()
+    }
+}
+
+/// Undoes an operation; `None` if it cannot be.
+fn undo(
+    backend: &SqliteBackend,
+    which: Option<u64>,
+    number: usize,
+    now: Timestamp,
+) -> Option<Undone> {
+    let operation = operation(number);
+    let rehearsed = backend.rehearse_undo(which, &operation, now);
+    match backend.undo(which, &operation, now, &mut no_progress) {
+        Ok(undone) => {
+            assert_eq!(rehearsed.ok().as_ref(), Some(&undone));
+            Some(undone)
+        }
+        Err(error @ Error::NotUndoable(_)) => {
+            assert_eq!(
+                rehearsed.expect_err("the same").to_string(),
+                error.to_string()
+            );
+            None
+        }
+        Err(error) => panic!("{error}"),
+    }
 }
 
 /// The store as it should be.
@@ -144,7 +175,7 @@ impl Model {
                     self.changes.push(Change {
                         number,
                         is_undo: false,
-                        is_undone: false,
+                        undone_by: None,
                         is_removal: true,
                         entries,
                         documents,
@@ -166,32 +197,31 @@ impl Model {
                 );
             }
             Step::Undo => {
-                let mut changes = self.changes.iter().rev();
-                let expected = changes.find(|change| !change.is_undo && !change.is_undone);
-                let expected = expected.map(|change| change.number);
-                match backend.undo(None, &operation(number), now, &mut no_progress) {
-                    Ok(undone) => {
-                        assert_eq!(Some(undone.undone.id), expected);
+                let changes = self.changes.iter().rev();
+                let in_force = changes.filter(|change| !change.is_undo && self.is_in_force(change));
+                let in_force: Vec<_> = in_force.collect();
+                match undo(backend, None, number, now) {
+                    Some(undone) => {
+                        let meant = undone.undone.id;
+                        let place = in_force.iter().position(|one| one.number == meant);
+                        let later = &in_force[..place.expect("it is in force")];
+                        assert!(later.iter().all(|later| self.last(later).is_empty()));
                         self.undo(&undone);
                     }
-                    Err(Error::NotUndoable(_)) => assert_eq!(expected, None),
-                    Err(error) => panic!("{error}"),
+                    None => assert!(in_force.iter().all(|one| self.last(one).is_empty())),
                 }
             }
             Step::UndoOne(index) if !self.changes.is_empty() => {
                 let change = &self.changes[index.index(self.changes.len())];
-                let which = Some(change.number);
-                match backend.undo(which, &operation(number), now, &mut no_progress) {
-                    Ok(undone) => {
-                        assert!(!change.is_undone);
+                let is_in_force = self.is_in_force(change);
+                match undo(backend, Some(change.number), number, now) {
+                    Some(undone) => {
+                        assert!(is_in_force);
+                        assert_eq!(undone.undone.id, change.number);
                         self.undo(&undone);
                     }
                     // Undoing what restored nothing is nothing to undo.
-                    Err(Error::NotUndoable(_)) => assert!(
-                        change.is_undone
-                            || (change.entries.is_empty() && change.documents.is_empty())
-                    ),
-                    Err(error) => panic!("{error}"),
+                    None => assert!(!is_in_force || self.last(change).is_empty()),
                 }
             }
             Step::UndoOne(_) => {}
@@ -214,18 +244,37 @@ impl Model {
         (entries, removed)
     }
 
+    fn change(&self, number: u64) -> &Change {
+        let mut changes = self.changes.iter();
+        let found = changes.find(|change| change.number == number);
+        found.expect("a known operation")
+    }
+
+    /// Returns the undos of an operation, each of which undid the one before.
+    fn undos(&self, change: &Change) -> Vec<u64> {
+        std::iter::successors(change.undone_by, |by| self.change(*by).undone_by).collect()
+    }
+
+    fn is_in_force(&self, change: &Change) -> bool {
+        self.undos(change).len().is_multiple_of(2)
+    }
+
+    fn last<'a>(&'a self, change: &'a Change) -> &'a Change {
+        let last = self.undos(change).pop();
+        last.map_or(change, |number| self.change(number))
+    }
+
     fn undo(&mut self, undone: &Undone) {
-        let target = self
-            .changes
-            .iter_mut()
-            .find(|change| change.number == undone.undone.id)
-            .expect("a known operation");
-        target.is_undone = true;
+        let last = self.last(self.change(undone.undone.id)).number;
+        let mut changes = self.changes.iter_mut();
+        let target = changes.find(|change| change.number == last);
+        let target = target.expect("a known operation");
+        target.undone_by = Some(undone.operation);
         assert_eq!((undone.did == Did::Restored), target.is_removal);
         let mut changed = Change {
             number: undone.operation,
             is_undo: true,
-            is_undone: false,
+            undone_by: None,
             is_removal: !target.is_removal,
             entries: Contents::new(),
             documents: BTreeMap::new(),
@@ -256,7 +305,11 @@ impl Model {
             }
         }
         assert_eq!(undone.usage.entries, changed.entries.len() as u64);
-        assert_eq!(undone.newer, newer);
+        if target.is_removal {
+            assert_eq!((undone.newer, undone.gone), (newer, 0));
+        }
+        let left = target.entries.len() as u64 - undone.usage.entries;
+        assert!(undone.newer + undone.gone <= left, "{undone:?}");
         self.changes.push(changed);
     }
 

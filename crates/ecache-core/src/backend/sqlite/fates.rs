@@ -10,7 +10,7 @@ use super::names::Names;
 use super::operations::{Effect, LoggedOperation, Part};
 use super::row::{self, Uses};
 use super::{store_rows, tombstones};
-use crate::backend::{Fate, OperationRecord, Tombstone};
+use crate::backend::{Fate, OperationRecord, Tombstone, UndoState};
 use crate::entry::Entry;
 use crate::scope::Address;
 
@@ -31,11 +31,21 @@ pub(super) fn find_fate(
         at: found.at,
         operation: match found.operation {
             0 => None,
-            number => LoggedOperation::read(connection, number)?.map(|stored| stored.record()),
+            number => LoggedOperation::read(connection, number)?.map(|stored| by_itself(&stored)),
         },
         note: found.note,
         expired_at: found.expired_at,
     }))))
+}
+
+/// Describes an operation that no undo took back.
+fn by_itself(stored: &LoggedOperation) -> OperationRecord {
+    let until = UndoState::Until(stored.until());
+    stored.record(if stored.is_undoable() {
+        until
+    } else {
+        UndoState::Impossible
+    })
 }
 
 /// Finds the entry of an address that was removed or replaced last, and the operation.
@@ -66,7 +76,7 @@ fn find_kept(
                 && let Some(id) = with_key(connection, swap.retired, &key)?
                 && let Some(entry) = read(connection, names, id, false)?
             {
-                return Ok(Some((operation.record(), entry)));
+                return Ok(Some((by_itself(&operation), entry)));
             }
         }
         for part in (1..=operation.parts).filter(|_| !marked.is_empty()) {
@@ -77,7 +87,7 @@ fn find_kept(
             if let Some(id) = found
                 && let Some(entry) = read(connection, names, *id, true)?
             {
-                return Ok(Some((operation.record(), entry)));
+                return Ok(Some((by_itself(&operation), entry)));
             }
         }
     }

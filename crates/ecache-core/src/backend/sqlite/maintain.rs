@@ -73,7 +73,7 @@ impl MaintainBackend for SqliteBackend {
         };
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
         let operations = LoggedOperation::all(&connection).map_err(|error| self.error(error))?;
-        let entries = if operations.iter().any(LoggedOperation::keeps_something) {
+        let entries = if operations.iter().any(LoggedOperation::may_keep_rows) {
             let all = Filter {
                 collections: Vec::new(),
                 ..Filter::default()

@@ -23,8 +23,7 @@ use super::query::Plan;
 use super::row;
 use super::select::one;
 use super::store_rows::bump_generation;
-use super::verify::{Batch, Judged, StoresInUse, visit};
-use crate::filter::Usage;
+use super::verify::{Batch, Judged, visit};
 use crate::time::Timestamp;
 
 /// The columns of one row, from the table.
@@ -122,33 +121,18 @@ pub(super) fn mark_batch(
     Ok((batch, marked))
 }
 
-/// Marks entries that were not written since an operation at `at` added them, and returns their
-/// usage and ids.
+/// Marks the row of an entry if an operation at `at` added it and it was not written since.
+/// Returns its size if it did.
 pub(super) fn mark_unchanged(
     transaction: &Connection,
     added: &Added,
+    id: i64,
     at: i64,
-) -> rusqlite::Result<(Usage, Vec<i64>)> {
-    let (mut usage, mut marked) = (Usage::default(), Vec::new());
-    let mut stores = BTreeSet::new();
-    let mut in_use = StoresInUse::default();
-    for id in &added.ids {
-        if !in_use.has(transaction, id >> 32)? {
-            continue;
-        }
-        let is_unchanged = |fields: &Fields<'_>| {
-            !fields.is_marked() && added.is_unchanged(*id, fields.identity().written_at, at)
-        };
-        if let Some(bytes) = mark(transaction, *id, is_unchanged, |new| new.store)? {
-            stores.insert(id >> 32);
-            usage += one(bytes);
-            marked.push(*id);
-        }
-    }
-    for store in stores {
-        bump_generation(transaction, store)?;
-    }
-    Ok((usage, marked))
+) -> rusqlite::Result<Option<u64>> {
+    let is_unchanged = |fields: &Fields<'_>| {
+        !fields.is_marked() && added.is_unchanged(id, fields.identity().written_at, at)
+    };
+    mark(transaction, id, is_unchanged, |new| new.store)
 }
 
 /// Marks the row of an entry and takes it out of the way of the one that replaces it. Returns its

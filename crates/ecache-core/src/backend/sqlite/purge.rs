@@ -1,10 +1,13 @@
 //! Deletes entries kept for undo, once their time is over or their space is needed.
 //!
 //! An operation's entries stay for a day. The latest removal has its whole day, whatever its size;
-//! earlier ones go first once everything kept takes more space than the entries in use, and more
-//! than [`LEAST`]. Deletions run in short transactions; the record of the operation is changed with
-//! the last one, so that a killed purge is continued by the next.
+//! earlier ones go first once they take more space than the entries in use, and more than
+//! [`LEAST`]. Operations that keep no entries take no space, and can be undone for their day:
+//! changes of settings and lifetimes, and renamings. Deletions run in short transactions; the
+//! record of the operation is changed with the last one, so that a killed purge is continued by the
+//! next.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
@@ -50,8 +53,10 @@ pub(super) enum Purge {
     ALittle(Timestamp),
     /// All operations whose time is over
     Due(Timestamp),
-    /// Everything that is kept for undo
+    /// All entries and documents that are kept for undo
     All,
+    /// Those, and documents that were only moved, whose text would be left
+    Shred,
 }
 
 impl SqliteBackend {
@@ -104,7 +109,7 @@ impl SqliteBackend {
                 }
                 Ok(())
             })?;
-            count += 1;
+            count += u64::from(stored.is_undoable());
         }
         Ok(count)
     }
@@ -112,7 +117,7 @@ impl SqliteBackend {
     /// Deletes all that is kept for undo, and overwrites it in the file and in the log.
     pub(super) fn shred(&self) -> Result<u64> {
         self.overwrite_deleted(true)?;
-        let count = self.purge(Purge::All).and_then(|count| {
+        let count = self.purge(Purge::Shred).and_then(|count| {
             self.reclaim(Due::All)?;
             Ok(count)
         });
@@ -152,35 +157,38 @@ impl SqliteBackend {
         let connection = self.connection()?;
         let sqlite = |error| self.error(error);
         let mut kept = LoggedOperation::all(&connection).map_err(sqlite)?;
-        kept.retain(LoggedOperation::keeps_something);
+        // The settings of a change are its record in the log.
+        kept.retain(|stored| stored.keeps_something() && stored.effect != Effect::Set);
         if kept.is_empty() {
             return Ok(kept);
         }
         let now = match purge {
-            Purge::All => {
+            Purge::All | Purge::Shred => {
+                let has_text =
+                    |stored: &LoggedOperation| purge == Purge::Shred && !stored.changed.is_empty();
+                kept.retain(|stored| stored.keeps_values() || has_text(stored));
                 kept.reverse();
                 return Ok(kept);
             }
             Purge::ALittle(now) | Purge::Due(now) => now,
         };
-        let latest = kept.iter().find(|stored| stored.held() > 0);
-        let latest = latest.map(|stored| stored.number);
         let last = kept.first().map_or(0, |stored| stored.number);
-        let mut bytes: u64 = kept
-            .iter()
-            .map(LoggedOperation::held)
-            .fold(0, u64::saturating_add);
+        let held = || kept.iter().map(LoggedOperation::held);
+        let latest = held().find(|bytes| *bytes > 0).unwrap_or(0);
+        let all = held().fold(0, u64::saturating_add);
         let set = settings::get(&connection, UNDO_SIZE).map_err(sqlite)?;
         let most = match set.and_then(|bytes| bytes.parse().ok()) {
             Some(most) => most,
-            None => LEAST.max(self.used_bytes(&connection)?.saturating_sub(bytes)),
+            None => LEAST.max(self.used_bytes(&connection)?.saturating_sub(all)),
         };
+        // The latest is the last of them here, and does not count.
+        let mut before = all - latest;
         kept.reverse();
         kept.retain(|stored| {
             let is_over = stored.until() <= now || stored.number + MOST_KEPT < last;
-            let is_too_much = bytes > most && Some(stored.number) != latest;
+            let is_too_much = before > most && stored.held() > 0;
             if is_over || is_too_much {
-                bytes -= stored.held();
+                before = before.saturating_sub(stored.held());
             }
             is_over || is_too_much
         });
@@ -240,7 +248,11 @@ impl SqliteBackend {
             stored.part(&connection, part)
         };
         // All others are in use.
-        if let Part::Removed(ids) = entries.map_err(|error| self.error(error))? {
+        if let Part::Removed(mut ids) = entries.map_err(|error| self.error(error))? {
+            if stored.undone_by != 0 {
+                let later = self.removed_since(stored.number)?;
+                ids.retain(|id| !later.contains(id));
+            }
             for ids in ids.chunks(self.batch_size()) {
                 self.reclaiming(|transaction| {
                     let is_meant =
@@ -255,6 +267,27 @@ impl SqliteBackend {
             }
         }
         self.reclaiming(|transaction| stored.delete_part(transaction, part))
+    }
+
+    /// Returns the single entries that operations in force removed after that of a number. What an
+    /// undo brought back may be removed again.
+    fn removed_since(&self, number: i64) -> Result<HashSet<i64>> {
+        let connection = self.connection()?;
+        let read = || -> rusqlite::Result<HashSet<i64>> {
+            let mut removed = HashSet::new();
+            for stored in LoggedOperation::all(&connection)? {
+                if stored.number <= number || stored.undone_by != 0 {
+                    continue;
+                }
+                for part in 1..=stored.parts {
+                    if let Part::Removed(ids) = stored.part(&connection, part)? {
+                        removed.extend(ids);
+                    }
+                }
+            }
+            Ok(removed)
+        };
+        read().map_err(|error| self.error(error))
     }
 
     /// Writes down why entries are gone that an operation removed.

@@ -5,9 +5,11 @@
 //! restored follow in records of their own (`parts`), one for each transaction, so that the record
 //! of a killed operation is exact.
 
+mod chain;
 mod parts;
 mod record;
 
+pub(super) use chain::Chains;
 pub(super) use parts::{Added, Part, Touched};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,9 +21,7 @@ use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
 use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, last_id, meant_documents};
-use crate::backend::{
-    Did, Operation, OperationRecord, Removed, StoreMetadata, UNDO_KEEP, UndoState,
-};
+use crate::backend::{Did, Operation, Removed, StoreMetadata, UNDO_KEEP};
 use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
@@ -341,11 +341,29 @@ impl LoggedOperation {
         }
     }
 
-    /// Forgets how to undo it.
+    /// Reports whether it keeps entries or documents that were removed or replaced, and not only
+    /// names, lifetimes and numbers.
+    pub(super) fn keeps_values(&self) -> bool {
+        match self.effect {
+            Effect::Removed => self.keeps_something(),
+            Effect::Imported | Effect::Restored => {
+                let has_old = |change: &DocumentChange| change.old.is_some();
+                (self.parts > 0 && self.replaced.0 > 0) || self.changed.iter().any(has_old)
+            }
+            Effect::Touched | Effect::Renamed | Effect::Set => false,
+        }
+    }
+
+    /// Reports whether rows of entries may be marked or retired for it.
+    pub(super) fn may_keep_rows(&self) -> bool {
+        let is_other = matches!(self.effect, Effect::Touched | Effect::Renamed | Effect::Set);
+        self.keeps_something() && !is_other
+    }
+
+    /// Forgets how to undo it. Changed settings take no space, and stay for the log.
     pub(super) fn forget(&mut self) {
         self.swaps.clear();
         self.changed.clear();
-        self.settings.clear();
         self.renamed = None;
         self.parts = 0;
     }
@@ -379,25 +397,6 @@ impl LoggedOperation {
 
     pub(super) fn until(&self) -> Timestamp {
         Timestamp::from_millis(self.at.saturating_add(self.keep_ms))
-    }
-
-    pub(super) fn record(&self) -> OperationRecord {
-        OperationRecord {
-            id: self.number.unsigned_abs(),
-            at: Timestamp::from_millis(self.at),
-            operation: self.operation.clone(),
-            usage: self.usage(),
-            documents: self.documents.unsigned_abs(),
-            undoes: (self.undoes != 0).then(|| self.undoes.unsigned_abs()),
-            replaced: self.replaced(),
-            settings: self.settings.len() as u64,
-            did: self.effect.did(),
-            undo: match self.undone_by {
-                0 if self.is_undoable() => UndoState::Until(self.until()),
-                0 => UndoState::Impossible,
-                by => UndoState::Undone(by.unsigned_abs()),
-            },
-        }
     }
 }
 

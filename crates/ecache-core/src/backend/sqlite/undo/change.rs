@@ -9,7 +9,9 @@ use super::super::checksum::Fields;
 use super::super::damage::RowError;
 use super::super::encoding::UNMARKED;
 use super::super::entry_rows::{full_store_of, id_after};
-use super::super::operations::{self, DocumentChange, LoggedOperation, Part, Swap, Touched};
+use super::super::operations::{
+    self, Added, DocumentChange, Effect, LoggedOperation, Part, Swap, Touched,
+};
 use super::super::query::{Range, WRITTEN};
 use super::super::rename::move_entry;
 use super::super::retire::Meant;
@@ -39,6 +41,7 @@ impl SqliteBackend {
         swap: &Swap,
         target: &LoggedOperation,
         again: &mut LoggedOperation,
+        findings: &mut Findings,
     ) -> Result<()> {
         let sqlite = |error| self.error(error);
         let row = store_row(transaction, swap.used).map_err(sqlite)?;
@@ -46,6 +49,13 @@ impl SqliteBackend {
             return Ok(());
         };
         let staying = written_since(transaction, swap, target.at).map_err(sqlite)?;
+        let brought_back = added_ids(transaction, target).map_err(sqlite)?;
+        for id in staying.iter().filter(|id| **id <= swap.last) {
+            // Those that claimed to be later are judged by the record of that.
+            if !brought_back.contains(id) {
+                findings.add_newer(transaction, &row.address, *id);
+            }
+        }
         let store = Meant {
             id: row.id,
             address: row.address,
@@ -76,6 +86,7 @@ impl SqliteBackend {
             let is_there = row.is_some_and(|row| row.retired == 0 && row.address == from)
                 && is_live(transaction, *id).map_err(sqlite)?;
             if !is_there {
+                findings.gone += 1;
                 continue;
             }
             if let Some(other) = same_key(transaction, *id, store).map_err(sqlite)?
@@ -125,14 +136,18 @@ pub(super) fn set_lifetimes_back(
             old,
             new,
         } = *touched;
-        if !in_use.has(transaction, id >> 32)? {
-            continue;
-        }
+        let is_in_use = in_use.has(transaction, id >> 32)?;
         let mut statement = transaction.prepare_cached(BY_ID)?;
         let mut rows = statement.query([id])?;
-        let Some(row) = rows.next()? else { continue };
+        let Some(row) = rows.next()?.filter(|_| is_in_use) else {
+            findings.gone += 1;
+            continue;
+        };
         let fields: Fields<'_> = match row::fields(row) {
-            Ok(fields) if fields.is_marked() => continue,
+            Ok(fields) if fields.is_marked() => {
+                findings.gone += 1;
+                continue;
+            }
             Ok(fields) => fields,
             Err(RowError::Damaged) => {
                 findings.damaged += 1;
@@ -141,10 +156,11 @@ pub(super) fn set_lifetimes_back(
             Err(RowError::Sqlite(error)) => return Err(error),
         };
         let lifetime = (fields.policy, fields.expires_at);
-        if lifetime == old {
+        let is_rewritten = fields.identity().written_at != written_at;
+        if lifetime == old && !is_rewritten {
             continue;
         }
-        if lifetime != new || fields.identity().written_at != written_at {
+        if lifetime != new || is_rewritten {
             drop(rows);
             if let Some(row) = store_row(transaction, id >> 32)? {
                 findings.add_newer(transaction, &row.address, id);
@@ -172,6 +188,45 @@ pub(super) fn set_lifetimes_back(
     undo.add_part(transaction, &Part::Touched(changed))
 }
 
+/// Removes entries that an operation wrote or brought back, unless they were written since.
+pub(super) fn mark_added(
+    transaction: &Session,
+    added: &Added,
+    target: &LoggedOperation,
+    undo: &mut LoggedOperation,
+    findings: &mut Findings,
+) -> rusqlite::Result<()> {
+    let (mut marked, mut stores) = (Vec::new(), BTreeSet::new());
+    let mut in_use = StoresInUse::default();
+    let is_counted = undo.effect == Effect::Removed;
+    for id in findings.without_own(&added.ids) {
+        let store = id >> 32;
+        let is_in_use = in_use.has(transaction, store)?;
+        let bytes = if is_in_use {
+            marks::mark_unchanged(transaction, added, id, target.at)?
+        } else {
+            None
+        };
+        if let Some(bytes) = bytes {
+            stores.insert(store);
+            findings.removed += Usage { entries: 1, bytes };
+            marked.push(id);
+        } else if is_counted {
+            let row = store_row(transaction, store)?;
+            match row.filter(|_| is_in_use) {
+                Some(row) if is_live(transaction, id)? => {
+                    findings.add_newer(transaction, &row.address, id);
+                }
+                _ => findings.gone += 1,
+            }
+        }
+    }
+    for store in stores {
+        bump_generation(transaction, store)?;
+    }
+    undo.add_part(transaction, &Part::Removed(marked))
+}
+
 /// Gives stores their old documents, unless those were changed since.
 pub(super) fn set_documents_back(
     transaction: &Connection,
@@ -191,6 +246,10 @@ pub(super) fn set_documents_back(
             undo.changed.push(DocumentChange { store, old, new });
             undo.documents += 1;
         }
+    }
+    if target.renamed.is_some() {
+        // It left one store and came to another.
+        undo.documents = undo.documents.min(1);
     }
     Ok(())
 }
@@ -214,6 +273,17 @@ pub(super) fn set_settings_back(
 fn is_live(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
     let sql = format!("SELECT 1 FROM entries AS e NOT INDEXED WHERE id = ?1 AND {UNMARKED}");
     connection.prepare_cached(&sql)?.exists([id])
+}
+
+/// Returns the ids of the single entries that an operation wrote or brought back.
+fn added_ids(connection: &Connection, target: &LoggedOperation) -> rusqlite::Result<BTreeSet<i64>> {
+    let mut found = BTreeSet::new();
+    for number in 1..=target.parts {
+        if let Part::Added(added) = target.part(connection, number)? {
+            found.extend(added.ids);
+        }
+    }
+    Ok(found)
 }
 
 /// Returns the entries of a store that were written since it was brought back.

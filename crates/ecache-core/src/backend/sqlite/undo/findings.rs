@@ -1,8 +1,12 @@
 //! The findings of an undo so far.
 
+use std::collections::BTreeSet;
+
 use rusqlite::Connection;
 
+use super::super::operations::{Effect, LoggedOperation, Part};
 use super::super::rename;
+use super::super::retire::usage_of;
 use crate::filter::Usage;
 use crate::scope::{Address, StoreAddress};
 
@@ -10,10 +14,13 @@ use crate::scope::{Address, StoreAddress};
 const EXAMPLES: usize = 10;
 
 /// The findings of an undo so far.
+///
+/// An import's own entries are counted as newer or gone, and not again those that they replaced.
 #[derive(Default)]
 pub(super) struct Findings {
     pub(super) newer: u64,
     pub(super) examples: Vec<Address>,
+    pub(super) gone: u64,
     pub(super) damaged: u64,
     /// Rows of stores that are in use again, and the newer entries that moved there
     pub(super) revived: Vec<(i64, Usage)>,
@@ -23,9 +30,68 @@ pub(super) struct Findings {
     pub(super) removed: Usage,
     /// Entries that were changed otherwise
     pub(super) changed: Usage,
+    /// Rows that the operation wrote and replaced itself, in another transaction
+    own: BTreeSet<i64>,
 }
 
 impl Findings {
+    /// Begins to undo an operation.
+    pub(super) fn of(connection: &Connection, target: &LoggedOperation) -> rusqlite::Result<Self> {
+        let mut findings = Self::default();
+        if target.effect != Effect::Imported || target.replaced().entries == 0 {
+            return Ok(findings);
+        }
+        let mut replaced = BTreeSet::new();
+        for number in (1..=target.parts).rev() {
+            match target.part(connection, number)? {
+                Part::Removed(ids) => replaced.extend(ids),
+                Part::Added(added) => {
+                    let ids = added.ids.into_iter();
+                    findings.own.extend(ids.filter(|id| replaced.contains(id)));
+                }
+                Part::Touched(_) | Part::Moved(_) => {}
+            }
+        }
+        Ok(findings)
+    }
+
+    /// Separates the rows that the operation wrote itself from those that it found.
+    pub(super) fn split_own(&self, ids: &[i64]) -> (Vec<i64>, Vec<i64>) {
+        ids.iter().partition(|id| self.own.contains(id))
+    }
+
+    /// Returns the rows that the operation wrote and did not replace.
+    pub(super) fn without_own(&self, ids: &[i64]) -> Vec<i64> {
+        self.split_own(ids).1
+    }
+
+    /// Counts the entries of the stores that are in use again.
+    pub(super) fn count_revived(&mut self, connection: &Connection) -> rusqlite::Result<()> {
+        for (row, moved) in std::mem::take(&mut self.revived) {
+            let usage = usage_of(connection, row)?;
+            self.restored += Usage {
+                entries: usage.entries.saturating_sub(moved.entries),
+                bytes: usage.bytes.saturating_sub(moved.bytes),
+            };
+        }
+        Ok(())
+    }
+
+    /// Counts the entries of the stores that are retired again.
+    pub(super) fn count_retired(
+        &mut self,
+        connection: &Connection,
+        target: &LoggedOperation,
+        undo: &LoggedOperation,
+    ) -> rusqlite::Result<()> {
+        if target.effect != Effect::Removed {
+            for swap in &undo.swaps {
+                self.removed += usage_of(connection, swap.retired)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the number of entries done.
     pub(super) fn entries(&self) -> u64 {
         self.restored.entries + self.removed.entries + self.changed.entries

@@ -11,11 +11,12 @@ mod reverse;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
+use findings::Findings;
 use rusqlite::Connection;
 
 use super::damage::RowError;
 use super::fates::find_fate;
-use super::operations::{Effect, LoggedOperation, Part};
+use super::operations::{Chains, Effect, LoggedOperation, Part};
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::Plan;
@@ -233,8 +234,8 @@ impl UndoBackend for SqliteBackend {
     }
 
     fn operations(&self) -> Result<Vec<OperationRecord>> {
-        let all = LoggedOperation::all(&*self.connection()?).map_err(|error| self.error(error))?;
-        Ok(all.iter().map(LoggedOperation::record).collect())
+        let log = Chains::read(&*self.connection()?).map_err(|error| self.error(error))?;
+        Ok(log.records())
     }
 
     fn operation_stores(&self, number: u64) -> Result<Vec<StoreAddress>> {
@@ -255,20 +256,39 @@ impl UndoBackend for SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Undone> {
         let _held = self.hold(Look::Always);
-        let target = self.undoable(which)?;
-        let (undo, findings) = self.reverse(&target, operation, now, progress)?;
+        let log = Chains::read(&*self.connection()?).map_err(|error| self.error(error))?;
+        let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
+        let (undo, findings) = self.reverse(last, operation, now, progress)?;
         let _ = self.reclaim(Due::By(now));
-        Ok(Undone {
-            undone: target.record(),
-            operation: undo.number.unsigned_abs(),
-            did: undo.effect.did(),
-            usage: undo.usage(),
-            replaced: undo.replaced(),
-            documents: undo.documents.unsigned_abs(),
-            settings: undo.settings.len() as u64,
-            newer: findings.newer,
-            newer_examples: findings.examples,
-            damaged: findings.damaged,
-        })
+        Ok(undone(meant.record(log.state(meant)), &undo, findings))
+    }
+
+    fn rehearse_undo(
+        &self,
+        which: Option<u64>,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<Undone> {
+        let _held = self.hold(Look::Always);
+        let log = Chains::read(&*self.connection()?).map_err(|error| self.error(error))?;
+        let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
+        let (undo, findings) = self.rehearse(last, operation, now)?;
+        Ok(undone(meant.record(log.state(meant)), &undo, findings))
+    }
+}
+
+fn undone(meant: OperationRecord, undo: &LoggedOperation, findings: Findings) -> Undone {
+    Undone {
+        undone: meant,
+        operation: undo.number.unsigned_abs(),
+        did: undo.effect.did(),
+        usage: undo.usage(),
+        replaced: undo.replaced(),
+        documents: undo.documents.unsigned_abs(),
+        settings: undo.settings.len() as u64,
+        newer: findings.newer,
+        newer_examples: findings.examples,
+        gone: findings.gone,
+        damaged: findings.damaged,
     }
 }

@@ -9,7 +9,7 @@ use super::super::column;
 use super::super::damage::RowError;
 use super::super::encoding::UNMARKED;
 use super::super::entry_rows::{full_store_of, id_after};
-use super::super::operations::{self, Added, LoggedOperation, Part, Swap};
+use super::super::operations::{self, Added, Effect, LoggedOperation, Part, Swap};
 use super::super::query::{Range, WRITTEN};
 use super::super::retire::{set_retired, take_over, usage_of};
 use super::super::session::Session;
@@ -126,7 +126,9 @@ impl SqliteBackend {
             let other = with_key(transaction, store, &marked.key).map_err(sqlite)?;
             match other.filter(|other| other != id) {
                 Some(other) if !marks::make_way(transaction, other).map_err(sqlite)? => {
-                    findings.add_newer(transaction, &address, other);
+                    if undo.effect == Effect::Restored {
+                        findings.add_newer(transaction, &address, other);
+                    }
                     continue;
                 }
                 _ => {}

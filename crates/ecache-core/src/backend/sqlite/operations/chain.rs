@@ -1,0 +1,145 @@
+//! Decides which operations are in force, and which can be undone.
+//!
+//! An undo is an operation, and can be undone itself. So an operation begins a chain: the undo of
+//! it, the undo of that one, and so on. After an odd number of undos it is undone; after an even
+//! number it is in force. The last of a chain alone keeps what reversing it takes, and reversing it
+//! makes the chain longer by one.
+//!
+//! - An operation in force is undone by reversing the last of its chain.
+//! - One that is undone is refused, with the last of its chain: undoing that brings it back.
+//! - Without a number, the latest operation is undone that is no undo, is in force and can be.
+//! - After the time for which the last of its chain can be undone, neither is possible.
+
+use rusqlite::Connection;
+
+use super::LoggedOperation;
+use crate::backend::{OperationRecord, UndoState};
+use crate::time::Timestamp;
+
+/// The log of operations, latest first.
+pub(in super::super) struct Chains(Vec<LoggedOperation>);
+
+impl Chains {
+    /// Reads the log.
+    pub(in super::super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
+        LoggedOperation::all(connection).map(Self)
+    }
+
+    /// Returns the operation that is meant, and the last of its chain, which is to be reversed.
+    ///
+    /// # Errors
+    /// The reason if it cannot be undone.
+    pub(in super::super) fn undoable(
+        &self,
+        which: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(&LoggedOperation, &LoggedOperation), String> {
+        let Some(number) = which else {
+            return self.latest(now);
+        };
+        let found = i64::try_from(number).ok();
+        let found = found.and_then(|number| self.find(number));
+        let Some(meant) = found else {
+            return Err(format!("operation {number} is not in the log"));
+        };
+        let (last, is_undone) = self.last(meant);
+        let why = match self.state(meant).at(now) {
+            UndoState::Until(_) | UndoState::Through(..) => return Ok((meant, last)),
+            UndoState::Undone(by) if is_undone && self.can_reverse(last, now) => {
+                format!("was undone by operation {by}; `ecache undo {by}` takes that back")
+            }
+            UndoState::Undone(by) => format!("was undone by operation {by}"),
+            UndoState::Over(until) => format!("cannot be undone any more: it could until {until}"),
+            UndoState::Impossible => "cannot be undone: nothing of it is kept".into(),
+        };
+        Err(format!("operation {number} {why}"))
+    }
+
+    fn latest(&self, now: Timestamp) -> Result<(&LoggedOperation, &LoggedOperation), String> {
+        const NOTHING: &str = "there is nothing to undo";
+        let mut over = None;
+        for meant in self.0.iter().filter(|one| one.undoes == 0) {
+            match self.state(meant).at(now) {
+                UndoState::Until(_) | UndoState::Through(..) => {
+                    return Ok((meant, self.last(meant).0));
+                }
+                UndoState::Over(until) => over = over.or(Some((meant.number, until))),
+                UndoState::Undone(_) | UndoState::Impossible => {}
+            }
+        }
+        Err(match over {
+            _ if self.0.is_empty() => format!("{NOTHING}: no operation is logged"),
+            Some((number, until)) => {
+                format!("{NOTHING} any more: operation {number} could be undone until {until}")
+            }
+            None => format!("{NOTHING}: no operation in the log can be undone"),
+        })
+    }
+
+    /// Returns the records of all operations.
+    pub(in super::super) fn records(&self) -> Vec<OperationRecord> {
+        self.0
+            .iter()
+            .map(|one| one.record(self.state(one)))
+            .collect()
+    }
+
+    /// Returns the possibility of undoing an operation, whatever the time.
+    pub(in super::super) fn state(&self, one: &LoggedOperation) -> UndoState {
+        let (last, is_undone) = self.last(one);
+        let is_last = last.number == one.number;
+        let number = last.number.unsigned_abs();
+        if is_undone && is_last {
+            UndoState::Undone(one.undone_by.unsigned_abs())
+        } else if is_undone {
+            UndoState::Undone(number)
+        } else if !last.is_undoable() {
+            UndoState::Impossible
+        } else if is_last {
+            UndoState::Until(last.until())
+        } else {
+            UndoState::Through(number, last.until())
+        }
+    }
+
+    fn can_reverse(&self, last: &LoggedOperation, now: Timestamp) -> bool {
+        matches!(self.state(last).at(now), UndoState::Until(_))
+    }
+
+    /// Returns the last of an operation's chain, and whether the operation is undone. Where a
+    /// record of the chain is gone, it counts as undone.
+    fn last<'a>(&'a self, one: &'a LoggedOperation) -> (&'a LoggedOperation, bool) {
+        let (mut last, mut is_undone) = (one, false);
+        // Each undo has a higher number; a damaged one leads nowhere.
+        while last.undone_by > last.number {
+            let Some(next) = self.find(last.undone_by) else {
+                return (last, true);
+            };
+            last = next;
+            is_undone = !is_undone;
+        }
+        (last, is_undone)
+    }
+
+    fn find(&self, number: i64) -> Option<&LoggedOperation> {
+        let place = self.0.binary_search_by(|one| number.cmp(&one.number));
+        place.ok().map(|place| &self.0[place])
+    }
+}
+
+impl LoggedOperation {
+    pub(in super::super) fn record(&self, undo: UndoState) -> OperationRecord {
+        OperationRecord {
+            id: self.number.unsigned_abs(),
+            at: Timestamp::from_millis(self.at),
+            operation: self.operation.clone(),
+            usage: self.usage(),
+            documents: self.documents.unsigned_abs(),
+            undoes: (self.undoes != 0).then(|| self.undoes.unsigned_abs()),
+            replaced: self.replaced(),
+            settings: self.settings.len() as u64,
+            did: self.effect.did(),
+            undo,
+        }
+    }
+}
