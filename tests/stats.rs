@@ -5,6 +5,7 @@ mod support;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Stdio;
 
 use serde_json::Value;
 use support::{Ran, Session};
@@ -92,7 +93,8 @@ fn figures_are_those_counted_outside() {
         "time_percent",
     ];
     assert_eq!(figures(&groups[0], names), [5, 4, 1, 80, 4500, 100]);
-    assert_eq!(figures(&groups[1], names), [3, 1, 2, 33, 250, 100]);
+    let exact = names.map(|name| groups[1][name].as_f64());
+    assert_eq!(exact, [3.0, 1.0, 2.0, 33.33, 250.0, 100.0].map(Some));
     // 4.5 s for half a MiB.
     assert_eq!(
         figures(&groups[0], ["saved_ms_per_mib", "bytes"]),
@@ -310,4 +312,71 @@ fn doctor_compares_limits_with_the_entries_and_counts_again() {
     assert!(ran.stderr.contains(counted), "{ran:?}");
     let ls = session.run("limit ls --format csv").succeeds();
     assert!(ls.text().contains("store=s,,326,9,2,0,0"), "{ls:?}");
+}
+
+#[test]
+fn a_refresh_in_the_background_is_no_call() {
+    let session = Session::new();
+    let run = || {
+        session
+            .run("run --stdin none --ttl 1s --stale 1d -q -- date")
+            .succeeds()
+    };
+    let names = ["calls", "hits", "stale", "misses", "refreshes"];
+    run();
+    for refreshes in 1..=2 {
+        session.set_clock(&format!("2026-11-23T06:4{refreshes}:51.000Z"));
+        run();
+        support::wait_for("the refresh", || {
+            figures(&stats(&session, "")[0], ["refreshes"]) == [refreshes]
+        });
+        let counted = figures(&stats(&session, "")[0], names);
+        assert_eq!(counted, [1 + refreshes, refreshes, refreshes, 1, refreshes]);
+    }
+}
+
+#[test]
+fn a_hit_of_stats_is_a_hit_of_its_entry() {
+    let session = Session::new();
+    let run = || {
+        let mut command = session.command("run --stdin none -- sh -c");
+        command.arg("touch begun; sleep 1; echo out");
+        command
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("ecache starts")
+    };
+    let mut processes = vec![run()];
+    support::wait_for("the first", || session.path("begun").exists());
+    processes.extend([run(), run(), run()]);
+    for mut process in processes {
+        assert!(process.wait().expect("it ends").success());
+    }
+    let [calls, hits, followers] = figures(&stats(&session, "")[0], ["calls", "hits", "followers"]);
+    assert_eq!((calls, hits), (4, 3));
+    assert!(
+        followers > 0,
+        "one of them has to come while the first runs"
+    );
+    assert_eq!(figures(&stats(&session, "--by function")[0], ["hits"]), [3]);
+    session.run("ls --fields hits").prints("3\n");
+}
+
+#[test]
+fn a_run_that_may_only_read_is_counted_and_makes_no_store() {
+    let session = Session::new();
+    let read_only = || session.shell("ECACHE=readonly ecache run -v -- true");
+    let missed = "ecache: bypass: the cache is read-only\n";
+    assert_eq!(read_only().stderr, missed);
+    assert!(!session.store_folder().exists());
+    session.run("set a k v").succeeds();
+    assert_eq!(read_only().stderr, missed);
+    assert_eq!(read_only().stderr, missed);
+    session.run("run -- true").succeeds();
+    read_only().succeeds();
+    let off = session.run("run -v --cache off -- true");
+    assert_eq!(off.stderr, "ecache: bypass: the cache is off\n");
+    let groups = stats(&session, "--store true");
+    let names = ["calls", "hits", "misses", "bypasses"];
+    assert_eq!(figures(&groups[0], names), [2, 1, 1, 2]);
 }

@@ -44,7 +44,7 @@ fn a_hit_is_told_with_its_times_and_runs_nothing() {
     explains(
         &before,
         &[
-            "miss: this command was never run here",
+            "miss: no result of this command is kept",
             "  its result would be key in store tool",
             "  store tool has no entries",
         ],
@@ -376,4 +376,36 @@ fn nothing_that_is_recorded_acts_on_a_terminal() {
         let text = String::from_utf8(shown.bytes).expect("text");
         assert!(!text.contains('\u{202e}'), "{text}");
     }
+}
+
+#[test]
+fn a_result_that_was_not_kept_is_not_said_to_be_of_no_run() {
+    let session = session();
+    let unkept = "  store tool had 1 miss and has 0 entries: nothing is kept of a failure with \
+                  --no-failures, of more output than --max-output, or of a command that a signal \
+                  ended";
+    let explained = |reasons: &[&str]| {
+        let first = [
+            "miss: no result of this command is kept",
+            "  its result would be key in store tool",
+        ];
+        let last = ["  store tool has no entries"];
+        explains(
+            &why(&session, "-- ./tool a"),
+            &[&first, reasons, &last].concat(),
+        );
+    };
+    explained(&[]);
+    tool(&session, "#!/bin/sh\nexit 3\n");
+    let failed = session.run("run --stdin none --no-failures -- ./tool a");
+    assert_eq!(failed.code, 3);
+    explained(&[unkept]);
+    session.run("limit set tool --min-cost 1h").succeeds();
+    session.run("limit set other --min-cost 1h").succeeds();
+    session.run("limit set --max-size 1MiB").succeeds();
+    explained(&[
+        unkept,
+        "  the limit for everything keeps nothing larger than 1.0 MiB",
+        "  the limit for store=tool keeps only what takes 1h or longer",
+    ]);
 }

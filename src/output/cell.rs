@@ -23,7 +23,8 @@ pub(crate) enum Cell<'a> {
     Time(i64),
     /// A duration in milliseconds; tables show it in units of time
     Duration(u64),
-    /// A share in percent of a part in the part and the rest, as [`human::percent`] rounds it
+    /// A share in percent of a part in the part and the rest: rounded to hundredths for programs,
+    /// and as [`human::percent`] rounds it in tables
     Percent {
         /// The part
         part: u64,
@@ -50,8 +51,12 @@ impl Cell<'_> {
             }
             Cell::Percent { part, rest } => {
                 let whole = u128::from(*part) + u128::from(*rest);
-                let percent = human::percent(u128::from(*part), whole);
-                out.push_str(itoa::Buffer::new().format(percent.unwrap_or(0)));
+                let hundredths = human::share_of(u128::from(*part), whole, 10_000).unwrap_or(0);
+                out.push_str(itoa::Buffer::new().format(hundredths / 100));
+                if !hundredths.is_multiple_of(100) {
+                    let decimals = format!(".{:02}", hundredths % 100);
+                    out.push_str(decimals.trim_end_matches('0'));
+                }
             }
             Cell::Time(ms) => human::push_time(out, *ms, Precision::Milliseconds),
         }
@@ -73,5 +78,29 @@ impl From<String> for Cell<'_> {
 impl<'a, T: Into<Cell<'a>>> From<Option<T>> for Cell<'a> {
     fn from(value: Option<T>) -> Self {
         value.map_or(Cell::Null, Into::into)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_get_shares_that_are_neither_none_nor_all_by_rounding() {
+        for (part, rest, exact) in [
+            (0, 3, "0"),
+            (3, 0, "100"),
+            (1, 1, "50"),
+            (1, 2, "33.33"),
+            (1, 401, "0.25"),
+            (500, 1, "99.8"),
+            (1, u64::MAX, "0.01"),
+            (u64::MAX, 1, "99.99"),
+        ] {
+            let mut out = String::new();
+            let share = Cell::Percent { part, rest };
+            share.push_exact(&mut out, |_, text| panic!("{text}"));
+            assert_eq!(out, exact);
+        }
     }
 }

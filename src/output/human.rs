@@ -160,11 +160,17 @@ pub(crate) fn duration(ms: u64) -> String {
 /// Returns a share in percent, rounded to the nearest: never 100 for less than the whole, nor 0 for
 /// more than nothing. `None` for a share of nothing.
 pub(crate) fn percent(part: u128, whole: u128) -> Option<u64> {
-    let rounded = (part * 200 + whole).checked_div(whole * 2)?;
+    share_of(part, whole, 100)
+}
+
+/// Returns a share as a number of `parts` that make the whole, rounded to the nearest: never all of
+/// them for less than the whole, nor 0 for more than nothing. `None` for a share of nothing.
+pub(crate) fn share_of(part: u128, whole: u128, parts: u64) -> Option<u64> {
+    let rounded = (part * u128::from(parts) * 2 + whole).checked_div(whole * 2)?;
     Some(match rounded as u64 {
         _ if part == 0 => 0,
-        _ if part >= whole => 100,
-        rounded => rounded.clamp(1, 99),
+        _ if part >= whole => parts,
+        rounded => rounded.clamp(1, parts - 1),
     })
 }
 

@@ -215,7 +215,10 @@ fn a_verbose_run_says_what_it_was_or_why_it_was_no_hit() {
     assert_eq!(said("--ttl 1m"), "miss: nothing is kept for it");
     session.set_clock("2026-11-23T06:33:11.000Z");
     assert_eq!(said(""), "hit, 20s old");
-    assert_eq!(said("--max-age 5s --cache readonly"), "");
+    assert_eq!(
+        said("--max-age 5s --cache readonly"),
+        "bypass: the cache is read-only"
+    );
     assert_eq!(said("--max-age 5s --ttl 1m"), "miss: the result is 20s old");
     assert_eq!(said("--no-failures"), "miss: the result is a failure");
     session.set_clock("2026-11-23T06:36:51.000Z");

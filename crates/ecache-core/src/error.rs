@@ -1,5 +1,6 @@
 //! Errors of stores, told apart as far as a caller can act on them.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -88,7 +89,7 @@ pub enum Error {
         /// The scope of the limit, as in `store=thumbs`
         scope: String,
         /// The reason, as in `is reached: nothing in it may be evicted`
-        why: &'static str,
+        why: Cow<'static, str>,
     },
     /// A database keeps no limits, since its other writers would not obey them.
     #[error("a database keeps no limits, which other programs that write to it would not obey")]

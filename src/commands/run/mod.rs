@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
-    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Runner,
-    Settings, StoreUse, Streams,
+    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Purpose,
+    Runner, Settings, StoreUse, Streams,
 };
 use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome as Counted};
@@ -166,7 +166,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         ran => ran?,
     };
     if context.verbose
-        && let Some(sentence) = report::sentence(&report, unusable.get())
+        && let Some(sentence) = report::sentence(&report, unusable.get(), call.settings.mode)
     {
         context.detail(&format!("ecache: {sentence}"));
     }
@@ -322,6 +322,11 @@ fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Sett
             (CacheMode::Refresh, _) | (CacheMode::On, true) => Mode::Refresh,
             (CacheMode::Readonly, false) => Mode::ReadOnly,
             (CacheMode::On, false) => Mode::On,
+        },
+        purpose: if args.background {
+            Purpose::RefreshStale
+        } else {
+            Purpose::Answer
         },
         on_miss: if args.no_exec {
             OnMiss::Fail

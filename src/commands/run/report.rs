@@ -5,15 +5,15 @@ use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Report, RunOutcome, Unusable};
+use ecache_core::command::{Mode, Report, RunOutcome, Unusable};
 use ecache_core::key::Key;
 use ecache_core::streams::Patient;
 use serde::Serialize;
 
 use crate::output::{JsonToTerminal, human};
 
-/// Returns the sentence for `-v`. A run without the cache has said why already.
-pub(super) fn sentence(report: &Report, unusable: Option<Unusable>) -> Option<String> {
+/// Returns the sentence for `-v`. A run that failed to use the cache has said why already.
+pub(super) fn sentence(report: &Report, unusable: Option<Unusable>, mode: Mode) -> Option<String> {
     let mut parts = match report.outcome {
         RunOutcome::Hit => vec!["hit".into(), format!("{} old", age(report.age))],
         RunOutcome::Stale => vec!["stale hit".into(), format!("{} old", age(report.age))],
@@ -23,7 +23,11 @@ pub(super) fn sentence(report: &Report, unusable: Option<Unusable>) -> Option<St
             None => vec!["miss".into()],
         },
         RunOutcome::Refreshed => vec!["refreshed".into()],
-        RunOutcome::Bypass => return None,
+        RunOutcome::Bypass => match mode {
+            Mode::Off => vec!["bypass: the cache is off".into()],
+            Mode::ReadOnly => vec!["bypass: the cache is read-only".into()],
+            Mode::On | Mode::Refresh => return None,
+        },
     };
     match (report.outcome, report.cost) {
         (RunOutcome::Hit | RunOutcome::Stale, Some(cost)) => {

@@ -3,6 +3,7 @@
 mod json;
 mod question;
 mod text;
+mod unkept;
 
 use std::io::{LineWriter, Write};
 
@@ -45,11 +46,19 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
         }
         _ => None,
     };
+    let unkept = match &explanation {
+        Explanation::Missing(missing)
+            if question.outputs.is_some() && fate.is_none() && renamed.is_none() =>
+        {
+            unkept::reasons(context, backend.as_ref(), &question, missing.read)?
+        }
+        _ => Vec::new(),
+    };
     let view = View {
         question: &question,
         fate,
         renamed,
-        remembers: backend.keeps_for_undo() || !backend.logs_operations(),
+        unkept,
         now,
         secrets,
     };
@@ -138,8 +147,8 @@ struct View<'a> {
     fate: Option<Fate>,
     /// The renaming that took the entry to another store
     renamed: Option<OperationRecord>,
-    /// The store knows what became of entries that are gone
-    remembers: bool,
+    /// Reasons for which the result of a command may not have been kept
+    unkept: Vec<String>,
     now: Timestamp,
     secrets: Secrets,
 }

@@ -104,12 +104,10 @@ impl View<'_> {
                         ));
                     }
                     None if self.question.outputs.is_some() => {
-                        say(if self.remembers {
-                            "miss: this command was never run here".to_owned()
-                        } else {
-                            "miss: there is no result of this command here".to_owned()
-                        });
+                        say("miss: no result of this command is kept".to_owned());
                         say(format!("  its result would be {address}"));
+                        let reasons = self.unkept.iter();
+                        reasons.for_each(|reason| say(format!("  {reason}")));
                     }
                     None => say(format!("miss: there is no {address}")),
                 }

@@ -48,6 +48,6 @@ pub use run::left_running::{Destination, KeptResult, LeftOpen, forward};
 pub(crate) use run::other_outputs::is_beside;
 pub use run::process::{Signals, Streams};
 pub use settings::{
-    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Report, RunOutcome,
-    Settings, StoreUse, Unusable,
+    Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Purpose, Report,
+    RunOutcome, Settings, StoreUse, Unusable,
 };

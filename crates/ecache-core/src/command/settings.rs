@@ -87,6 +87,17 @@ pub enum OnFailure {
     Stale,
 }
 
+/// The reason why a command is looked up and run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Purpose {
+    /// A caller waits for its result
+    #[default]
+    Answer,
+    /// Its caller was served a stale result: it counts as a refresh if it is run, and as nothing
+    /// otherwise
+    RefreshStale,
+}
+
 /// The arguments that are recorded with a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Arguments {
@@ -102,6 +113,8 @@ pub enum Arguments {
 pub struct Settings {
     /// Use of the cache
     pub mode: Mode,
+    /// Reason of the run
+    pub purpose: Purpose,
     /// Action on a miss
     pub on_miss: OnMiss,
     /// Lifetime of a success, `None` for ever
@@ -144,6 +157,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             mode: Mode::default(),
+            purpose: Purpose::default(),
             on_miss: OnMiss::default(),
             ttl: None,
             expiry: Expiry::Default,
@@ -160,6 +174,16 @@ impl Default for Settings {
             store_use: StoreUse::default(),
             opening: Opening::default(),
             access: Access::Write,
+        }
+    }
+}
+
+impl Settings {
+    /// Returns the outcome of a command that is run, and not without the cache.
+    pub(super) fn outcome_of_run(&self) -> RunOutcome {
+        match (self.mode, self.purpose) {
+            (Mode::Refresh, _) | (_, Purpose::RefreshStale) => RunOutcome::Refreshed,
+            _ => RunOutcome::Miss,
         }
     }
 }

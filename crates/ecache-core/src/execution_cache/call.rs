@@ -198,6 +198,17 @@ impl<'a> Call<'a> {
         self.function.count(self.ctx, event);
     }
 
+    /// Counts that the call got the result of another one's computation, as a hit of the entry
+    /// that this has just stored.
+    fn count_shared(&self) {
+        let (function, cache) = (self.function, &self.ctx.cache);
+        function.counting.count(Event::Shared);
+        if function.options.residency.has_store() && cache.is_on() {
+            let group = function.counter_group(self.ctx);
+            cache.pending.share(&group, self.place(), cache.now());
+        }
+    }
+
     /// Counts time that was spent on computing the result.
     pub(super) fn spend(&self, spent_ms: u64) {
         let function = self.function;
@@ -226,7 +237,7 @@ impl<'a> Call<'a> {
     ) -> Option<FoundResult> {
         match landed {
             Landed::Value(value) if codec.holds(&*value) => {
-                self.count(Event::Shared);
+                self.count_shared();
                 Some(FoundResult::new(value))
             }
             _ => None,

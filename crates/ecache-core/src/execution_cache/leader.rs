@@ -84,12 +84,17 @@ impl<'a> Leadership<'a> {
             self.leader.land_with(|| Some(found.shared().clone()));
             return Err(found);
         }
+        Ok(self.counted(call))
+    }
+
+    /// Counts that the result is computed.
+    fn counted(self, call: &Call<'_>) -> Self {
         call.count(if self.is_refresh {
             Event::Refresh
         } else {
             Event::Miss
         });
-        Ok(self)
+        self
     }
 
     /// Marks the thread as computing, until the returned guard is dropped.
@@ -125,8 +130,7 @@ impl Leadership<'static> {
         codec: &SharedCodec,
     ) -> Result<Self, FoundResult> {
         if self.is_troubled || !call.may_be_found() {
-            call.count(Event::Miss);
-            return Ok(self);
+            return Ok(self.counted(call));
         }
         let codec = codec.clone();
         let take_off = move |call: &Call<'_>| {

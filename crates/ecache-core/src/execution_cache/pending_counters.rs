@@ -112,6 +112,9 @@ struct GroupCounters {
     hits: HitsByHash,
     /// Hits of entries that were written again since
     earlier: Vec<([u8; 32], Arc<Hits>)>,
+    /// Calls that got the result of another one's computation, and the time of the last, by the
+    /// hash that is the entry's key
+    shared: HashMap<[u8; 32], (u64, Timestamp), Hashed>,
 }
 
 impl GroupCounters {
@@ -223,9 +226,9 @@ impl PendingCounters {
     pub(super) fn count(&self, group: &CounterGroup, event: Event) {
         let outcome = match event {
             Event::StaleHit => return self.with_group(group, |counters| counters.stale += 1),
-            // A miss or a refresh says so already; a mismatch is the function's alone.
-            Event::Computation | Event::Mismatch => return,
-            Event::Shared => Outcome::Follower,
+            // A miss or a refresh says so already; a mismatch is the function's alone. A shared
+            // result is counted with its entry.
+            Event::Computation | Event::Mismatch | Event::Shared => return,
             Event::Miss => Outcome::Miss,
             Event::Refresh => Outcome::Refresh,
             Event::Bypass => Outcome::Bypass,
@@ -237,6 +240,15 @@ impl PendingCounters {
                 .entry(outcome as u8)
                 .or_insert((outcome, 0))
                 .1 += 1;
+        });
+    }
+
+    /// Counts a call that got the result of another one's computation, which is stored by now.
+    pub(super) fn share(&self, group: &CounterGroup, hash: &[u8; 32], now: Timestamp) {
+        self.with_group(group, |counters| {
+            let (count, at) = counters.shared.entry(*hash).or_insert((0, now));
+            *count += 1;
+            *at = now;
         });
     }
 
@@ -277,6 +289,14 @@ impl PendingCounters {
                 GroupCounters::take_hits(stale, group, (hash, hits), &mut events);
                 Arc::strong_count(hits) > 1
             });
+            for (hash, (count, at)) in counters.shared.drain() {
+                events.push(Usage {
+                    key: Some(Key::of_hash(&hash)),
+                    // The entry was written before, and one that is created later is another.
+                    written_at: Some(at),
+                    ..group.usage(Outcome::Follower, at, count)
+                });
+            }
             let mut spent_ms = std::mem::take(&mut counters.spent_ms);
             for (outcome, count) in std::mem::take(&mut counters.calls).into_values() {
                 let mut usage = group.usage(outcome, now, count);

@@ -122,7 +122,7 @@ impl Outcome {
     /// Reports whether an entry's result was returned, which counts as a use of the entry.
     #[must_use]
     pub fn is_use(self) -> bool {
-        matches!(self, Self::Hit | Self::Stale)
+        matches!(self, Self::Hit | Self::Stale | Self::Follower)
     }
 }
 

@@ -128,10 +128,65 @@ fn a_busy_store_keeps_no_call_from_being_counted() {
 
 #[test]
 fn results_only_in_memory_are_counted_in_the_process() {
-    let (function, ctx) = (Function::of(Residency::Ephemeral), in_memory());
+    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
     function.call(&ctx, "a", 1);
     function.call(&ctx, "a", 1);
     ctx.cache.flush();
     assert_eq!(function.cache.counters().memory_hits, 1);
     assert_eq!(counted(&ctx), Counts::default());
+}
+
+#[test]
+fn a_shared_result_is_a_hit_of_its_entry() {
+    let (function, ctx, barrier) = (
+        Function::of(Residency::Hybrid),
+        in_memory(),
+        std::sync::Barrier::new(8),
+    );
+    let call = || {
+        barrier.wait();
+        function.cache.call(&ctx, &StoredForm, one("a"), || {
+            std::thread::sleep(Duration::from_millis(50));
+            7
+        })
+    };
+    std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(call))));
+    assert!(function.cache.counters().shared > 0);
+    ctx.cache.flush();
+    let counts = counted(&ctx);
+    assert_eq!((counts.hits, counts.misses), (7, 1));
+    let backend = ctx.cache.backend().expect("a backend");
+    assert_eq!(entries(backend.as_ref())[0].hits, 7);
+}
+
+#[test]
+fn a_refresh_in_the_background_is_no_miss() {
+    let (ctx, clock) = with_clock(Cache::in_memory());
+    let function: &'static Function = Box::leak(Box::new(Function::new(options(
+        "tests::function",
+        |options| {
+            options.ttl = Some(Duration::from_secs(10));
+            options.stale = Some(Duration::from_secs(100));
+        },
+    ))));
+    let call = || {
+        function
+            .cache
+            .call_refreshing(&ctx, StoredForm, one("a"), || {
+                || function.computed.fetch_add(1, Ordering::SeqCst)
+            })
+    };
+    assert_eq!(call(), 0);
+    clock.advance(Duration::from_secs(10));
+    assert_eq!(call(), 0);
+    let begun = std::time::Instant::now();
+    let mut calls = 2;
+    while call() == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "it is refreshed");
+        calls += 1;
+    }
+    ctx.cache.flush();
+    let counts = counted(&ctx);
+    assert_eq!((counts.misses, counts.refreshes), (1, 1));
+    assert_eq!((counts.calls(), counts.hits), (calls + 1, calls));
 }

@@ -87,3 +87,38 @@ fn the_time_to_compute_evicted_results_again_is_the_cost_of_a_limit() {
     drop(backend);
     assert_eq!(used(&write(&path)), counted_again(&path));
 }
+
+#[test]
+fn a_loss_counts_for_the_limit_that_evicted_whoever_computes_again() {
+    use ecache_core::backend::UsageBackend;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    set(&backend, &each_user(), entries(1));
+    set(&backend, &everything(), entries(2));
+    // The second goes for the limit of its user, and the third for that of everything.
+    for (at, key, user) in [
+        (0, "1", Some("ann")),
+        (1, "2", Some("ann")),
+        (2, "3", Some("bob")),
+        (3, "1", Some("cy")),
+        (4, "2", None),
+        (5, "3", None),
+    ] {
+        let made = Made {
+            key,
+            user,
+            cost_ms: Some(100),
+            ..USUAL
+        };
+        make(&backend, made, at * 60_000).expect("room");
+    }
+    let recorded = backend.usage_since(NOW, &[]).expect("the counts");
+    let mut counts = ecache_core::usage::Counts::default();
+    let periods = recorded.periods.iter();
+    periods.for_each(|period| counts.add(&period.counts));
+    let limits = used(&backend);
+    let lost: u64 = limits.iter().map(|limit| limit.lost_ms).sum();
+    assert!(lost > 0, "{limits:#?}");
+    assert_eq!(counts.lost_ms, lost, "{limits:#?}");
+}

@@ -1,6 +1,7 @@
 //! Admission: the entries that limits let into a store, and their lifetimes.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::Duration;
 
 use super::SqliteBackend;
@@ -52,7 +53,7 @@ impl SqliteBackend {
         match self.bound(transaction, cell, |bounds| bounds.min_cost_ms)? {
             Some((least, scope)) if cost < least => Err(Error::OverLimit {
                 scope,
-                why: "keeps only what takes longer to compute",
+                why: "keeps only what takes longer to compute".into(),
             }),
             _ => Ok(()),
         }
@@ -78,7 +79,7 @@ impl SqliteBackend {
             if !limits.all[counter.0].bounds.hold(alone) {
                 return Err(Error::OverLimit {
                     scope: limits.name(*counter),
-                    why: "is reached: the entry alone takes more",
+                    why: "is reached: the entry alone takes more".into(),
                 });
             }
         }
@@ -107,9 +108,16 @@ impl SqliteBackend {
         let own = counters
             .iter()
             .find(|counter| limits.name(**counter) == scope);
-        if let Some(counter) = own.copied() {
-            limits.add_loss(transaction, counter, cost_ms)?;
-        }
+        let counter = match own {
+            Some(counter) => Some(*counter),
+            // The entry that is written now may be of another user, and of another limit.
+            None => limits.named(transaction, &scope)?,
+        };
+        // A limit that was removed has no losses.
+        let Some(counter) = counter else {
+            return Ok(());
+        };
+        limits.add_loss(transaction, counter, cost_ms)?;
         let group = Group::Of {
             store: entry.address.store.clone(),
             user: entry.scopes.user_id.clone(),
@@ -136,5 +144,30 @@ impl SqliteBackend {
             }
         }
         Ok(None)
+    }
+}
+
+/// Returns the share of the disk of a file that is free, in percent, if it is less than `percent`;
+/// `None` also if the disk does not say.
+pub(super) fn free_below(path: &Path, percent: u64) -> Option<u64> {
+    let disk = rustix::fs::statvfs(path).ok()?;
+    let (free, all) = (
+        u128::from(disk.f_bavail) * 100,
+        u128::from(disk.f_blocks).max(1),
+    );
+    (free < all * u128::from(percent)).then_some((free / all) as u64)
+}
+
+/// Says why a limit leaves no room, after some entries went or none. `short_of` is the share of the
+/// disk that is free, and the larger one that has to be.
+pub(super) fn no_room(short_of: Option<(u64, u64)>, has_evicted: bool) -> Cow<'static, str> {
+    let little = if has_evicted { "too little" } else { "nothing" };
+    match short_of {
+        Some((free, wanted)) => format!(
+            "is reached: {free}% of the disk is free and {wanted}% have to be, and {little} in it \
+             may be evicted"
+        )
+        .into(),
+        None => format!("is reached: {little} in it may be evicted").into(),
     }
 }

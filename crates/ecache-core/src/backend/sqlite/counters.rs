@@ -124,8 +124,7 @@ impl Limits {
                 }
                 let counter = if limit.scope.is_each() {
                     let group = limit.scope.group(&names).to_string();
-                    // Never the id of the limit's own counter.
-                    let counter = (place, (xxh3_64(group.as_bytes()) | 1) as i64);
+                    let counter = (place, id_of_group(&group));
                     self.groups.insert(counter, group);
                     counter
                 } else {
@@ -203,9 +202,32 @@ impl Limits {
         let used = self.used_of(connection, counter)?;
         used.losses += 1;
         used.lost_ms = used.lost_ms.saturating_add_unsigned(cost_ms);
-        used.is_changed = true;
+        used.is_pending = true;
         self.is_due = true;
         Ok(())
+    }
+
+    /// Returns the counter of a name that [`Limits::name`] has returned, of which something was
+    /// recorded.
+    pub(super) fn named(
+        &mut self,
+        connection: &Connection,
+        name: &str,
+    ) -> rusqlite::Result<Option<Counter>> {
+        for place in 0..self.all.len() {
+            let scope = &self.all[place].scope;
+            if !scope.is_each() {
+                if scope.to_string() == name {
+                    return Ok(Some((place, WHOLE)));
+                }
+                continue;
+            }
+            let counter = (place, id_of_group(name));
+            if self.used_of(connection, counter)?.group.as_deref() == Some(name) {
+                return Ok(Some(counter));
+            }
+        }
+        Ok(None)
     }
 
     /// Returns the counters that this transaction has changed, those of the narrowest scopes first.
@@ -270,6 +292,11 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// Returns the id of a group's counter, which is never that of the limit's own.
+fn id_of_group(group: &str) -> i64 {
+    (xxh3_64(group.as_bytes()) | 1) as i64
 }
 
 fn encode(used: &Used) -> Vec<u8> {

@@ -25,6 +25,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::SqliteBackend;
+use super::admission::{free_below, no_room};
 use super::blobs::{self, Unnamed};
 use super::counters::{Counter, Shared};
 use super::damage::RowError;
@@ -73,6 +74,8 @@ struct Target {
     most: Usage,
     /// The amount that is left free below that, if something has to go
     headroom: Amount,
+    /// The share of the disk that is free, and the larger one that has to be, in percent
+    short_of: Option<(u64, u64)>,
 }
 
 impl SqliteBackend {
@@ -127,9 +130,11 @@ fn targets(transaction: &Session, path: &Path) -> Vec<Target> {
         };
         let (before, now) = (used.before, used.now);
         // On a disk with too little space, the entries of the store become fewer.
-        let max_bytes = match bounds.min_free_percent {
-            Some(percent) if is_short_of_space(path, percent) => Some(0),
-            _ => bounds.max_bytes,
+        let wanted = bounds.min_free_percent;
+        let short_of = wanted.and_then(|wanted| Some((free_below(path, wanted)?, wanted)));
+        let max_bytes = match short_of {
+            Some(_) => Some(0),
+            None => bounds.max_bytes,
         };
         // If the limit was already exceeded, remove twice the amount added.
         let most = |bound: Option<u64>, before: i64, now: i64| {
@@ -158,17 +163,10 @@ fn targets(transaction: &Session, path: &Path) -> Vec<Target> {
                 entries: headroom(bounds.max_entries, most.entries),
                 bytes: headroom(max_bytes, most.bytes),
             },
+            short_of,
         });
     }
     targets
-}
-
-/// Reports whether less of the disk of a file is free than a share. Where the disk does not say,
-/// nothing has to go.
-fn is_short_of_space(path: &Path, percent: u64) -> bool {
-    rustix::fs::statvfs(path).is_ok_and(|disk| {
-        u128::from(disk.f_bavail) * 100 < u128::from(disk.f_blocks) * u128::from(percent)
-    })
 }
 
 impl Target {
@@ -207,6 +205,7 @@ impl Room<'_> {
     /// Removes entries until a target is reached.
     fn reach(&mut self, target: &Target) -> Result<()> {
         self.spares_shares = true;
+        let mut has_evicted = false;
         loop {
             let excess = self.excess(target);
             let excess = excess.map_err(|error| self.backend.error(error))?;
@@ -220,12 +219,13 @@ impl Room<'_> {
                     detail: "an entry that makes room does not match its checksum".into(),
                 },
             })?;
+            has_evicted |= gone > 0;
             if gone == 0 && self.spares_shares {
                 self.spares_shares = false;
             } else if gone == 0 {
                 return Err(Error::OverLimit {
                     scope: self.transaction.limits.borrow().name(target.counter),
-                    why: "is reached: nothing in it may be evicted",
+                    why: no_room(target.short_of, has_evicted),
                 });
             }
         }

@@ -6,8 +6,8 @@ use super::feed::InputUse;
 use super::process::Ended;
 use crate::backend::{Backend, Condition, Expiry, Lookup, PutOptions};
 use crate::command::output::recorder::NotRecorded;
-use crate::command::settings::{Arguments, Failures, Report, RunOutcome};
-use crate::command::{InputLeft, Mode, Runner};
+use crate::command::settings::{Arguments, Failures, Report};
+use crate::command::{InputLeft, Runner};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -21,10 +21,7 @@ impl Runner<'_> {
         ended: Ended,
         mut report: Report,
     ) -> Result<Report> {
-        report.outcome = match self.call.settings.mode {
-            Mode::Refresh => RunOutcome::Refreshed,
-            _ => RunOutcome::Miss,
-        };
+        report.outcome = self.call.settings.outcome_of_run();
         self.keep(backend, ended, &mut report)?;
         Ok(report)
     }

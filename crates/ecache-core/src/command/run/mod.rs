@@ -2,6 +2,7 @@
 
 pub(crate) mod ancestry;
 pub(crate) mod connection;
+pub(crate) mod counted;
 pub(crate) mod feed;
 pub(crate) mod keep;
 pub(crate) mod leader;

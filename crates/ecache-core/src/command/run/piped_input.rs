@@ -28,7 +28,7 @@ use super::stale::Usable;
 use crate::backend::{Backend, Condition, Content, Lookup};
 use crate::command::input::{Profile, Seen, StreamContent, Taken, Waiting};
 use crate::command::output::recording::ending;
-use crate::command::{Call, InputKey, Mode, OnMiss, Report, Runner, StreamInput};
+use crate::command::{Call, InputKey, OnMiss, Report, Runner, StreamInput};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::scope::Address;
@@ -147,10 +147,7 @@ impl<'a> Runner<'a> {
         ended: Ended,
         mut report: Report,
     ) -> Result<Report> {
-        report.outcome = match self.call.settings.mode {
-            Mode::Refresh => crate::command::RunOutcome::Refreshed,
-            _ => crate::command::RunOutcome::Miss,
-        };
+        report.outcome = self.call.settings.outcome_of_run();
         let InputUse::Took(taken) = &ended.input else {
             // The command inherited the stream itself.
             self.keep(backend.as_ref(), ended, &mut report)?;

@@ -28,9 +28,7 @@ use crate::command::{Call, CommandError, Input};
 use crate::entry::Entry;
 use crate::error::Result;
 use crate::single_flight::FlightLock;
-use crate::usage::{self, Event, Log};
 use crate::value::Kind;
-use crate::{location, statistics};
 
 /// The outcome of a look-up.
 pub(crate) enum LookedUp<'a> {
@@ -71,64 +69,13 @@ impl<'a> Runner<'a> {
         Ok(report)
     }
 
-    /// Appends the call to the usage log. Best effort: the log notes what it could not take, and
-    /// what it has is folded another time.
-    fn count(&self, report: &Report) {
-        let outcome = match report.outcome {
-            RunOutcome::Hit => usage::Outcome::Hit,
-            RunOutcome::Followed => usage::Outcome::Follower,
-            RunOutcome::Stale => usage::Outcome::Stale,
-            RunOutcome::Miss => usage::Outcome::Miss,
-            RunOutcome::Refreshed => usage::Outcome::Refresh,
-            RunOutcome::Bypass => usage::Outcome::Bypass,
-        };
-        let settings = &self.call.settings;
-        let (Some(path), Mode::On | Mode::Refresh) = (self.store, settings.mode) else {
-            return;
-        };
-        let now = self.clock.now();
-        let millis = |time: Option<Duration>| {
-            time.map_or(0, |time| {
-                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-            })
-        };
-        let store = self.call.entry.address.store.clone();
-        let event = Event {
-            saved_ms: millis(report.saved()),
-            spent_ms: match report.outcome {
-                RunOutcome::Miss | RunOutcome::Refreshed => millis(report.cost),
-                _ => 0,
-            },
-            key: report.key.clone(),
-            written_at: report.written_at,
-            ..Event::new(outcome, now, store, &self.call.scopes)
-        };
-        let log = Log::beside(self.beside(path));
-        // A file that is no store gets no log beside it.
-        let is_bypass = report.outcome == RunOutcome::Bypass;
-        if is_bypass && log.size() == 0 && location::is_taken(path.as_os_str()) {
-            return;
-        }
-        let is_writer = matches!(report.outcome, RunOutcome::Miss | RunOutcome::Refreshed);
-        let fold_above = if is_writer {
-            statistics::FOLD_ABOVE
-        } else {
-            statistics::FOLD_NOW_ABOVE
-        };
-        let appended = log.append(&[event]);
-        if appended.is_ok_and(|appended| appended.is_due(fold_above))
-            && let Ok(backend) = self.open(path, settings.access)
-        {
-            let _ = statistics::fold_some(backend.as_ref(), &log, 1, now);
-        }
-    }
-
     fn replay_or_run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
         let mut ports = Ports {
             input: streams.input,
             console: Console::new(streams.stdout, streams.stderr),
             signals: streams.signals,
         };
+        let since = self.clock.now();
         let settings = &self.call.settings;
         let Some(path) = self.store.filter(|_| settings.mode != Mode::Off) else {
             return self.bypass(&mut ports);
@@ -227,7 +174,10 @@ impl<'a> Runner<'a> {
                 };
                 self.lead(path, connection, lock, fallback, &mut ports)
             }
-            (Election::Over(exit), _) => Ok(Report::of_other(exit)),
+            (Election::Over(exit), _) => {
+                let looking = reader.as_ref().unwrap_or(connection.backend());
+                Ok(runner.followed(exit, locks.as_ref(), looking.as_ref(), since))
+            }
             (Election::Theirs, _) if settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
             (Election::Theirs, Some((backend, found))) if settings.on_busy == OnBusy::Stale => {
                 let report = runner.replay_stale(&backend, found, &mut ports)?;
