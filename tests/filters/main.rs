@@ -315,7 +315,10 @@ fn stores_are_arguments_of_every_verb_that_selects_entries() {
     }
     let dry = |words: &str| session.run(&format!("touch -n --ttl 1d {words}"));
     assert_eq!(dry("s k1 k2"), dry("--store s --key k1 --key k2"));
-    dry("s nothing").notes("would change 0 entries (0 B)\n");
+    let nothing = "would change 0 entries (0 B)\nwarning: there is no key nothing in store s\n  \
+                   tip: ecache ls s lists its keys\n";
+    let ran = dry("s nothing");
+    assert_eq!((&*ran.stderr, ran.code), (nothing, 1));
     // Where an argument is a file, a second one is not a store.
     for words in ["import lines.jsonl s", "copy @ copy.db s"] {
         let ran = session.run(words);

@@ -128,7 +128,7 @@ fn a_busy_store_keeps_no_call_from_being_counted() {
 
 #[test]
 fn results_only_in_memory_are_counted_in_the_process() {
-    let (function, ctx) = (Function::of(Residency::Hybrid), in_memory());
+    let (function, ctx) = (Function::of(Residency::Ephemeral), in_memory());
     function.call(&ctx, "a", 1);
     function.call(&ctx, "a", 1);
     ctx.cache.flush();

@@ -293,7 +293,7 @@ fn metadata_conflicts(backend: &dyn Backend) {
                     let expected = Imported {
                         created: 1,
                         stores: u64::from(replaces),
-                        kept: u64::from(!replaces),
+                        stores_kept: u64::from(!replaces),
                         ..Imported::default()
                     };
                     assert_eq!(imported, expected);
