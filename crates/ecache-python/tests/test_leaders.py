@@ -143,8 +143,9 @@ def test_a_waiting_call_goes_on_when_the_leaders_loop_is_closed(cache, at_once):
 
     def lead():
         loop = asyncio.new_event_loop()
-        loops.append((loop, abandoned(loop, suspended.begin)))
-        # It runs on until the other one waits.
+        task = abandoned(loop, suspended.begin)
+        # Called once it runs again, which it does until the other one waits.
+        loop.call_soon(loops.append, (loop, task))
         loop.run_until_complete(loop.run_in_executor(None, waits.wait))
         loop.close()
 
