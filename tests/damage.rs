@@ -1,4 +1,4 @@
-//! What is advised for a damaged file works: each damage has its message, and its tip is followed.
+//! Each damage of a store has its message, and the commands of its tip work.
 
 mod support;
 
@@ -9,7 +9,7 @@ use support::Session;
 /// Entries of the store that is damaged.
 const ENTRIES: usize = 300;
 
-/// What the tip of a damage promises.
+/// The promise that the tip of a damage makes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Rescue {
     /// All commands work as ever
@@ -142,7 +142,7 @@ fn follow(session: &Session, tip: &str, rescue: Rescue, what: &str) {
     let mut saved = 0;
     for command in commands.split("; ") {
         let ran = session.shell(&command.replace("FILE", "saved"));
-        // What could not be saved is said.
+        // Entries that could not be saved are named.
         let is_partial = command.contains(" export ") && ran.code == 4;
         assert!(ran.code == 0 || is_partial, "{what}: {command}: {ran:?}");
         if command.contains(" export ") {

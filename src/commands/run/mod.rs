@@ -166,7 +166,11 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         ran => ran?,
     };
     // A run without a key has said why already.
-    let mode = if has_key { call.settings.mode } else { Mode::On };
+    let mode = if has_key {
+        call.settings.mode
+    } else {
+        Mode::On
+    };
     if context.verbose
         && let Some(sentence) = report::sentence(&report, unusable.get(), mode)
     {

@@ -152,7 +152,7 @@ impl View<'_> {
         let how = match (tombstone.cause, expired) {
             (Cause::Expired, Some(expired)) => format!("expired {expired} ago and was removed"),
             (Cause::Expired, None) => format!("was expired when it was removed {when} ago"),
-            // What was kept of it for undo went for a limit.
+            // A limit has evicted the copy that was kept for undo.
             (Cause::Removed, _) if !tombstone.note.is_empty() => {
                 format!("was removed, and evicted for good {when} ago")
             }

@@ -185,7 +185,7 @@ impl Compound<'_> {
                     repeats
                 });
                 if self.map.is_some_and(|map| is_ordered_map(bare(map()))) {
-                    // What a function makes of such a map may have that order, too.
+                    // The result of a function may depend on the order of such a map.
                     self.out.extend_from_slice(&text);
                 } else {
                     let entries: Vec<_> = entries.into_iter().map(|(_, entry)| entry).collect();
