@@ -135,10 +135,13 @@ impl Call<'_> {
             // A caller that arrives after a clear must not join a computation from before it.
             match function.flights.join(self.flight()) {
                 Joined::Leader(leader) => {
-                    let lead = Leadership::new(leader, is_troubled)
-                        .locked_async(function, self)
-                        .await;
-                    match lead.take_off_async(function, self, codec).await {
+                    let attention = leader.attention();
+                    let lead = Leadership::new(leader, is_troubled);
+                    let take_off = async {
+                        let lead = lead.locked_async(function, self).await;
+                        lead.take_off_async(function, self, codec).await
+                    };
+                    match attention.watch(take_off).await {
                         Ok(lead) => break Role::Leads(lead),
                         Err(found) => return Begun::Found(found),
                     }

@@ -13,6 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
+use super::attention::{Attention, UNATTENDED_AFTER};
 use super::inherited::Held;
 use super::interrupt;
 use super::locks::FlightLock;
@@ -40,6 +41,7 @@ pub struct Flight<V> {
     id: u64,
     state: Mutex<State<V>>,
     landed: Condvar,
+    attention: Arc<Attention>,
 }
 
 debug_fields!(impl[V] Flight<V> { id });
@@ -110,6 +112,7 @@ impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
                 has_threads: false,
             }),
             landed: Condvar::new(),
+            attention: Arc::default(),
         });
         going_on.insert(key.clone(), flight.clone());
         Joined::Leader(Leader {
@@ -222,12 +225,13 @@ impl<V: Clone> Flight<V> {
     }
 
     /// Waits for the flight to end as a future of any runtime, no longer than `patience`; `None` if
-    /// it has not ended then.
+    /// it has not ended then, or if its leader is a future that is woken and no longer polled.
     ///
     /// Also `None`, at once, if waiting would close a circle.
     pub async fn landed(&self, patience: Duration) -> Option<Landed<V>> {
         let _waiting = Waiting::start(self.id)?;
-        let mut timer = Timer::after(patience);
+        let started = Instant::now();
+        let mut timer = Timer::after(patience.min(UNATTENDED_AFTER));
         std::future::poll_fn(|context| {
             match &mut *lock(&self.state) {
                 State::Landed(landed) => return Poll::Ready(Some(landed.clone())),
@@ -237,10 +241,14 @@ impl<V: Clone> Flight<V> {
                     }
                 }
             }
-            match timer.poll(context.waker()) {
-                Poll::Ready(()) => Poll::Ready(None),
-                Poll::Pending => Poll::Pending,
+            while timer.poll(context.waker()).is_ready() {
+                let left = patience.saturating_sub(started.elapsed());
+                if left.is_zero() || self.attention.is_lost() || !timer.is_over() {
+                    return Poll::Ready(None);
+                }
+                timer = Timer::after(left.min(UNATTENDED_AFTER));
             }
+            Poll::Pending
         })
         .await
     }
@@ -282,11 +290,16 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         compute: impl Future<Output = T>,
     ) -> T {
         let mut compute = pin!(compute);
-        std::future::poll_fn(|context| {
+        let compute = std::future::poll_fn(|context| {
             let _inside = self.enter(lock);
             compute.as_mut().poll(context)
-        })
-        .await
+        });
+        self.attention().watch(compute).await
+    }
+
+    /// Returns the record of wakes and polls of the future that leads.
+    pub(crate) fn attention(&self) -> Arc<Attention> {
+        self.flight.attention.clone()
     }
 
     /// Ends the flight, and publishes the value to the followers.

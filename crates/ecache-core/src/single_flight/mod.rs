@@ -6,6 +6,7 @@
 //! condition variable for blocking callers and wakers for asynchronous ones, on one flight, so that
 //! any runtime will do.
 
+mod attention;
 mod flight;
 mod fork;
 mod inherited;

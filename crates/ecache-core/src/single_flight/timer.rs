@@ -60,9 +60,15 @@ impl Timer {
         }
     }
 
-    /// Reports whether the time has come; if not, `waker` is woken then.
+    /// Reports whether the time has come.
+    pub(super) fn is_over(&self) -> bool {
+        Instant::now() >= self.at
+    }
+
+    /// Waits until the time has come: `waker` is woken then. Without a thread that could wake it,
+    /// returns at once.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<()> {
-        if Instant::now() >= self.at {
+        if self.is_over() {
             return Poll::Ready(());
         }
         let replaced;

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Barrier;
 use std::sync::mpsc;
 use std::task::{Context, Poll};
+use std::time::Instant;
 
 use super::*;
 use futures_executor::{ThreadPool, block_on};
@@ -128,6 +129,90 @@ fn a_task_that_loses_its_patience_computes_by_itself() {
     let mut context = Context::from_waker(std::task::Waker::noop());
     assert!(leader.as_mut().poll(&mut context).is_pending());
     assert_eq!(block_on(call(Box::pin(async { 2 }))), 2);
+}
+
+/// Returns a future that is woken every few milliseconds, and ends after a time.
+async fn busy_for(time: Duration) {
+    let started = Instant::now();
+    std::future::poll_fn(|context: &mut Context<'_>| {
+        if started.elapsed() >= time {
+            return Poll::Ready(());
+        }
+        let waker = context.waker().clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(5));
+            waker.wake();
+        });
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn a_task_does_not_wait_for_a_leader_that_it_keeps_and_no_longer_polls() {
+    for residency in [
+        Residency::Transient,
+        Residency::Ephemeral,
+        Residency::Hybrid,
+    ] {
+        // The first poll stops at the store, if there is one, and a later one in the computation.
+        for polls in [1, 50] {
+            let (function, ctx) = (leaked(residency), in_memory());
+            let call = || {
+                let compute = async {
+                    busy_for(Duration::from_millis(400)).await;
+                    7
+                };
+                let cache = &function.cache;
+                cache.call_async(&ctx, StoredForm, one("a"), compute)
+            };
+            let started = Instant::now();
+            let mut kept = Box::pin(call());
+            let results = block_on(async {
+                for _ in 0..polls {
+                    let polled = std::future::poll_fn(|context| {
+                        Poll::Ready(kept.as_mut().poll(context).is_pending())
+                    });
+                    assert!(polled.await, "it waits");
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                (call().await, kept.await)
+            });
+            assert_eq!(results, (7, 7));
+            // Its patience is a minute.
+            assert!(started.elapsed() < Duration::from_secs(30), "{residency:?}");
+        }
+    }
+}
+
+#[test]
+fn a_leader_that_is_polled_is_waited_for_however_long_it_takes() {
+    let (function, ctx) = (leaked(Residency::Hybrid), in_memory());
+    let call = || {
+        let compute = async {
+            busy_for(Duration::from_millis(2500)).await;
+            7
+        };
+        let cache = &function.cache;
+        cache.call_async(&ctx, StoredForm, one("a"), compute)
+    };
+    // Both are in one task, as with `join!`.
+    let mut calls = [Box::pin(call()), Box::pin(call())].map(Some);
+    block_on(std::future::poll_fn(|context| {
+        for call in &mut calls {
+            let pending = call.as_mut().map(|call| call.as_mut().poll(context));
+            if let Some(Poll::Ready(value)) = pending {
+                assert_eq!(value, 7);
+                *call = None;
+            }
+        }
+        if calls.iter().all(Option::is_none) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    }));
+    assert_eq!(function.cache.counters().computations, 1);
 }
 
 /// Computes the sum of 1 to `n` by asking itself.
