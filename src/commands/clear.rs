@@ -1,9 +1,11 @@
 //! `ecache clear`: removes the entries that a filter selects.
 
 use anyhow::Result;
-use ecache_core::backend::Cause;
+use ecache_core::backend::{Backend, Cause, Row, Scan, Sort};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
+use ecache_core::scope::Scopes;
+use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{Run, amount_with, keep_unless, open, remove_logged};
@@ -41,12 +43,8 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         (run, keep_unless(args.no_undo)),
         now,
     )?;
-    // FiftyOne's own entries of a user cannot be selected; the note prevents a wrong conclusion.
-    if removed == (Usage::default(), 0) && names_what_fiftyone_hides(&filter) {
-        context.absent(
-            "no entry matches: FiftyOne's own record neither scopes nor arguments",
-            Some("ecache rm STORE -a ... removes such a call"),
-        );
+    if removed == (Usage::default(), 0) {
+        note_what_fiftyone_hides(context, backend.as_ref(), &filter, now)?;
     }
     if !args.jobs {
         let meant = Selection::from(filter.clone());
@@ -78,15 +76,43 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     Ok(args.filter.exit(removed == (Usage::default(), 0)))
 }
 
-/// Reports whether a filter selects by scopes or arguments, which FiftyOne's own documents contain
-/// only in the hash of their key.
-fn names_what_fiftyone_hides(filter: &Filter) -> bool {
-    [
-        &filter.users,
-        &filter.operators,
-        &filter.prompts,
-        &filter.arguments,
-    ]
-    .iter()
-    .any(|patterns| !patterns.is_empty())
+/// Says that a filter by scopes or arguments may have missed entries of FiftyOne's, which contain
+/// both only in the hash of their key, if there are such entries.
+fn note_what_fiftyone_hides(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+    now: Timestamp,
+) -> Result<()> {
+    /// Maximum number of entries that are looked at.
+    const SAMPLE: u64 = 1000;
+    let others = Filter {
+        users: Vec::new(),
+        operators: Vec::new(),
+        prompts: Vec::new(),
+        arguments: Vec::new(),
+        ..filter.clone()
+    };
+    if others == *filter {
+        return Ok(());
+    }
+    let scan = Scan {
+        sort: Sort::Any,
+        limit: Some(SAMPLE),
+        ..Scan::new(others)
+    };
+    for row in backend.scan(&scan, now)? {
+        if let Row::Entry(entry, _) = row?
+            && entry.address.key.is_hash()
+            && (entry.args.as_ref(), entry.function.as_ref()) == (None, None)
+            && entry.scopes == Scopes::default()
+        {
+            context.absent(
+                "entries that FiftyOne wrote record neither scopes nor arguments",
+                Some("ecache rm STORE -a ... removes such a call"),
+            );
+            break;
+        }
+    }
+    Ok(())
 }

@@ -24,7 +24,7 @@ use ecache_core::typed_name;
 use ecache_core::value::Kind;
 
 use super::shared::deletion::entries;
-use super::shared::filter::{Unless, filter_among};
+use super::shared::filter::{Unless, filter_among, note_names_unknown_to_all};
 use crate::cli::DiffArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -57,6 +57,7 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
     let (from, to) = (open(&args.from)?, open(&args.to)?);
     let datasets = || context.datasets_of(from.datasets()?);
     let filter = filter_among(context, &args.filter, Unless::AnyPolicy, now, &datasets)?;
+    note_names_unknown_to_all(context, &[from.as_ref(), to.as_ref()], &filter)?;
     let mut rows = context.rows(context.format(args.format), &COLUMNS)?;
     let mut diff = Diff {
         context,

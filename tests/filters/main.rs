@@ -81,6 +81,52 @@ fn the_tables_have_every_verb_and_every_option() {
 }
 
 #[test]
+fn every_verb_says_which_names_no_entry_has() {
+    let session = filled();
+    for verb in VERBS {
+        if verb.reads_a_file() {
+            continue;
+        }
+        for (option, said) in [
+            (
+                "--store ech",
+                "there is no store \"ech\"\n  tip: did you mean echo?\n",
+            ),
+            ("--user ana", "no entry has user \"ana\"\n"),
+            (
+                "--operator @a/bc",
+                "no entry has operator \"@a/bc\"\n  tip: did you mean @a/b?\n",
+            ),
+            ("--operator @b/c", "no entry has operator \"@b/c\"\n"),
+            ("--prompt p2", "no entry has prompt \"p2\"\n"),
+            (
+                "--dataset 6b03de1228195dbc2df5c599",
+                "no entry is linked to dataset 6b03",
+            ),
+        ] {
+            let Some(words) = verb.spells(option) else {
+                continue;
+            };
+            let ran = session.run(&words);
+            let stderr = &ran.stderr;
+            assert!(stderr.contains(said), "{words}: {ran:?}");
+            assert!(!stderr.contains("FiftyOne"), "{words}: {ran:?}");
+        }
+    }
+    // A store where FiftyOne may have written says so, too.
+    let line = format!(
+        "{{\"store_name\": \"theirs\", \"key\": \"{}\", \"value\": 1, \"policy\": \"evict\"}}",
+        "a".repeat(64)
+    );
+    session
+        .run_with_input("import - -q", line.as_bytes())
+        .notes("");
+    let ran = session.run("clear --user ann_ -n");
+    let note = "warning: entries that FiftyOne wrote record neither scopes nor arguments\n";
+    assert!(ran.stderr.contains(note), "{ran:?}");
+}
+
+#[test]
 fn conditions_that_no_entry_meets_are_refused() {
     let session = filled();
     for filter in [

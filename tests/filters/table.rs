@@ -331,8 +331,13 @@ pub(crate) const VERBS: &[Verb] = &[
 ];
 
 impl Verb {
+    /// Reports whether its entries come from a file, whose names are not known before it is read.
+    pub(crate) fn reads_a_file(&self) -> bool {
+        self.words.contains("lines.jsonl")
+    }
+
     /// Returns the words of one option for this verb, or `None` if the verb does not have it.
-    fn spells(&self, option: &str) -> Option<String> {
+    pub(crate) fn spells(&self, option: &str) -> Option<String> {
         if self
             .without
             .iter()

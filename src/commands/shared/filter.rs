@@ -223,40 +223,70 @@ fn dataset_patterns(
     Ok(patterns)
 }
 
-/// Warns about stores and datasets that were named and that nothing is known of: they may be
-/// misspelt. Returns whether all are known.
+/// Warns about stores, datasets and scopes that were named and that nothing is known of: they may
+/// be misspelt. Returns whether all are known.
 pub(in crate::commands) fn note_unknown_names(
     context: &Context,
     backend: &dyn Backend,
     filter: &Filter,
 ) -> Result<bool> {
-    let are_stores_known = warn_of_unknown_stores(context, backend, filter)?;
-    Ok(note_unknown_datasets(context, backend, filter)? && are_stores_known)
+    note_names_unknown_to_all(context, &[backend], filter)
 }
 
-fn warn_of_unknown_stores(
+/// Warns, as [`note_unknown_names`] does, about names that none of several backends knows.
+pub(in crate::commands) fn note_names_unknown_to_all(
     context: &Context,
-    backend: &dyn Backend,
+    backends: &[&dyn Backend],
     filter: &Filter,
 ) -> Result<bool> {
-    let exact = |pattern: &Pattern| match pattern {
-        Pattern::Exact(name) => Some(name.to_string()),
-        Pattern::Glob(_) => None,
-    };
-    let named: BTreeSet<String> = filter.stores.iter().filter_map(exact).collect();
-    if named.is_empty() {
-        return Ok(true);
-    }
-    let known = backend.names(Dimension::Store)?;
     let mut are_known = true;
-    for name in named {
-        if !known.iter().any(|known| **known == *name) {
-            let (message, tip) = near_names::no_store(&name, &known);
+    for (patterns, of, what) in [
+        (&filter.stores, Dimension::Store, "store"),
+        (&filter.users, Dimension::User, "user"),
+        (&filter.operators, Dimension::Operator, "operator"),
+        (&filter.prompts, Dimension::Prompt, "prompt"),
+    ] {
+        let named = exact_names(patterns);
+        if named.is_empty() {
+            continue;
+        }
+        let known = names(backends, of)?;
+        for name in named {
+            if known.iter().any(|known| **known == *name) {
+                continue;
+            }
+            let (message, tip) = match of {
+                Dimension::Store => near_names::no_store(name, &known),
+                _ => (
+                    format!("no entry has {what} {name:?}"),
+                    near_names::did_you_mean(name, &known),
+                ),
+            };
             context.absent(&message, tip.as_deref());
             are_known = false;
         }
     }
-    Ok(are_known)
+    Ok(note_unknown_datasets(context, backends, filter)? && are_known)
+}
+
+/// Returns the names among some patterns.
+fn exact_names(patterns: &[Pattern]) -> BTreeSet<&str> {
+    let names = patterns.iter().filter_map(|pattern| match pattern {
+        Pattern::Exact(name) => Some(name.as_str()),
+        Pattern::Glob(_) => None,
+    });
+    names.collect()
+}
+
+/// Returns the names of a dimension in all backends.
+fn names(backends: &[&dyn Backend], of: Dimension) -> Result<Vec<Arc<str>>> {
+    let mut names = Vec::new();
+    for backend in backends {
+        names.extend(backend.names(of)?);
+    }
+    names.sort_unstable();
+    names.dedup();
+    Ok(names)
 }
 
 /// Notes datasets of the filter that are unknown.
@@ -264,7 +294,7 @@ fn warn_of_unknown_stores(
 /// If datasets have names, an unknown name is an error; an id may be that of a deleted dataset.
 fn note_unknown_datasets(
     context: &Context,
-    backend: &dyn Backend,
+    backends: &[&dyn Backend],
     filter: &Filter,
 ) -> Result<bool> {
     let id = |pattern: &DatasetPattern| match pattern {
@@ -275,22 +305,23 @@ fn note_unknown_datasets(
     if ids.is_empty() {
         return Ok(true);
     }
-    let linked = backend.names(Dimension::Dataset)?;
+    let linked = names(backends, Dimension::Dataset)?;
     ids.retain(|id| !linked.iter().any(|linked| **linked == **id));
     let Some(first) = ids.first() else {
         return Ok(true);
     };
-    let datasets = context.datasets_of(backend.datasets()?)?;
-    let names = if datasets.are_known() {
-        ids.retain(|id| datasets.name(Some(id)).is_none());
-        None
-    } else if crate::datasets::is_id(first) {
-        None
-    } else {
-        Some("no dataset has a name here: use its id, or name it in [datasets] of config.toml")
-    };
-    for id in ids {
-        context.absent(&format!("no entry is linked to dataset {id}"), names);
+    let mut are_named = false;
+    let mut nameless = ids.clone();
+    for backend in backends {
+        let datasets = context.datasets_of(backend.datasets()?)?;
+        are_named |= datasets.are_known();
+        nameless.retain(|id| datasets.name(Some(id)).is_none());
+    }
+    let tip = (!are_named && !crate::datasets::is_id(first)).then_some(
+        "no dataset has a name here: use its id, or name it in [datasets] of config.toml",
+    );
+    for id in nameless {
+        context.absent(&format!("no entry is linked to dataset {id}"), tip);
     }
     Ok(false)
 }
