@@ -189,6 +189,7 @@ impl Top<'_> {
         columns.extend(listing.columns());
         let mut rows = self.context.rows(Format::Table, &columns)?;
         let most = entries.first().map_or(0, |(entry, _)| self.amount(entry));
+        let unit = Unit::of(most);
         for (entry, start) in entries {
             let amount = self.amount(entry);
             let (part, most) = (amount.unsigned_abs(), most.unsigned_abs());
@@ -197,9 +198,7 @@ impl Top<'_> {
                     Measure::Size => Cell::Size(entry.size),
                     Measure::Saved => Cell::Duration(entry.saved_ms),
                     Measure::Hits => Cell::Count(entry.hits),
-                    Measure::Waste => {
-                        Cell::from(format!("{} d", human::size(self.byte_days(entry))))
-                    }
+                    Measure::Waste => Cell::from(unit.text(amount)),
                     Measure::Age => Cell::Time(entry.written_at().as_millis()),
                 },
                 Cell::from(chart::bar(part, most, self.context.terminal.is_unicode)),
@@ -212,8 +211,10 @@ impl Top<'_> {
         }
         rows.finish()?;
         if by == Measure::Waste && !entries.is_empty() {
-            self.context
-                .footer("waste: size times days since the last write or hit");
+            self.context.footer(&format!(
+                "waste: size times {} since the last write or hit",
+                unit.name
+            ));
         }
         Ok(())
     }
@@ -234,5 +235,46 @@ impl Top<'_> {
             Measure::Hits => of_groups(|group| group.hits),
             Measure::Waste | Measure::Age => Ok(None),
         }
+    }
+}
+
+/// A unit of time that waste is shown in.
+#[derive(Clone, Copy)]
+struct Unit {
+    short: &'static str,
+    name: &'static str,
+    millis: i128,
+}
+
+impl Unit {
+    const fn new(short: &'static str, name: &'static str, millis: i128) -> Self {
+        Self {
+            short,
+            name,
+            millis,
+        }
+    }
+
+    /// Returns the longest unit of time in which the largest waste of a table is a byte or more.
+    fn of(most: i128) -> Self {
+        [
+            Self::new("d", "days", DAY),
+            Self::new("h", "hours", 3_600_000),
+            Self::new("m", "minutes", 60_000),
+        ]
+        .into_iter()
+        .find(|unit| most >= unit.millis)
+        .unwrap_or(Self::new("s", "seconds", 1000))
+    }
+
+    /// Prints a waste, in bytes times milliseconds, as `2.9 MiB d`.
+    fn text(self, waste: i128) -> String {
+        let size = u64::try_from(waste / self.millis).unwrap_or(u64::MAX);
+        let shown = if size == 0 && waste > 0 {
+            "<1 B".to_owned()
+        } else {
+            human::size(size)
+        };
+        format!("{shown} {}", self.short)
     }
 }
