@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
 use support::Session;
 use unicode_width::UnicodeWidthStr;
 
@@ -153,6 +155,50 @@ fn nothing_that_a_terminal_shows_is_wider_than_it() {
             let wide: Vec<&String> = wide.collect();
             assert!(wide.is_empty(), "{line:?} at {width}: {wide:#?}");
         }
+    }
+}
+
+#[test]
+fn long_names_give_way_before_numbers() {
+    let session = Session::new();
+    let long = |name: &str| format!("{name}-with-a-name-of-quite-some-length-and-more");
+    for name in ["ann", "bob"] {
+        let (store, user) = (long("store"), long(name));
+        session
+            .run(&format!(
+                "set {store} key-of-{name} value --user {user} --operator {user}"
+            ))
+            .notes("");
+        session
+            .run(&format!(
+                "limit set --user {user} --max-size 1G --max-entries 7 --default-ttl 3d"
+            ))
+            .notes("");
+        session
+            .run(&format!(
+                "get {store} key-of-{name} --user {user} --operator {user}"
+            ))
+            .prints("value");
+    }
+    for (line, titles) in [
+        ("stats --by user,store,operator", "ENTRIES SIZE HITS RATE"),
+        ("stats --by user,store --since 1d", "HITS RATE"),
+        ("limit ls", "MAX SIZE USED ENTRIES TTL"),
+        (
+            "ls --fields store_name,user_id,operator_uri,size,hits",
+            "SIZE HITS",
+        ),
+    ] {
+        let table = table(&session, line, 80);
+        let mut rows = table.lines();
+        let head = rows.next().expect("a header");
+        for title in titles.split(' ') {
+            assert!(head.contains(title), "{line}: {table}");
+        }
+        let rows = rows.filter(|row| !row.starts_with("total"));
+        let rows: BTreeSet<&str> = rows.collect();
+        assert_eq!(rows.len(), 2, "{line}: {table}");
+        assert!(rows.iter().all(|row| row.contains('…')), "{line}: {table}");
     }
 }
 

@@ -91,6 +91,10 @@ const LEADING: u8 = 1;
 /// The rank of the free text, behind that of the key.
 pub(super) const FREE: u8 = 2;
 
+/// The width to which a name is cut before another column goes, in a table that ranks its own
+/// columns or has those that were asked for.
+const NAME_FLOOR: usize = 12;
+
 /// The rank of the first column of a table without a rank of its own.
 const UNRANKED: u8 = 20;
 
@@ -255,6 +259,13 @@ impl Column {
             "hit_percent" => ranked("HIT RATE", usual.rank),
             "time_percent" => ranked("BY TIME", usual.rank),
             "bytes" => ranked("SIZE", usual.rank),
+            // Wide enough for `everything`, and for the kind of a scope and a part of its name.
+            "scope" => Look {
+                floor: 16,
+                comfort: 32,
+                cut: Cut::End,
+                ..usual
+            },
             _ if self.content == Content::Text => Look {
                 floor: 8,
                 comfort: 32,
@@ -277,6 +288,11 @@ impl Column {
         if let Some(rank) = self.rank {
             look.rank = rank;
             look.is_optional = false;
+        }
+        let has_place = self.rank.is_some() || self.presence == Presence::Asked;
+        if has_place && self.content == Content::Text && look.cut != Cut::Never {
+            // A name gives way before the numbers of its row.
+            look.floor = look.floor.min(NAME_FLOOR);
         }
         match self.presence {
             Presence::Core => {}

@@ -263,10 +263,10 @@ fn common_prefix(one: &str, other: &str) -> usize {
     pairs.into_iter().find_map(differs).unwrap_or(shorter)
 }
 
-/// Shows the parts of a text in which it differs from its neighbours: behind the first word, if
-/// that is short, from the last boundary before each difference.
+/// Shows the parts of a text in which it differs from its neighbours: behind the first word, or the
+/// kind before `=`, if that is short, from the last boundary before each difference.
 fn from_differences(text: &str, differences: &[usize], width: usize) -> String {
-    let word = text.find(' ').map_or(0, |end| end + 1);
+    let word = text.find([' ', '=']).map_or(0, |end| end + 1);
     let is_short = word <= differences[0] && text[..word].width() * 3 <= width;
     let mut end = if is_short { word } else { 0 };
     let mut shown = text[..end].to_owned();
