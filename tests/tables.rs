@@ -203,6 +203,28 @@ fn long_names_give_way_before_numbers() {
 }
 
 #[test]
+fn a_period_that_begins_within_an_hour_says_what_it_counts() {
+    let session = Session::new().with("TZ", "UTC");
+    session.run("set s k v").notes("");
+    session.run("get s k").prints("v");
+    let lines = |line: &str| shown_before_tips(&session, line, 80).join("\n");
+    // It is 06:32.
+    let whole = "in whole hours: all calls since 2026-11-23 06:00";
+    assert!(
+        lines("stats --since 10m").ends_with(whole),
+        "{}",
+        lines("stats --since 10m")
+    );
+    assert!(!lines("stats --since 1d").contains("whole"));
+    assert!(!lines("stats --since 2026-11-23T06:00:00Z").contains("whole"));
+    session.set_clock("2027-01-10T00:00:00.000Z");
+    session.run("get s k").prints("v");
+    let whole = "in whole days: all calls since 2026-11-23 00:00";
+    let shown = lines("stats --since 2026-11-23T03:00:00Z");
+    assert!(shown.ends_with(whole), "{shown}");
+}
+
+#[test]
 fn every_table_shows_keys_that_show_finds_again() {
     let session = filled();
     let is_hash = |key: &str| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_hexdigit());

@@ -14,7 +14,7 @@ use ecache_core::backend::{Backend, Group as Entries, Scan, Spread, Values};
 use ecache_core::filter::Filter;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Counts, Gap, Group, KEPT};
+use ecache_core::usage::{Counts, DAY, Gap, Group, KEPT};
 
 use grouping::Grouping;
 
@@ -59,7 +59,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         now,
         (&mut groups, &mut spread),
     )?;
-    let (mut has_other, mut gaps) = (false, Vec::new());
+    let (mut has_other, mut gaps, mut begin) = (false, Vec::new(), (i64::MAX, 0));
     let anywhere = Filter {
         collections: Vec::new(),
         ..filter.clone()
@@ -112,6 +112,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
                 });
                 let stats = groups.entry(name.collect()).or_default();
                 stats.counts.add(&period.counts);
+                begin = begin.min((period.begins_at, period.length));
             }
         }
         gaps = recorded.gaps;
@@ -128,6 +129,11 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     } else {
         print(context, &args, &by, &groups, is_counted)?;
         if is_table(context, &args) && !groups.is_empty() {
+            if since.is_some_and(|since| begin.0 < since.as_millis()) {
+                let units = if begin.1 < DAY { "hours" } else { "days" };
+                let begin = human::local(begin.0);
+                context.footer(&format!("in whole {units}: all calls since {begin}"));
+            }
             match since {
                 Some(_) if groups.values().any(|stats| stats.counts.saved_ms > 0) => {
                     context.footer("by time: saved / (saved + spent on misses)");
