@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Result;
-use ecache_core::backend::sqlite::BUSY_TIMEOUT;
 use ecache_core::command::{KeptResult, forward};
-use ecache_core::location;
+use ecache_core::location::{self, BUSY_TIMEOUT};
 use ecache_core::scope::StoreAddress;
 use ecache_core::time::Timestamp;
 use rustix::stdio::dup2_stdout;

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::sqlite::BUSY_TIMEOUT;
 use ecache_core::backend::{Backend, Lookup};
 use ecache_core::error::{Error, Result as CoreResult};
-use ecache_core::location::{self, Access};
+use ecache_core::location::{self, Access, BUSY_TIMEOUT};
 use ecache_core::scope::Address;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;

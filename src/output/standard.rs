@@ -21,20 +21,17 @@ pub(crate) struct Standard(Patient<BorrowedFd<'static>>);
 
 /// Returns standard input.
 pub(crate) fn stdin() -> Standard {
-    // SAFETY: Rust's runtime opens closed standard streams, and nothing here closes one.
-    Standard(Patient(unsafe { BorrowedFd::borrow_raw(0) }))
+    Standard(Patient(rustix::stdio::stdin()))
 }
 
 /// Returns standard output.
 pub(crate) fn stdout() -> Standard {
-    // SAFETY: as above.
-    Standard(Patient(unsafe { BorrowedFd::borrow_raw(1) }))
+    Standard(Patient(rustix::stdio::stdout()))
 }
 
 /// Returns standard error.
 pub(crate) fn stderr() -> Standard {
-    // SAFETY: as above.
-    Standard(Patient(unsafe { BorrowedFd::borrow_raw(2) }))
+    Standard(Patient(rustix::stdio::stderr()))
 }
 
 /// Writes an escaped line to standard error, so that nothing typed or stored acts on a terminal.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use crate::backend::Access;
+pub use crate::backend::sqlite::BUSY_TIMEOUT;
 
 use crate::backend::memory::MemoryBackend;
 #[cfg(feature = "mongodb")]
 use crate::backend::mongodb::MongoBackend;
-use crate::backend::sqlite::{BUSY_TIMEOUT, SqliteBackend};
+use crate::backend::sqlite::SqliteBackend;
 use crate::backend::{Backend, Lookup};
 use crate::error::{Error, Result};
 use crate::scope::Address;

@@ -14,6 +14,7 @@ use ecache_core::location::{self, Access};
 use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 
 use self::store::Store;
+use super::shared::background::own_program;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter};
 use super::shared::listing::{Entries, Listing, Shown, scopes};
@@ -120,8 +121,7 @@ impl Table<'_> {
     /// command line would show to others.
     fn ecache(&self, words: &[&str]) -> Result<Command> {
         let (path, _) = self.context.location()?;
-        let program = std::env::current_exe().context("cannot find this program")?;
-        let mut command = Command::new(program);
+        let mut command = own_program().context("cannot find this program")?;
         command.env(variables::STORE, path);
         if self.context.settings().path().is_none() {
             command.arg("--no-config");

@@ -141,7 +141,7 @@ fn absolute(location: &Path) -> Cow<'_, Path> {
 
 /// Returns a command that starts this program again, also if its file was replaced meanwhile, as by
 /// an upgrade while a long command ran.
-fn own_program() -> io::Result<Command> {
+pub(in crate::commands) fn own_program() -> io::Result<Command> {
     // The path of the file would be that of a deleted one.
     let itself = Path::new("/proc/self/exe");
     let program = std::env::current_exe()?;
