@@ -16,8 +16,8 @@ use std::time::Duration;
 use common::{NOW, get, integrity, put, random, rewrite, write};
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    ChangeBackend, Commit, ImportBackend, Lookup, MaintainBackend, OnConflict, ReadBackend, Record,
-    StoreMetadata, StoreRecord, fail_at_refused, no_progress,
+    ChangeBackend, Commit, Dimension, ImportBackend, Lookup, MaintainBackend, OnConflict,
+    ReadBackend, Record, StoreMetadata, StoreRecord, StoresBackend, fail_at_refused, no_progress,
 };
 use ecache_core::entry::{Entry, EntryRef, Policy};
 use ecache_core::error::Error;
@@ -87,6 +87,26 @@ fn entries() -> BTreeMap<Address, (Entry, Vec<u8>)> {
 
 fn build(path: &Path) -> BTreeMap<Address, (Entry, Vec<u8>)> {
     let entries = entries();
+    let backend = import(path, entries.values().cloned());
+    backend.compact(NOW).expect("compacted");
+    entries
+}
+
+/// Writes the entries of all stores in turn, so that the pages of the table are in no order.
+fn build_mixed(path: &Path) -> BTreeMap<Address, (Entry, Vec<u8>)> {
+    let entries = entries();
+    for number in 0..10 {
+        let some = entries.values().skip(number).step_by(10);
+        import(path, some.cloned());
+    }
+    let database = Connection::open(path).expect("a database");
+    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    let cut = database.query_row(sql, (), |_| Ok(()));
+    cut.expect("a checkpoint");
+    entries
+}
+
+fn import(path: &Path, entries: impl Iterator<Item = (Entry, Vec<u8>)>) -> SqliteBackend {
     let store = StoreRecord::new(
         Arc::new(StoreAddress::new("beta")),
         Some(StoreMetadata {
@@ -96,21 +116,19 @@ fn build(path: &Path) -> BTreeMap<Address, (Entry, Vec<u8>)> {
             policy: Policy::Persist,
         }),
     );
-    let records = entries.values().cloned();
-    let records = records.map(|(entry, value)| Record::Entry(Box::new(entry), value));
+    let records = entries.map(|(entry, value)| Record::Entry(Box::new(entry), value));
     let mut records = records.chain([Record::Store(store)]).map(Ok);
     let backend = write(path);
     backend
         .import(
             &mut records,
-            OnConflict::Fail,
+            OnConflict::Replace,
             Commit::Whole,
             &mut fail_at_refused,
             &mut no_progress,
         )
         .expect("an import");
-    backend.compact(NOW).expect("compacted");
-    entries
+    backend
 }
 
 /// Returns the pages of every non-empty table and index, with its name.
@@ -189,6 +207,72 @@ fn the_advice_for_a_damaged_store_works() {
         is_refused.is_subset(&hopeless),
         "{is_refused:?} cannot be cleared"
     );
+}
+
+#[test]
+fn a_file_without_many_of_its_pages_gives_what_the_others_have() {
+    const GONE: usize = 8;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let entries = build_mixed(&path);
+    let trees = trees(&path);
+    let whole = fs::read(&path).expect("the file");
+    let pages = whole.len() / PAGE;
+    let cut = (1..pages).map(|left| (format!("the first {left} pages"), left..pages));
+    let zeroed = (1..pages - GONE).map(|left| {
+        (
+            format!("{GONE} pages gone behind {left}"),
+            left..left + GONE,
+        )
+    });
+    let mut parts = 0;
+    for (what, gone) in cut.chain(zeroed) {
+        let mut file = whole.clone();
+        if gone.end == pages {
+            file.truncate(gone.start * PAGE);
+        } else {
+            file[gone.start * PAGE..gone.end * PAGE].fill(0);
+        }
+        rewrite(&path, &file);
+        let Ok(backend) = SqliteBackend::open(&path, Access::Read) else {
+            continue;
+        };
+        // Its stores cannot be named.
+        if backend.names(Dimension::Store).is_err() {
+            continue;
+        }
+        let found: BTreeSet<Address> = visited(&backend, &what)
+            .into_iter()
+            .filter_map(|found| match found {
+                FoundRecord::Record(Record::Entry(entry, value)) => {
+                    assert_eq!(value, entries[&entry.address].1, "{what}");
+                    Some(entry.address)
+                }
+                _ => None,
+            })
+            .collect();
+        for address in entries.keys() {
+            if let Ok(Lookup::Hit(..)) = backend.lookup(address, NOW) {
+                assert!(found.contains(address), "{what}: {address} is readable");
+            }
+        }
+        // The rows of a leaf of the table need the pages above it, and those of names.
+        let (mut rows, mut is_needed_gone) = (0, false);
+        for (page, tree) in &trees {
+            let (start, is_gone) = ((page - 1) * PAGE, gone.contains(&(page - 1)));
+            let is_leaf = tree == "entries" && whole[start] == 13;
+            if is_leaf && !is_gone {
+                rows += usize::from(u16::from_be_bytes([whole[start + 3], whole[start + 4]]));
+            }
+            let is_needed = !is_leaf && (tree == "entries" || !tree.starts_with("entries_"));
+            is_needed_gone |= is_gone && is_needed;
+        }
+        if !is_needed_gone {
+            assert_eq!(found.len(), rows, "{what}");
+            parts += usize::from((1..entries.len()).contains(&rows));
+        }
+    }
+    assert!(parts > 15, "{parts} parts are saved");
 }
 
 /// Returns all records, which are the same when they are not borrowed.

@@ -3,7 +3,7 @@
 //! A damaged page loses the rows on it, or hides those on the pages below it. Two indexes also hold
 //! the ids of all entries, so the missing ones can be identified and counted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rusqlite::Connection;
 
@@ -23,10 +23,13 @@ struct Ids {
 
 impl Ids {
     fn new(connection: &Connection, source: &str) -> rusqlite::Result<Self> {
+        Self::of(connection, &format!("SELECT id FROM entries {source}"))
+    }
+
+    fn of(connection: &Connection, sql: &str) -> rusqlite::Result<Self> {
         let (mut ids, mut is_whole) = (Vec::new(), true);
-        let sql = format!("SELECT id FROM entries {source}");
         let read = (|| -> rusqlite::Result<()> {
-            let mut statement = connection.prepare_cached(&sql)?;
+            let mut statement = connection.prepare_cached(sql)?;
             let mut rows = statement.query(())?;
             while let Some(row) = rows.next()? {
                 ids.push(row.get(0)?);
@@ -44,6 +47,82 @@ impl Ids {
     fn has(&self, id: i64) -> bool {
         self.ids.binary_search(&id).is_ok()
     }
+}
+
+/// The part of the distance to the last readable id by which the search for the next one goes on.
+/// Pages are skipped only where a damaged part is longer than as many.
+const STEP: i64 = 64;
+
+/// Searches the table between two damaged pages: behind the id `after`, the last before the first
+/// one, and before `end`, the first behind the last one. Returns the ids in intact pages.
+///
+/// SQLite reads from any id whose page is intact, and the ids of a store begin at a known one. From
+/// there, or from the last readable id, the next intact page is found by steps that grow with the
+/// distance, and its first id by halving the last step.
+fn between(
+    connection: &Connection,
+    stores: &BTreeSet<i64>,
+    after: i64,
+    end: i64,
+) -> rusqlite::Result<Vec<i64>> {
+    let sql = "SELECT id FROM entries NOT INDEXED WHERE id >= ?1 AND id < ?2 ORDER BY id";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut first = connection.prepare_cached(&format!("{sql} LIMIT 1"))?;
+    let mut is_readable =
+        |from: i64| Ok::<_, rusqlite::Error>(intact(first.exists([from, end]))?.is_some());
+    let (mut ids, mut last) = (Vec::new(), after);
+    for store in stores {
+        let range = Range::store(*store);
+        last = last.max(range.after);
+        while let Some(begin) = next_readable(last, range.end.min(end), &mut is_readable)? {
+            last = begin;
+            let mut rows = statement.query([begin, end])?;
+            loop {
+                match intact(rows.next().map(|row| row.map(|row| row.get(0))))? {
+                    Some(Some(id)) => {
+                        let id = id?;
+                        ids.push(id);
+                        // Noise in a page must not lead back.
+                        last = last.max(id);
+                    }
+                    // It is read to its end.
+                    Some(None) => return Ok(ids),
+                    None => break,
+                }
+            }
+        }
+    }
+    Ok(ids)
+}
+
+/// Returns an id behind `last` and up to `end` from which the table can be read; `None` if there
+/// is none.
+fn next_readable(
+    last: i64,
+    end: i64,
+    is_readable: &mut impl FnMut(i64) -> rusqlite::Result<bool>,
+) -> rusqlite::Result<Option<i64>> {
+    let (mut damaged, mut distance) = (last, 1_i64);
+    let mut found = loop {
+        let next = last.saturating_add(distance);
+        if next > end {
+            return Ok(None);
+        }
+        if is_readable(next)? {
+            break next;
+        }
+        damaged = next;
+        distance += (distance / STEP).max(1);
+    };
+    while found - damaged > 1 {
+        let middle = damaged + (found - damaged) / 2;
+        if is_readable(middle)? {
+            found = middle;
+        } else {
+            damaged = middle;
+        }
+    }
+    Ok(Some(found))
 }
 
 /// The entries of a damaged file.
@@ -66,13 +145,19 @@ impl Salvage {
         let by_time = Ids::new(connection, "INDEXED BY entries_written")?;
         let mut table = Ids::new(connection, "NOT INDEXED ORDER BY id")?;
         if !table.is_whole {
-            table.ids = {
-                let mut ids = Ids::new(connection, "NOT INDEXED ORDER BY id DESC")?.ids;
-                ids.append(&mut table.ids);
-                ids.sort_unstable();
-                ids.dedup();
-                ids
-            };
+            let behind = Ids::new(connection, "NOT INDEXED ORDER BY id DESC")?.ids;
+            let after = table.ids.last().copied().unwrap_or(0);
+            let end = behind.first().copied().unwrap_or(i64::MAX);
+            let mut stores = Ids::of(connection, "SELECT id FROM stores NOT INDEXED")?.ids;
+            stores.extend(by_key.ids.iter().chain(&by_time.ids).map(|id| id >> 32));
+            let left = after >> 32..=i32::MAX.into();
+            let stores = stores.into_iter().filter(|store| left.contains(store));
+            table
+                .ids
+                .extend(between(connection, &stores.collect(), after, end)?);
+            table.ids.extend(behind);
+            table.ids.sort_unstable();
+            table.ids.dedup();
         }
         let mut indexed: Vec<i64> = by_key.ids.iter().chain(&by_time.ids).copied().collect();
         indexed.sort_unstable();
