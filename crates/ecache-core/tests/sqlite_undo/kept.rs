@@ -161,3 +161,77 @@ fn a_second_removal_after_an_undo_has_a_day_of_its_own() {
     let kept = common::get(&backend, "k").expect("a look-up");
     assert_eq!(kept.as_deref(), Some(&b"v"[..]));
 }
+
+/// Returns the keys of all entries in the order of an export.
+fn order(backend: &dyn Backend) -> Vec<String> {
+    let rows = backend.scan(&Scan::new(Filter::default()), NOW);
+    let rows = rows.expect("a scan").map(|row| match row.expect("a row") {
+        Row::Entry(entry, _) => entry.address.key.to_string(),
+        other => panic!("{other:?}"),
+    });
+    rows.collect()
+}
+
+#[test]
+fn entries_come_back_in_their_order_among_those_that_stayed() {
+    let later = |ms: i64| Timestamp::from_millis(NOW.as_millis() + ms);
+    // A digit for each entry: whether it is of policy `persist`.
+    for policies in ["01010", "10001", "11101", "00011", "11000"] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = write(&folder.path().join("store.db"));
+        for (number, policy) in policies.chars().enumerate() {
+            let key = Key::new(format!("k{number}")).expect("a valid key");
+            let mut entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Text, NOW);
+            entry.policy = [Policy::Evict, Policy::Persist][usize::from(policy == '1')];
+            entry.size = 1;
+            import(&backend, &entry, b"v");
+        }
+        let whole = order(&backend);
+        let persistent: Vec<String> = whole
+            .iter()
+            .zip(policies.chars())
+            .filter(|(_, policy)| *policy == '1')
+            .map(|(key, _)| key.clone())
+            .collect();
+        let remove = |keys: &[&str], at| {
+            let filter = Filter {
+                policy: Some(Policy::Evict).filter(|_| keys.is_empty()),
+                keys: keys.iter().map(|key| Pattern::exact(*key)).collect(),
+                ..Filter::store(&StoreAddress::new("s"))
+            };
+            let (selection, at) = (filter.into(), later(at));
+            let removed =
+                backend.remove_undoably(&selection, None, &operation(0), at, &mut no_progress);
+            assert!(matches!(removed, Ok(Removal::Done(_))), "{policies}");
+        };
+        let undo = |which, at| {
+            let undone = backend.undo(which, &operation(1), later(at), &mut no_progress);
+            undone.unwrap_or_else(|error| panic!("{policies}: {error}"));
+        };
+        remove(&[], 1);
+        assert_eq!(order(&backend), persistent, "{policies}");
+        for round in 0..3 {
+            undo(None, 10 + 2 * round);
+            assert_eq!(order(&backend), whole, "{policies}, round {round}");
+            // Undoes the undo.
+            undo(Some(2 + 2 * round as u64), 11 + 2 * round);
+            assert_eq!(order(&backend), persistent, "{policies}, round {round}");
+        }
+        undo(None, 20);
+        assert_eq!(order(&backend), whole, "{policies}");
+        // One that was removed before comes back to its place, and is none of those removed again.
+        remove(&["k0"], 30);
+        remove(&[], 31);
+        undo(Some(10), 32);
+        assert_eq!(order(&backend), whole[1..].to_vec(), "{policies}");
+        undo(Some(9), 33);
+        assert_eq!(order(&backend), whole, "{policies}");
+        undo(Some(11), 34);
+        let left: Vec<String> = whole
+            .iter()
+            .filter(|key| *key == "k0" || persistent.contains(key))
+            .cloned()
+            .collect();
+        assert_eq!(order(&backend), left, "{policies}");
+    }
+}

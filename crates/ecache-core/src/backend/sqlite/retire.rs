@@ -66,8 +66,7 @@ impl SqliteBackend {
                 .map_err(|error| self.error(error))?;
             let Some(meant) = meant else { return Ok(None) };
             for store in meant {
-                let swap = self.retire(transaction, &store, stored.number)?;
-                stored.swaps.push(swap);
+                self.retire(transaction, &store, &mut stored)?;
             }
             if !stored.is_empty() {
                 stored.usage = None;
@@ -118,6 +117,9 @@ impl SqliteBackend {
                     store_rows::set_metadata(transaction, &change.store, change.old.as_ref())?;
                 }
                 let mut stored = stored.clone();
+                for part in 1..=stored.parts {
+                    stored.delete_part(transaction, part)?;
+                }
                 stored.forget();
                 stored.usage = Some((0, 0));
                 stored.write(transaction)
@@ -140,17 +142,27 @@ impl SqliteBackend {
         })
     }
 
-    /// Retires the row of a store, moves what stays to another one, and returns the change.
-    pub(super) fn retire(&self, transaction: &Session, store: &Meant, number: i64) -> Result<Swap> {
+    /// Retires the row of a store for an operation, and moves what stays to another one.
+    pub(super) fn retire(
+        &self,
+        transaction: &Session,
+        store: &Meant,
+        operation: &mut LoggedOperation,
+    ) -> Result<()> {
         let sqlite = |error| self.error(error);
+        let number = operation.number;
         let new = replace_row(transaction, store.id, &store.address, number).map_err(sqlite)?;
         let last = last_id(transaction, new).map_err(sqlite)?;
-        self.move_all(transaction, &store.staying, new, &store.address)?;
-        Ok(Swap {
+        let moved = self.move_all(transaction, &store.staying, new, &store.address)?;
+        operation.swaps.push(Swap {
             retired: store.id,
             used: new,
             last,
-        })
+        });
+        let places = moved.into_iter().zip(store.staying.iter().copied());
+        operation
+            .add_part(transaction, &OperationPart::Stayed(places.collect()))
+            .map_err(sqlite)
     }
 
     /// Moves entries to the end of a store that has none of their keys, and returns their new ids.
@@ -186,18 +198,21 @@ impl SqliteBackend {
             match move_entry(transaction, *id, next, to) {
                 Ok(_) => moved.push(next),
                 Err(RowError::Sqlite(error)) => return Err(self.error(error)),
-                Err(RowError::Damaged) => {
-                    return Err(Error::Damaged {
-                        path: self.path.clone(),
-                        detail: "an entry that is to stay does not match its checksum".into(),
-                    });
-                }
+                Err(RowError::Damaged) => return Err(self.damaged_staying()),
             }
             last = last.max(next);
         }
         let moves = ids.iter().copied().zip(moved.iter().copied()).collect();
         operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
         Ok(moved)
+    }
+
+    /// Returns the error for an entry that cannot move.
+    pub(super) fn damaged_staying(&self) -> Error {
+        Error::Damaged {
+            path: self.path.clone(),
+            detail: "an entry that is to stay does not match its checksum".into(),
+        }
     }
 
     /// Marks the entries of a selection, unless they are too many.

@@ -385,6 +385,18 @@ impl LoggedOperation {
             || self.renamed.is_some()
     }
 
+    /// Returns the entries that stayed while others of their stores were removed or came back, with
+    /// the ids that they had among those.
+    pub(super) fn places(&self, connection: &Connection) -> rusqlite::Result<BTreeMap<i64, i64>> {
+        let mut found = BTreeMap::new();
+        for number in 1..=self.parts {
+            if let Part::Stayed(places) = self.part(connection, number)? {
+                found.extend(places);
+            }
+        }
+        Ok(found)
+    }
+
     /// Deletes the record of a part.
     pub(super) fn delete_part(&self, connection: &Connection, part: i64) -> rusqlite::Result<()> {
         history::delete(connection, RecordKind::Operation, self.number, part).map(drop)
@@ -400,12 +412,17 @@ impl LoggedOperation {
     }
 }
 
-/// Returns the changes of rows of `stores` by undos later than an operation.
-pub(super) fn revived_since(connection: &Connection, number: i64) -> rusqlite::Result<Vec<Swap>> {
-    let undos = LoggedOperation::all(connection)?
-        .into_iter()
-        .filter(|one| one.effect == Effect::Restored && one.undone_by == 0 && one.number > number);
-    Ok(undos.flat_map(|undo| undo.swaps).collect())
+/// Returns the undos later than an operation that brought back stores.
+pub(super) fn revived_since(
+    connection: &Connection,
+    number: i64,
+) -> rusqlite::Result<Vec<LoggedOperation>> {
+    let mut undos = LoggedOperation::all(connection)?;
+    undos.retain(|one| {
+        let is_later = one.undone_by == 0 && one.number > number;
+        is_later && one.effect == Effect::Restored && !one.swaps.is_empty()
+    });
+    Ok(undos)
 }
 
 /// Returns the last id of a store that an entry had or may have had when it was brought back. An
@@ -434,6 +451,7 @@ pub(super) fn follow(
         if undo.undone_by != 0 {
             continue;
         }
+        let stayed = undo.places(connection)?;
         for number in 1..=undo.parts {
             let mut part = undo.part(connection, number)?;
             if part.follow(moves) {
@@ -449,7 +467,8 @@ pub(super) fn follow(
             if swap.last <= after {
                 continue;
             }
-            for (_, new) in moves.range(after + 1..=swap.last) {
+            let moves = moves.range(after + 1..=swap.last);
+            for (_, new) in moves.filter(|(old, _)| !stayed.contains_key(old)) {
                 let mut statement = connection.prepare_cached(&sql)?;
                 if statement.exists((new, undo.at))? {
                     restored.ids.push(*new);

@@ -15,6 +15,9 @@ pub(in super::super) enum Part {
     Touched(Vec<Touched>),
     /// They moved to the new name of their store; the ids are those that they have there
     Moved(Vec<i64>),
+    /// They stayed while the others of their store were removed or came back; their ids, and those
+    /// that they had among the others
+    Stayed(BTreeMap<i64, i64>),
 }
 
 /// Entries that an operation wrote or brought back.
@@ -66,6 +69,15 @@ impl Part {
             // Marked rows keep their ids until they are restored.
             Self::Removed(_) => {}
             Self::Moved(ids) => ids.iter_mut().for_each(follow),
+            Self::Stayed(places) => {
+                let stayed = std::mem::take(places).into_iter();
+                *places = stayed
+                    .map(|(mut id, place)| {
+                        follow(&mut id);
+                        (id, place)
+                    })
+                    .collect();
+            }
             Self::Added(Added { ids, later }) => {
                 ids.iter_mut().for_each(&mut follow);
                 let moved = std::mem::take(later).into_iter();
@@ -103,6 +115,8 @@ impl Part {
             Self::Removed(ids) => parts(&ids, Self::Removed),
             Self::Moved(ids) => parts(&ids, Self::Moved),
             Self::Touched(entries) => cut(&entries, size).into_iter().map(Self::Touched).collect(),
+            // It says where others are, and is read as a whole.
+            Self::Stayed(_) => vec![self],
             Self::Added(Added { ids, later }) => {
                 let parts = cut(&ids, size).into_iter();
                 let added = parts.map(|ids| {
@@ -126,6 +140,7 @@ impl Part {
                 Box::new(ids.iter().copied())
             }
             Self::Touched(entries) => Box::new(entries.iter().map(|touched| touched.id)),
+            Self::Stayed(places) => Box::new(places.keys().copied()),
         }
     }
 
@@ -135,6 +150,7 @@ impl Part {
                 ids.is_empty()
             }
             Self::Touched(entries) => entries.is_empty(),
+            Self::Stayed(places) => places.is_empty(),
         }
     }
 
@@ -179,6 +195,15 @@ impl Part {
                 body.push(3);
                 put_ids(&mut body, ids);
             }
+            Self::Stayed(places) => {
+                body.push(4);
+                let mut last = (0, 0);
+                for (id, place) in places {
+                    put_number(&mut body, id.wrapping_sub(last.0));
+                    put_number(&mut body, place.wrapping_sub(last.1));
+                    last = (*id, *place);
+                }
+            }
         }
         body
     }
@@ -212,6 +237,16 @@ impl Part {
                 Self::Touched(entries)
             }
             3 => Self::Moved(ids(rest)?),
+            4 => {
+                let mut places = BTreeMap::new();
+                let mut last = (0_i64, 0_i64);
+                while !rest.is_empty() {
+                    last.0 = last.0.wrapping_add(number(rest)?);
+                    last.1 = last.1.wrapping_add(number(rest)?);
+                    places.insert(last.0, last.1);
+                }
+                Self::Stayed(places)
+            }
             _ => return Err(unreadable()),
         })
     }
@@ -274,6 +309,11 @@ mod tests {
             Part::Removed(ids.clone()),
             Part::Removed(Vec::new()),
             Part::Moved(ids),
+            Part::Stayed(BTreeMap::from([
+                (store | 1, 9),
+                (store | 2, 5),
+                (i64::MAX, 7),
+            ])),
             Part::Added(added),
             Part::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
         ] {
@@ -290,6 +330,9 @@ mod tests {
         assert!(part.follow(&moves));
         assert_eq!(part, Part::Moved(vec![11, 2, 4]));
         assert!(!Part::Moved(vec![5]).follow(&moves));
+        let mut part = Part::Stayed(BTreeMap::from([(1, 3), (2, 1)]));
+        assert!(part.follow(&moves));
+        assert_eq!(part, Part::Stayed(BTreeMap::from([(11, 3), (2, 1)])));
         let mut added = Added::default();
         added.push(3, 20, 10);
         let mut part = Part::Added(added);

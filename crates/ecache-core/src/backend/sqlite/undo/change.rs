@@ -48,22 +48,29 @@ impl SqliteBackend {
         let Some(row) = row.filter(|row| row.retired == 0) else {
             return Ok(());
         };
-        let staying = written_since(transaction, swap, target.at).map_err(sqlite)?;
+        let mut staying = written_since(transaction, swap, target.at).map_err(sqlite)?;
         let brought_back = added_ids(transaction, target).map_err(sqlite)?;
+        let stayed = target.places(transaction).map_err(sqlite)?;
         for id in staying.iter().filter(|id| **id <= swap.last) {
             // Those that claimed to be later are judged by the record of that.
-            if !brought_back.contains(id) {
+            if !brought_back.contains(id) && !stayed.contains_key(id) {
                 findings.add_newer(transaction, &row.address, *id);
             }
         }
+        let range = Range::store(row.id);
+        for id in stayed.into_keys().filter(|id| range.contains(*id)) {
+            if is_live(transaction, id).map_err(sqlite)? {
+                staying.push(id);
+            }
+        }
+        staying.sort_unstable();
+        staying.dedup();
         let store = Meant {
             id: row.id,
             address: row.address,
             staying,
         };
-        let swap = self.retire(transaction, &store, again.number)?;
-        again.swaps.push(swap);
-        Ok(())
+        self.retire(transaction, &store, again)
     }
 
     /// Moves entries back to the old name of their store, unless their keys are there again.

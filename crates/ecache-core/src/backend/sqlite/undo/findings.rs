@@ -49,7 +49,7 @@ impl Findings {
                     let ids = added.ids.into_iter();
                     findings.own.extend(ids.filter(|id| replaced.contains(id)));
                 }
-                Part::Touched(_) | Part::Moved(_) => {}
+                Part::Touched(_) | Part::Moved(_) | Part::Stayed(_) => {}
             }
         }
         Ok(findings)

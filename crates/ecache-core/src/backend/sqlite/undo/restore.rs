@@ -19,6 +19,7 @@ use super::super::{SqliteBackend, marks, rename};
 use super::findings::Findings;
 use crate::error::Result;
 use crate::filter::Usage;
+use crate::scope::StoreAddress;
 
 impl SqliteBackend {
     /// Brings back a row of `stores` that an operation retired.
@@ -36,8 +37,12 @@ impl SqliteBackend {
             return Ok(());
         };
         let used = store_rows::intern_store(transaction, &address).map_err(sqlite)?;
+        let places = target.places(transaction).map_err(sqlite)?;
+        let is_back = |id: &i64| places.contains_key(id);
         let newer = rename::ids(transaction, used).map_err(sqlite)?;
-        if newer.is_empty() || newer.len() as u64 <= count(transaction, retired).map_err(sqlite)? {
+        let (stayed, written): (Vec<i64>, Vec<i64>) = newer.iter().partition(|id| is_back(id));
+        let older = count(transaction, retired).map_err(sqlite)?;
+        if written.is_empty() || written.len() as u64 <= older {
             marks::make_way_for_all(transaction, used, retired).map_err(sqlite)?;
             let last = last_id(transaction, retired).map_err(sqlite)?;
             let mut moved = Usage::default();
@@ -48,16 +53,20 @@ impl SqliteBackend {
                     delete(transaction, older).map_err(sqlite)?;
                 }
             }
-            self.move_after(transaction, last, &newer, retired, &address)?;
+            let stayed = self.put_back(transaction, &stayed, &places, (retired, &address))?;
+            self.move_after(transaction, last, &written, retired, &address)?;
             let exchange = || -> rusqlite::Result<()> {
                 set_retired(transaction, used, &address, undo.number)?;
                 set_retired(transaction, retired, &address, 0)?;
                 take_over(transaction, used, retired)
             };
             exchange().map_err(sqlite)?;
-            let claim = claim_later(transaction, retired, last, undo.at).map_err(sqlite)?;
-            undo.add_part(transaction, &Part::Added(claim))
-                .map_err(sqlite)?;
+            let mut claim = claim_later(transaction, retired, last, undo.at).map_err(sqlite)?;
+            claim.ids.retain(|id| !stayed.contains_key(id));
+            claim.later.retain(|id, _| !stayed.contains_key(id));
+            for part in [Part::Added(claim), Part::Stayed(stayed)] {
+                undo.add_part(transaction, &part).map_err(sqlite)?;
+            }
             undo.swaps.push(Swap {
                 retired: used,
                 used: retired,
@@ -65,27 +74,76 @@ impl SqliteBackend {
             });
             findings.revived.push((retired, moved));
         } else {
-            marks::make_way_for_all(transaction, retired, used).map_err(sqlite)?;
-            let mut older = Vec::new();
-            for id in rename::ids(transaction, retired).map_err(sqlite)? {
-                match same_key(transaction, id, used).map_err(sqlite)? {
-                    Some(newer) => findings.add_newer(transaction, &address, newer),
-                    None => {
-                        findings.restored += usage_of_entry(transaction, id).map_err(sqlite)?;
-                        older.push(id);
-                    }
-                }
-            }
-            let moved = self.move_all(transaction, &older, used, &address)?;
-            let mut back = Added::default();
-            for id in moved {
-                back.push(id, written_at(transaction, id).map_err(sqlite)?, undo.at);
-            }
-            undo.add_part(transaction, &Part::Added(back))
-                .map_err(sqlite)?;
-            bump_generation(transaction, used).map_err(sqlite)?;
+            self.bring_over(transaction, (retired, used), &address, undo, findings)?;
         }
         Ok(())
+    }
+
+    /// Moves the entries of a retired row of `stores` to the one in use, behind those in it.
+    fn bring_over(
+        &self,
+        transaction: &Session,
+        (retired, used): (i64, i64),
+        address: &StoreAddress,
+        undo: &mut LoggedOperation,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let sqlite = |error| self.error(error);
+        marks::make_way_for_all(transaction, retired, used).map_err(sqlite)?;
+        let mut older = Vec::new();
+        for id in rename::ids(transaction, retired).map_err(sqlite)? {
+            match same_key(transaction, id, used).map_err(sqlite)? {
+                Some(newer) => findings.add_newer(transaction, address, newer),
+                None => {
+                    findings.restored += usage_of_entry(transaction, id).map_err(sqlite)?;
+                    older.push(id);
+                }
+            }
+        }
+        let moved = self.move_all(transaction, &older, used, address)?;
+        let mut back = Added::default();
+        for id in moved {
+            back.push(id, written_at(transaction, id).map_err(sqlite)?, undo.at);
+        }
+        undo.add_part(transaction, &Part::Added(back))
+            .map_err(sqlite)?;
+        bump_generation(transaction, used).map_err(sqlite)?;
+        Ok(())
+    }
+
+    /// Moves entries that stayed back to their places among those that come back, so that all have
+    /// the order they had. Returns their ids there, and those that they had meanwhile.
+    fn put_back(
+        &self,
+        transaction: &Session,
+        stayed: &[i64],
+        places: &BTreeMap<i64, i64>,
+        (store, address): (i64, &StoreAddress),
+    ) -> Result<BTreeMap<i64, i64>> {
+        let sqlite = |error| self.error(error);
+        let (mut back, mut moves) = (BTreeMap::new(), BTreeMap::new());
+        let mut displaced = Vec::new();
+        for id in stayed {
+            let place = places[id];
+            let is_free = Range::store(store).contains(place)
+                && !has_row(transaction, place).map_err(sqlite)?;
+            if !is_free {
+                displaced.push(*id);
+                continue;
+            }
+            match rename::move_entry(transaction, *id, place, store) {
+                Ok(_) => {}
+                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
+                Err(RowError::Damaged) => return Err(self.damaged_staying()),
+            }
+            back.insert(place, *id);
+            moves.insert(*id, place);
+        }
+        operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
+        let last = last_id(transaction, store).map_err(sqlite)?;
+        let moved = self.move_after(transaction, last, &displaced, store, address)?;
+        back.extend(moved.into_iter().zip(displaced));
+        Ok(back)
     }
 
     /// Makes marked rows entries again, unless their keys were written since.
@@ -100,7 +158,12 @@ impl SqliteBackend {
         let mut restored = Added::default();
         let mut stores = BTreeSet::new();
         let mut moves = BTreeMap::new();
-        let revived = operations::revived_since(transaction, undo.undoes).map_err(sqlite)?;
+        let mut revived: Vec<(LoggedOperation, BTreeMap<i64, i64>)> =
+            operations::revived_since(transaction, undo.undoes)
+                .map_err(sqlite)?
+                .into_iter()
+                .map(|revived| (revived, BTreeMap::new()))
+                .collect();
         for id in ids {
             let marked = match marks::Marked::read(transaction, *id) {
                 Ok(Some(marked)) => marked,
@@ -133,13 +196,11 @@ impl SqliteBackend {
                 }
                 _ => {}
             }
-            // Another id tells the entry from those that an undo brought back with its store while
-            // it was removed.
             let is_among = |swap: &Swap| {
                 swap.used == store && Range::store(store).contains(*id) && *id <= swap.last
             };
             let to = match retired {
-                0 if !revived.iter().any(is_among) => *id,
+                0 => *id,
                 _ => operations::last_id_ever(transaction, store)
                     .and_then(|last| id_after(transaction, store, last))
                     .map_err(sqlite)?
@@ -156,6 +217,14 @@ impl SqliteBackend {
             if to != *id {
                 moves.insert(*id, to);
             }
+            // An undo did not bring the entry back with its store, which was retired while it was
+            // removed already.
+            for (_, places) in revived
+                .iter_mut()
+                .filter(|(one, _)| one.swaps.iter().any(is_among))
+            {
+                places.insert(to, to);
+            }
             stores.insert(store);
             restored.push(to, marked.written_at, undo.at);
             findings.restored += Usage {
@@ -167,9 +236,22 @@ impl SqliteBackend {
             bump_generation(transaction, store).map_err(sqlite)?;
         }
         operations::follow(transaction, &moves, undo.undoes).map_err(sqlite)?;
+        for (mut one, places) in revived {
+            let end = || -> rusqlite::Result<()> {
+                one.add_part(transaction, &Part::Stayed(places))?;
+                one.write(transaction)
+            };
+            end().map_err(sqlite)?;
+        }
         undo.add_part(transaction, &Part::Added(restored))
             .map_err(sqlite)
     }
+}
+
+/// Reports whether there is a row with an id, marked or not.
+fn has_row(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id = ?1";
+    connection.prepare_cached(sql)?.exists([id])
 }
 
 fn count(connection: &Connection, store: i64) -> rusqlite::Result<u64> {

@@ -140,6 +140,8 @@ impl SqliteBackend {
                 change::set_lifetimes_back(transaction, entries, undo, findings).map_err(sqlite)
             }
             Part::Moved(ids) => self.move_back(transaction, ids, undo, findings),
+            // They went back with the others of their store.
+            Part::Stayed(_) => Ok(()),
         }
     }
 
