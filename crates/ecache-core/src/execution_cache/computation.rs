@@ -11,7 +11,7 @@ use super::call::{Call, StaleUse};
 use super::counters::Event;
 use super::leader::{Leadership, open_locks_async};
 use super::{ExecutionCache, FlightKey, Shared};
-use crate::single_flight::{Flight, Inside, Joined, Leader};
+use crate::single_flight::{Flight, Inside, Joined, Landed, Leader};
 
 /// The state of a call after it has looked for its result.
 pub(super) enum Begun<'a> {
@@ -35,7 +35,7 @@ enum Role<'a> {
     Leads(Leadership<'a>),
     /// It is stored, whatever was stored before
     Replaces,
-    /// It is returned, because another computation took too long
+    /// It is returned, because another computation took too long or failed
     Alone,
 }
 
@@ -71,6 +71,7 @@ impl<'a> Call<'a> {
 
     /// Looks for the result, waits for another computation of it, or begins one.
     pub(super) fn begin(&self, codec: &dyn AnyCodec, old: StaleUse) -> Begun<'a> {
+        let mut has_failed = false;
         let role = loop {
             match self.step(codec, old) {
                 Step::Hit(found) => return Begun::Found(found),
@@ -79,8 +80,11 @@ impl<'a> Call<'a> {
                     Ok(lead) => break Role::Leads(lead),
                     Err(found) => return Begun::Found(found),
                 },
+                // Callers of a function that fails do not wait for each of the others.
+                Step::Wait(_) if has_failed => break Role::Alone,
                 Step::Wait(flight) => match flight.wait(self.ctx.cache.patience) {
                     Some(landed) => {
+                        has_failed = !matches!(landed, Landed::Abandoned);
                         if let Some(found) = self.landed(codec, landed) {
                             return Begun::Found(found);
                         }
@@ -119,6 +123,7 @@ impl Call<'_> {
         codec: &SharedCodec,
         old: StaleUse,
     ) -> Begun<'static> {
+        let mut has_failed = false;
         let role = loop {
             let looked = match self.quick_hit(&**codec, old) {
                 Some(found) => Ok(Some(found)),
@@ -146,8 +151,11 @@ impl Call<'_> {
                         Err(found) => return Begun::Found(found),
                     }
                 }
+                // As for threads.
+                Joined::Follower(_) if has_failed => break Role::Alone,
                 Joined::Follower(flight) => match flight.landed(self.ctx.cache.patience).await {
                     Some(landed) => {
+                        has_failed = !matches!(landed, Landed::Abandoned);
                         if let Some(found) = self.landed(&**codec, landed) {
                             let found = self.owned_async(function, codec, found);
                             return Begun::Found(found.await);
@@ -177,8 +185,10 @@ impl Call<'_> {
 impl<'a> Computation<'a> {
     fn new(call: &Call<'_>, role: Role<'a>) -> Self {
         call.count(Event::Computation);
-        if matches!(role, Role::Replaces) {
-            call.count(Event::Refresh);
+        match role {
+            Role::Replaces => call.count(Event::Refresh),
+            Role::Alone => call.count(Event::Miss),
+            Role::Verifies(_) | Role::Leads(_) => {}
         }
         Self {
             started: Instant::now(),
@@ -237,7 +247,11 @@ impl<'a> Computation<'a> {
                 lead.land(call, codec, value, cost_ms);
                 None
             }
-            (Role::Leads(_) | Role::Alone, None) => call.after_error(codec),
+            (Role::Leads(lead), None) => {
+                lead.fail();
+                call.after_error(codec)
+            }
+            (Role::Alone, None) => call.after_error(codec),
             (Role::Replaces, Some(value)) => {
                 call.replace(codec, value, cost_ms);
                 None

@@ -17,8 +17,7 @@ pub struct Counters {
     pub shared: u64,
     /// Calls that found nothing
     pub misses: u64,
-    /// Computations; more than misses where a caller lost its patience, or a hit was verified or
-    /// refreshed
+    /// Computations; more than misses where a hit was verified or refreshed
     pub computations: u64,
     /// Computations of results that were there: because of their age, or on request
     pub refreshes: u64,

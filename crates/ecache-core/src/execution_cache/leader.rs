@@ -107,6 +107,11 @@ impl<'a> Leadership<'a> {
         self.leader.run_async(self.lock.as_ref(), compute).await
     }
 
+    /// Tells the followers that there is no result: each computes by itself.
+    pub(super) fn fail(self) {
+        self.leader.fail();
+    }
+
     /// Stores the value, unless something was cleared in the meantime, and publishes it to
     /// followers.
     pub(super) fn land(self, call: &Call<'_>, codec: &dyn AnyCodec, value: &Shared, cost_ms: u64) {

@@ -61,9 +61,11 @@ enum State<V> {
 pub enum Landed<V> {
     /// With a value
     Value(V),
-    /// Without one: it failed, panicked, or its value is not to be shared. Each follower tries by
-    /// itself
+    /// Without one: it failed, panicked, or its value is not to be shared. Followers that waited
+    /// for one another now would take as many times as long as without a cache
     Nothing,
+    /// Without an end, since its leader was dropped, as a future may be. One of the followers leads
+    Abandoned,
 }
 
 /// The caller's role after joining a flight.
@@ -318,6 +320,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         });
     }
 
+    /// Ends the flight without a value: its computation failed.
+    pub fn fail(self) {
+        self.end(Landed::Nothing);
+    }
+
     fn end(&self, landed: Landed<V>) {
         // First out of the map: who comes now begins anew.
         self.leave();
@@ -340,7 +347,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Drop for Leader<'_, K, V> {
     fn drop(&mut self) {
         // Does nothing to a flight that has landed.
         if matches!(*lock(&self.flight.state), State::Flying { .. }) {
-            self.end(Landed::Nothing);
+            self.end(if std::thread::panicking() {
+                Landed::Nothing
+            } else {
+                Landed::Abandoned
+            });
         }
     }
 }

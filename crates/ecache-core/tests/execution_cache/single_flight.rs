@@ -1,8 +1,9 @@
 //! One computation per key at a time, among threads and among tasks.
 
 use std::pin::Pin;
-use std::sync::Barrier;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
+use std::sync::{Arc, Barrier};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
@@ -75,6 +76,70 @@ fn a_leader_that_panics_lets_the_next_one_in_at_once() {
         let _: Result<i32, _> = leader.join();
     });
     assert_eq!(function.call(&ctx, "a", 3), 2);
+}
+
+/// The computations of a function that fails while several callers wait for it.
+#[derive(Default)]
+struct Failing {
+    started: AtomicUsize,
+}
+
+impl Failing {
+    const CALLERS: usize = 8;
+
+    /// Ends the first computation; ends the others once all have started.
+    async fn fail(&self) -> Result<i32, ()> {
+        if self.started.fetch_add(1, Ordering::SeqCst) == 0 {
+            busy_for(Duration::from_millis(100)).await;
+            return Err(());
+        }
+        let since = Instant::now();
+        while self.started.load(Ordering::SeqCst) < Self::CALLERS {
+            assert!(since.elapsed().as_secs() < 20, "they wait for one another");
+            busy_for(Duration::from_millis(5)).await;
+        }
+        Err(())
+    }
+}
+
+#[test]
+fn callers_of_a_function_that_fails_do_not_wait_for_each_of_the_others() {
+    for residency in [
+        Residency::Transient,
+        Residency::Ephemeral,
+        Residency::Hybrid,
+    ] {
+        let (function, ctx, failing) = (leaked(residency), in_memory(), Failing::default());
+        let call = || {
+            let compute = || block_on(failing.fail());
+            function
+                .cache
+                .try_call(&ctx, &StoredForm, one("a"), compute)
+        };
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..Failing::CALLERS).map(|_| scope.spawn(call)).collect();
+            for thread in threads {
+                assert_eq!(thread.join().expect("no panic"), Err(()));
+            }
+        });
+        let (function, failing) = (leaked(residency), Arc::new(Failing::default()));
+        let pool = ThreadPool::builder().pool_size(2).create().expect("a pool");
+        let (done, results) = mpsc::channel();
+        for _ in 0..Failing::CALLERS {
+            let (ctx, done, failing) = (ctx.clone(), done.clone(), failing.clone());
+            pool.spawn_ok(async move {
+                let compute = failing.fail();
+                let call = function
+                    .cache
+                    .try_call_async(&ctx, StoredForm, one("a"), compute);
+                done.send(call.await).expect("the test listens");
+            });
+        }
+        drop(done);
+        assert_eq!(results.iter().collect::<Vec<_>>(), [Err(()); 8]);
+        let counters = function.cache.counters();
+        assert_eq!((counters.misses, counters.computations), (8, 8));
+    }
 }
 
 #[test]
