@@ -235,6 +235,20 @@ fn damage_is_told_and_left_alone() {
     );
 }
 
+#[test]
+fn an_undo_is_offered_as_long_as_it_is_possible() {
+    let session = Session::new();
+    session.run("set s k v").notes("");
+    session.run("rm s k").succeeds();
+    let tip = "tip: ecache undo 1 brings 1 entry back";
+    let ran = session.run("why s k");
+    assert!(ran.text().contains(tip), "{ran:?}");
+    session.set_clock("2026-11-24T06:33:00.000Z");
+    let ran = session.run("why s k");
+    assert!(ran.text().contains("removed"), "{ran:?}");
+    assert!(!ran.text().contains("undo"), "{ran:?}");
+}
+
 /// Commands that change an entry, what `why` says of it then, and the reason in JSON.
 const CAUSES: [(&str, &str, &str); 19] = [
     (":", "miss: there is no key k in store s", "missing"),

@@ -27,8 +27,10 @@ impl View<'_> {
             for line in [
                 format!("  replaced an earlier one {ago} ago by op {id}, `ecache {command}`"),
                 format!("  the earlier one: {written}"),
-                self.undoing(operation),
-            ] {
+            ]
+            .into_iter()
+            .chain(self.undoing(operation))
+            {
                 text.push_str(&escape::for_line(&line));
                 text.push('\n');
             }
@@ -132,16 +134,18 @@ impl View<'_> {
             self.question.address
         ));
         say(format!("  {}", self.times(entry)));
-        say(self.undoing(operation));
+        self.undoing(operation).into_iter().for_each(say);
     }
 
-    fn undoing(&self, operation: &OperationRecord) -> String {
+    /// Returns what undoing an operation brings back, if that is still possible.
+    fn undoing(&self, operation: &OperationRecord) -> Option<String> {
+        operation.undo.at(self.now).until()?;
         let usage = match operation.did {
             Did::Imported => operation.replaced,
             _ => operation.usage,
         };
         let (id, what) = (operation.id, entries(usage.entries));
-        format!("  tip: ecache undo {id} brings {what} back")
+        Some(format!("  tip: ecache undo {id} brings {what} back"))
     }
 
     /// Says why an entry is gone for good.
