@@ -31,6 +31,39 @@ fn filled() -> Session {
     session
 }
 
+#[test]
+fn options_of_a_command_are_refused_where_none_is_named() {
+    let session = filled();
+    for option in [
+        "--store s",
+        "--version 3",
+        "--ttl boot",
+        "--cwd",
+        "--env A",
+        "--file token",
+        "--modtime token",
+        "--scope s",
+        "--stdin none",
+    ] {
+        for words in [
+            "key -a hi",
+            "get thumbs -a hi",
+            "has thumbs -a hi",
+            "show thumbs -a hi",
+            "rm thumbs -a hi",
+            "why thumbs -a hi",
+            "get thumbs k",
+        ] {
+            let ran = session.run(&format!("{words} {option}"));
+            assert_eq!((ran.code, ran.text()), (2, ""), "{words} {option}: {ran:?}");
+        }
+    }
+    session.run("key -a hi --cwd").ends(
+        2,
+        "error: --cwd belongs to a command, and none is named\n  tip: name the command after --, or leave out --cwd\n",
+    );
+}
+
 /// Command lines that are refused or find nothing, and their exit codes.
 const LINES: [(&str, i32); 96] = [
     ("frob", 2),

@@ -216,6 +216,32 @@ pub(crate) struct CommandArgs {
     pub(crate) identity: IdentityArgs,
 }
 
+impl CommandArgs {
+    /// Returns an option that was typed and means something for a command alone.
+    pub(crate) fn option(&self) -> Option<&'static str> {
+        let SurroundingsArgs {
+            cwd,
+            env,
+            file,
+            modtime,
+            name,
+        } = &self.identity.surroundings;
+        let options = [
+            (self.command_store.is_some(), "--store"),
+            (self.version.is_some(), "--version"),
+            (self.ttl.is_some(), "--ttl"),
+            (*cwd, "--cwd"),
+            (!env.is_empty(), "--env"),
+            (!file.is_empty(), "--file"),
+            (!modtime.is_empty(), "--modtime"),
+            (name.is_some(), "--scope"),
+            (self.identity.stdin != StdinChoice::Auto, "--stdin"),
+        ];
+        let typed = options.into_iter().find(|(is_typed, _)| *is_typed);
+        typed.map(|(_, option)| option)
+    }
+}
+
 // One entry: its store, and its key or the arguments of its call.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct EntryArgs {

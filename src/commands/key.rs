@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ecache_core::key::{Key, preimage};
 
-use super::shared::command_args::meant_call;
+use super::shared::command_args::{meant_call, refuse_options_of_none};
 use super::shared::resolve::{call_scopes, token};
 use crate::cli::KeyArgs;
 use crate::context::Context;
@@ -11,6 +11,7 @@ use crate::error::Exit;
 use crate::output::{Cell, Column};
 
 pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
+    refuse_options_of_none(&args.command)?;
     let text = if args.command.command.is_empty() {
         let token = token(&args.scope)?;
         let scopes = call_scopes(&args.scope, token.as_deref());

@@ -9,7 +9,9 @@ use ecache_core::backend::{Cause, Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::{Address, StoreAddress};
 
-use super::shared::command_args::{entries_of, keys_behind_dashes, meant_call};
+use super::shared::command_args::{
+    entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
+};
 use super::shared::cut_name::{Accept, is_marked};
 use super::shared::deletion::{Run, keep_unless, open, remove_logged};
 use super::shared::listed::{self, Line, Listed};
@@ -105,6 +107,7 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
     if !args.command.command.is_empty() {
         return of_command(context, args);
     }
+    refuse_options_of_none(&args.command)?;
     let listed = |file: &Path, line| -> Result<Vec<Request>> {
         let request = |address: Result<Address>| Ok(Request::of_address(address?));
         Listed::open(file, line)?.map(request).collect()

@@ -9,7 +9,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::value::{Kind, Value};
 
-use super::shared::command_args::{key_behind_dashes, meant_entry};
+use super::shared::command_args::{key_behind_dashes, meant_entry, refuse_options_of_none};
 use super::shared::cut_name::Accept;
 use super::shared::entry_view;
 use super::shared::fields::{self, Field};
@@ -24,6 +24,7 @@ use crate::output::{Format, Secrets, stdout};
 pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
     let (entry, words) = (&mut args.entry, &mut args.command.command);
     key_behind_dashes(&mut entry.store, &mut entry.key, words)?;
+    refuse_options_of_none(&args.command)?;
     context.fold_usage();
     let backend = context.reader()?;
     let now = context.now();

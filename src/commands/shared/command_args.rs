@@ -157,6 +157,17 @@ pub(in crate::commands) fn meant_call(
     Invocation::new(context, &line, Settings::default())?.settle(context)
 }
 
+/// Refuses options of a command where none is named.
+pub(in crate::commands) fn refuse_options_of_none(args: &CommandArgs) -> Result<()> {
+    match args.option().filter(|_| args.command.is_empty()) {
+        None => Ok(()),
+        Some(option) => Err(usage_tip(
+            format!("{option} belongs to a command, and none is named"),
+            format!("name the command after --, or leave out {option}"),
+        )),
+    }
+}
+
 /// Returns the entries that a command's result may be in: its own, and the one beside it for the
 /// other order of its streams.
 pub(in crate::commands) fn meant_entries(
@@ -206,6 +217,7 @@ pub(in crate::commands) fn requested(
         let backend = context.reader()?;
         return meant_entry(context, backend.as_ref(), &command, &entry.scope);
     }
+    refuse_options_of_none(&command)?;
     if pasted::is_pasted(&entry) {
         let backend = context.reader()?;
         entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;

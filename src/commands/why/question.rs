@@ -5,7 +5,9 @@ use ecache_core::command::{Failures, Settings};
 use ecache_core::explain::Question;
 use ecache_core::value::Kind;
 
-use super::super::shared::command_args::{CommandLine, Invocation, key_behind_dashes};
+use super::super::shared::command_args::{
+    CommandLine, Invocation, key_behind_dashes, refuse_options_of_none,
+};
 use super::super::shared::command_settings::{failures, lifetime};
 use super::super::shared::cut_name::Accept;
 use super::super::shared::pasted::whole_entry;
@@ -20,6 +22,7 @@ use crate::error::usage_tip;
 pub(super) fn question(context: &Context, mut args: WhyArgs) -> Result<Result<Question, String>> {
     let words = &mut args.command.command;
     key_behind_dashes(&mut args.store, &mut args.key, words)?;
+    refuse_options_of_none(&args.command)?;
     if args.command.command.is_empty() {
         if args.store.is_none() {
             return Err(usage_tip(
