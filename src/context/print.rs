@@ -7,9 +7,7 @@ use clap::ValueEnum as _;
 
 use super::Context;
 use crate::cli::FormatArgs;
-use crate::output::{
-    Cell, Column, Format, Progress, Terminal, Writer, paint, say, say_in, shown, stdout,
-};
+use crate::output::{Cell, Column, Format, Progress, Terminal, Writer, paint, say_in, stdout};
 
 impl Context {
     /// Returns the requested format, or else the one that suits standard output.
@@ -73,7 +71,7 @@ impl Context {
     /// Prints a note on standard error, unless `--quiet`.
     pub(crate) fn note(&self, message: &str) {
         if !self.quiet {
-            say(&shown(message));
+            self.voice.note(message);
         }
     }
 

@@ -51,7 +51,7 @@ pub(crate) use standard::{Standard, output_failed, say, say_in, spoken, stderr, 
 pub(crate) use summary::Summary;
 pub(crate) use table::VALUE;
 pub(crate) use terminal::{ColorChoice, Terminal, Times};
-pub(crate) use voice::{Voice, shown};
+pub(crate) use voice::Voice;
 
 use delimited::{Csv, Header, Tabs};
 use json::{Framing, Json};

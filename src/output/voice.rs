@@ -9,7 +9,7 @@ use anstyle::Style;
 use super::cut::short_ids;
 use super::escape;
 use super::paint::{style, styled};
-use super::standard::{spoken, stderr};
+use super::standard::{self, spoken, stderr};
 use super::terminal::ColorChoice;
 
 /// The words and colours in which this process speaks on standard error.
@@ -21,6 +21,16 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
+    /// Says what was done, on a line of its own.
+    pub(crate) fn note(self, message: &str) {
+        let message = shown(message);
+        if self.shares_stream {
+            standard::say(&format!("ecache: {message}"));
+        } else {
+            standard::say(&message);
+        }
+    }
+
     /// Says why something failed, and what to try.
     pub(crate) fn error(self, message: &str, tip: Option<&str>) {
         self.say("error", style::BAD.bold(), message);

@@ -3,6 +3,15 @@
 use super::*;
 
 #[test]
+fn no_exec_says_that_the_cache_is_off() {
+    let session = Session::new();
+    memoized(&session, "", "echo hi");
+    let session = session.with("ECACHE", "off");
+    let ran = memoized(&session, "-v --no-exec", "echo hi");
+    assert_eq!(ran.stderr, "ecache: miss: the cache is off\n", "{ran:?}");
+}
+
+#[test]
 fn whatever_is_wrong_with_the_cache_the_command_runs() {
     let line = "echo out; echo err >&2; exit 3";
     let as_without = |session: &Session, what: &str| {
@@ -44,10 +53,18 @@ fn whatever_is_wrong_with_the_cache_the_command_runs() {
     let store = rusqlite::Connection::open(session.store()).expect("a store");
     store.execute_batch("BEGIN IMMEDIATE").expect("a lock");
     let started = Instant::now();
+    let ran = memoized(&session, "-v", line);
     assert_eq!(
-        memoized(&session, "", line),
-        ended("out\n", "err\n", 3),
-        "locked"
+        (&*ran.stdout, ran.code),
+        (&b"out\n"[..], 3),
+        "locked: {ran:?}"
+    );
+    // It is known only after the run.
+    assert!(
+        ran.stderr
+            .contains("ecache: the command ran, but then the cache failed: ")
+            && !ran.stderr.contains("running without"),
+        "{ran:?}"
     );
     assert!(
         started.elapsed() < Duration::from_secs(15),

@@ -89,7 +89,7 @@ fn warm_starts_as_many_commands_at_a_time_as_there_is_room_for() {
     let mut command = session.command("warm -j 16 -- sh -c");
     command.args(["sleep 0.01; echo $0", "{}"]);
     surroundings::limited(&mut command, libc::RLIMIT_NOFILE, 32);
-    run(command, items.as_bytes()).notes("40 ran, 0 fresh\n");
+    run(command, items.as_bytes()).notes("ecache: 40 ran, 0 fresh\n");
 }
 
 #[test]

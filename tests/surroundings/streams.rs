@@ -185,6 +185,6 @@ fn a_file_of_items_that_cannot_be_read_is_named() {
     let session = Session::new();
     session.run("warm --input . -- echo {}").ends(
         3,
-        "0 ran, 0 fresh\necache: cannot read the items from .: Is a directory (os error 21)\n",
+        "ecache: 0 ran, 0 fresh\necache: cannot read the items from .: Is a directory (os error 21)\n",
     );
 }

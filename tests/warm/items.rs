@@ -35,7 +35,7 @@ fn items_end_with_a_line_or_with_a_nul_byte() {
     std::fs::write(session.path("items"), "d\ne").expect("a file");
     session
         .run("warm --input items -- echo")
-        .notes("2 ran, 0 fresh\n");
+        .notes("ecache: 2 ran, 0 fresh\n");
     let missing = session.run("warm --input nowhere -- echo");
     missing.ends(
         3,
@@ -50,7 +50,7 @@ fn fields_of_json_lines_take_their_places() {
     let words = "warm --jsonl -- echo {city} --lat={lat}";
     session
         .run_with_input(words, items.as_bytes())
-        .notes("2 ran, 0 fresh\n");
+        .notes("ecache: 2 ran, 0 fresh\n");
     for (city, lat) in [("Köln", "--lat=50.9"), ("New York", "--lat=40")] {
         let ran = session.run([
             "run",
@@ -72,7 +72,7 @@ fn invalid_items_are_named_and_do_not_stop_the_others() {
     let ran = session.run_with_input("warm -j 1 -- echo", b"a\nb\0c\nd\n");
     ran.ends(
         1,
-        "ecache: line 2 (b\\x00c) failed: an argument cannot have a NUL byte\n2 ran, 0 fresh, 1 failed\n",
+        "ecache: line 2 (b\\x00c) failed: an argument cannot have a NUL byte\necache: 2 ran, 0 fresh, 1 failed\n",
     );
     let items = b"{\"a\": 1}\n\n{\"b\": 1}\nnonsense\n";
     let ran = session.run_with_input("warm -j 1 --jsonl -- echo {a}", items);
@@ -80,6 +80,6 @@ fn invalid_items_are_named_and_do_not_stop_the_others() {
         1,
         "ecache: line 3 ({\"b\": 1}) failed: it has no field \"a\"\n\
          ecache: line 4 (nonsense) failed: it is not JSON: expected a value at line 1 column 2\n\
-         1 ran, 0 fresh, 2 failed\n",
+         ecache: 1 ran, 0 fresh, 2 failed\n",
     );
 }

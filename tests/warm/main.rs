@@ -55,19 +55,20 @@ fn warmed_items_are_hits_of_run() {
     let input = b"1\n2\n\n3\n";
     session
         .run_with_input("warm -- printf n%s", input)
-        .notes("3 ran, 0 fresh\n");
+        .notes("ecache: 3 ran, 0 fresh\n");
     session
         .run("run --stdin none --no-exec -- printf n%s 2")
         .prints("n2");
     session
         .run_with_input("warm -- printf n%s", input)
-        .notes("0 ran, 3 fresh\n");
+        .notes("ecache: 0 ran, 3 fresh\n");
 }
 
 #[test]
 fn lifetimes_and_what_is_recorded_are_those_of_run() {
     let session = Session::new();
-    warm(&session, "--ttl boot --no-record-args", "echo $0", "1\n").notes("1 ran, 0 fresh\n");
+    warm(&session, "--ttl boot --no-record-args", "echo $0", "1\n")
+        .notes("ecache: 1 ran, 0 fresh\n");
     let run = [
         "run",
         "--no-exec",
@@ -83,15 +84,15 @@ fn lifetimes_and_what_is_recorded_are_those_of_run() {
     ];
     session.run(run).prints("1\n");
     session.run("ls --fields args,expires_at").prints("\t\n");
-    warm(&session, "", "echo $0", "1\n").notes("1 ran, 0 fresh\n");
+    warm(&session, "", "echo $0", "1\n").notes("ecache: 1 ran, 0 fresh\n");
     let refused = session.run("warm --refresh --all --ttl session");
     assert_eq!(refused.code, 2, "{refused:?}");
     let session = session.with("BKT_TTL", "5s");
-    warm(&session, "", "echo $0", "2\n").notes("1 ran, 0 fresh\n");
+    warm(&session, "", "echo $0", "2\n").notes("ecache: 1 ran, 0 fresh\n");
     let expiry = session.run("ls --fields expires_at --newer-than 1s --no-expiry");
     expiry.prints("\n\n");
     session.set_clock("2026-11-23T06:33:01.000Z");
-    warm(&session, "", "echo $0", "2\n").notes("1 ran, 0 fresh\n");
+    warm(&session, "", "echo $0", "2\n").notes("ecache: 1 ran, 0 fresh\n");
     let session = session.with("BKT_TTL", "soon");
     let refused = session.run("warm -- true");
     assert_eq!(refused.code, 2);
@@ -140,14 +141,15 @@ fn failures_are_listed_with_what_they_said() {
     let said = "\n    one\n    two\n";
     warm(&session, "-j 1", line, "0\n3\n").ends(
         1,
-        &format!("ecache: {failed}{said}1 ran, 0 fresh, 1 failed\n"),
+        &format!("ecache: {failed}{said}ecache: 1 ran, 0 fresh, 1 failed\n"),
     );
     // It is kept, as by run: it is not run again, but it is a failure still.
-    let again = "ecache: line 2 (3) has failed before, with exit code 3, which is kept\n0 ran, 1 fresh, 1 failed\n";
+    let again = "ecache: line 2 (3) has failed before, with exit code 3, which is kept\necache: 0 ran, 1 fresh, 1 failed\n";
     warm(&session, "-j 1", line, "0\n3\n").ends(1, again);
     assert_eq!(runs(&session), 2);
-    let forgotten =
-        format!("ecache: {failed}: it is not kept: it failed{said}0 ran, 1 fresh, 1 failed\n");
+    let forgotten = format!(
+        "ecache: {failed}: it is not kept: it failed{said}ecache: 0 ran, 1 fresh, 1 failed\n"
+    );
     session.run("clear --all -q").notes("");
     warm(&session, "-j 1 -q", line, "0\n").notes("");
     for count in [4, 5] {
@@ -163,7 +165,7 @@ fn results_that_are_not_kept_are_failures() {
     let why = "it is not kept: it printed more than 3 bytes";
     ran.ends(
         1,
-        &format!("ecache: line 2 (abc) failed: {why}\n1 ran, 0 fresh, 1 failed\n"),
+        &format!("ecache: line 2 (abc) failed: {why}\necache: 1 ran, 0 fresh, 1 failed\n"),
     );
 }
 
@@ -191,7 +193,7 @@ fn a_dry_run_runs_nothing_and_says_what_it_would() {
     assert!(!session.store().exists());
     assert_eq!(
         dry.stderr,
-        "would run 2 of 2; how long that takes is not known yet\n"
+        "ecache: would run 2 of 2; how long that takes is not known yet\n"
     );
     warm(&session, "--ttl 1m -q", "echo run >> ran", "1\n").notes("");
     let dry_run = || {
@@ -204,7 +206,7 @@ fn a_dry_run_runs_nothing_and_says_what_it_would() {
         ["hit", "missing", "missing"]
     );
     assert!(
-        dry.stderr.starts_with("would run 2 of 3: about "),
+        dry.stderr.starts_with("ecache: would run 2 of 3: about "),
         "{dry:?}"
     );
     session.set_clock("2026-11-24T00:00:00.000Z");
@@ -220,7 +222,7 @@ fn a_dry_run_runs_nothing_and_says_what_it_would() {
 fn fresh_ones_are_run_again_when_that_is_asked_for() {
     let session = Session::new();
     for _ in 0..2 {
-        warm(&session, "--refresh", "echo run >> ran", "1\n2\n").notes("2 ran, 0 fresh\n");
+        warm(&session, "--refresh", "echo run >> ran", "1\n2\n").notes("ecache: 2 ran, 0 fresh\n");
     }
     assert_eq!(runs(&session), 4);
 }
@@ -271,7 +273,7 @@ fn progress_is_shown_on_a_terminal_alone() {
     let text = String::from_utf8(shown.bytes).expect("text");
     assert_eq!(shown.code, 0, "{text}");
     assert!(text.contains("warming") && text.contains("1/3"), "{text}");
-    assert!(text.ends_with("3 ran, 0 fresh\n"), "{text}");
+    assert!(text.ends_with("ecache: 3 ran, 0 fresh\n"), "{text}");
 }
 
 #[test]
@@ -339,7 +341,7 @@ fn the_content_of_files_is_checked_for_each_item() {
     std::fs::write(session.path("v"), "1").expect("a file");
     // The first item changes what the second one reads.
     let line = "cat v; echo 2 > v";
-    warm(&session, "-j 1 --file v", line, "a\nb\n").notes("2 ran, 0 fresh\n");
+    warm(&session, "-j 1 --file v", line, "a\nb\n").notes("ecache: 2 ran, 0 fresh\n");
     std::fs::write(session.path("v"), "2\n").expect("a file");
     let mut kept = session.command("run --no-exec --stdin none --file v -- sh -c");
     kept.args([line, "b"]);

@@ -24,7 +24,7 @@ fn is_as_it_was_and_lasts_as_long() {
     session.set_clock("2026-11-23T07:25:00.000Z");
     let mut command = session.command("warm --refresh --store old --expiring-within 10m");
     command.current_dir(session.path("elsewhere"));
-    run(command, b"").notes("1 ran, 0 fresh\n");
+    run(command, b"").notes("ecache: 1 ran, 0 fresh\n");
     assert_eq!(runs(&session), 3);
     let after = session
         .run("ls --store old --format jsonl --fields key,user_id")
@@ -64,13 +64,13 @@ fn commands_that_would_be_another_one_are_left_out_and_named() {
     session.run("set other key value --ttl 1h").notes("");
     session.run("warm --refresh --all").ends(
         0,
-        "ecache: cat was left out: it read its standard input, which is not kept\n1 ran, 0 fresh, 1 left out\n",
+        "ecache: cat was left out: it read its standard input, which is not kept\necache: 1 ran, 0 fresh, 1 left out\n",
     );
     let changed = Session::new().with("LANG", "de");
     let db = session.store();
     changed.run(["warm", "--refresh", "--store", "echo", "--db", db.to_str().expect("a path")]).ends(
         0,
-        "ecache: echo lang was left out: the variable LANG had another value\n0 ran, 0 fresh, 1 left out\n",
+        "ecache: echo lang was left out: the variable LANG had another value\necache: 0 ran, 0 fresh, 1 left out\n",
     );
 }
 
@@ -87,7 +87,7 @@ fn a_program_that_changed_makes_a_new_entry() {
     write("#!/bin/sh\necho another\n");
     session
         .run("warm --refresh --store tool")
-        .notes("1 ran, 0 fresh\n");
+        .notes("ecache: 1 ran, 0 fresh\n");
     session
         .run("run --stdin none --no-exec -- ./tool")
         .prints("another\n");
@@ -152,7 +152,7 @@ fn persistent_entries_are_not_refreshed() {
         .notes("");
     session
         .run("warm --refresh --store sh")
-        .notes("no recorded command matches\n0 ran, 0 fresh\n");
+        .notes("ecache: no recorded command matches\necache: 0 ran, 0 fresh\n");
     assert_eq!(runs(&session), 1);
 }
 

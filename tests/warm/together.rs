@@ -8,7 +8,7 @@ fn several_run_at_a_time() {
     // Each ends when all four have begun.
     let line =
         "touch at-$0; while ! [ -e at-1 -a -e at-2 -a -e at-3 -a -e at-4 ]; do sleep 0.01; done";
-    warm(&session, "-j 4", line, "1\n2\n3\n4\n").notes("4 ran, 0 fresh\n");
+    warm(&session, "-j 4", line, "1\n2\n3\n4\n").notes("ecache: 4 ran, 0 fresh\n");
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn two_at_once_run_each_item_once() {
         "echo run >> ran; sleep 0.1; echo $0 >> twice",
         "x\nx\nx\n",
     )
-    .notes("1 ran, 2 fresh\n");
+    .notes("ecache: 1 ran, 2 fresh\n");
     assert_eq!(runs(&session), 41);
 }
 
@@ -101,7 +101,7 @@ fn a_signal_ends_what_runs_and_a_second_run_goes_on() {
         std::fs::remove_file(session.path("begun")).expect("it is there");
     }
     std::fs::write(session.path("go"), "").expect("a file");
-    warm(&session, "", line, "quick\nslow\nlater\n").notes("2 ran, 1 fresh\n");
+    warm(&session, "", line, "quick\nslow\nlater\n").notes("ecache: 2 ran, 1 fresh\n");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn nothing_starts_once_time_is_over() {
     assert_eq!(
         (ran.stderr.as_str(), ran.code),
         (
-            "1 ran, 0 fresh, 2 left out\necache: time is over: kept results stay, so the same command goes on from here\n",
+            "ecache: 1 ran, 0 fresh, 2 left out\necache: time is over: kept results stay, so the same command goes on from here\n",
             1
         )
     );
@@ -131,9 +131,9 @@ fn starts_keep_to_a_rate_and_hits_do_not_count() {
     let session = Session::new();
     let items = "1\n2\n3\n4\n5\n";
     let started = Instant::now();
-    warm(&session, "-j 4 --rate 20/s", ":", items).notes("5 ran, 0 fresh\n");
+    warm(&session, "-j 4 --rate 20/s", ":", items).notes("ecache: 5 ran, 0 fresh\n");
     assert!(started.elapsed() >= Duration::from_millis(200));
     let started = Instant::now();
-    warm(&session, "--rate 1/h", ":", items).notes("0 ran, 5 fresh\n");
+    warm(&session, "--rate 1/h", ":", items).notes("ecache: 0 ran, 5 fresh\n");
     assert!(started.elapsed() < Duration::from_secs(60));
 }

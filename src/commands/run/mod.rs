@@ -68,7 +68,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             do_without("the settings", context, &args, error)?;
         }
         // A file that cannot be read is trouble, as a store is.
-        Err(error) => context.detail(&format!("ecache: running without the settings: {error:#}")),
+        Err(error) => context.detail(&format!("running without the settings: {error:#}")),
         Ok(()) => {}
     }
     let (mut invocation, has_key) = keyed(context, &args)?;
@@ -97,9 +97,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Err(error) if args.strict => return Err(error),
         Err(error) => {
             count_unkeyed(context, &invocation);
-            context.detail(&format!(
-                "ecache: bypass: {error:#}; running without the cache"
-            ));
+            context.detail(&format!("bypass: {error:#}; running without the cache"));
             None
         }
         Ok(path) => Some(path),
@@ -107,6 +105,13 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     let beside = location.as_deref().and_then(|path| context.beside(path));
     let call = &invocation.call;
     let (damage_told, unusable) = (Cell::new(false), Cell::new(None));
+    let note_failure = |error: &Error| {
+        // Counting does not try a server again that is known to be unreachable.
+        if let Some(beside) = &beside {
+            unreachable::remember(beside, error, context.now());
+        }
+        count(context, Counted::Error, call);
+    };
     let runner = Runner {
         call,
         store: location.as_deref(),
@@ -123,19 +128,25 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             if is_damage && damage_told.replace(true) {
                 return Ok(());
             }
-            // Counting does not try a server again that is known to be unreachable.
-            if let Some(beside) = &beside {
-                unreachable::remember(beside, &error, context.now());
-            }
-            count(context, Counted::Error, call);
+            note_failure(&error);
             context.detail(&if is_damage {
-                format!("ecache: miss: {error}")
+                format!("miss: {error}")
             } else {
-                format!("ecache: bypass: {error}; running without the cache")
+                format!("bypass: {error}; running without the cache")
             });
             Ok(())
         },
-        on_unkept: &|why| context.detail(&format!("ecache: the result is not kept: {why}")),
+        on_late_trouble: &|error| {
+            if args.strict {
+                return Err(error);
+            }
+            note_failure(&error);
+            context.detail(&format!(
+                "the command ran, but then the cache failed: {error}"
+            ));
+            Ok(())
+        },
+        on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
         on_stopped: &|pid| {
             context.absent(
                 &format!("process {pid} is running the same command and is stopped, so it is not waited for"),
@@ -143,7 +154,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             );
         },
         on_unusable: &|why| unusable.set(Some(why)),
-        on_stale: &|why| context.detail(&format!("ecache: stale: {why}")),
+        on_stale: &|why| context.detail(&format!("stale: {why}")),
         refresh: &|input| background::start(call, input, outputs),
         left_open: &|open| background::forward(location.as_deref(), open),
     };
@@ -158,9 +169,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Err(CommandError::NoRoom {
             source, command, ..
         }) if !args.strict && !args.background && !stdout.is_used && !stderr.is_used => {
-            context.detail(&format!(
-                "ecache: bypass: {source}; running without the cache"
-            ));
+            context.detail(&format!("bypass: {source}; running without the cache"));
             return Err(exec::become_command(*command).into());
         }
         ran => ran?,
@@ -174,7 +183,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     if context.verbose
         && let Some(sentence) = report::sentence(&report, unusable.get(), mode)
     {
-        context.detail(&format!("ecache: {sentence}"));
+        context.detail(&format!("{sentence}"));
     }
     if let Some(file) = status_file {
         let address = &call.entry.address;
@@ -225,7 +234,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     };
     if let Some(ago) = is_down {
         context.detail(&format!(
-            "ecache: bypass: its server could not be reached {} ago; running without the cache",
+            "bypass: its server could not be reached {} ago; running without the cache",
             human::duration(ago.as_millis() as u64)
         ));
     } else {

@@ -18,6 +18,7 @@ pub(super) fn sentence(report: &Report, unusable: Option<Unusable>, mode: Mode) 
         RunOutcome::Hit => vec!["hit".into(), format!("{} old", age(report.age))],
         RunOutcome::Stale => vec!["stale hit".into(), format!("{} old", age(report.age))],
         RunOutcome::Followed => vec!["followed the same run of another process".into()],
+        RunOutcome::Miss if mode == Mode::Off => vec!["miss: the cache is off".into()],
         RunOutcome::Miss => match why(unusable) {
             Some(why) => vec![format!("miss: {why}")],
             None => vec!["miss".into()],

@@ -126,7 +126,7 @@ fn read_all(context: &Context) -> Result<Read> {
     let stdin = File::from(stdin.context("cannot use standard input")?);
     if is_idle(&stdin, IDLE) {
         context.note(&format!(
-            "ecache: nothing came on standard input for {} s, which --stdin hash waits for",
+            "nothing came on standard input for {} s, which --stdin hash waits for",
             IDLE.as_secs()
         ));
     }

@@ -77,6 +77,7 @@ impl Call {
             outputs,
             clock,
             on_trouble,
+            on_late_trouble: on_trouble,
             on_unkept,
             on_unusable: &|_| {},
             on_stale: &|_| {},

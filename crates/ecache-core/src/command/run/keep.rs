@@ -72,13 +72,13 @@ impl Runner<'_> {
         let (form, mut recording) = match recording {
             Ok(recording) => recording,
             Err(NotRecorded::Spool(error)) => {
-                self.attempt::<()>(Err(Error::Io(error)))?;
+                self.attempt_late::<()>(Err(Error::Io(error)))?;
                 return Ok(());
             }
             Err(other) => return self.leave(&other.to_string()),
         };
         let now = self.clock.now();
-        let beside = self.attempt(self.place(backend, form, now))?.flatten();
+        let beside = self.attempt_late(self.place(backend, form, now))?.flatten();
         let call = beside.as_ref().unwrap_or(self.call);
         let cost = report.cost.map(|cost| cost.as_millis());
         let policy = self.of(call).policy(backend, now);
@@ -104,7 +104,7 @@ impl Runner<'_> {
         if let Err(error @ Error::OverLimit { .. }) = &kept {
             return self.leave(&error.to_string());
         }
-        report.size = self.attempt(kept)?;
+        report.size = self.attempt_late(kept)?;
         report.key = report.size.map(|_| entry.address.key.clone());
         report.kept_at = report.size.map(|_| now);
         if let (Some(_), Some(publisher)) = (report.size, records.publisher) {

@@ -126,9 +126,9 @@ impl Runner<'_> {
             });
             if let Err(error) = handed_over {
                 if let (Some(backend), Some(kept)) = (backend, &kept) {
-                    self.attempt(kept.take_back(backend, self.clock.now()))?;
+                    self.attempt_late(kept.take_back(backend, self.clock.now()))?;
                 }
-                self.attempt::<()>(Err(Error::Io(error)))?;
+                self.attempt_late::<()>(Err(Error::Io(error)))?;
             }
         }
         Ok(())

@@ -42,6 +42,9 @@ pub struct Runner<'a> {
     pub clock: &'a dyn Clock,
     /// Called with an error of the cache, which is ignored unless this fails
     pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
+    /// Called with an error of the cache after the command ran: its result may not be stored. It is
+    /// ignored unless this fails
+    pub on_late_trouble: &'a dyn Fn(Error) -> Result<()>,
     /// Called with the reason why a result is not stored
     pub on_unkept: &'a dyn Fn(&str),
     /// Called with the reason why the entry of the command is not replayed; the last call counts

@@ -305,6 +305,14 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Returns the value of a success; reports an error to `on_late_trouble` and returns `None`.
+    pub(crate) fn attempt_late<T>(&self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(value) => Ok(Some(value)),
+            Err(error) => (self.on_late_trouble)(error).map(|()| None),
+        }
+    }
+
     pub(crate) fn is_ours(&self, entry: &Entry) -> bool {
         entry.kind == Kind::Command
             && entry.is_of_call(&self.function(), &self.call.scopes, &self.call.entry.args)
