@@ -360,8 +360,9 @@ impl Cache {
         self.coherence.last_epoch()
     }
 
-    /// Makes each result in memory be checked again at its next use.
-    pub(super) fn advance_epoch(&self) {
+    /// Makes each result in memory be checked at its next use, as after a change of the store by
+    /// this process that was not made through a function.
+    pub fn advance_epoch(&self) {
         self.coherence.advance();
     }
 

@@ -10,7 +10,7 @@ use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
 use super::call::{Call, StaleUse};
 use super::counters::Event;
 use super::leader::{Leadership, open_locks_async};
-use super::{ExecutionCache, FlightKey, Shared};
+use super::{ExecutionCache, FlightKey, Shared, fork};
 use crate::single_flight::{Flight, Inside, Joined, Landed, Leader};
 
 /// The state of a call after it has looked for its result.
@@ -24,6 +24,8 @@ pub(super) struct Computation<'a> {
     started: Instant,
     /// Marks the thread that computes; a future is marked while it is polled
     inside: Option<Inside>,
+    /// Number of forks that led to the process in which it began
+    forks: u64,
     role: Role<'a>,
 }
 
@@ -193,6 +195,7 @@ impl<'a> Computation<'a> {
         Self {
             started: Instant::now(),
             inside: None,
+            forks: fork::count(),
             role,
         }
     }
@@ -234,6 +237,10 @@ impl<'a> Computation<'a> {
         codec: &dyn AnyCodec,
         computed: Option<&Shared>,
     ) -> Option<FoundResult> {
+        if self.is_of_parent() {
+            self.leave_to_parent();
+            return None;
+        }
         drop(self.inside);
         call.spend(cost_ms);
         match (self.role, computed) {
@@ -260,6 +267,18 @@ impl<'a> Computation<'a> {
         }
     }
 
+    /// Reports whether the process was forked by the computation itself.
+    fn is_of_parent(&self) -> bool {
+        self.forks != fork::count()
+    }
+
+    /// Leaves the key, the followers and the store to the parent. In the child, locks that threads
+    /// of the parent held stay locked, and operations on the parent's store wait for ever.
+    fn leave_to_parent(self) {
+        drop(self.inside);
+        std::mem::forget(self.role);
+    }
+
     fn cost_ms(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -278,6 +297,9 @@ impl Computation<'static> {
     ) {
         if matches!(self.role, Role::Alone) {
             return;
+        }
+        if self.is_of_parent() {
+            return self.leave_to_parent();
         }
         let (cost_ms, codec) = (self.cost_ms(), codec.clone());
         let finish = move |call: &Call<'_>| {

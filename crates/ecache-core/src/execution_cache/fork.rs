@@ -7,6 +7,7 @@
 //! fork, and the child leaves all that it inherits untouched and makes caches of its own.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{Cache, workers};
@@ -14,6 +15,14 @@ use crate::single_flight;
 
 /// Maximum time that a fork waits for operations on a store.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Number of forks between the first process and this one.
+static FORKS: AtomicU64 = AtomicU64::new(0);
+
+/// Returns the number of forks between the first process and this one.
+pub(super) fn count() -> u64 {
+    FORKS.load(Ordering::Relaxed)
+}
 
 /// A fork of the process that is about to happen. It begins and ends on the thread that forks.
 ///
@@ -66,6 +75,7 @@ impl Fork {
     /// still under way: the child must not use that store.
     #[must_use]
     pub fn in_child(self) -> bool {
+        FORKS.fetch_add(1, Ordering::Relaxed);
         self.flights.in_child();
         self.workers.in_child();
         for cache in self.caches {
