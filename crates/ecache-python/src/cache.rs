@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ecache_core::{error, execution_cache, location};
-use pyo3::exceptions::PyOSError;
+use pyo3::exceptions::{PyOSError, PyTypeError, PyValueError};
 use pyo3::prelude::*;
 
 use crate::per_process::{PerProcess, may_open};
@@ -16,6 +16,9 @@ use crate::{complaints, ending};
 /// The caches of this process, by location. They are never closed: closing one descriptor of a file
 /// drops the process's locks on it, those of other connections included.
 static OPEN: PerProcess<Mutex<HashMap<PathBuf, Arc<execution_cache::Cache>>>> = PerProcess::new();
+
+/// The name of FiftyOne's database, as in `ecache --db fiftyone`.
+const FIFTYONES: &str = "fiftyone";
 
 /// A store and how functions use it.
 #[pyclass(frozen, module = "execution_cache")]
@@ -39,12 +42,25 @@ impl Cache {
             Some(path) => path,
             None => default_location(py)?,
         };
-        let location = if location::is_url(location.as_os_str()) {
-            location
-        } else {
-            std::path::absolute(location)?
-        };
-        Ok(Self::at(Some(location)))
+        let shown = || location::shown(location.as_os_str());
+        let is_database = location::is_url(location.as_os_str());
+        if is_database || location.as_os_str() == FIFTYONES {
+            let message = format!(
+                "{} is a database, which the command ecache can open and this module cannot: \
+                 name a file{}",
+                shown(),
+                if is_database {
+                    ""
+                } else {
+                    ", as in ./fiftyone"
+                }
+            );
+            return Err(PyValueError::new_err(message));
+        }
+        if location.as_os_str().is_empty() {
+            return Err(PyValueError::new_err("the path of the store is empty"));
+        }
+        Ok(Self::at(Some(std::path::absolute(location)?)))
     }
 
     /// Returns the cache of this process.
@@ -107,5 +123,8 @@ fn default_location(py: Python<'_>) -> PyResult<PathBuf> {
 
 /// Raises the error of an operation that is not a call of a function.
 pub fn failed<T>(result: error::Result<T>) -> PyResult<T> {
-    result.map_err(|error| PyOSError::new_err(error.to_string()))
+    result.map_err(|error| match error {
+        error::Error::Unsupported(message) => PyTypeError::new_err(message),
+        error => PyOSError::new_err(error.to_string()),
+    })
 }

@@ -19,6 +19,7 @@ pub fn read(given: Option<&Bound<'_, PyDict>>) -> PyResult<Filter> {
     let now = SystemClock.now();
     for (name, value) in given.into_iter().flatten() {
         let name = name.cast::<PyString>()?.to_str()?;
+        let patterns = |value| patterns(name, value);
         let ago = || Ok::<_, PyErr>(now.saturating_sub(age(name, &value)?));
         match name {
             "store" => filter.stores = patterns(&value)?,
@@ -36,6 +37,7 @@ pub fn read(given: Option<&Bound<'_, PyDict>>) -> PyResult<Filter> {
                 let policy: String = value.extract()?;
                 filter.policy = Some(policy.parse().map_err(PyValueError::new_err)?);
             }
+            "expired" if value.is_none() => {}
             "expired" => {
                 let is_expired = value.is_truthy()?;
                 filter.freshness = Some(if is_expired {
@@ -59,12 +61,17 @@ pub fn read(given: Option<&Bound<'_, PyDict>>) -> PyResult<Filter> {
     Ok(filter)
 }
 
-/// Returns a name or a list of names, any of which may match.
-fn patterns(value: &Bound<'_, PyAny>) -> PyResult<Vec<Pattern>> {
+/// Returns a name or a list of names, any of which may match. An empty list, which would match
+/// nothing, is refused: without patterns a filter selects all.
+fn patterns(filter: &str, value: &Bound<'_, PyAny>) -> PyResult<Vec<Pattern>> {
     if let Ok(name) = value.cast::<PyString>() {
         return Ok(vec![Pattern::exact(name.to_str()?)]);
     }
     let names: Vec<String> = value.extract()?;
+    if names.is_empty() {
+        let message = format!("{filter} is an empty list: name what to select, or leave it out");
+        return Err(PyValueError::new_err(message));
+    }
     Ok(names.into_iter().map(Pattern::Exact).collect())
 }
 

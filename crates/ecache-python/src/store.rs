@@ -72,6 +72,18 @@ impl ExecutionStore {
         });
         failed(done)
     }
+
+    /// Runs an operation that changes the store. Results that functions of this process have in
+    /// memory are checked at their next use.
+    fn change<T: Send>(
+        &self,
+        py: Python<'_>,
+        operation: impl FnOnce(execution_store::ExecutionStore) -> ecache_core::error::Result<T> + Send,
+    ) -> PyResult<T> {
+        let done = self.run(py, operation);
+        self.cache.get().core().advance_epoch();
+        done
+    }
 }
 
 /// Returns a key.
@@ -178,8 +190,8 @@ impl ExecutionStore {
         let (key, value) = (named(key)?, form::to_value(value)?);
         let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         match self.policy(policy)? {
-            Policy::Persist => self.run(py, |store| store.set(&key, &value, ttl)),
-            Policy::Evict => self.run(py, |store| store.set_cache(&key, &value, ttl)),
+            Policy::Persist => self.change(py, |store| store.set(&key, &value, ttl)),
+            Policy::Evict => self.change(py, |store| store.set_cache(&key, &value, ttl)),
         }
     }
 
@@ -201,7 +213,7 @@ impl ExecutionStore {
         };
         let options = lifetime.into();
         let absent = Condition::IfAbsent;
-        let put = self.run(py, |store| store.set_with(&key, &value, &options, &absent))?;
+        let put = self.change(py, |store| store.set_with(&key, &value, &options, &absent))?;
         Ok(put != Put::Refused)
     }
 
@@ -221,7 +233,7 @@ impl ExecutionStore {
         let value = form::to_value(value)?;
         let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         let policy = policy.map(self::policy).transpose()?;
-        self.run(py, |store| {
+        self.change(py, |store| {
             store.compare_and_set(&key, expected, &value, ttl, policy)
         })
     }
@@ -237,7 +249,7 @@ impl ExecutionStore {
     ) -> PyResult<()> {
         let (key, value) = (named(key)?, form::to_value(value)?);
         let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
-        self.run(py, |store| store.set_cache(&key, &value, ttl))
+        self.change(py, |store| store.set_cache(&key, &value, ttl))
     }
 
     /// Returns the metadata of a value, or `None`.
@@ -276,7 +288,7 @@ impl ExecutionStore {
     /// Removes a value; returns whether there was one.
     pub fn delete(&self, py: Python<'_>, key: &str) -> PyResult<bool> {
         let key = named(key)?;
-        self.run(py, |store| store.delete(&key))
+        self.change(py, |store| store.delete(&key))
     }
 
     /// Gives a value this lifetime in seconds from now on; returns whether there was one.
@@ -290,13 +302,13 @@ impl ExecutionStore {
         let ttl = new_ttl
             .map(|ttl| lifetime_in_store("ttl", ttl))
             .transpose()?;
-        self.run(py, |store| store.update_ttl(&key, ttl))
+        self.change(py, |store| store.update_ttl(&key, ttl))
     }
 
     /// Changes the policy of a value, "persist" or "evict"; returns whether there was one.
     fn update_policy(&self, py: Python<'_>, key: &str, policy: &str) -> PyResult<bool> {
         let (key, policy) = (named(key)?, self::policy(policy)?);
-        self.run(py, |store| store.update_policy(&key, policy))
+        self.change(py, |store| store.update_policy(&key, policy))
     }
 
     /// Returns the seconds that a value has left; `None` without an expiry or a value.
@@ -320,13 +332,13 @@ impl ExecutionStore {
 
     /// Removes all values; returns their number.
     fn clear(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.run(py, |store| store.clear())?.entries)
+        Ok(self.change(py, |store| store.clear())?.entries)
     }
 
     /// Removes the values that are cached, not those that were stored with `set` without a ttl;
     /// returns their number.
     fn clear_cache(&self, py: Python<'_>) -> PyResult<u64> {
-        Ok(self.run(py, |store| store.clear_cache())?.entries)
+        Ok(self.change(py, |store| store.clear_cache())?.entries)
     }
 
     /// Calls `callback(message)` for every change by any process, from now on until `unsubscribe`

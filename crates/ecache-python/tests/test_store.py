@@ -154,3 +154,45 @@ def test_stats_count_calls_and_entries(cache):
     assert stats["saved"] >= 0 and stats["spent"] >= 0
     with pytest.raises(TypeError, match='no filter "stor"'):
         cache.stats(stor="one")
+
+
+@pytest.mark.parametrize("verb", ["clear", "entries", "stats"])
+@pytest.mark.parametrize("name", ["store", "dataset", "key", "user", "operator", "prompt", "arg"])
+def test_an_empty_list_in_a_filter_is_refused(cache, verb, name):
+    cache.set("s", "k", 1)
+    with pytest.raises(ValueError, match=f"{name} is an empty list"):
+        getattr(cache, verb)(**{name: []})
+    assert len(cache.entries(expired=None)) == 1
+
+
+@pytest.mark.parametrize("name", ["fiftyone", "mongodb://host/fiftyone", "http://host", ""])
+def test_a_cache_is_a_file(name):
+    with pytest.raises(ValueError, match="name a file|is empty"):
+        Cache(name)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda cache, entry: cache.clear(),
+        lambda cache, entry: cache.delete(entry.store, entry.key),
+        lambda cache, entry: cache.set(entry.store, entry.key, [2]),
+        lambda cache, entry: ExecutionStore(entry.store, cache=cache).clear(),
+        lambda cache, entry: ExecutionStore(entry.store, cache=cache).set(entry.key, [2]),
+    ],
+)
+def test_a_change_by_this_process_is_seen_at_once(cache, change):
+    computed = []
+
+    @execution_cache(cache=cache)
+    def f(x):
+        computed.append(x)
+        return [x]
+
+    for _ in range(3):
+        assert f(1) == [1]
+        [entry] = cache.entries()
+        change(cache, entry)
+        assert f(1) == [2] or len(computed) == 2
+        cache.clear()
+        computed.clear()

@@ -149,8 +149,11 @@ impl Cache {
         let core = self.core();
         let removed = ending::detach(py, || {
             let now = SystemClock.now();
-            core.backend()?
-                .remove(&filter.into(), now, &mut no_progress)
+            let removed = core
+                .backend()?
+                .remove(&filter.into(), now, &mut no_progress);
+            core.advance_epoch();
+            removed
         });
         Ok(failed(removed)?.entries)
     }
