@@ -6,8 +6,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
 use crate::awaiting::{Awaiting, Coroutine, Ended};
-use crate::ending;
 use crate::function::{Function, Ready};
+use crate::interrupt;
 use crate::kept::{Kept, Stored};
 use crate::parameters::Given;
 
@@ -21,7 +21,7 @@ struct Call {
 
 /// Begins a call. A stale result is returned with the refresh that the loop is to run.
 pub fn start(function: &Bound<'_, Function>, given: Given<'_, '_>) -> PyResult<Awaiting> {
-    let is_cached = !ending::has_begun(function.py());
+    let is_cached = !function.get().is_off(function.py());
     let ready = is_cached.then(|| function.get().ready(given)).transpose()?;
     let coroutine = Arc::new(Coroutine::default());
     let call = Arc::new(Call {
@@ -102,6 +102,7 @@ impl Call {
         }
         let kept = found.map_err(|error| error.expect("an end without a result has an error"))?;
         let result = Python::attach(|py| self.function.get().hand_out(py, &kept));
+        interrupt::check()?;
         match result {
             Some(result) => Ok(result),
             None => self.compute_alone().await,

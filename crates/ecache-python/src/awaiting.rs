@@ -17,7 +17,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::{complaints, ending};
+use crate::{complaints, ending, interrupt, stack};
 
 /// A call that is being looked up or computed, or the refresh of its result.
 #[pyclass(frozen, weakref, module = "execution_cache._native")]
@@ -91,6 +91,7 @@ impl Awaiting {
             }
         };
         *future = None;
+        interrupt::check()?;
         let result = ended?;
         if !self.coroutine.is_refreshing.load(Ordering::Relaxed) {
             // The caller of the wrapper, which awaits the generator that calls this.
@@ -314,7 +315,10 @@ impl Coroutine {
             .map(|object| object.clone_ref(py));
         let object = match known {
             Some(object) => object,
-            None => make(py)?,
+            None => {
+                stack::check()?;
+                make(py)?
+            }
         };
         *lock(&self.object) = Some(object.clone_ref(py));
         let thrown = lock(&self.thrown).take();

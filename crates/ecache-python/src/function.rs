@@ -4,6 +4,7 @@
 //! again to compute and to touch objects. It is released for everything that may wait: the store,
 //! hashing, another thread's or process's computation.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -19,10 +20,12 @@ use crate::complaints;
 use crate::context;
 use crate::ending;
 use crate::form::{self, Purpose};
+use crate::greenlets;
 use crate::interrupt;
 use crate::kept::{Kept, Stored, message_of};
 use crate::parameters::{Given, Parameters};
 use crate::per_process::PerProcess;
+use crate::stack;
 
 /// The end of a call; an `Err` of `None` says that the result was computed but cannot be kept.
 type Ended = Result<Kept, Option<PyErr>>;
@@ -36,6 +39,25 @@ pub struct Function {
     pub parameters: Parameters,
     pub hooks: Hooks,
     pub state: PerProcess<State>,
+    pub off: Option<Off>,
+    pub is_told_of_greenlets: AtomicBool,
+}
+
+/// The reason why a function is not cached.
+pub struct Off {
+    /// `None` if the user switched the cache off
+    reason: Option<String>,
+    is_told: AtomicBool,
+}
+
+impl Off {
+    /// Without a reason, no call is told.
+    pub fn new(reason: String) -> Self {
+        Self {
+            reason: Some(reason).filter(|reason| !reason.is_empty()),
+            is_told: AtomicBool::new(false),
+        }
+    }
 }
 
 /// The functions of the program that convert results.
@@ -105,6 +127,7 @@ impl Function {
         let state = self.state();
         let Some(ctx) = self.parameters.context(given)? else {
             let arguments = self.parameters.arguments(given)?;
+            interrupt::check()?;
             return Ok(Ready {
                 state,
                 own: None,
@@ -116,6 +139,7 @@ impl Function {
             Ok(()) => self.parameters.arguments(given)?,
             Err(error) => Err(message_of(error).into()),
         };
+        interrupt::check()?;
         Ok(Ready {
             state,
             own: Some(own),
@@ -134,6 +158,9 @@ impl Function {
     ) -> Result<(Py<PyAny>, Option<Kept>), Option<PyErr>> {
         if interrupt::is_raised() {
             return Err(None);
+        }
+        if let Err(error) = stack::check() {
+            return Err(Some(error));
         }
         let kwargs = kwargs.map(|kwargs| kwargs.bind(py));
         match self.callable.bind(py).call(args.bind(py), kwargs) {
@@ -161,6 +188,9 @@ impl Function {
     }
 
     pub fn complain(&self, what: &str, error: &PyErr, py: Python<'_>) {
+        if interrupt::note(py, error) {
+            return;
+        }
         complaints::add(format!(
             "the execution cache of {} could not {what}: {}",
             self.options.function,
@@ -168,20 +198,45 @@ impl Function {
         ));
     }
 
-    /// Looks a call up, or computes it.
+    /// Reports whether no call is cached, and says once why.
+    pub fn is_off(&self, py: Python<'_>) -> bool {
+        if let Some(Off { reason, is_told }) = &self.off {
+            if let Some(reason) = reason
+                && !is_told.swap(true, Ordering::Relaxed)
+            {
+                complaints::add(format!("{} is not cached: {reason}", self.options.function));
+            }
+            return true;
+        }
+        ending::has_begun(py)
+    }
+
+    /// Looks a call up, or computes it. Returns the function itself if the wrapper is to call the
+    /// undecorated function.
     pub fn look_up(slf: &Bound<'_, Self>, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
         let (this, py) = (slf.get(), slf.py());
-        if ending::has_begun(py) {
-            return this.uncached(py, given);
+        let uncached = || Ok(slf.clone().into_any().unbind());
+        if this.is_off(py) {
+            return uncached();
         }
         let ready = this.ready(given)?;
         let ctx = ready.own.as_ref().unwrap_or(&ready.state.ctx);
         let again = this.options.stale.map(|_| ready.arguments.clone());
         let Some(call) = ready.state.cache.prepare(ctx, ready.arguments) else {
-            return this.uncached(py, given);
+            return uncached();
         };
         if let Some(kept) = call.in_memory(&Stored) {
-            return this.handed_out(py, &kept, given);
+            return Self::handed_out(slf, &kept);
+        }
+        if greenlets::is_in_one(py)? {
+            if !this.is_told_of_greenlets.swap(true, Ordering::Relaxed) {
+                complaints::add(format!(
+                    "{} is not cached in a greenlet, whose thread others must not hold up: \
+                     call it in a thread of gevent's pool",
+                    this.options.function
+                ));
+            }
+            return uncached();
         }
         if let Some(arguments) = again {
             return Self::refreshing(slf, ready.state, ctx, arguments, given);
@@ -196,9 +251,7 @@ impl Function {
                 result = Some(computed);
                 kept.ok_or(None)
             });
-            if let Some(error) = interrupt::take() {
-                return Err(error);
-            }
+            interrupt::check()?;
             match (result, kept) {
                 (Some(result), _) => Ok(Outcome::Computed(result)),
                 (None, Ok(kept)) => Ok(Outcome::Found(kept)),
@@ -210,7 +263,7 @@ impl Function {
         });
         match computed? {
             Outcome::Computed(result) => Ok(result),
-            Outcome::Found(kept) => this.handed_out(py, &kept, given),
+            Outcome::Found(kept) => Self::handed_out(slf, &kept),
         }
     }
 
@@ -222,7 +275,7 @@ impl Function {
         arguments: Result<Preimage, StoredError>,
         given: Given<'_, '_>,
     ) -> PyResult<Py<PyAny>> {
-        let (this, py) = (slf.get(), slf.py());
+        let py = slf.py();
         let function = slf.clone().unbind();
         let args = given.args.clone().unbind();
         let kwargs = given.kwargs.map(|kwargs| kwargs.clone().unbind());
@@ -247,13 +300,11 @@ impl Function {
             let cache = &state.cache;
             cache.try_call_refreshing(ctx, Stored, arguments, || compute)
         });
-        if let Some(error) = interrupt::take() {
-            return Err(error);
-        }
+        interrupt::check()?;
         let computed = result.lock().unwrap_or_else(PoisonError::into_inner).take();
         match (computed, kept) {
             (Some(result), _) => Ok(result),
-            (None, Ok(kept)) => this.handed_out(py, &kept, given),
+            (None, Ok(kept)) => Self::handed_out(slf, &kept),
             (None, Err(Some(error))) => Err(error),
             (None, Err(None)) => {
                 unreachable!("a computation without an exception has a result")
@@ -261,11 +312,10 @@ impl Function {
         }
     }
 
-    fn handed_out(&self, py: Python<'_>, kept: &Kept, given: Given<'_, '_>) -> PyResult<Py<PyAny>> {
-        match self.hand_out(py, kept) {
-            Some(result) => Ok(result),
-            None => self.uncached(py, given),
-        }
+    fn handed_out(slf: &Bound<'_, Self>, kept: &Kept) -> PyResult<Py<PyAny>> {
+        let result = slf.get().hand_out(slf.py(), kept);
+        interrupt::check()?;
+        Ok(result.unwrap_or_else(|| slf.clone().into_any().unbind()))
     }
 
     /// Returns the caller's own result; `None` if there is none of its own, or a hook fails.

@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 
 use ecache_core::single_flight;
+use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
 use crate::ending;
@@ -32,6 +33,24 @@ pub fn install() {
 /// Ends the call of this thread with an exception.
 pub fn raise(error: PyErr) {
     RAISED.set(Some(error));
+}
+
+/// Ends the call of this thread if an exception is one like `KeyboardInterrupt`; reports whether it
+/// is.
+pub fn note(py: Python<'_>, error: &PyErr) -> bool {
+    let is_one = !error.is_instance_of::<PyException>(py);
+    if is_one {
+        raise(error.clone_ref(py));
+    }
+    is_one
+}
+
+/// Raises the exception that ends the call of this thread, if there is one.
+///
+/// # Errors
+/// That exception.
+pub fn check() -> PyResult<()> {
+    take().map_or(Ok(()), Err)
 }
 
 /// Reports whether the call of this thread is to end.

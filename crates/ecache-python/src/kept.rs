@@ -16,6 +16,7 @@ use pyo3::types::{
 
 use crate::ending;
 use crate::form::{self, Parsed};
+use crate::interrupt;
 
 /// A result in memory.
 #[derive(Clone)]
@@ -42,8 +43,10 @@ enum Copying {
 impl Kept {
     /// Copies a result. One without a stored form is taken as it is.
     pub fn of(result: &Bound<'_, PyAny>) -> Self {
-        let (object, copying) =
-            copy(result, 0).unwrap_or_else(|_| (result.clone(), Copying::Impossible));
+        let (object, copying) = copy(result, 0).unwrap_or_else(|error| {
+            interrupt::note(result.py(), &error);
+            (result.clone(), Copying::Impossible)
+        });
         Self::new(object, copying)
     }
 
@@ -95,9 +98,12 @@ impl Codec<Kept> for Stored {
     }
 }
 
-/// Returns the message of an exception.
+/// Returns the message of an exception. One like `KeyboardInterrupt` ends the call of this thread.
 pub fn message_of(error: PyErr) -> CodecError {
-    ending::attach(|py| CodecError::new(error.value(py)))
+    ending::attach(|py| {
+        interrupt::note(py, &error);
+        CodecError::new(error.value(py))
+    })
 }
 
 /// Copies an object of one level.

@@ -13,6 +13,7 @@ mod filter;
 mod fork;
 mod form;
 mod function;
+mod greenlets;
 mod interrupt;
 mod kept;
 mod methods;
@@ -20,6 +21,7 @@ mod options;
 mod parameters;
 mod per_process;
 mod seconds;
+mod stack;
 mod store;
 mod subscription;
 

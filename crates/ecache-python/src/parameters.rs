@@ -5,7 +5,7 @@
 
 use ecache_core::key::Preimage;
 use ecache_core::stored::StoredError;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
@@ -96,7 +96,14 @@ impl Parameters {
             PyValueError::new_err(format!("Failed to create custom cache key: {reason}"))
         };
         let made = key_fn.bind(given.args.py()).call(given.args, given.kwargs);
-        let made = made.map_err(|error| failed(error.value(given.args.py())))?;
+        let made = made.map_err(|error| {
+            let py = given.args.py();
+            if error.is_instance_of::<PyException>(py) {
+                failed(error.value(py))
+            } else {
+                error
+            }
+        })?;
         if made.is_instance_of::<PyList>() || made.is_instance_of::<PyTuple>() {
             Ok(made)
         } else {

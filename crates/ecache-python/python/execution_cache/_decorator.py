@@ -1,6 +1,7 @@
 """The decorator: what it accepts, what it refuses, and the function that it returns."""
 
 import functools
+import os
 
 from ._identity import Identity
 from ._native import Cache, Function
@@ -89,16 +90,19 @@ def execution_cache(
     def decorator(func):
         _refuse(func, residency, max_size)
         parameters = _parameters(func, key_fn, self_key)
+        store, off = (cache, None) if cache is not None else _default()
+        if _is_off():
+            off = ""
 
         def make(identity):
             return Function(
                 func,
-                _default() if cache is None else cache,
+                store,
                 names=(identity.text, identity.name),
                 parameters=parameters,
                 options=given,
-                serialize=serialize,
-                deserialize=deserialize,
+                hooks=(serialize, deserialize),
+                off=off,
             )
 
         identity = Identity(func)
@@ -112,7 +116,17 @@ def execution_cache(
 
 @functools.cache
 def _default():
-    return Cache()
+    """Returns the store of the command, and the reason if there is none."""
+    try:
+        return Cache(), None
+    except (OSError, ValueError) as error:
+        return Cache.in_memory(), str(error)
+
+
+@functools.cache
+def _is_off():
+    """Reports whether functions only compute, as with `ECACHE=off`."""
+    return os.environ.get("ECACHE", "").lower() == "off"
 
 
 def _refuse(func, residency, max_size):
@@ -182,7 +196,9 @@ def _wrapper(func, function, now):
     """Returns a function that looks like `func` and is answered from the cache: by `function`, or
     by what `now` returns.
 
-    It is a function and no native object, so that it binds as a method and is pickled by name.
+    It is a function and no native object, so that it binds as a method and is pickled by name. A
+    function that returns itself has no result: the call is computed here, since greenlets that leave
+    it in the middle must leave no native code behind.
     """
     if func.__code__.co_flags & _COROUTINE:
         from ._asynchronous import refresh, run
@@ -200,13 +216,16 @@ def _wrapper(func, function, now):
 
         @functools.wraps(func)
         def wrapper(*args, **kwargs):
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            return func(*args, **kwargs) if result is function else result
 
     else:
 
         @functools.wraps(func)
         def wrapper(*args, **kwargs):
-            return now()(*args, **kwargs)
+            function = now()
+            result = function(*args, **kwargs)
+            return func(*args, **kwargs) if result is function else result
 
     wrapper.uncached = func
     wrapper.set_cache = lambda *args, **kwargs: now().set_cache(*args, **kwargs)

@@ -1,14 +1,17 @@
+use std::sync::atomic::AtomicBool;
+
 use ecache_core::execution_cache::Datasets;
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::asynchronous;
 use crate::awaiting::Awaiting;
 use crate::cache::{Cache, failed};
 use crate::complaints;
 use crate::ending;
-use crate::function::{Function, Hooks};
+use crate::function::{Function, Hooks, Off};
 use crate::kept::Stored;
 use crate::options::{declared, settings};
 use crate::parameters::Given;
@@ -17,15 +20,15 @@ use crate::per_process::PerProcess;
 #[pymethods]
 impl Function {
     #[new]
-    #[pyo3(signature = (callable, cache, *, names, parameters, options, serialize, deserialize))]
+    #[pyo3(signature = (callable, cache, *, names, parameters, options, hooks, off))]
     fn new(
         callable: Py<PyAny>,
         cache: Py<Cache>,
         names: (String, String),
         parameters: &Bound<'_, PyDict>,
         options: &Bound<'_, PyDict>,
-        serialize: Option<Py<PyAny>>,
-        deserialize: Option<Py<PyAny>>,
+        hooks: (Option<Py<PyAny>>, Option<Py<PyAny>>),
+        off: Option<String>,
     ) -> PyResult<Self> {
         Ok(Self {
             callable,
@@ -33,11 +36,28 @@ impl Function {
             options: settings(names, options)?,
             parameters: declared(parameters)?,
             hooks: Hooks {
-                serialize,
-                deserialize,
+                serialize: hooks.0,
+                deserialize: hooks.1,
             },
             state: PerProcess::new(),
+            off: off.map(Off::new),
+            is_told_of_greenlets: AtomicBool::new(false),
         })
+    }
+
+    /// Shows what it refers to to the collector of garbage: a function refers to the variables of
+    /// its module, which refer to it.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.callable)?;
+        visit.call(&self.cache)?;
+        visit.call(&self.hooks.serialize)?;
+        visit.call(&self.hooks.deserialize)?;
+        visit.call(&self.parameters.key_fn)?;
+        visit.call(&self.parameters.self_key)?;
+        for default in &self.parameters.defaults {
+            visit.call(default)?;
+        }
+        Ok(())
     }
 
     #[pyo3(signature = (*args, **kwargs))]
