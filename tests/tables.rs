@@ -120,6 +120,32 @@ fn shown_before_tips(session: &Session, line: &str, width: u16) -> Vec<String> {
 }
 
 #[test]
+fn the_name_of_the_only_store_is_seen_in_every_table() {
+    let session = Session::new();
+    for dataset in ["6b03de1228195dbc2df5c505", "6b03de1228195dbc2df5c682"] {
+        let set = format!("set the_only_store k v --dataset {dataset}");
+        session.run(&set).notes("");
+    }
+    session.run("copy @ other.db -q").notes("");
+    session.run("set the_only_store k other").notes("");
+    session.run("set the_only_store l other").notes("");
+    for line in [
+        "ls",
+        "stores",
+        "stats",
+        "top",
+        "top --by age",
+        "top --by waste",
+        "prune -n --max-entries 1",
+        "diff @ other.db",
+    ] {
+        let lines = shown(&session, line, 80);
+        let is_named = lines.iter().any(|line| line.contains("the_only_store"));
+        assert!(is_named, "{line}: {lines:#?}");
+    }
+}
+
+#[test]
 fn nothing_that_a_terminal_shows_is_wider_than_it() {
     let session = filled();
     session.run("set persistent k v --policy persist").notes("");

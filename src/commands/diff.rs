@@ -33,7 +33,7 @@ use crate::signals;
 
 const COLUMNS: [Column; 8] = [
     Column::whole("change").asked(),
-    Column::text("store_name"),
+    Column::text("store_name").asked(),
     Column::text("key"),
     Column::text("dataset_id"),
     Column::text("collection"),

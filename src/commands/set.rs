@@ -67,7 +67,9 @@ fn note_lifetime(
     entry: Entry,
     options: &PutOptions,
 ) -> Result<()> {
-    if context.quiet || !context.terminal.stderr_is_terminal {
+    // The store alone knows the policy that was kept.
+    let is_doubtful = options.keep.policy && entry.expires_at.is_some();
+    if !is_doubtful && (context.quiet || !context.terminal.stderr_is_terminal) {
         return Ok(());
     }
     let is_named = options.keep == Keep::default() && options.expiry == Expiry::Named;
@@ -79,6 +81,12 @@ fn note_lifetime(
             Lookup::Damaged(_) | Lookup::Missing => return Ok(()),
         },
     };
+    if is_doubtful && entry.policy == Policy::Persist {
+        context.warn("--ttl has no effect: the entry is of policy persist, which never expires");
+    }
+    if !context.terminal.stderr_is_terminal {
+        return Ok(());
+    }
     let lifetime = lifetime(entry.policy, entry.expires_at, context.now());
     context.note(&format!("set: {lifetime}"));
     Ok(())

@@ -9,7 +9,7 @@ use ecache_core::time::Timestamp;
 use super::shared::collections::note_elsewhere;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::listing::{Entries, Listing, Shown, scopes};
+use super::shared::listing::{Entries, Listing, Shown, scopes, shared_by_all};
 use crate::cli::{Measure, TopArgs};
 use crate::context::Context;
 use crate::error::Exit;
@@ -209,12 +209,17 @@ impl Top<'_> {
             cells.extend(listing.cells(entry, start.as_ref()));
             rows.row_as(listing.mood(entry), &cells)?;
         }
-        rows.finish()?;
-        if by == Measure::Waste && !entries.is_empty() {
-            self.context.footer(&format!(
-                "waste: size times {} since the last write or hit",
-                unit.name
-            ));
+        let left = rows.finish_table()?;
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let count = human::entries(entries.len() as u64);
+        let text = format!("{count}{}", shared_by_all(&left));
+        self.context.footer(&text);
+        if by == Measure::Waste {
+            let unit = unit.name;
+            let text = format!("waste: size times {unit} since the last write or hit");
+            self.context.footer(&text);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::mem;
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension};
 use ecache_core::entry::Policy;
-use ecache_core::filter::{Freshness, Selection};
+use ecache_core::filter::{Filter, Freshness, Selection};
 use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
 
@@ -116,19 +116,45 @@ fn note_missing_keys(
         return Ok(true);
     }
     for name in named {
-        let one = FilterArgs {
+        let of_key = FilterArgs {
             key: vec![name.clone()],
             ..typed.clone()
         };
-        let one = filter(context, &one, Unless::AnyPolicy, now)?;
-        if backend.usage(&one.into(), now)?.entries == 0 {
-            let store = StoreAddress {
-                collection: context.usual_collection().into(),
-                ..StoreAddress::new(store)
-            };
-            note_missing(context, backend, &store.entry(Key::new(&**name)?))?;
-            is_missing = true;
+        let mut selected = filter(context, &of_key, Unless::AnyPolicy, now)?;
+        let freshness = *selected.freshness.get_or_insert(Freshness::Fresh);
+        if backend.usage(&selected.into(), now)?.entries > 0 {
+            continue;
         }
+        is_missing = true;
+        let by_name = FilterArgs {
+            store: typed.store.clone(),
+            dataset: typed.dataset.clone(),
+            no_dataset: typed.no_dataset,
+            key: of_key.key,
+            ..FilterArgs::default()
+        };
+        let there = filter(context, &by_name, Unless::AnyPolicy, now)?;
+        let address = StoreAddress {
+            collection: context.usual_collection().into(),
+            ..StoreAddress::new(store)
+        }
+        .entry(Key::new(&**name)?);
+        if backend.usage(&there.clone().into(), now)?.entries == 0 {
+            note_missing(context, backend, &address)?;
+            continue;
+        }
+        let of_freshness = Filter {
+            freshness: Some(freshness),
+            ..there
+        };
+        let is_left_out = backend.usage(&of_freshness.into(), now)?.entries > 0;
+        let (why, tip) = match freshness {
+            _ if is_left_out => ("is not what the other options select", None),
+            Freshness::Expired => ("is not expired", None),
+            Freshness::Fresh => ("is expired", Some("--expired changes it all the same")),
+            Freshness::Endless => ("expires", None),
+        };
+        context.absent(&format!("{address} {why}"), tip);
     }
     Ok(is_missing)
 }

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ecache_core::filter::{Filter, Freshness};
 
+use super::super::shared::listing::shared_by_all;
 use super::{List, Seen};
 use crate::output::{Left, human};
 
@@ -42,17 +43,7 @@ impl List<'_> {
         if seen.count < all.entries {
             text = format!("{} of {text}", human::count(seen.count));
         }
-        for (name, value) in &left.constants {
-            text.push_str(&match *name {
-                "store_name" => format!(" of {value}"),
-                "dataset_id" | "dataset_name" if value == "-" => " of no dataset".to_owned(),
-                "dataset_id" | "dataset_name" => format!(" in {value}"),
-                _ if value == "-" => continue,
-                "collection" | "kind" | "policy" => format!(", {name} {value}"),
-                "user_id" => format!(" for {value}"),
-                _ => format!(" by {value}"),
-            });
-        }
+        text.push_str(&shared_by_all(left));
         text.push_str(&format!(", {}", human::size(all.bytes)));
         let expired = match self.filter.freshness {
             None => {

@@ -8,7 +8,7 @@ use ecache_core::value::Kind;
 use super::call_text;
 use super::fields::Field;
 use crate::datasets::Datasets;
-use crate::output::{Cell, Column, Mood, Secrets};
+use crate::output::{Cell, Column, Left, Mood, Secrets};
 
 /// The content of a column of a listing.
 #[derive(Clone, Copy, Debug)]
@@ -136,4 +136,21 @@ pub(in crate::commands) fn scopes(datasets: &Datasets) -> Vec<Shown> {
         .chain(others)
         .map(Shown::Field)
         .collect()
+}
+
+/// Says what the columns say that a table left out because all of its rows have the same there.
+pub(in crate::commands) fn shared_by_all(left: &Left) -> String {
+    let mut text = String::new();
+    for (name, value) in &left.constants {
+        text.push_str(&match *name {
+            "store_name" => format!(" of {value}"),
+            "dataset_id" | "dataset_name" if value == "-" => " of no dataset".to_owned(),
+            "dataset_id" | "dataset_name" => format!(" in {value}"),
+            _ if value == "-" => continue,
+            "collection" | "kind" | "policy" => format!(", {name} {value}"),
+            "user_id" => format!(" for {value}"),
+            _ => format!(" by {value}"),
+        });
+    }
+    text
 }

@@ -114,10 +114,10 @@ impl DryRun<'_> {
             Shown::Call,
         ];
         let listing = Listing::new(shown, Entries::Any, &datasets, Secrets::Masked, self.now);
-        let columns = [Column::whole("reason")]
-            .into_iter()
-            .chain(listing.columns().iter().copied());
-        let columns: Vec<Column> = columns.collect();
+        let mut columns = vec![Column::whole("reason")];
+        columns.extend(listing.columns());
+        // No line below names a store that all rows have.
+        columns[3] = columns[3].asked();
         let mut rows = self.context.rows(Format::Table, &columns)?;
         for (place, entry, start) in &found {
             let mut cells = vec![Cell::from(self.reason(*place, entry))];

@@ -19,7 +19,7 @@ const DATASET_RANK: u8 = 4;
 const DATASET_NAME: usize = 2;
 
 const COLUMNS: [Column; 9] = [
-    Column::text("store_name"),
+    Column::text("store_name").asked(),
     Column::text("dataset_id"),
     Column::text("dataset_name"),
     Column::text("collection"),
