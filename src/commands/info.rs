@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Description};
+use ecache_core::backend::{Backend, Description, KeptForUndo};
 use ecache_core::filter::{Filter, Freshness};
 use ecache_core::location;
 use ecache_core::scope::DEFAULT_COLLECTION;
 use serde_json::json;
 
-use super::shared::operation::{KeptForUndo, until};
+use super::shared::operation::until;
 use crate::cli::InfoArgs;
 use crate::context::{Collections, Context, InForce};
 use crate::error::Exit;
@@ -51,7 +51,7 @@ fn read(context: &Context) -> Result<Store> {
     let is_there = described.path.is_some() || location::is_url(path.as_os_str());
     Ok(Store {
         expired: backend.usage(&expired.into(), context.now())?.entries,
-        kept: KeptForUndo::new(&backend.operations()?),
+        kept: backend.kept_for_undo()?,
         counts: is_there.then(|| context.usage_log().is_ok_and(|log| log.is_writable())),
         described,
         is_there,

@@ -7,7 +7,7 @@ use ecache_core::error::{Error, entries};
 use ecache_core::location;
 
 use super::shared::filter::{Unless, filter};
-use super::shared::operation::{KeptForUndo, this};
+use super::shared::operation::this;
 use crate::cli::{
     Bound, LimitArgs, LimitListArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb,
 };
@@ -124,7 +124,7 @@ fn list(context: &Context, args: &LimitListArgs) -> Result<Exit> {
     let (keep, size) = (number(UNDO_KEEP), number(UNDO_SIZE));
     let has_undo = keep.is_some() || size.is_some();
     if has_undo {
-        let kept = KeptForUndo::new(&backend.operations()?).usage;
+        let kept = backend.kept_for_undo()?.usage;
         rows.row(&[
             Cell::from("undo"),
             size.map_or(Cell::Null, Cell::Size),

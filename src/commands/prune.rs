@@ -13,7 +13,7 @@ use super::shared::deletion::{
 use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
 use super::shared::jobs::{note_running, spare_running, without_running};
 use super::shared::live_datasets::Live;
-use super::shared::operation::{KeptForUndo, tell_final};
+use super::shared::operation::tell_final;
 use super::shared::prune_preview::{DryRun, Reason, Reasons};
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
@@ -131,7 +131,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
 
 /// Deletes the entries kept for undo, and reports their number.
 fn drop_kept(context: &Context, backend: &dyn Backend, run: Run, shred: bool) -> Result<()> {
-    let kept = KeptForUndo::new(&backend.operations()?);
+    let kept = backend.kept_for_undo()?;
     let what = amount_with(kept.usage, kept.documents);
     if run == Run::Dry {
         context.note(&format!("would delete {what} kept for undo"));

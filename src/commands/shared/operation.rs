@@ -2,8 +2,7 @@
 
 use anyhow::Result;
 use chrono::{DateTime, Local};
-use ecache_core::backend::{Cause, Did, Operation, OperationRecord, UndoState};
-use ecache_core::filter::Usage;
+use ecache_core::backend::{Cause, Operation, OperationRecord, UndoState};
 use ecache_core::location;
 use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
@@ -86,38 +85,6 @@ fn name_of(uid: &str) -> Option<String> {
 fn host_name() -> String {
     let host = rustix::system::uname();
     host.nodename().to_string_lossy().into_owned()
-}
-
-/// The entries that are kept for undo.
-#[derive(Default)]
-pub(in crate::commands) struct KeptForUndo {
-    pub(in crate::commands) usage: Usage,
-    /// Number of stores' own documents that were removed
-    pub(in crate::commands) documents: u64,
-    /// Time until which the latest of them are kept
-    pub(in crate::commands) until: Option<Timestamp>,
-}
-
-impl KeptForUndo {
-    /// Adds up what the removals among some operations keep.
-    pub(in crate::commands) fn new(operations: &[OperationRecord]) -> Self {
-        let mut kept = Self::default();
-        for operation in operations {
-            if let UndoState::Until(until) = operation.undo
-                && matches!(operation.did, Did::Removed | Did::Imported)
-            {
-                match operation.did {
-                    Did::Imported => kept.usage += operation.replaced,
-                    _ => {
-                        kept.usage += operation.usage;
-                        kept.documents += operation.documents;
-                    }
-                }
-                kept.until = kept.until.max(Some(until));
-            }
-        }
-        kept
-    }
 }
 
 /// Prints the time between two moments in its largest unit, as `2m`.

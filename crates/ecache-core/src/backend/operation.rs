@@ -155,6 +155,17 @@ pub struct OperationRecord {
     pub undo: UndoState,
 }
 
+/// The entries and documents that are kept for undo.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KeptForUndo {
+    /// The removed and replaced entries that are still there
+    pub usage: Usage,
+    /// Number of stores' own documents that were removed
+    pub documents: u64,
+    /// Time until which the latest of them are kept, unless their space is needed
+    pub until: Option<Timestamp>,
+}
+
 /// The possibility of undoing an operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UndoState {
@@ -364,6 +375,11 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
     /// process reads the store.
     fn drop_kept(&self, _how: DropKept) -> Result<u64> {
         Ok(0)
+    }
+
+    /// Counts the entries and documents that are kept for undo.
+    fn kept_for_undo(&self) -> Result<KeptForUndo> {
+        Ok(KeptForUndo::default())
     }
 
     /// Returns what became of the last entry of an address that was removed or replaced, as far as

@@ -162,6 +162,55 @@ fn a_second_removal_after_an_undo_has_a_day_of_its_own() {
     assert_eq!(kept.as_deref(), Some(&b"v"[..]));
 }
 
+#[test]
+fn the_rows_that_are_kept_are_counted() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    for key in ["a", "b", "c"] {
+        common::put(&backend, key, b"value").expect("an entry");
+    }
+    let remove = |key: Option<&str>| {
+        let filter = Filter {
+            keys: key.into_iter().map(Pattern::exact).collect(),
+            ..Filter::store(&StoreAddress::new("s"))
+        };
+        backend
+            .remove_undoably(&filter.into(), None, &operation(0), NOW, &mut no_progress)
+            .expect("a removal");
+    };
+    let undo = |which| {
+        backend
+            .undo(Some(which), &operation(1), NOW, &mut no_progress)
+            .expect("an undo");
+    };
+    let check = |entries: u64, step: &str| {
+        let kept = backend.kept_for_undo().expect("a count");
+        let live = backend.describe().expect("facts").entries;
+        assert_eq!(kept.usage.entries, entries, "{step}");
+        assert_eq!(kept.usage.bytes, entries * 5, "{step}");
+        assert_eq!(rows(&path, "entries"), (live + entries) as i64, "{step}");
+        assert_eq!(kept.until.is_some(), entries > 0, "{step}");
+    };
+    check(0, "nothing is removed");
+    remove(Some("a"));
+    check(1, "one is removed");
+    remove(None);
+    check(3, "the others are removed");
+    undo(2);
+    check(1, "the others are back");
+    common::put(&backend, "a", b"newer").expect("an entry");
+    undo(1);
+    check(1, "one has a newer one in its place");
+    // What a limit evicts, a record of the operation still names.
+    remove(Some("b"));
+    check(2, "another is removed");
+    let connection = rusqlite::Connection::open(&path).expect("a database");
+    let evicted = connection.execute("DELETE FROM entries WHERE kind >= 16", ());
+    assert_eq!(evicted, Ok(2));
+    check(0, "the rows are gone");
+}
+
 /// Returns the keys of all entries in the order of an export.
 fn order(backend: &dyn Backend) -> Vec<String> {
     let rows = backend.scan(&Scan::new(Filter::default()), NOW);

@@ -5,6 +5,7 @@
 
 mod change;
 mod findings;
+mod kept;
 mod restore;
 mod reverse;
 
@@ -27,9 +28,9 @@ use super::undo_bounds::KeptPart;
 use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, reserve};
 use crate::backend::{
-    Commit, DropKept, Fate, ImportLog, Imported, KeepForUndo, OnConflict, OnExistingStore,
-    OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed, StoresBackend,
-    Touch, UndoBackend, Undone,
+    Commit, DropKept, Fate, ImportLog, Imported, KeepForUndo, KeptForUndo, OnConflict,
+    OnExistingStore, OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed,
+    StoresBackend, Touch, UndoBackend, Undone,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -231,6 +232,14 @@ impl UndoBackend for SqliteBackend {
             };
             change().map_err(|error| self.error(error))
         })
+    }
+
+    fn kept_for_undo(&self) -> Result<KeptForUndo> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        kept::count(&snapshot).map_err(|error| self.error(error))
     }
 
     fn operations(&self) -> Result<Vec<OperationRecord>> {
