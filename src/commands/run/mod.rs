@@ -183,7 +183,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     if context.verbose
         && let Some(sentence) = report::sentence(&report, unusable.get(), mode)
     {
-        context.detail(&format!("{sentence}"));
+        context.detail(&sentence);
     }
     if let Some(file) = status_file {
         let address = &call.entry.address;
