@@ -2,6 +2,7 @@
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Cause};
+use ecache_core::error::Error;
 
 use super::shared::deletion::{Run, Verb, run_batches};
 use super::shared::operation::{copy_command, named, this, until};
@@ -28,15 +29,16 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
         );
         return Ok(Exit::No);
     }
-    // A rehearsal changes the store, and takes that back.
-    let backend = context.remover()?;
+    let backend = context.remover().map_err(|error| of_run(error, run))?;
     let now = context.now();
     if !backend.keeps_for_undo() {
         return refuse(context, backend.as_ref(), args.operation);
     }
     let operation = this(Cause::Removed, String::new());
     let undone = match run {
-        Run::Dry => backend.rehearse_undo(args.operation, &operation, now)?,
+        Run::Dry => backend
+            .rehearse_undo(args.operation, &operation, now)
+            .map_err(|error| of_run(error.into(), run))?,
         Run::Wet => run_batches(context, RESTORE, |progress| {
             backend.undo(args.operation, &operation, now, progress)
         })?,
@@ -56,6 +58,16 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
         context.tip(&format!("this is op {id}; ecache undo {id} takes it back"));
     }
     Ok(Exit::Done)
+}
+
+/// Says why a dry run needs a permission to write, if that is missing.
+fn of_run(error: anyhow::Error, run: Run) -> anyhow::Error {
+    match error.downcast_ref::<Error>() {
+        Some(Error::Permission { .. }) if run == Run::Dry => {
+            error.context("cannot try the undo, which writes to the store and takes that back")
+        }
+        _ => error,
+    }
 }
 
 /// Says that a store keeps nothing for undo, and how to have a copy instead.
