@@ -55,7 +55,7 @@ fn marked(connection: &Connection, ids: Vec<i64>) -> rusqlite::Result<Usage> {
          ON e.id = k.value WHERE NOT {UNMARKED}"
     );
     let mut statement = connection.prepare_cached(&sql)?;
-    let mut rows = statement.query([Parameter::many(ids.into_iter())])?;
+    let mut rows = statement.query([Parameter::many(ids)])?;
     let mut usage = Usage::default();
     while let Some(row) = rows.next()? {
         let bytes = column::size(row, 0)?;
