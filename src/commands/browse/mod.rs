@@ -219,10 +219,12 @@ impl Texts for Table<'_> {
             facts.push(format!("saved {}", human::duration(entry.saved_ms)));
         }
         facts.push(human::size(entry.size));
-        facts.push(format!(
-            "{} old",
-            human::age(now.abs_diff(entry.written_at().as_millis()))
-        ));
+        let written_at = entry.written_at().as_millis();
+        facts.push(match now.checked_sub(written_at) {
+            Some(age @ 0..) => format!("{} old", human::age(age.unsigned_abs())),
+            // By a clock that was ahead.
+            _ => format!("written {}", human::relative(written_at, now)),
+        });
         facts.push(match (entry.expires_at, entry.policy) {
             (Some(at), _) if at.as_millis() <= now => {
                 format!("expired {}", human::relative(at.as_millis(), now))

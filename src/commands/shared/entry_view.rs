@@ -135,8 +135,8 @@ pub(in crate::commands) fn value(value: &Value, width: usize, color: bool) -> St
         }
         return text;
     }
-    let size = human::count(value.bytes.len() as u64);
-    fact("value", &format!("{}, {size} bytes", value.kind));
+    let size = human::counted(value.bytes.len() as u64, "byte", "bytes");
+    fact("value", &format!("{}, {size}", value.kind));
     text.push('\n');
     push_value(&mut text, value.kind, &value.bytes, width, color);
     text
@@ -169,13 +169,13 @@ fn stream(text: &mut String, name: &str, bytes: &[u8], width: usize, color: bool
         let _ = writeln!(text, "{name:<LABEL$}empty");
         return;
     }
-    let size = human::count(bytes.len() as u64);
+    let size = human::counted(bytes.len() as u64, "byte", "bytes");
     let is_structured = matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['));
     let json = is_structured
         .then(|| Json::parse(bytes.trim_ascii()).ok())
         .flatten();
     let kind = if json.is_some() { ", json" } else { "" };
-    let _ = writeln!(text, "{name:<LABEL$}{size} bytes{kind}");
+    let _ = writeln!(text, "{name:<LABEL$}{size}{kind}");
     match json {
         Some(json) => {
             text.push_str(&pretty(&json, width, color));
