@@ -102,7 +102,7 @@ def execution_cache(
                 parameters=parameters,
                 options=given,
                 hooks=(serialize, deserialize),
-                off=off,
+                off=identity.reason if off is None else off,
             )
 
         identity = Identity(func)

@@ -3,30 +3,31 @@
 A function of a module is known by its name. The code of one that no import finds again, as in a
 script, a notebook or `exec`, is part of its identity, and so is the code of the functions and
 classes that it names and that are defined beside it. Captured variables and defaults belong to the
-identity of any function, since they are in no key.
+identity of any function, since they are in no key. A function that depends on an object without an
+identity of its own is not cached.
 """
 
+import os
 import sys
 import types
 
-from ._native import describe
+from ._spelling import (
+    Formless,
+    Speller,
+    cells,
+    held,
+    innermost,
+    is_loose,
+    is_same,
+    members,
+    spelled_code,
+)
 
 # A longer text in an identity is replaced by its hash.
 _LONGEST = 200
 
-# Attributes in which objects of these types have a function.
-_HOLDERS = {
-    "_lru_cache_wrapper": "__wrapped__",
-    "cached_property": "func",
-    "classmethod": "__func__",
-    "method": "__func__",
-    "partial": "func",
-    "property": "fget",
-    "staticmethod": "__func__",
-}
-
-# Types of attributes of a class that are as they stand in its code.
-_CONSTANTS = (type(None), bool, int, float, str, bytes)
+# Types of variables that a function names, of which no value has code.
+_DATA = (bool, int, float, complex, str, bytes, list, dict, set, frozenset, tuple, types.ModuleType)
 
 
 class Identity:
@@ -37,22 +38,36 @@ class Identity:
         # A spawned child has the script of its parent under a name of its own.
         module = "__main__" if func.__module__ == "__mp_main__" else func.__module__
         self.name = f"{module}.{func.__qualname__}"
-        self.text = self.name + _parts("(", defaults(inner), ")")
-        if func is not inner:
-            self.text += _parts("(", defaults(func), ")")
-        self.text += _parts(" [", _captured(func, set()), "]")
+        self.text = self.name
+        # The reason why the function has no identity
+        self.reason = None
+        self._watched = []
+        try:
+            self._add(func, inner)
+        except Formless as error:
+            self.reason = f"{error}: pass it as an argument"
         path = inner.__globals__.get("__file__")
         if module == "__main__" and path:
-            import os
-
             self.text += f" of {os.path.abspath(path)}"
+
+    def _add(self, func, inner):
+        """Adds what tells the function from others of its name."""
+        speller = Speller()
+        self.text += _parts("(", speller.defaults(inner), ")")
+        if func is not inner:
+            self.text += _parts("(", speller.defaults(func), ")")
+            # Decorators have the name of what they decorate.
+            self.text += f" by {_hash(' '.join(_wrappers(func)))}"
+        self.text += _parts(" [", speller.captured(func), "]")
         is_first = _codes.setdefault(self.name, inner.__code__) == inner.__code__
-        self._watched = []
-        if _is_loose(inner) or not is_first or func.__name__ == "<lambda>":
+        if is_loose(inner) or not is_first or "<" in func.__qualname__ or _has_twin(inner):
             codes = _Codes(inner)
-            codes.add(func)
+            try:
+                codes.add(func)
+                codes.add_owner(func)
+            finally:
+                self._watched = codes.watched
             self.text += f" {_hash(' '.join(codes.spelled))}"
-            self._watched = codes.watched
 
     def is_watched(self):
         """Reports whether the identity may change with other definitions."""
@@ -60,28 +75,39 @@ class Identity:
 
     def is_current(self):
         """Reports whether the function still calls what it called."""
-        return all(names.get(name) is value for names, name, value in self._watched)
+        for names, name, value in self._watched:
+            now = names.get(name)
+            if now is not value and not (type(now) in _DATA and type(value) in _DATA):
+                return False
+        return True
 
 
 # The first code of each name: a function that is defined again has a hash.
 _codes = {}
 
 
-def innermost(func):
-    """Returns the function that decorators wrapped."""
-    while isinstance(wrapped := getattr(func, "__wrapped__", None), types.FunctionType):
-        func = wrapped
-    return func
-
-
-def defaults(func):
-    """Returns the defaults of a function: a call that leaves them out does not have them in its
-    key.
+def _has_twin(func):
+    """Reports whether the module that is being executed has another function of this name, as in
+    the branches of an `if`: which of them is defined may differ from one process to the next.
     """
-    names = func.__code__.co_varnames[: func.__code__.co_argcount]
-    found = dict(zip(names[::-1], (func.__defaults__ or ())[::-1]))
-    found.update(func.__kwdefaults__ or {})
-    return {name: _spelled(value, set()) for name, value in sorted(found.items())}
+    frame = sys._getframe()
+    while frame and not (frame.f_globals is func.__globals__ and frame.f_code.co_name == "<module>"):
+        frame = frame.f_back
+    return frame is not None and _count(frame.f_code, func.__qualname__.split(".")) > 1
+
+
+def _count(code, path):
+    """Returns the number of functions of a path of names."""
+    inner = [part for part in code.co_consts if isinstance(part, types.CodeType)]
+    inner = [part for part in inner if part.co_name == path[0]]
+    return len(inner) if len(path) == 1 else sum(_count(part, path[1:]) for part in inner)
+
+
+def _wrappers(func):
+    """Returns the code of the functions that wrap the innermost one."""
+    while func is not innermost(func):
+        yield spelled_code(func.__code__)
+        func = func.__wrapped__
 
 
 def _parts(opening, named, closing):
@@ -91,91 +117,78 @@ def _parts(opening, named, closing):
     return opening + (text if len(text) <= _LONGEST else _hash(text)) + closing
 
 
-def _captured(func, seen):
-    """Returns the captured variables of a function and of those that it wraps, as they are now."""
-    found = {}
-    seen.add(id(func))
-    for name, cell in zip(func.__code__.co_freevars, func.__closure__ or ()):
-        try:
-            value = cell.cell_contents
-        except ValueError:
-            # Not defined yet, as the function itself.
-            continue
-        if id(value) not in seen:
-            found[name] = _spelled(value, seen)
-    return found
-
-
-def _spelled(value, seen):
-    """Returns a text that is the same in every process, and differs as far as it can be told."""
-    if isinstance(value, types.FunctionType):
-        seen.add(id(value))
-        text = f"{value.__module__}.{value.__qualname__}"
-        if _is_loose(innermost(value)) or value.__name__ == "<lambda>":
-            text += f" {_hash(_spelled_code(value.__code__))}"
-        return text + _parts(" [", _captured(value, seen), "]")
-    if isinstance(value, type):
-        return f"{value.__module__}.{value.__qualname__}"
-    try:
-        # What an object makes of itself may be large, as of a dataset.
-        if not hasattr(value, "to_dict"):
-            return describe(value)
-    except Exception:
-        pass
-    return type(value).__qualname__
-
-
-def _is_loose(func):
-    """Reports whether no import of its module finds a function again."""
-    if func.__module__ in ("__main__", "__mp_main__"):
-        return True
-    module = sys.modules.get(func.__module__)
-    return module is None or getattr(module, "__dict__", None) is not func.__globals__
-
-
 class _Codes:
     """The code of a function, and of the functions and classes that it names beside it."""
 
     def __init__(self, func):
         self.spelled = []
         self.watched = []
-        self._names = func.__globals__ if _is_loose(func) else {}
+        self._names = func.__globals__ if is_loose(func) else {}
         self._module = func.__module__
-        self._seen = set()
+        self._speller = Speller()
+        self._seen = {}
 
     def add(self, value):
         if id(value) in self._seen:
             return
-        self._seen.add(id(value))
-        holder = type(value).__name__
-        if holder in _HOLDERS:
-            self.spelled.append(_spelled([*getattr(value, "args", ())], set()))
-            self.add(getattr(value, _HOLDERS[holder], None))
+        self._seen[id(value)] = value
+        parts = held(value)
+        if len(parts) != 1 or parts[0] is not value:
+            for part in parts:
+                self._add_part(part, type(value).__name__)
         elif isinstance(value, type):
             self._add_class(value)
         elif isinstance(value, types.FunctionType):
-            # The code of this package's own wrapper says nothing.
-            if not hasattr(value, "uncached"):
-                self.spelled.append(f"{_spelled_code(value.__code__)} {defaults(value)}")
-                self._add_names(value.__code__)
-            self.add(getattr(value, "__wrapped__", None))
+            self._add_function(value)
+
+    def add_owner(self, func):
+        """Adds the class of a method, which calls others by way of `self`."""
+        owner, _, method = func.__qualname__.partition(".")
+        if self._names and method and "<" not in owner:
+            value = self._names.get(owner)
+            self.watched.append((self._names, owner, value))
+            self._add_neighbour(value)
+
+    def _add_function(self, value):
+        # The code of this package's own wrapper says nothing.
+        if not hasattr(value, "uncached"):
+            defaults = self._speller.defaults(value)
+            self.spelled.append(f"{spelled_code(value.__code__)} {defaults}")
+            self._add_names(value.__code__)
+            for name, content in cells(value):
+                if not is_same(content, value):
+                    self._add_part(content, name)
+        self.add(getattr(value, "__wrapped__", None))
+        for implementation in getattr(value, "registry", {}).values():
+            self._add_neighbour(implementation)
 
     def _add_class(self, value):
         self.spelled.append(f"class {value.__qualname__}")
         for base in value.__mro__[1:]:
             self._add_neighbour(base)
-        for name, member in vars(value).items():
-            self.add(member)
-            if type(member) in _CONSTANTS and not name.startswith("__"):
-                self.spelled.append(f"{name}={member!r}")
+        for name, member in members(value):
+            self.spelled.append(name)
+            self.watched.append((vars(value), name, member))
+            for part in held(member):
+                self._add_part(part, f"{value.__name__}.{name}")
+
+    def _add_part(self, value, name):
+        """Adds an object that belongs to a function or class: its code, or else its text."""
+        if isinstance(value, (types.FunctionType, type)):
+            self._add_neighbour(value)
+        else:
+            self.spelled.append(self._speller.spelled_as(name, value))
 
     def _add_names(self, code):
         for name in code.co_names:
             value = self._names.get(name)
-            # One that is missing may be defined later.
-            if value is None or self._is_neighbour(value):
-                self.watched.append((self._names, name, value))
-                self._add_neighbour(value)
+            # One that is missing, or is data, may become a function later.
+            self.watched.append((self._names, name, value))
+            self._add_neighbour(value)
+            if isinstance(value, types.FunctionType) and not self._is_neighbour(value):
+                # A helper behind a decorator of another module.
+                for _, content in cells(value):
+                    self._add_neighbour(content)
         for constant in code.co_consts:
             if isinstance(constant, types.CodeType):
                 self._add_names(constant)
@@ -186,31 +199,12 @@ class _Codes:
 
     def _is_neighbour(self, value):
         """Reports whether a function or class is defined beside the function."""
-        while type(value).__name__ in _HOLDERS:
-            value = getattr(value, _HOLDERS[type(value).__name__], None)
+        parts = held(value)
+        if len(parts) != 1 or parts[0] is not value:
+            return any(self._is_neighbour(part) for part in parts)
         if isinstance(value, types.FunctionType):
             return innermost(value).__globals__ is self._names
         return isinstance(value, type) and value.__module__ == self._module
-
-
-def _spelled_code(code):
-    """Returns what a function does, as far as its code says."""
-
-    def spelled(constant):
-        if isinstance(constant, types.CodeType):
-            return _spelled_code(constant)
-        if isinstance(constant, tuple):
-            return f"({', '.join(map(spelled, constant))})"
-        if isinstance(constant, frozenset):
-            # Its order differs from one process to the next.
-            return f"{{{', '.join(sorted(map(spelled, constant)))}}}"
-        return repr(constant)
-
-    counts = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount, code.co_flags
-    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
-    # Before Python 3.11, the ends of `try` blocks are in the code itself.
-    blocks = getattr(code, "co_exceptiontable", b"")
-    return f"{code.co_code!r} {blocks!r} {counts} {names} {spelled(code.co_consts)}"
 
 
 def _hash(text):
