@@ -357,7 +357,7 @@ fn nothing_is_warmed_where_the_cache_is_off() {
     for mode in ["off", "readonly"] {
         let session = Session::new().with("ECACHE", mode);
         warm(&session, "", "echo run >> ran", "a\n")
-            .notes(&format!("ECACHE={mode}: nothing is warmed\n"));
+            .notes(&format!("ecache: ECACHE={mode}: nothing is warmed\n"));
         assert_eq!(runs(&session), 0);
     }
 }
