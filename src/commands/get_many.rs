@@ -18,8 +18,10 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format};
 
-/// Keys that are read before they are looked up.
-const BATCH: usize = 16_000;
+/// Keys that are read before they are looked up: with their answers, 35 MiB in all. Half as many
+/// take 12 MiB less and a tenth more instructions, since each batch reads most pages of a store of
+/// a hundred thousand again. Of more, the values do not fit.
+const BATCH: usize = 32_000;
 
 /// The columns; those before the key name the store, where lines do.
 const COLUMNS: [Column; 6] = [
@@ -45,6 +47,8 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
     let now = context.now();
     let mut rows = context.rows(Format::Jsonl, &COLUMNS[first..])?;
     let mut exit = Exit::Done;
+    // Fewer where values are large: those that do not fit are looked up in vain.
+    let mut most = BATCH;
     loop {
         let addresses = listed.read(BATCH)?;
         if addresses.is_empty() {
@@ -53,10 +57,16 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
         let mut events = Vec::with_capacity(addresses.len());
         let mut rest = addresses.as_slice();
         while !rest.is_empty() {
-            let mut answers = Answers::new(rest.len());
-            let done = backend.visit_many(rest, now, &mut |index, found| {
+            let asked = &rest[..rest.len().min(most)];
+            let mut answers = Answers::new(asked.len());
+            let done = backend.visit_many(asked, now, &mut |index, found| {
                 answers.put(index, found);
             })?;
+            most = if done < asked.len() {
+                done
+            } else {
+                most + most / 8 + 1
+            };
             let (done, later) = rest.split_at(done);
             let Answers { values, found } = answers;
             for (address, answer) in done.iter().zip(found) {
@@ -147,17 +157,18 @@ impl Answers {
     /// Keeps what was found, while it is borrowed.
     fn put(&mut self, index: usize, found: LookedUp<'_>) {
         self.found[index] = match found {
-            LookedUp::Hit(entry, value) => {
+            LookedUp::Hit(hit, value) => {
                 let start = self.values.len();
-                self.values.push_str(&fields::json(entry.kind, value));
+                self.values.push_str(&fields::json(hit.kind, value));
                 Answer::Hit(Hit {
                     value: start..self.values.len(),
-                    user: entry.user_id.cloned(),
-                    operator: entry.operator_uri.cloned(),
-                    written_at: entry.written_at(),
-                    cost_ms: entry.cost_ms,
+                    user: hit.user_id.cloned(),
+                    operator: hit.operator_uri.cloned(),
+                    written_at: hit.written_at,
+                    cost_ms: hit.cost_ms,
                 })
             }
+            LookedUp::Stale => Answer::Other(Lookup::Missing),
             LookedUp::Other(lookup) => Answer::Other(lookup),
         };
     }

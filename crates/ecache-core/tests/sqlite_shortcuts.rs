@@ -4,13 +4,15 @@
 mod common;
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::{NOW, integrity, random, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Commit, Content, ImportBackend, Imported, LookedUp, Lookup, OnConflict, ReadBackend, Record,
-    Row, Scan, ScanBackend, Sort, Values, Visitor, fail_at_refused, no_progress, read_value,
+    Commit, Content, ImportBackend, Imported, LOOKUP_SIZE, LookedUp, Lookup, OnConflict,
+    ReadBackend, Record, Row, Scan, ScanBackend, Sort, Values, Visitor, fail_at_refused,
+    no_progress, read_value,
 };
 use ecache_core::entry::{Entry, EntryRef, Policy};
 use ecache_core::filter::Filter;
@@ -212,43 +214,106 @@ fn many_look_ups_find_what_single_ones_find() {
         NOW.saturating_add(Duration::from_secs(10)),
         Timestamp::from_millis(0),
     ] {
-        let mut found: Vec<Option<Lookup>> = vec![None; addresses.len()];
+        let expected = singles(&backend, &addresses, now);
+        let mut found = vec![None; addresses.len()];
         let mut lent = 0;
         let done = backend.visit_many(&addresses, now, &mut |index, looked_up| {
-            let lookup = match looked_up {
-                LookedUp::Hit(entry, value) => {
-                    lent += 1;
-                    Lookup::Hit(Box::new(entry.to_entry()), Content::Inline(value.to_vec()))
-                }
-                LookedUp::Other(lookup) => lookup,
-            };
-            assert_eq!(found[index].replace(lookup), None);
+            lent += usize::from(matches!(looked_up, LookedUp::Hit(..)));
+            assert_eq!(found[index].replace(Seen::of(looked_up)), None);
         });
         assert_eq!(done.expect("look-ups"), addresses.len());
         assert!(lent > 400, "{lent}");
-        for (address, found) in addresses.iter().zip(found) {
-            let single = backend.lookup(address, now).expect("a look-up");
-            assert_eq!(found, Some(single), "{address}");
+        assert_eq!(found, expected);
+    }
+}
+
+/// What a reader of many values learns.
+#[derive(Clone, Debug, PartialEq)]
+enum Seen {
+    Hit {
+        kind: Kind,
+        scopes: [Option<String>; 2],
+        written_at: Timestamp,
+        cost_ms: Option<u64>,
+        content: Content,
+    },
+    Stale,
+    Other(Lookup),
+}
+
+impl Seen {
+    fn of(found: LookedUp<'_>) -> Self {
+        let text = |name: Option<&Arc<str>>| name.map(ToString::to_string);
+        match found {
+            LookedUp::Hit(hit, value) => Self::Hit {
+                kind: hit.kind,
+                scopes: [text(hit.user_id), text(hit.operator_uri)],
+                written_at: hit.written_at,
+                cost_ms: hit.cost_ms,
+                content: Content::Inline(value.to_vec()),
+            },
+            LookedUp::Other(Lookup::Hit(entry, content)) => Self::Hit {
+                kind: entry.kind,
+                scopes: [
+                    text(entry.scopes.user_id.as_ref()),
+                    text(entry.scopes.operator_uri.as_ref()),
+                ],
+                written_at: entry.written_at(),
+                cost_ms: entry.cost_ms,
+                content,
+            },
+            LookedUp::Stale | LookedUp::Other(Lookup::Stale(_)) => Self::Stale,
+            LookedUp::Other(other) => Self::Other(other),
         }
     }
 }
 
+/// Looks up entries one by one.
+fn singles(backend: &SqliteBackend, addresses: &[Address], now: Timestamp) -> Vec<Option<Seen>> {
+    let single = |address| backend.lookup(address, now).expect("a look-up");
+    let seen = |address| Some(Seen::of(LookedUp::Other(single(address))));
+    addresses.iter().map(seen).collect()
+}
+
 #[test]
-fn many_look_ups_end_with_the_value_that_is_too_much() {
+fn many_look_ups_end_where_their_values_are_too_much() {
     let folder = tempfile::tempdir().expect("a folder");
     let backend = write(&folder.path().join("store.db"));
     let mut seed = 4;
-    let entries = (1..40).map(|number| {
+    // The last ones are large, so that what fits is not a share of the keys.
+    let size = |number: usize| if number < 60 { 400_000 } else { 900_000 };
+    let entries = (1..80).map(|number| {
         let (mut entry, _) = entry(number, &mut seed);
-        (entry.kind, entry.expires_at, entry.size) = (Kind::Bytes, None, 400_000);
-        (entry, vec![number as u8; 400_000])
+        (entry.kind, entry.expires_at) = (Kind::Bytes, None);
+        entry.size = size(number) as u64;
+        (entry, vec![number as u8; size(number)])
     });
     import(&backend, &entries.collect::<Vec<_>>(), OnConflict::Fail);
-    let addresses: Vec<Address> = (1..40).rev().map(address).collect();
-    let lookups = backend.lookup_many(&addresses, NOW).expect("look-ups");
-    // 21 of them have more than 8 MiB.
-    assert_eq!(lookups.len(), 21);
-    for (address, lookup) in addresses.iter().zip(lookups) {
-        assert_eq!(lookup, backend.lookup(address, NOW).expect("a look-up"));
+    for is_descending in [false, true] {
+        let mut addresses: Vec<Address> = (1..80).map(address).collect();
+        if is_descending {
+            addresses.reverse();
+        }
+        let expected = singles(&backend, &addresses, NOW);
+        let (mut found, mut calls, mut most) = (Vec::new(), 0, 0);
+        while found.len() < addresses.len() {
+            let rest = &addresses[found.len()..];
+            let mut answers = vec![None; rest.len()];
+            let mut size = 0;
+            let done = backend.visit_many(rest, NOW, &mut |index, looked_up| {
+                size += match &looked_up {
+                    LookedUp::Hit(_, value) => value.len(),
+                    LookedUp::Stale | LookedUp::Other(_) => 0,
+                };
+                assert_eq!(answers[index].replace(Seen::of(looked_up)), None);
+            });
+            found.extend(answers.drain(..done.expect("look-ups")));
+            calls += 1;
+            most = most.max(size);
+        }
+        assert!(found == expected);
+        // 42 MB, at most 8 MiB at a time that are wanted and twice as many that are not.
+        assert!((5..20).contains(&calls), "{calls}");
+        assert!(most < 3 * LOOKUP_SIZE, "{most}");
     }
 }

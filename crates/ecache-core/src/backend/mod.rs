@@ -126,31 +126,29 @@ pub trait ReadBackend: ObserveBackend {
         self.lookup(address, now)
     }
 
-    /// Looks up the first of many entries of any stores, in the order of `addresses`, as of one
-    /// moment.
-    ///
-    /// Stops after the first one with which their values exceed [`LOOKUP_SIZE`], so at least one is
-    /// looked up. The caller asks again for the rest.
-    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>>;
-
-    /// Looks up entries as [`ReadBackend::lookup_many`] does, for a visitor that need not own them.
-    /// Returns the number of addresses that are done.
+    /// Looks up the first of many entries of any stores, and returns the number of addresses that
+    /// are done: at least one, and all of them unless their values exceed [`LOOKUP_SIZE`]. The
+    /// caller asks again for the rest.
     ///
     /// The visitor gets the index of an address and what was found, in any order, within a read
-    /// transaction: it neither waits nor uses the backend. It ignores indexes behind those that are
-    /// done, and if one comes twice, the first result.
+    /// transaction if the backend has them: it neither waits nor uses the backend. It ignores
+    /// indexes behind those that are done.
     fn visit_many(
         &self,
         addresses: &[Address],
         now: Timestamp,
         visit: &mut dyn FnMut(usize, LookedUp<'_>),
     ) -> Result<usize> {
-        let lookups = self.lookup_many(addresses, now)?;
-        let done = lookups.len();
-        for (index, lookup) in lookups.into_iter().enumerate() {
-            visit(index, LookedUp::Other(lookup));
+        let mut size = 0;
+        for (index, address) in addresses.iter().enumerate() {
+            let found = LookedUp::Other(self.lookup(address, now)?);
+            size += found.size();
+            visit(index, found);
+            if size > LOOKUP_SIZE {
+                return Ok(index + 1);
+            }
         }
-        Ok(done)
+        Ok(addresses.len())
     }
 
     /// Reads one chunk of a value into `bytes`, replacing its contents, and verifies it.

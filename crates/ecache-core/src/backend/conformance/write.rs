@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::backend::{CallIdentity, Expiry, Keep, Lookup, PutOptions, Touch, no_progress};
+use crate::backend::{
+    CallIdentity, Expiry, Keep, LookedUp, Lookup, PutOptions, Touch, no_progress,
+};
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Freshness, Selection, Usage};
 use crate::scope::Scopes;
@@ -107,16 +109,31 @@ fn lookup_variants(backend: &dyn Backend) {
 }
 
 fn many_lookups(backend: &dyn Backend) {
-    put(backend, &entry("s", "a"));
-    put(backend, &entry("t", "b"));
-    let addresses = [address("t", "b"), address("t", "a"), address("s", "a")];
-    let lookups = backend.lookup_many(&addresses, NOW).expect("look-ups");
-    let found = lookups.iter().map(|lookup| match lookup {
-        Lookup::Hit(entry, _) => Some(entry.address.clone()),
-        _ => None,
+    for (store, key, value) in [("s", "a", "one"), ("t", "b", "two"), ("t", "old", "three")] {
+        let expires_at = (key == "old").then_some(NOW);
+        let entry = Entry {
+            expires_at,
+            ..entry(store, key)
+        };
+        let put = backend.put(&entry, &inline(value), &Condition::Always.into(), NOW);
+        assert_eq!(put.expect("an entry is written"), Put::Created);
+    }
+    let addresses = [("t", "b"), ("t", "a"), ("s", "a"), ("t", "old"), ("t", "b")];
+    let addresses = addresses.map(|(store, key)| address(store, key));
+    let mut values = vec![None; addresses.len()];
+    let done = backend.visit_many(&addresses, NOW, &mut |index, found| {
+        values[index] = match found {
+            LookedUp::Hit(_, value) => Some(value.to_vec()),
+            LookedUp::Other(Lookup::Hit(_, Content::Inline(value))) => Some(value),
+            LookedUp::Other(_) | LookedUp::Stale => None,
+        };
     });
-    let [tb, _, sa] = addresses;
-    assert_eq!(found.collect::<Vec<_>>(), [Some(tb), None, Some(sa)]);
+    assert_eq!(done.expect("look-ups"), addresses.len());
+    let value = |text: &str| Some(text.as_bytes().to_vec());
+    assert_eq!(
+        values,
+        [value("two"), None, value("one"), None, value("two")]
+    );
 }
 
 fn put_always(backend: &dyn Backend) {

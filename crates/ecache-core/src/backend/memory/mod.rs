@@ -15,7 +15,6 @@ use super::{
     Chunked, Commit, Content, Description, Dimension, Direction, Group, Grouping, Imported, Lookup,
     OnConflict, OnExistingStore, OnRefused, Progress, Put, PutOptions, Record, Row, Rows, Scan,
     Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, count_names,
-    lookup_enough,
 };
 use crate::backend::{
     CallBackend, ChangeBackend, CountBackend, ForkBackend, ImportBackend, LimitBackend,
@@ -57,11 +56,6 @@ impl MemoryBackend {
 impl ReadBackend for MemoryBackend {
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         Ok(self.read().lookup(address, now))
-    }
-
-    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
-        let state = self.read();
-        lookup_enough(addresses, |address| Ok(state.lookup(address, now)))
     }
 
     fn read_chunk(&self, chunked: &Chunked, index: u64, bytes: &mut Vec<u8>) -> Result<()> {

@@ -9,7 +9,7 @@ use super::id::DocumentId;
 use super::interned::Stores;
 use super::name::identity;
 use super::side_document::Note;
-use crate::backend::{CallBackend, Chunked, Content, Lookup, ReadBackend, Values, lookup_enough};
+use crate::backend::{CallBackend, Chunked, Content, Lookup, ReadBackend, Values};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::scope::Address;
@@ -36,10 +36,6 @@ impl ReadBackend for MongoBackend {
             Some((entry, Err(reason))) => Lookup::Foreign(entry, reason),
             None => Lookup::Missing,
         })
-    }
-
-    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
-        lookup_enough(addresses, |address| self.lookup(address, now))
     }
 
     fn read_chunk(&self, _: &Chunked, _: u64, _: &mut Vec<u8>) -> Result<()> {

@@ -1,5 +1,7 @@
 //! The forms in which columns hold keys, kinds, policies and the mark of removed entries.
 
+use std::cmp::Ordering;
+
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
@@ -61,6 +63,31 @@ pub(super) fn stored_key(key: &str) -> StoredKey<'_> {
     hash_bytes(key).map_or(StoredKey::Text(key), StoredKey::Hash)
 }
 
+impl StoredKey<'_> {
+    /// Returns the first bytes of the key as a number in the order of the index of keys, in which
+    /// texts precede hashes.
+    pub(super) fn begin(&self) -> (bool, u64) {
+        let (is_hash, bytes) = match self {
+            Self::Hash(hash) => (true, hash.as_slice()),
+            Self::Text(text) => (false, text.as_bytes()),
+        };
+        let mut begin = [0; 8];
+        let length = bytes.len().min(begin.len());
+        begin[..length].copy_from_slice(&bytes[..length]);
+        (is_hash, u64::from_be_bytes(begin))
+    }
+
+    /// Compares the key with one in the index of keys, in the order of the index.
+    pub(super) fn compare(&self, other: ValueRef<'_>) -> Ordering {
+        match (self, other) {
+            (Self::Hash(hash), ValueRef::Blob(other)) => hash.as_slice().cmp(other),
+            (Self::Text(text), ValueRef::Text(other)) => text.as_bytes().cmp(other),
+            (Self::Text(_), ValueRef::Blob(_)) => Ordering::Less,
+            (_, _) => Ordering::Greater,
+        }
+    }
+}
+
 impl<'a> From<&'a StoredKey<'_>> for ValueRef<'a> {
     fn from(key: &'a StoredKey<'_>) -> Self {
         match key {
@@ -76,11 +103,11 @@ impl ToSql for StoredKey<'_> {
     }
 }
 
-impl From<StoredKey<'_>> for Value {
-    fn from(key: StoredKey<'_>) -> Self {
+impl From<&StoredKey<'_>> for Value {
+    fn from(key: &StoredKey<'_>) -> Self {
         match key {
             StoredKey::Hash(hash) => Self::Blob(hash.to_vec()),
-            StoredKey::Text(text) => Self::Text(text.into()),
+            StoredKey::Text(text) => Self::Text((*text).into()),
         }
     }
 }

@@ -13,28 +13,26 @@ use rusqlite::Row;
 
 use super::SqliteBackend;
 use super::damage::{RowError, is_corrupt};
+use super::encoding::{StoredKey, stored_key};
 use super::key_index::find_ids;
 use super::query::Parameter;
 use super::read::Verified;
-use super::row::{self, AFTER_USES, Known, USES, Uses};
+use super::row::{self, Known, Uses};
 use super::session::Session;
-use crate::backend::{Content, LOOKUP_SIZE, LookedUp, Lookup};
+use crate::backend::{HitRef, LOOKUP_SIZE, LookedUp, Lookup};
 use crate::error::Result;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 
-/// The rows of ids, each with the number of its id.
+/// The rows of ids, in their order.
 const ROWS: &str = concat!(
     "SELECT ",
     row::columns!(),
-    ", e.value, ",
-    row::uses!(),
-    ", k.rowid FROM rarray(?1) AS k CROSS JOIN entries AS e NOT INDEXED ON e.id = k.value \
-     LEFT JOIN uses AS u ON u.entry = e.id"
+    ", e.value FROM rarray(?1) AS k CROSS JOIN entries AS e NOT INDEXED ON e.id = k.value"
 );
 
 /// The place of an entry that the index of keys has.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy)]
 struct Place {
     id: i64,
     store: i64,
@@ -42,9 +40,31 @@ struct Place {
     index: usize,
 }
 
+/// A batch of look-ups, and the one to whom their results are handed.
+struct Batch<'a> {
+    addresses: &'a [Address],
+    /// The keys of the addresses
+    keys: Vec<StoredKey<'a>>,
+    now: Timestamp,
+    visit: &'a mut dyn FnMut(usize, LookedUp<'_>),
+    /// The total size of the values so far
+    size: usize,
+}
+
+impl Batch<'_> {
+    fn visit(&mut self, index: usize, found: LookedUp<'_>) {
+        self.size += found.size();
+        (self.visit)(index, found);
+    }
+
+    fn is_full(&self) -> bool {
+        self.size > LOOKUP_SIZE
+    }
+}
+
 impl SqliteBackend {
-    /// Looks up entries in one snapshot, and hands the results to a visitor. Returns their number,
-    /// or `None` if their values exceed [`LOOKUP_SIZE`].
+    /// Looks up entries in one snapshot, and hands the results to a visitor. Returns the number of
+    /// those at the beginning that are done.
     ///
     /// An entry that cannot be read in this way is looked up by itself, which reports the fault.
     pub(super) fn visit_batch(
@@ -53,73 +73,101 @@ impl SqliteBackend {
         addresses: &[Address],
         now: Timestamp,
         visit: &mut dyn FnMut(usize, LookedUp<'_>),
-    ) -> Result<Option<usize>> {
-        let sqlite = |error| self.error(error);
-        let mut places = self.places(session, addresses).map_err(sqlite)?;
-        places.sort_unstable();
+    ) -> Result<usize> {
+        let keys = addresses.iter().map(|one| stored_key(one.key.as_str()));
+        let mut batch = Batch {
+            addresses,
+            keys: keys.collect(),
+            now,
+            visit,
+            size: 0,
+        };
+        let places = self.places(session, &batch);
+        let mut places = places.map_err(|error| self.error(error))?;
+        places.sort_unstable_by_key(|place| place.id);
         let mut is_there = vec![false; addresses.len()];
         for place in &places {
             is_there[place.index] = true;
         }
         for (index, is_there) in is_there.into_iter().enumerate() {
             if !is_there {
-                visit(index, LookedUp::Other(Lookup::Missing));
+                batch.visit(index, LookedUp::Other(Lookup::Missing));
             }
         }
-        let mut size = 0;
-        let mut visit = |index: usize, found: LookedUp<'_>| {
-            size += match &found {
-                LookedUp::Hit(_, value) => value.len(),
-                LookedUp::Other(Lookup::Hit(_, Content::Inline(value))) => value.len(),
-                LookedUp::Other(_) => 0,
-            };
-            visit(index, found);
-            size <= LOOKUP_SIZE
-        };
-        let mut is_read = vec![false; places.len()];
+        let mut done = addresses.len();
+        loop {
+            let visited = self.visit_places(session, &mut batch, &places)?;
+            if visited == places.len() {
+                return Ok(done);
+            }
+            // As many at the beginning most likely have values that fit. Most of those are visited.
+            done = (done * visited / places.len()).max(1);
+            places.drain(..visited);
+            places.retain(|place| place.index < done);
+            batch.size = 0;
+        }
+    }
+
+    /// Visits entries until their values are too large; returns the number of the visited ones.
+    fn visit_places(
+        &self,
+        session: &Session,
+        batch: &mut Batch<'_>,
+        places: &[Place],
+    ) -> Result<usize> {
+        let sqlite = |error| self.error(error);
         let mut known = Known::default();
         let mut statement = session.prepare_cached(ROWS).map_err(sqlite)?;
         let ids = Parameter::many(places.iter().map(|place| place.id));
         let mut rows = statement.query([ids]).map_err(sqlite)?;
-        loop {
+        let mut visited = 0;
+        while visited < places.len() && !batch.is_full() {
             let row = match rows.next() {
-                Ok(Some(row)) => row,
-                Ok(None) => break,
-                Err(error) if is_corrupt(&error) => break,
+                Ok(row) => row,
+                Err(error) if is_corrupt(&error) => None,
                 Err(error) => return Err(sqlite(error)),
             };
-            let number = row.get::<_, usize>(AFTER_USES).map_err(sqlite)? - 1;
-            let place = places[number];
-            let address = &addresses[place.index];
-            let mut has_room = true;
-            let visit = &mut |found: LookedUp<'_>| has_room = visit(place.index, found);
-            match self.by_row(session, (row, &mut known), place, address, now, visit) {
-                Ok(()) => is_read[number] = true,
+            let Some(row) = row else { break };
+            let id: i64 = row.get(0).map_err(sqlite)?;
+            while let Some(place) = places.get(visited)
+                && place.id < id
+                && !batch.is_full()
+            {
+                self.visit_alone(session, batch, place.index)?;
+                visited += 1;
+            }
+            let Some(place) = places.get(visited).filter(|place| place.id == id) else {
+                break;
+            };
+            match self.by_row(session, (row, &mut known), *place, batch) {
+                Ok(true) => {}
                 Err(RowError::Sqlite(error)) if !is_corrupt(&error) => return Err(sqlite(error)),
-                Err(_) => {}
+                Ok(false) | Err(_) => self.visit_alone(session, batch, place.index)?,
             }
-            if !has_room {
-                return Ok(None);
-            }
+            visited += 1;
         }
-        for (place, is_read) in places.iter().zip(is_read) {
-            if !is_read {
-                let address = &addresses[place.index];
-                let lookup = self.lookup_with(session, address, now, Verified::Here)?;
-                if !visit(place.index, LookedUp::Other(lookup)) {
-                    return Ok(None);
-                }
-            }
+        // The table has no rows of them, or cannot be read there.
+        while visited < places.len() && !batch.is_full() {
+            self.visit_alone(session, batch, places[visited].index)?;
+            visited += 1;
         }
-        Ok(Some(addresses.len()))
+        Ok(visited)
+    }
+
+    /// Looks up an entry by itself.
+    fn visit_alone(&self, session: &Session, batch: &mut Batch<'_>, index: usize) -> Result<()> {
+        let address = &batch.addresses[index];
+        let lookup = self.lookup_with(session, address, batch.now, Verified::Here)?;
+        batch.visit(index, LookedUp::Other(lookup));
+        Ok(())
     }
 
     /// Returns the places of those entries that the index of keys has.
-    fn places(&self, session: &Session, addresses: &[Address]) -> rusqlite::Result<Vec<Place>> {
+    fn places(&self, session: &Session, batch: &Batch<'_>) -> rusqlite::Result<Vec<Place>> {
         let mut stores: BTreeMap<&StoreAddress, Option<i64>> = BTreeMap::new();
         let mut last: Option<(&Arc<StoreAddress>, Option<i64>)> = None;
-        let mut order = Vec::with_capacity(addresses.len());
-        for (index, address) in addresses.iter().enumerate() {
+        let mut order = Vec::with_capacity(batch.addresses.len());
+        for (index, address) in batch.addresses.iter().enumerate() {
             let store = match last {
                 Some((store, id)) if Arc::ptr_eq(store, &address.store) => id,
                 _ => match stores.entry(&address.store) {
@@ -130,16 +178,14 @@ impl SqliteBackend {
                 },
             };
             last = Some((&address.store, store));
-            order.extend(store.map(|store| (store, start(address.key.as_str()), index)));
+            order.extend(store.map(|store| (rank(store, &batch.keys[index]), store, index)));
         }
-        order.sort_unstable();
+        order.sort_unstable_by_key(|(rank, ..)| *rank);
         let mut places = Vec::with_capacity(order.len());
-        for of_store in order.chunk_by(|(store, ..), (next, ..)| store == next) {
-            let store = of_store[0].0;
-            let keys = of_store
-                .iter()
-                .map(|(_, _, index)| addresses[*index].key.as_str());
-            find_ids(session, store, keys, |number, id| {
+        for of_store in order.chunk_by(|(_, store, _), (_, next, _)| store == next) {
+            let store = of_store[0].1;
+            let keys = of_store.iter().map(|(.., index)| &batch.keys[*index]);
+            find_ids(session, store, &keys.collect::<Vec<_>>(), |number, id| {
                 let (.., index) = of_store[number];
                 places.push(Place { id, store, index });
             })?;
@@ -147,46 +193,40 @@ impl SqliteBackend {
         Ok(places)
     }
 
-    /// Hands the entry of a row to the visitor.
+    /// Visits the entry of a row, unless it has to be looked up by itself.
     fn by_row(
         &self,
         session: &Session,
         (row, known): (&Row<'_>, &mut Known),
         place: Place,
-        address: &Address,
-        now: Timestamp,
-        visit: &mut dyn FnMut(LookedUp<'_>),
-    ) -> Result<(), RowError> {
+        batch: &mut Batch<'_>,
+    ) -> Result<bool, RowError> {
         let fields = row::fields(row)?;
         if fields.is_marked() {
-            visit(LookedUp::Other(Lookup::Missing));
-            return Ok(());
+            batch.visit(place.index, LookedUp::Other(Lookup::Missing));
+            return Ok(true);
         }
-        let uses = Uses::of_row(row, USES.1)?;
         let mut digits = [0; 64];
-        let entry = known.entry(session, &self.names, &fields, uses, &mut digits)?;
+        let entry = known.entry(session, &self.names, &fields, Uses::default(), &mut digits)?;
         // A damaged index can lead to the wrong row. The id of the store was read in this snapshot.
-        if fields.store != place.store || entry.key != address.key.as_str() {
+        if fields.store != place.store || entry.key != batch.addresses[place.index].key.as_str() {
             return Err(RowError::Damaged);
         }
-        if !entry.is_fresh(now) {
-            let stale = Lookup::Stale(Box::new(entry.to_entry()));
-            visit(LookedUp::Other(stale));
-        } else if let Some(value) = row::inline(&fields, row)? {
-            visit(LookedUp::Hit(&entry, value));
-        } else {
-            let content = row::content(session, &fields, row)?;
-            let hit = Lookup::Hit(Box::new(entry.to_entry()), content);
-            visit(LookedUp::Other(hit));
+        if !entry.is_fresh(batch.now) {
+            batch.visit(place.index, LookedUp::Stale);
+            return Ok(true);
         }
-        Ok(())
+        let value = row::inline(&fields, row)?;
+        if let Some(value) = value {
+            batch.visit(place.index, LookedUp::Hit(HitRef::of(&entry), value));
+        }
+        Ok(value.is_some())
     }
 }
 
-/// Returns the first bytes of a key. Sorting by them finds most neighbours in the index.
-fn start(key: &str) -> [u8; 16] {
-    let mut start = [0; 16];
-    let length = key.len().min(16);
-    start[..length].copy_from_slice(&key.as_bytes()[..length]);
-    start
+/// Returns a number that orders keys of stores as the index of keys does, up to the first bytes of
+/// a key.
+fn rank(store: i64, key: &StoredKey<'_>) -> u128 {
+    let (is_hash, begin) = key.begin();
+    (store as u128) << 65 | u128::from(is_hash) << 64 | u128::from(begin)
 }

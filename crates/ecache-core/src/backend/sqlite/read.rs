@@ -5,7 +5,7 @@ use super::encoding::stored_key;
 use super::row::{self, Uses};
 use super::session::Session;
 use super::{SqliteBackend, chunks};
-use crate::backend::{Chunked, Content, LookedUp, Lookup, ReadBackend, WHOLE_SIZE, lookup_enough};
+use crate::backend::{Chunked, LookedUp, Lookup, ReadBackend, WHOLE_SIZE};
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -51,20 +51,6 @@ impl ReadBackend for SqliteBackend {
         self.lookup_with(&*self.connection()?, address, now, Verified::ByReader)
     }
 
-    fn lookup_many(&self, addresses: &[Address], now: Timestamp) -> Result<Vec<Lookup>> {
-        let mut lookups = vec![Lookup::Missing; addresses.len()];
-        let done = self.visit_many(addresses, now, &mut |index, found| {
-            lookups[index] = match found {
-                LookedUp::Hit(entry, value) => {
-                    Lookup::Hit(Box::new(entry.to_entry()), Content::Inline(value.to_vec()))
-                }
-                LookedUp::Other(lookup) => lookup,
-            };
-        })?;
-        lookups.truncate(done);
-        Ok(lookups)
-    }
-
     fn visit_many(
         &self,
         addresses: &[Address],
@@ -76,19 +62,6 @@ impl ReadBackend for SqliteBackend {
             .unchecked_transaction()
             .map_err(|error| self.error(error))?;
         let done = self.visit_batch(&connection, addresses, now, visit)?;
-        let done = match done {
-            Some(done) => done,
-            None => {
-                let lookups = lookup_enough(addresses, |address| {
-                    self.lookup_with(&connection, address, now, Verified::Here)
-                })?;
-                let done = lookups.len();
-                for (index, lookup) in lookups.into_iter().enumerate() {
-                    visit(index, LookedUp::Other(lookup));
-                }
-                done
-            }
-        };
         drop(snapshot);
         Ok(done)
     }

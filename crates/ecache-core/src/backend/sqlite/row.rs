@@ -49,9 +49,6 @@ const VALUE: usize = COLUMNS;
 /// The columns of `uses`, selected behind the value.
 pub(super) const USES: (&str, usize) = (uses!(), 21);
 
-/// Index of the first column selected behind those of [`uses`].
-pub(super) const AFTER_USES: usize = USES.1 + 3;
-
 /// Placeholders for these columns, for an entry whose uses cannot be read.
 pub(super) const NO_USES: &str = "NULL, NULL, NULL";
 

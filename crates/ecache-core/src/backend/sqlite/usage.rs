@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::encoding::stored_key;
 use super::history::{self, RecordKind};
 use super::key_index::find_ids;
 use super::query::Parameter;
@@ -171,8 +172,12 @@ impl SqliteBackend {
         for of_store in uses.chunk_by(|one, next| one.address.store == next.address.store) {
             let address: &StoreAddress = &of_store[0].address.store;
             if let Some(store) = super::store_rows::find_store(transaction, address)? {
-                let keys = of_store.iter().map(|one| one.address.key.as_str());
-                find_ids(transaction, store, keys, |place, id| {
+                let keys = of_store.iter();
+                let keys: Vec<_> = keys
+                    .map(|one| stored_key(one.address.key.as_str()))
+                    .collect();
+                let keys: Vec<_> = keys.iter().collect();
+                find_ids(transaction, store, &keys, |place, id| {
                     ids.push((id, &uses[first + place]));
                 })?;
             }

@@ -4,14 +4,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::entry::{Entry, EntryRef};
-use crate::error::Result;
 use crate::key::Key;
 use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Kind};
 
 /// Total size of values, in bytes, above which a
-/// [`lookup_many`](crate::backend::ReadBackend::lookup_many) ends.
+/// [`visit_many`](crate::backend::ReadBackend::visit_many) ends.
 pub const LOOKUP_SIZE: usize = 8 << 20;
 
 /// A value as a backend hands it out or takes it in: in memory, or a name for its chunks.
@@ -71,9 +70,50 @@ pub enum Lookup {
 #[derive(Debug)]
 pub enum LookedUp<'a> {
     /// A fresh entry and its verified value
-    Hit(&'a EntryRef<'a>, &'a [u8]),
+    Hit(HitRef<'a>, &'a [u8]),
+    /// An entry that is not fresh
+    Stale,
     /// Anything else, a hit of a value in chunks or of a backend that lends none among it
     Other(Lookup),
+}
+
+/// The fields of an entry that the reader of many values needs. The others, and the recorded hits,
+/// which are rows of their own, would be a third of a look-up's time.
+#[derive(Clone, Copy, Debug)]
+pub struct HitRef<'a> {
+    /// [`Entry::kind`]
+    pub kind: Kind,
+    /// [`Scopes::user_id`]
+    pub user_id: Option<&'a Arc<str>>,
+    /// [`Scopes::operator_uri`]
+    pub operator_uri: Option<&'a Arc<str>>,
+    /// [`Entry::written_at`]
+    pub written_at: Timestamp,
+    /// [`Entry::cost_ms`]
+    pub cost_ms: Option<u64>,
+}
+
+impl<'a> HitRef<'a> {
+    pub(in crate::backend) fn of(entry: &EntryRef<'a>) -> Self {
+        Self {
+            kind: entry.kind,
+            user_id: entry.user_id,
+            operator_uri: entry.operator_uri,
+            written_at: entry.written_at(),
+            cost_ms: entry.cost_ms,
+        }
+    }
+}
+
+impl LookedUp<'_> {
+    /// Returns the length in bytes of a value in memory.
+    pub(in crate::backend) fn size(&self) -> usize {
+        match self {
+            Self::Hit(_, value) => value.len(),
+            Self::Other(Lookup::Hit(_, Content::Inline(value))) => value.len(),
+            Self::Stale | Self::Other(_) => 0,
+        }
+    }
 }
 
 /// A cached call as its entry is found and recognised.
@@ -166,24 +206,4 @@ pub struct CallResult {
     pub cost_ms: Option<u64>,
     /// The store's generation, no newer than the result, if it was wanted
     pub generation: Option<u64>,
-}
-
-/// Looks up entries one after the other until their values exceed [`LOOKUP_SIZE`].
-pub(in crate::backend) fn lookup_enough(
-    addresses: &[Address],
-    mut lookup: impl FnMut(&Address) -> Result<Lookup>,
-) -> Result<Vec<Lookup>> {
-    let mut lookups = Vec::new();
-    let mut size = 0;
-    for address in addresses {
-        let found = lookup(address)?;
-        if let Lookup::Hit(_, Content::Inline(value)) = &found {
-            size += value.len();
-        }
-        lookups.push(found);
-        if size > LOOKUP_SIZE {
-            break;
-        }
-    }
-    Ok(lookups)
 }

@@ -55,7 +55,7 @@ impl Plan {
         let mut exact = Vec::new();
         for pattern in &filter.keys {
             match pattern {
-                Pattern::Exact(key) => exact.push(stored_key(key).into()),
+                Pattern::Exact(key) => exact.push((&stored_key(key)).into()),
                 Pattern::Glob(glob) => {
                     let glob = self.bind(glob.to_string());
                     alternatives.push(format!("key_matches(e.key, {glob})"));
