@@ -2,6 +2,10 @@
 //! started for itself.
 
 #[cfg(feature = "mongodb")]
+use std::borrow::Cow;
+#[cfg(feature = "mongodb")]
+use std::net::Ipv6Addr;
+#[cfg(feature = "mongodb")]
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -68,7 +72,7 @@ pub(crate) fn database() -> Result<Database> {
         lasting_name,
     };
     if let Some(uri) = &config.database_uri {
-        let url = with_database(uri, name);
+        let url = with_database(&server_url(uri)?, name);
         return Ok(at(url.clone(), url));
     }
     let folder = config.folder(home.as_deref())?;
@@ -145,6 +149,48 @@ impl Config {
     }
 }
 
+/// Returns the URL of a server that FiftyOne's configuration names. FiftyOne's driver takes hosts
+/// without a scheme, too, as in `localhost:27017`, and nothing else of the kind.
+///
+/// # Errors
+/// If the text is neither, so that FiftyOne could not connect to it.
+#[cfg(feature = "mongodb")]
+fn server_url(uri: &str) -> Result<Cow<'_, str>> {
+    if uri.starts_with("mongodb://") || uri.starts_with("mongodb+srv://") {
+        return Ok(uri.into());
+    }
+    if uri.split(',').all(is_host) {
+        return Ok(format!("mongodb://{uri}").into());
+    }
+    // Not shown, since it may have a password.
+    Err(usage_tip(
+        "FiftyOne's database_uri is neither a MongoDB URI nor a host",
+        "set FIFTYONE_DATABASE_URI, or database_uri in FiftyOne's configuration, as in \
+         mongodb://localhost:27017",
+    ))
+}
+
+/// Reports whether a text is a host, with or without a port.
+#[cfg(feature = "mongodb")]
+fn is_host(text: &str) -> bool {
+    let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        Some((address, port)) if address.parse::<Ipv6Addr>().is_ok() => {
+            ("v6", (!port.is_empty()).then_some(port))
+        }
+        Some(_) => return false,
+        None => match text.find(':') {
+            Some(at) => (&text[..at], Some(&text[at..])),
+            None => (text, None),
+        },
+    };
+    let is_port = |port: &str| {
+        let digits = port.strip_prefix(':').unwrap_or_default();
+        digits.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    !host.is_empty() && host.bytes().all(is_part) && port.is_none_or(is_port)
+}
+
 /// Returns the URL of the database of that name. A database in the URI is the one that knows the
 /// users.
 #[cfg(feature = "mongodb")]
@@ -199,6 +245,41 @@ mod tests {
         let here = std::env::current_dir().expect("there is one");
         assert_eq!(relative, here.join("data"));
         assert!(config(None).folder(None).is_err());
+    }
+
+    #[test]
+    fn a_server_without_a_scheme_is_the_one_that_fiftyone_means_and_never_a_file() {
+        for (uri, expected) in [
+            ("localhost", "mongodb://localhost"),
+            ("localhost:27017", "mongodb://localhost:27017"),
+            ("a:1,b_c.d-e:65535", "mongodb://a:1,b_c.d-e:65535"),
+            ("[::1]:27017", "mongodb://[::1]:27017"),
+            ("[::1]", "mongodb://[::1]"),
+            ("mongodb://u:p@h/x?a=b", "mongodb://u:p@h/x?a=b"),
+            ("mongodb+srv://h", "mongodb+srv://h"),
+        ] {
+            assert_eq!(server_url(uri).expect("a server"), expected);
+        }
+        for uri in [
+            "",
+            " ",
+            "localhost:",
+            "localhost:0",
+            "localhost:65536",
+            "localhost:27017/fiftyone",
+            "u:p@localhost",
+            "/tmp/store.db",
+            "./store.db",
+            "~/store.db",
+            "a,,b",
+            "::1",
+            "[x]:1",
+            "postgres://h",
+            "mongodb:/h",
+            "MONGODB://h",
+        ] {
+            assert!(server_url(uri).is_err(), "{uri}");
+        }
     }
 
     #[test]

@@ -165,6 +165,26 @@ fn a_file_that_is_called_as_fiftyones_database_is_named_with_its_folder() {
 }
 
 #[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_server_without_a_scheme_is_found_and_what_is_none_makes_no_file() {
+    let (hosts, _) = server();
+    let hosts = hosts.trim_start_matches("mongodb://");
+    let database = format!("plain-{}", std::process::id());
+    let session = Session::new()
+        .with("ECACHE_DB", &format!("mongodb://{hosts}/{database}"))
+        .with("FIFTYONE_DATABASE_NAME", &database);
+    session.run("set s k v").succeeds();
+    let session = session.with("ECACHE_DB", "fiftyone");
+    let plain = session.with("FIFTYONE_DATABASE_URI", hosts);
+    plain.run("get s k").prints("v");
+    let none = plain.with("FIFTYONE_DATABASE_URI", &format!("ann:sesame@{hosts}"));
+    let refused = none.run("set s k v");
+    assert_eq!(refused.code, 2, "{}", refused.stderr);
+    assert!(!refused.stderr.contains("sesame"), "{}", refused.stderr);
+    assert!(!none.path("ann:sesame@127.0.0.1").exists());
+}
+
+#[test]
 #[ignore = "needs a MongoDB server and FiftyOne: tests/mongodb/with"]
 fn values_of_every_type_move_and_stay_the_same_to_the_byte() {
     let folder = tempfile::tempdir().expect("a temporary folder");
