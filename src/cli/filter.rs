@@ -321,6 +321,7 @@ impl FilterArgs {
             ("--expired", self.expired),
             ("--fresh", self.fresh),
             ("--no-expiry", self.no_expiry),
+            ("--never-used", self.never_used),
         ] {
             if is_set {
                 words.push_str(&format!(" {option}"));
@@ -336,6 +337,7 @@ impl FilterArgs {
             }
         }
         for (option, amount, unit) in [
+            ("--min-hits", self.min_hits, ""),
             ("--expiring-within", self.expiring_within, "ms"),
             ("--larger-than", self.larger_than, ""),
             ("--smaller-than", self.smaller_than, ""),

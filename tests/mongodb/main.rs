@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod doctor;
 mod fiftyone;
 mod jobs;
 mod servers;

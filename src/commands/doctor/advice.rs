@@ -1,7 +1,8 @@
 //! The command that fixes a finding.
 
+use ecache_core::backend::Lookup;
 use ecache_core::doctor::{Check, Finding, NEAR_LIMIT};
-use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::scope::{Address, DEFAULT_COLLECTION, StoreAddress};
 
 use super::Doctor;
 use crate::cli::filter::{FilterArgs, PolicyChoice, StoreNames};
@@ -85,11 +86,7 @@ impl Doctor<'_> {
             }
             Check::PersistExpiry => match finding.entries.first() {
                 Some(entry) => {
-                    filter = FilterArgs {
-                        store: StoreNames::from_iter([entry.store.store_name.to_string()]),
-                        key: vec![entry.key.as_str().to_owned()],
-                        ..FilterArgs::default()
-                    };
+                    filter = self.only(entry);
                     "touch --policy evict"
                 }
                 None => "ls",
@@ -97,6 +94,24 @@ impl Doctor<'_> {
             check => return (format!("doctor --fix {}", check.id()), filter),
         };
         (verb.to_owned(), filter)
+    }
+
+    /// Returns the filter that selects one entry of a collection, be it expired or not.
+    fn only(&self, entry: &Address) -> FilterArgs {
+        let StoreAddress {
+            store_name,
+            dataset_id,
+            ..
+        } = &*entry.store;
+        let lookup = self.backend.lookup_unread(entry, self.now);
+        FilterArgs {
+            store: StoreNames::from_iter([store_name.to_string()]),
+            dataset: dataset_id.iter().map(ToString::to_string).collect(),
+            no_dataset: dataset_id.is_none(),
+            key: vec![entry.key.as_str().to_owned()],
+            expired: matches!(lookup, Ok(Lookup::Stale(_))),
+            ..FilterArgs::default()
+        }
     }
 
     /// Returns a command for the same store and collection.
