@@ -10,7 +10,7 @@
 
 use ecache_core::python_json::{Json, MAX_DEPTH, PyString as JsonString};
 use ecache_core::value::{Kind, Value};
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{
@@ -63,7 +63,7 @@ pub fn to_value(object: &Bound<'_, PyAny>) -> PyResult<Value> {
     {
         return Ok(Value::bytes(bytes.as_bytes()));
     }
-    let stored = to_json(object, Purpose::Value)?;
+    let stored = to_json(object, Purpose::Value).map_err(|error| formless(object.py(), error))?;
     if class(&stored) == Some("numpy.ndarray")
         && let Some(array) = stored.get("value")
     {
@@ -86,7 +86,12 @@ pub fn from_value<'py>(py: Python<'py>, value: Parsed) -> PyResult<Bound<'py, Py
     match value {
         Parsed::Text(text) => Ok(PyString::new(py, &text).into_any()),
         Parsed::Bytes(bytes) if bytes.starts_with(NUMPY) => {
-            restore("numpy.ndarray", PyBytes::new(py, &bytes).into_any())
+            let bytes = PyBytes::new(py, &bytes).into_any();
+            match restore("numpy.ndarray", bytes.clone()) {
+                // They only begin like an array.
+                Err(error) if error.is_instance_of::<PyValueError>(py) => Ok(bytes),
+                restored => restored,
+            }
         }
         Parsed::Bytes(bytes) => Ok(PyBytes::new(py, &bytes).into_any()),
         Parsed::Json(json) => from_json(py, &json),
@@ -125,6 +130,15 @@ impl Parsed {
 /// `TypeError` or `ValueError` if it has none.
 pub fn to_json(object: &Bound<'_, PyAny>, purpose: Purpose) -> PyResult<Json> {
     Writer { purpose, depth: 0 }.json(object)
+}
+
+/// Returns the exception of an object without a form, of one type whatever the reason.
+fn formless(py: Python<'_>, error: PyErr) -> PyErr {
+    if error.is_instance_of::<PyValueError>(py) {
+        PyTypeError::new_err(error.value(py).to_string())
+    } else {
+        error
+    }
 }
 
 fn refused(error: &dyn std::fmt::Display) -> PyErr {
@@ -271,6 +285,14 @@ fn string(text: &Bound<'_, PyString>) -> PyResult<JsonString> {
         Ok(text) => Ok(text.into()),
         // A lone surrogate, which JSON spells as an escape.
         Err(_) => {
+            // JSON makes one character of two surrogates that are none.
+            let escaped = ("utf-16", "surrogatepass");
+            let read = text.call_method1("encode", escaped)?;
+            if !read.call_method1("decode", escaped)?.eq(text)? {
+                return Err(PyValueError::new_err(
+                    "a string with two surrogates in the place of a character has no stored form",
+                ));
+            }
             let spelled = text.py().import("json")?.call_method1("dumps", (text,))?;
             match Json::parse(spelled.extract::<String>()?.as_bytes()) {
                 Ok(Json::String(string)) => Ok(string),

@@ -81,7 +81,11 @@ pub struct Stored;
 
 impl Codec<Kept> for Stored {
     fn encode(&self, result: &Kept) -> Result<Value, CodecError> {
-        ending::attach(|py| form::to_value(result.0.object.bind(py))).map_err(message_of)
+        let stored = ending::attach(|py| form::to_value(result.0.object.bind(py)));
+        stored.map_err(|error| {
+            let message = message_of(error);
+            CodecError::new(format!("{message}; a serialize makes a value that has one"))
+        })
     }
 
     fn decode(&self, value: Value) -> Result<Kept, CodecError> {

@@ -65,6 +65,7 @@ pub fn declared(given: &Bound<'_, PyDict>) -> PyResult<Parameters> {
     };
     Ok(Parameters {
         positional: get("positional")?.extract()?,
+        unnamed: get("unnamed")?.extract()?,
         defaults: get("defaults")?.extract()?,
         ctx: get("ctx")?.extract()?,
         skipped: get("skipped")?.extract()?,

@@ -15,6 +15,8 @@ use crate::form::{self, Purpose};
 pub struct Parameters {
     /// The names of the positional ones
     pub positional: Vec<Py<PyString>>,
+    /// The number of those that cannot be given by name
+    pub unnamed: usize,
     /// The defaults of the last of them
     pub defaults: Vec<Py<PyAny>>,
     /// The position of the context, if there is one
@@ -147,7 +149,12 @@ impl Parameters {
         let mut gap = Vec::new();
         for (at, name) in self.positional.iter().enumerate() {
             let name = name.bind(py);
-            let named = rest.get_item(name).map_err(refused)?;
+            // A keyword of such a name is one of `**kwargs`.
+            let named = if at < self.unnamed {
+                None
+            } else {
+                rest.get_item(name).map_err(refused)?
+            };
             // An argument that is given twice makes a key that no other call has.
             if named.is_some() && at >= args.len() {
                 rest.del_item(name).map_err(refused)?;
@@ -195,5 +202,6 @@ impl Parameters {
 }
 
 fn refused(error: PyErr) -> StoredError {
-    crate::kept::message_of(error).into()
+    let message = crate::kept::message_of(error);
+    StoredError::Refused(format!("{message}; a key_fn makes a key of other parts"))
 }

@@ -165,6 +165,12 @@ def test_an_empty_list_in_a_filter_is_refused(cache, verb, name):
     assert len(cache.entries(expired=None)) == 1
 
 
+@pytest.mark.parametrize("path", [b"x", 1])
+def test_a_path_is_a_text_or_a_path(path):
+    with pytest.raises(TypeError, match=f"path is a str or an os.PathLike, but no {type(path)}"):
+        Cache(path)
+
+
 @pytest.mark.parametrize("name", ["fiftyone", "mongodb://host/fiftyone", "http://host", ""])
 def test_a_cache_is_a_file(name):
     with pytest.raises(ValueError, match="name a file|is empty"):

@@ -6,11 +6,12 @@ it shows of itself: a model may leave fields out of its dump.
 
 import sys
 import types
+import weakref
 
 from ._forms import FORMS, SAMPLE, is_a, name_of, reduce
 
-# Types of an enum's values that are part of the form of a member.
-_PLAIN = (type(None), bool, int, float, str)
+# The hash of the code of each class that no import finds again, as of a notebook.
+_hashes = weakref.WeakKeyDictionary()
 
 
 def reduce_argument(value):
@@ -64,9 +65,14 @@ def reduce_own_argument(value):
             # A zone by name, or an array of objects: no value, but an argument all the same.
             pass
     if name == "numpy.ndarray":
-        return name, [value.tolist(), value.shape]
+        return name, [value.tolist(), value.shape, repr(value.dtype), value.dtype.char]
+    if is_a(value, "numpy.generic") and not isinstance(value, (bytes, str)):
+        if type(value.item()) is not type(value):
+            return name, [value.dtype.char, value.item()]
     if hasattr(value, "tzinfo") and hasattr(value, "fold"):
-        return name, [value.isoformat(), repr(value.tzinfo), value.fold]
+        # A time of pandas has a unit.
+        parts = [value.isoformat(), repr(value.tzinfo), value.fold, getattr(value, "unit", None)]
+        return name, parts
     if is_a(value, "datetime.date"):
         return name, value.isoformat()
     return _reduce_object(name, value)
@@ -76,23 +82,23 @@ def _reduce_object(name, value):
     """Returns the form of an object by what it consists of."""
     if isinstance(value, _DEFINITIONS):
         return _reduce_definition(value)
+    name += _code_of(type(value))
     if hasattr(type(value), "__members__"):
         # A combination of flags has no name before Python 3.11.
-        return name, [value.name, value.value if type(value.value) in _PLAIN else None]
+        return name, [value.name, value.value]
     if name in _CONTENTS:
         return name, _CONTENTS[name](value)
     if any(hasattr(type(value), mark) for mark in _MARKS):
         return name, _state(value)
     for base, content in _BASES:
         if isinstance(value, base):
-            return name, [content(value), _state(value)]
-    if name in ("pandas.DataFrame", "pandas.core.frame.DataFrame"):
-        columns = [value.iloc[:, at] for at in range(value.shape[1])]
-        return name, [list(value.columns), value.index, *columns]
-    if name in ("pandas.Series", "pandas.core.series.Series"):
-        return name, [value.name, value.index, repr(value.dtype), value.tolist()]
-    if any(is_a(value, f"pandas.{module}Index") for module in ("", "core.indexes.base.")):
-        return name, [list(value.names), repr(value.dtype), value.tolist()]
+            # A named tuple is told from one with its fields in another order.
+            fields = getattr(type(value), "_fields", None)
+            return name, [content(value), _state(value), fields]
+    for base, content in _FRAMES.items():
+        if any(is_a(value, f"pandas.{module}{base}") for module in ("", _MODULES[base])):
+            own = {field: getattr(value, field, None) for field in getattr(value, "_metadata", ())}
+            return name, [content(value), own, list(getattr(value, "attrs", {}).items())]
     for method in ("to_dict", "to_json"):
         if hasattr(value, method):
             content = getattr(value, method)()
@@ -100,6 +106,44 @@ def _reduce_object(name, value):
             return name, dict(content) if isinstance(content, dict) else content
     return reduce(value)
 
+
+def _code_of(cls):
+    """Returns what tells a class from others of its name, if there may be others."""
+    if cls.__module__ not in ("__main__", "__mp_main__") and "<locals>" not in cls.__qualname__:
+        return ""
+    if cls not in _hashes:
+        from ._spelling import Speller, hashed
+
+        _hashes[cls] = " " + hashed(Speller().spelled(cls))
+    return _hashes[cls]
+
+
+def _reduce_frame(value):
+    columns = [value.iloc[:, at] for at in range(value.shape[1])]
+    return [value.columns, value.index, value.flags.allows_duplicate_labels, *columns]
+
+
+def _reduce_series(value):
+    flag = value.flags.allows_duplicate_labels
+    return [value.name, value.index, _dtype(value.dtype), value.tolist(), flag]
+
+
+def _reduce_index(value):
+    levels = [_dtype(dtype) for dtype in getattr(value, "dtypes", ())]
+    frequency = getattr(value, "freqstr", None)
+    return [list(value.names), _dtype(value.dtype), levels, frequency, value.tolist()]
+
+
+def _dtype(dtype):
+    """Returns the form of a type of values. The text of one with categories is cut."""
+    categories = getattr(dtype, "categories", None)
+    return [repr(dtype), categories, getattr(dtype, "ordered", None)]
+
+
+_FRAMES = {"DataFrame": _reduce_frame, "Series": _reduce_series, "Index": _reduce_index}
+
+# Their modules before pandas 3.
+_MODULES = {"DataFrame": "core.frame.", "Series": "core.series.", "Index": "core.indexes.base."}
 
 # Classes whose instances are what they declare: data classes, models of pydantic, classes of attrs.
 _MARKS = ("__dataclass_fields__", "__pydantic_fields__", "__attrs_attrs__")

@@ -166,6 +166,7 @@ def _parameters(func, key_fn, self_key):
         )
     return {
         "positional": names,
+        "unnamed": code.co_posonlyargcount,
         "defaults": func.__defaults__ or (),
         "ctx": ctx,
         "skipped": is_method + (ctx is not None),
@@ -190,6 +191,22 @@ class _Following:
                 self._function = self._make(identity)
             self._identity = identity
         return self._function
+
+
+def _check(companion, func, args, kwargs):
+    """Raises an error for arguments that no call has: a method's companion is not bound to it."""
+    import inspect
+
+    try:
+        inspect.signature(func).bind(*args, **kwargs)
+    except TypeError as error:
+        owner, _, name = func.__qualname__.rpartition(".")
+        hint = ""
+        if func.__code__.co_varnames[:1] in [("self",), ("cls",)]:
+            owner = owner.rpartition(".")[2] or "Class"
+            hint = f", the object first: {owner}.{name}.{companion}(object, ...)"
+        message = f"{companion} takes the arguments of a call{hint} ({error})"
+        raise TypeError(message) from None
 
 
 def _wrapper(func, function, now):
@@ -227,9 +244,17 @@ def _wrapper(func, function, now):
             result = function(*args, **kwargs)
             return func(*args, **kwargs) if result is function else result
 
+    def set_cache(*args, **kwargs):
+        _check("set_cache", func, args[:-1], kwargs)
+        return now().set_cache(*args, **kwargs)
+
+    def clear_cache(*args, **kwargs):
+        _check("clear_cache", func, args, kwargs)
+        return now().clear_cache(*args, **kwargs)
+
     wrapper.uncached = func
-    wrapper.set_cache = lambda *args, **kwargs: now().set_cache(*args, **kwargs)
-    wrapper.clear_cache = lambda *args, **kwargs: now().clear_cache(*args, **kwargs)
+    wrapper.set_cache = set_cache
+    wrapper.clear_cache = clear_cache
     wrapper.clear_all_caches = lambda dataset_id=None: now().clear_all_caches(dataset_id)
     wrapper.counters = lambda: now().counters()
     return wrapper

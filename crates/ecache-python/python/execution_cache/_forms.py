@@ -13,7 +13,7 @@ def reduce(value):
     if form is None and is_a(value, "numpy.generic"):
         form = FORMS["numpy.generic"]
     if form is None:
-        raise TypeError(f"{name_of(type(value))} has no stored form: name a `serialize`")
+        raise TypeError(f"{name_of(type(value))} has no stored form")
     return form.name, form.reduce(value)
 
 
@@ -120,6 +120,12 @@ def _reduce_array(value):
 
     import numpy
 
+    # Two types of integers may have one name, and a text may end with zeros that are not stored.
+    if value.dtype.names is None and numpy.dtype(value.dtype.str).char != value.dtype.char:
+        raise TypeError(f"{value.dtype.type.__name__} of NumPy has no stored form")
+    if isinstance(value, (bytes, str)) and value[-1:] in (b"\0", "\0"):
+        raise TypeError("a text of NumPy that ends with a zero has no stored form")
+
     file = io.BytesIO()
     numpy.save(file, value, allow_pickle=False)
     return file.getvalue()
@@ -130,7 +136,11 @@ def _restore_array(content):
 
     import numpy
 
-    return numpy.load(io.BytesIO(content), allow_pickle=False)
+    file = io.BytesIO(content)
+    value = numpy.load(file, allow_pickle=False)
+    if file.read(1):
+        raise ValueError("an array does not end there")
+    return value
 
 
 def _restore_scalar(content):

@@ -15,6 +15,7 @@ from ._spelling import (
     Formless,
     Speller,
     cells,
+    hashed,
     held,
     innermost,
     is_loose,
@@ -57,7 +58,7 @@ class Identity:
         if func is not inner:
             self.text += _parts("(", speller.defaults(func), ")")
             # Decorators have the name of what they decorate.
-            self.text += f" by {_hash(' '.join(_wrappers(func)))}"
+            self.text += f" by {hashed(' '.join(_wrappers(func)))}"
         self.text += _parts(" [", speller.captured(func), "]")
         is_first = _codes.setdefault(self.name, inner.__code__) == inner.__code__
         if is_loose(inner) or not is_first or "<" in func.__qualname__ or _has_twin(inner):
@@ -67,7 +68,7 @@ class Identity:
                 codes.add_owner(func)
             finally:
                 self._watched = codes.watched
-            self.text += f" {_hash(' '.join(codes.spelled))}"
+            self.text += f" {hashed(' '.join(codes.spelled))}"
 
     def is_watched(self):
         """Reports whether the identity may change with other definitions."""
@@ -114,7 +115,7 @@ def _parts(opening, named, closing):
     if not named:
         return ""
     text = ", ".join(f"{name}={value}" for name, value in named.items())
-    return opening + (text if len(text) <= _LONGEST else _hash(text)) + closing
+    return opening + (text if len(text) <= _LONGEST else hashed(text)) + closing
 
 
 class _Codes:
@@ -205,9 +206,3 @@ class _Codes:
         if isinstance(value, types.FunctionType):
             return innermost(value).__globals__ is self._names
         return isinstance(value, type) and value.__module__ == self._module
-
-
-def _hash(text):
-    import hashlib
-
-    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:12]

@@ -126,7 +126,7 @@ class Speller:
             return f"{name}{pairs}"
         if name.startswith("fiftyone."):
             raise TypeError("may be large")
-        if name in ("numpy.ndarray", "datetime.datetime"):
+        if name == "numpy.ndarray" and not value.dtype.hasobject:
             return describe(value)
         parts = held(value)
         if len(parts) != 1 or parts[0] is not value:
@@ -251,6 +251,13 @@ def spelled_code(code):
     # Before Python 3.11, the ends of `try` blocks are in the code itself.
     blocks = getattr(code, "co_exceptiontable", b"")
     return f"{code.co_code!r} {blocks!r} {counts} {names} {spelled(code.co_consts)}"
+
+
+def hashed(text):
+    """Returns a short hash of a text."""
+    import hashlib
+
+    return hashlib.sha256(text.encode(errors="backslashreplace")).hexdigest()[:12]
 
 
 def _global(value, name):

@@ -5,6 +5,7 @@ use ecache_core::entry::Policy;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 use ecache_core::usage::{Counts, Group, Log};
 use ecache_core::{error, location, statistics};
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
@@ -32,8 +33,15 @@ fn store_of(
 impl Cache {
     #[new]
     #[pyo3(signature = (path=None))]
-    fn new(py: Python<'_>, path: Option<PathBuf>) -> PyResult<Self> {
-        Self::of(py, path)
+    fn new(py: Python<'_>, path: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        let Some(path) = path else {
+            return Self::of(py, None);
+        };
+        let location: PathBuf = path.extract().map_err(|_| {
+            let class = path.get_type();
+            PyTypeError::new_err(format!("path is a str or an os.PathLike, but no {class}"))
+        })?;
+        Self::of(py, Some(location))
     }
 
     /// Returns a cache that ends with the process.
