@@ -39,8 +39,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     // Read before the store is created: a file that is none of these leaves no trace.
     let records = Reader::new(input, context.usual_collection(), now)
         .map_err(|error| Error::Input(Box::new(error)))?;
-    let (path, _) = context.location()?;
-    let backend = if args.dry_run && !path.exists() {
+    let backend = if args.dry_run && !context.has_store()? {
         location::empty()
     } else {
         context.writer()?

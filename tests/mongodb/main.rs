@@ -124,6 +124,33 @@ fn removals_are_logged_and_stay_removals() {
 
 #[test]
 #[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn an_import_is_rehearsed_on_what_the_database_has() {
+    let session = Session::new().with("ECACHE_DB", &location("rehearse"));
+    session.run("set s k v").succeeds();
+    let exported = session.run("export -o entries").succeeds();
+    assert_eq!(exported.text(), "");
+    let new = "1 entry (0 new, 1 replaced)";
+    for (dry, verb) in [(" -n", "would import"), ("", "imported")] {
+        let ran = session.run(&format!("import entries{dry}"));
+        let told = ran.succeeds().stderr;
+        assert!(told.starts_with(&format!("{verb} {new}")), "{told}");
+    }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn calls_that_only_read_the_database_are_counted() {
+    let session = Session::new().with("ECACHE_DB", &location("readonly"));
+    for _ in 0..2 {
+        let ran = session.shell("ECACHE=readonly ecache run -- true");
+        assert_eq!(ran.code, 0, "{ran:?}");
+    }
+    let counted = session.run("stats --format jsonl").succeeds();
+    assert!(counted.text().contains(r#""bypasses":2"#), "{counted:?}");
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
 fn a_command_is_replayed_from_the_database() {
     let session = Session::new().with("ECACHE_DB", &location("run"));
     let run = "run -- sh -c 'echo out; echo err >&2; echo ran >> ran; exit 3'";
