@@ -39,7 +39,7 @@ impl Context {
     /// Reports whether the store exists; that of a server is assumed to.
     pub(crate) fn has_store(&self) -> Result<bool> {
         let (path, _) = self.location()?;
-        Ok(location::is_url(path.as_os_str()) || path.exists())
+        Ok(location::may_exist(path.as_os_str()))
     }
 
     /// Opens the store for reading. A store that does not exist yet is empty.

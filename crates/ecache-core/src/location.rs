@@ -133,6 +133,12 @@ pub fn is_url(location: &OsStr) -> bool {
     !matches!(form(&location.to_string_lossy()), Form::Path)
 }
 
+/// Reports whether there may be a store at a location: a file, or a URL, whose server is not asked.
+#[must_use]
+pub fn may_exist(location: &OsStr) -> bool {
+    is_url(location) || Path::new(location).exists()
+}
+
 #[cfg(feature = "mongodb")]
 fn is_mongodb(location: &OsStr) -> bool {
     matches!(form(&location.to_string_lossy()), Form::Url(MONGODB))

@@ -35,7 +35,7 @@ impl Runner<'_> {
         let log = Log::beside(self.beside(path));
         // Such a run neither creates a store to be counted in, nor writes to one.
         let is_read_only = settings.mode == Mode::ReadOnly;
-        if is_read_only && log.size() == 0 && !path.exists() {
+        if is_read_only && log.size() == 0 && !location::may_exist(path.as_os_str()) {
             return;
         }
         // A file that is no store gets no log beside it.
