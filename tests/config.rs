@@ -113,6 +113,23 @@ fn the_settings_name_datasets() {
 }
 
 #[test]
+fn the_configured_format_is_that_of_every_list_on_a_terminal() {
+    let session = with_settings("format = \"jsonl\"\n");
+    session.run("set s k v").notes("");
+    for line in [
+        "ecache ls",
+        "ecache stats",
+        "ecache top",
+        "ecache stores ls",
+        "echo item | ecache warm -n -- true",
+    ] {
+        let shown = session.shell_on_terminal(line);
+        let text = String::from_utf8(shown.bytes).expect("text");
+        assert!(text.starts_with('{'), "{line}: {text}");
+    }
+}
+
+#[test]
 fn a_file_that_is_not_toml_is_named_with_its_line_by_every_verb() {
     for text in ["db = \"x\n", "[run]\nttl = 5\n[run]\n", "= 3\n"] {
         let session = with_settings(text);

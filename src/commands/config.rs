@@ -44,7 +44,7 @@ fn list(context: &Context, format: FormatArgs) -> Result<Exit> {
         Column::text("from"),
         Column::text("about"),
     ];
-    let mut rows = context.rows(context.format(format), &columns)?;
+    let mut rows = context.rows(context.format(format.chosen()), &columns)?;
     for setting in context.settings_in_force()? {
         rows.row(&[
             setting.key.as_str().into(),

@@ -58,7 +58,7 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
     let datasets = || context.datasets_of(from.datasets()?);
     let filter = filter_among(context, &args.filter, Unless::AnyPolicy, now, &datasets)?;
     note_names_unknown_to_all(context, &[from.as_ref(), to.as_ref()], &filter)?;
-    let mut rows = context.rows(context.format(args.format), &COLUMNS)?;
+    let mut rows = context.rows(context.format(args.format.chosen()), &COLUMNS)?;
     let mut diff = Diff {
         context,
         sides: [from.as_ref(), to.as_ref()],

@@ -29,7 +29,7 @@ struct Store {
 pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
     let settings = context.settings_in_force()?;
     let store = read(context);
-    let format = context.format(args.format);
+    let format = context.format(args.format.chosen());
     if format == Format::Table {
         print_for_people(context, &settings, store.as_ref().ok())?;
     } else {

@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     };
     let cells = [Cell::from(key.as_str()), Cell::from(shown)];
     let count = if args.explain { 2 } else { 1 };
-    let mut rows = context.rows(context.format(args.format), &columns[..count])?;
+    let mut rows = context.rows(context.format(args.format.chosen()), &columns[..count])?;
     rows.row(&cells[..count])?;
     rows.finish()?;
     Ok(Exit::Done)

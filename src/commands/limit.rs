@@ -114,7 +114,7 @@ fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
 
 fn list(context: &Context, args: &LimitListArgs) -> Result<Exit> {
     let backend = context.reader()?;
-    let mut rows = context.rows(context.format(args.format), &COLUMNS)?;
+    let mut rows = context.rows(context.format(args.format.chosen()), &COLUMNS)?;
     let limits = backend.limits()?;
     for used in &limits {
         rows.row(&cells(used))?;

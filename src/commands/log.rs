@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
             meant.push(operation);
         }
     }
-    let format = context.format(args.format);
+    let format = context.format(args.format.chosen());
     let is_table = format == Format::Table;
     let is_empty = meant.is_empty();
     if is_table && context.verbose && !args.wide {

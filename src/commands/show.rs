@@ -69,7 +69,7 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
             .into());
         }
     };
-    let format = context.format(args.format);
+    let format = context.format(args.format.chosen());
     let secrets = Secrets::from(args.reveal);
     let whole = content.map(|content| read_value(backend.as_ref(), entry.kind, content));
     let whole = whole.transpose()?;

@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, args: TopArgs) -> Result<Exit> {
         backend: backend.as_ref(),
         now,
     };
-    let format = context.format(args.format);
+    let format = context.format(args.format.chosen());
     let is_table = format == Format::Table;
     let (entries, damaged) = top.entries(is_table)?;
     if is_table {

@@ -6,14 +6,13 @@ use anyhow::Result;
 use clap::ValueEnum as _;
 
 use super::Context;
-use crate::cli::FormatArgs;
 use crate::output::{Cell, Column, Format, Progress, Terminal, Writer, paint, say_in, stdout};
 
 impl Context {
     /// Returns the requested format, or else the one that suits standard output.
-    pub(crate) fn format(&self, args: FormatArgs) -> Format {
+    pub(crate) fn format(&self, requested: Option<Format>) -> Format {
         let configured = || Format::from_str(&self.setting_of_terminal("format")?, false).ok();
-        args.chosen()
+        requested
             .or_else(configured)
             .unwrap_or_else(|| Format::default_for(&self.terminal))
     }

@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     if live.is_none() && fixes.chain(fails_on).any(is_orphaned) {
         return Err(Live::unknown());
     }
-    if live.is_none() && context.format(args.format) != Format::Table {
+    if live.is_none() && context.format(args.format.chosen()) != Format::Table {
         context.note(SKIPPED);
     }
     let doctor = Doctor {

@@ -21,7 +21,7 @@ const GROWING: usize = 5;
 
 impl Doctor<'_> {
     pub(super) fn report(&self, examined: &[(String, Examination)]) -> Result<()> {
-        match self.context.format(self.args.format) {
+        match self.context.format(self.args.format.chosen()) {
             Format::Table => self.tell(examined),
             format => self.list(format, examined),
         }

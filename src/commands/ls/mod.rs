@@ -41,7 +41,7 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     }
     let text = args.value_contains.as_deref().map(ValueText::new);
     let now = context.now();
-    let format = context.format(args.format);
+    let format = context.format(args.format.chosen());
     if args.fields.is_empty()
         && format == Format::Table
         && let Some(fields) = context.setting_of_terminal("ls.fields")

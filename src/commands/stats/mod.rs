@@ -127,8 +127,9 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     if args.format.is_prom() {
         metrics::print(&args, &by, &groups, is_counted)?;
     } else {
-        print(context, &args, &by, &groups, is_counted)?;
-        if is_table(context, &args) && !groups.is_empty() {
+        let format = context.format(args.format.of_rows());
+        print(context, &args, format, &by, &groups, is_counted)?;
+        if format == Format::Table && !groups.is_empty() {
             if since.is_some_and(|since| begin.0 < since.as_millis()) {
                 let units = if begin.1 < DAY { "hours" } else { "days" };
                 let begin = human::local(begin.0);
@@ -164,12 +165,6 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     }
     Ok(args.filter.exit(groups.is_empty()))
-}
-
-/// Reports whether the groups are printed for people.
-fn is_table(context: &Context, args: &StatsArgs) -> bool {
-    let format = args.format.of_rows();
-    format.unwrap_or_else(|| Format::default_for(&context.terminal)) == Format::Table
 }
 
 /// Removes groupings that were named twice.
@@ -314,14 +309,13 @@ fn figure(name: &'static str, rank: u8) -> Column {
 fn print(
     context: &Context,
     args: &StatsArgs,
+    format: Format,
     by: &[GroupBy],
     groups: &BTreeMap<Name, Stats>,
     is_counted: bool,
 ) -> Result<()> {
-    let format = args.format.of_rows();
-    let format = format.unwrap_or_else(|| Format::default_for(&context.terminal));
     let datasets = context.datasets()?;
-    let is_table = is_table(context, args);
+    let is_table = format == Format::Table;
     let ranked: &[(&'static str, u8)] = match args.since {
         None => &TABLE,
         Some(_) => &TABLE_OF_PERIOD,

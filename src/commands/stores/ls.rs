@@ -46,7 +46,7 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
         columns[DATASET_ID] = columns[DATASET_ID].ranked(DATASET_RANK);
         columns.remove(DATASET_NAME);
     }
-    let mut rows = context.rows(context.format(args.format), &columns)?;
+    let mut rows = context.rows(context.format(args.format.chosen()), &columns)?;
     let mut is_empty = true;
     for store in &stores {
         let within = filter.within(&store.address);

@@ -76,6 +76,6 @@ pub(super) fn run(context: &Context, args: StoresShowArgs) -> Result<Exit> {
             time(document.and_then(|known| known.updated_at)),
         ),
     ]);
-    context.record(context.format(args.format), fields)?;
+    context.record(context.format(args.format.chosen()), fields)?;
     Ok(Exit::Done)
 }

@@ -26,9 +26,7 @@ pub(super) fn forecast<T>(
     store: Option<&StoreAddress>,
 ) -> Result<Exit> {
     let backend = context.reader()?;
-    let format = args
-        .format()
-        .unwrap_or_else(|| Format::default_for(&context.terminal));
+    let format = context.format(args.format());
     let is_table = format == Format::Table;
     let mut report = Report::new(context, (!is_table).then_some(format))?;
     let what = if args.command.is_empty() {
