@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Did, Operation, OperationRecord, UndoState};
+use ecache_core::backend::{Backend, Operation, OperationRecord, UndoState};
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::time::Timestamp;
 
@@ -221,14 +221,6 @@ fn exact(operation: &OperationRecord, now: Timestamp) -> [Cell<'_>; 16] {
         UndoState::Undone(by) => Some(by),
         _ => None,
     };
-    let did = match operation.did {
-        Did::Removed => "removed",
-        Did::Restored => "restored",
-        Did::Imported => "imported",
-        Did::Touched => "touched",
-        Did::Renamed => "renamed",
-        Did::Set => "set",
-    };
     [
         Cell::Count(operation.id),
         Cell::Time(operation.at.as_millis()),
@@ -236,7 +228,7 @@ fn exact(operation: &OperationRecord, now: Timestamp) -> [Cell<'_>; 16] {
         Cell::from(operation.operation.host.as_str()),
         Cell::from(operation.operation.command.as_str()),
         Cell::from(operation.operation.filter.as_str()),
-        Cell::from(did),
+        Cell::from(operation.effect.as_str()),
         Cell::Count(operation.usage.entries),
         Cell::Size(operation.usage.bytes),
         Cell::Count(operation.replaced.entries),

@@ -5,7 +5,7 @@ mod common;
 use common::{NOW, address, put, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Cause, ChangeBackend, Condition, Content, Did, DropKept, Fate, MaintainBackend, Operation,
+    Cause, ChangeBackend, Condition, Content, DropKept, Effect, Fate, MaintainBackend, Operation,
     UndoBackend, WriteBackend, no_progress,
 };
 use ecache_core::entry::Entry;
@@ -192,7 +192,7 @@ fn settings_change_as_operations_and_change_back() {
     assert_eq!(settings(), [is("b", "3")]);
     let undo = |which| backend.undo(which, &operation, NOW, &mut no_progress);
     let undone = undo(None).expect("an undo");
-    assert_eq!((undone.did, undone.settings), (Did::Set, 2));
+    assert_eq!((undone.effect, undone.settings), (Effect::Set, 2));
     assert_eq!(settings(), [is("a", "1"), is("b", "2")]);
     // Undoing an undo; entries changed since stay.
     assert_eq!(change(&[("b", Some("4"))]), Some(4));

@@ -1,6 +1,6 @@
 use std::collections::VecDeque;
 
-use ecache_core::backend::{Cause, Did, Operation, UndoState};
+use ecache_core::backend::{Cause, Effect, Operation, UndoState};
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::key::Key as EntryKey;
 use ecache_core::scope::StoreAddress;
@@ -349,7 +349,7 @@ fn an_operation_is_undone_if_it_can_be() {
     let record = |id, undo| OperationRecord {
         id,
         at: Timestamp::from_millis(0),
-        did: Did::Removed,
+        effect: Effect::Removed,
         operation: Operation {
             user: String::new(),
             host: String::new(),

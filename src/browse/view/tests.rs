@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use ecache_core::backend::{Cause, Did, Group, Operation, Spread, UndoState};
+use ecache_core::backend::{Cause, Effect, Group, Operation, Spread, UndoState};
 use ecache_core::entry::Entry;
 use ecache_core::filter::Filter;
 use ecache_core::key::Key as EntryKey;
@@ -104,7 +104,7 @@ fn operations() -> Vec<OperationRecord> {
     let record = |(id, name): (u64, &str)| OperationRecord {
         id,
         at: Timestamp::from_millis(0),
-        did: Did::Removed,
+        effect: Effect::Removed,
         operation: Operation {
             user: name.to_owned(),
             host: name.to_owned(),

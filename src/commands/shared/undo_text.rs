@@ -1,6 +1,6 @@
 //! The effect of an undo, in words.
 
-use ecache_core::backend::{Did, Undone};
+use ecache_core::backend::{Effect, Undone};
 use ecache_core::filter::Usage;
 
 use super::deletion::{Run, amount, amount_with, entries, metadata};
@@ -24,11 +24,11 @@ pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {
         Run::Dry => format!("would {would}"),
         Run::Wet => done.to_owned(),
     };
-    match undone.did {
-        Did::Restored | Did::Imported => format!("{} {what}", word("restored", "restore")),
-        Did::Removed => {
-            let removed = match undone.undone.did {
-                Did::Imported => word("removed", "remove"),
+    match undone.effect {
+        Effect::Restored | Effect::Imported => format!("{} {what}", word("restored", "restore")),
+        Effect::Removed => {
+            let removed = match undone.undone.effect {
+                Effect::Imported => word("removed", "remove"),
                 _ => word("removed again", "remove again"),
             };
             if undone.replaced == Usage::default() {
@@ -42,12 +42,12 @@ pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {
                 format!("{removed} {what} and {restored} {back}")
             }
         }
-        Did::Touched => format!("{} {what}", word("changed back", "change back")),
-        Did::Renamed => {
+        Effect::Touched => format!("{} {what}", word("changed back", "change back")),
+        Effect::Renamed => {
             let renamed = word("renamed back", "rename back");
             format!("{renamed} a store with {what}")
         }
-        Did::Set => {
+        Effect::Set => {
             let settings = human::counted(undone.settings, "setting", "settings");
             format!("{} {settings}", word("changed back", "change back"))
         }

@@ -1,6 +1,6 @@
 //! The explanation as JSON.
 
-use ecache_core::backend::{Cause, Did, Fate, OperationRecord};
+use ecache_core::backend::{Cause, Effect, Fate, OperationRecord};
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation};
 use ecache_core::python_json::Json;
@@ -19,7 +19,7 @@ impl View<'_> {
             Explanation::Damaged => ("damaged", None),
             Explanation::Another(entry, _) => ("another", Some(entry)),
             Explanation::Missing(_) => match &self.fate {
-                Some(Fate::Kept(operation, entry)) if operation.did == Did::Imported => {
+                Some(Fate::Kept(operation, entry)) if operation.effect == Effect::Imported => {
                     ("replaced", Some(entry))
                 }
                 Some(Fate::Kept(operation, entry)) => {

@@ -8,7 +8,7 @@ mod unkept;
 use std::io::{LineWriter, Write};
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Did, Fate, OperationRecord};
+use ecache_core::backend::{Backend, Effect, Fate, OperationRecord};
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
 use ecache_core::python_json::Json;
@@ -100,7 +100,7 @@ fn explains(fate: &Fate, explanation: &Explanation) -> bool {
     };
     match fate {
         Fate::Kept(operation, _) => {
-            operation.did == Did::Imported && now_there.written_at() <= operation.at
+            operation.effect == Effect::Imported && now_there.written_at() <= operation.at
         }
         Fate::Gone(_) => false,
     }
@@ -130,7 +130,7 @@ fn renaming(
         elsewhere.any(|entry| *entry.address.store == *one)
     };
     for operation in backend.operations()? {
-        if operation.did == Did::Renamed {
+        if operation.effect == Effect::Renamed {
             let stores = backend.operation_stores(operation.id)?;
             if stores.contains(store) && stores.iter().any(has_key) {
                 return Ok(Some(operation));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ecache_core::backend::{Cause, Did, Fate, OperationRecord, Tombstone};
+use ecache_core::backend::{Cause, Effect, Fate, OperationRecord, Tombstone};
 use ecache_core::command::Outputs;
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part};
@@ -123,7 +123,7 @@ impl View<'_> {
         let ago = rounded(operation.at, self.now);
         let (id, command) = (operation.id, &operation.operation.command);
         let how = match operation.operation.cause {
-            _ if operation.did == Did::Imported => "replaced",
+            _ if operation.effect == Effect::Imported => "replaced",
             Cause::Cleared => "cleared",
             Cause::Pruned => "pruned",
             Cause::Evicted => "evicted",
@@ -140,8 +140,8 @@ impl View<'_> {
     /// Returns what undoing an operation brings back, if that is still possible.
     fn undoing(&self, operation: &OperationRecord) -> Option<String> {
         operation.undo.at(self.now).until()?;
-        let usage = match operation.did {
-            Did::Imported => operation.replaced,
+        let usage = match operation.effect {
+            Effect::Imported => operation.replaced,
             _ => operation.usage,
         };
         let (id, what) = (operation.id, entries(usage.entries));

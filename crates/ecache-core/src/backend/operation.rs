@@ -113,21 +113,61 @@ pub enum Fate {
     Gone(Box<Tombstone>),
 }
 
-/// The effect of an operation.
+/// The effect of an operation. Its number stands for it in files: new ones come last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Did {
+pub enum Effect {
     /// It removed entries
-    Removed,
+    Removed = 0,
     /// It brought entries back
-    Restored,
+    Restored = 1,
     /// It imported entries
-    Imported,
+    Imported = 2,
     /// It changed lifetimes
-    Touched,
+    Touched = 3,
     /// It renamed a store
-    Renamed,
+    Renamed = 4,
     /// It changed settings of the store
-    Set,
+    Set = 5,
+}
+
+impl Effect {
+    const ALL: [Self; 6] = [
+        Self::Removed,
+        Self::Restored,
+        Self::Imported,
+        Self::Touched,
+        Self::Renamed,
+        Self::Set,
+    ];
+
+    /// Returns the word for it, which is also the one in a database.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Restored => "restored",
+            Self::Imported => "imported",
+            Self::Touched => "touched",
+            Self::Renamed => "renamed",
+            Self::Set => "set",
+        }
+    }
+
+    /// Returns the effect that a number stands for in a file.
+    pub(in crate::backend) fn of(number: i64) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|effect| *effect as i64 == number)
+    }
+
+    /// Returns the effect of undoing it.
+    pub(in crate::backend) fn reversed(self) -> Self {
+        match self {
+            Self::Removed => Self::Restored,
+            Self::Restored | Self::Imported => Self::Removed,
+            same => same,
+        }
+    }
 }
 
 /// An operation in the log.
@@ -150,7 +190,7 @@ pub struct OperationRecord {
     /// Number of changed settings
     pub settings: u64,
     /// Its effect
-    pub did: Did,
+    pub effect: Effect,
     /// The possibility of undoing it, whatever the time; [`UndoState::at`] tells that of now
     pub undo: UndoState,
 }
@@ -244,7 +284,7 @@ pub struct Undone {
     /// The number of the operation that undid it, or would
     pub operation: u64,
     /// The effect of undoing it
-    pub did: Did,
+    pub effect: Effect,
     /// The entries that came back, are removed again, or are as they were
     pub usage: Usage,
     /// The entries that imported ones had replaced, and that came back

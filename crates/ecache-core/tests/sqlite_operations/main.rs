@@ -12,7 +12,7 @@ use common::{NOW, write};
 use ecache_core::backend::memory::MemoryBackend;
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, Commit, Did, DropKept, ImportBackend, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES,
+    Backend, Commit, DropKept, Effect, ImportBackend, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES,
     MaintainBackend, OnConflict, OnExistingStore, Operation, Record, Removal, Row, Scan,
     ScanBackend, StoreMetadata, StoreRecord, StoresBackend, Touch, UNDO_KEEP, UNDO_SIZE,
     UndoBackend, UndoState, Undone, Values, fail_at_refused, no_progress, read_value,
@@ -169,7 +169,7 @@ fn entries_changed_since_an_operation_stay_when_it_is_undone() {
         undone.expect("an undo")
     };
     let undone = undo(2, 3);
-    assert_eq!((undone.did, undone.usage.entries), (Did::Touched, 0));
+    assert_eq!((undone.effect, undone.usage.entries), (Effect::Touched, 0));
     assert_eq!(undone.newer_examples, std::slice::from_ref(&entry.address));
 
     // An imported entry that was written since stays, and so does the one that it replaced gone.
@@ -191,8 +191,8 @@ fn entries_changed_since_an_operation_stay_when_it_is_undone() {
     put.expect("an entry");
     let undone = undo(number, 11);
     assert_eq!(
-        (undone.did, undone.usage.entries, undone.newer),
-        (Did::Renamed, 0, 1)
+        (undone.effect, undone.usage.entries, undone.newer),
+        (Effect::Renamed, 0, 1)
     );
     assert_eq!(contents(&backend).entries.len(), 2);
 }
@@ -214,8 +214,8 @@ fn a_renaming_that_keeps_nothing_for_undo_is_logged() {
     let renamed = renamed.expect("renamed");
     assert_eq!((renamed.usage.entries, renamed.until), (1, None));
     let last = &backend.operations().expect("a log")[0];
-    let told = (Some(last.id), last.did, last.usage.entries, last.undo);
-    let expected = (renamed.operation, Did::Renamed, 1, UndoState::Impossible);
+    let told = (Some(last.id), last.effect, last.usage.entries, last.undo);
+    let expected = (renamed.operation, Effect::Renamed, 1, UndoState::Impossible);
     assert_eq!(told, expected);
     // The import before it is the latest that can be undone; what moved away since stays.
     assert_eq!(contents(&backend).entries.len(), 1);
@@ -283,7 +283,7 @@ fn the_time_and_amount_kept_for_undo_are_set_for_all_writers() {
     assert_eq!(log[0].undo, UndoState::Until(later(1 + hour)));
     // The latest keeps its time, the one before is too much. A setting takes no space.
     assert_eq!(log[1].undo, UndoState::Impossible);
-    assert_eq!((log[2].did, log[2].settings), (Did::Set, 2));
+    assert_eq!((log[2].effect, log[2].settings), (Effect::Set, 2));
     assert_eq!(log[2].undo, UndoState::Until(later(hour)));
 }
 
@@ -325,9 +325,9 @@ fn operations_that_keep_no_entries_are_undone_after_those_are_dropped() {
     let after = backend.operations().expect("a log");
     assert_eq!(after[2..], log);
     assert_eq!(contents(&backend).settings.len(), 1);
-    for did in [Did::Renamed, Did::Touched, Did::Set] {
+    for effect in [Effect::Renamed, Effect::Touched, Effect::Set] {
         let undone = backend.undo(None, &operation(), later(9), &mut no_progress);
-        assert_eq!(undone.expect("an undo").did, did);
+        assert_eq!(undone.expect("an undo").effect, effect);
     }
     let left = contents(&backend);
     assert_eq!(

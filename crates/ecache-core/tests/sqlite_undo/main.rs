@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use common::{NOW, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, Commit, CountBackend, Did, ImportBackend, MaintainBackend, OnConflict, Operation,
+    Backend, Commit, CountBackend, Effect, ImportBackend, MaintainBackend, OnConflict, Operation,
     ReadBackend, Record, Removal, Row, Scan, StoreMetadata, StoresBackend, UndoBackend, Undone,
     Values, fail_at_refused, no_progress, read_value,
 };

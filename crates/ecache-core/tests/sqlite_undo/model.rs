@@ -270,7 +270,7 @@ impl Model {
         let target = changes.find(|change| change.number == last);
         let target = target.expect("a known operation");
         target.undone_by = Some(undone.operation);
-        assert_eq!((undone.did == Did::Restored), target.is_removal);
+        assert_eq!((undone.effect == Effect::Restored), target.is_removal);
         let mut changed = Change {
             number: undone.operation,
             is_undo: true,

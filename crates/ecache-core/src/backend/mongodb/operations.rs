@@ -13,9 +13,9 @@ use super::counters::{self, COLLECTION};
 use super::value::{date, number, timestamp};
 use super::{ATTEMPTS, Changed, MongoBackend, import};
 use crate::backend::{
-    Cause, ChangeBackend, Commit, Did, ImportBackend, ImportLog, Imported, KeepForUndo, OnConflict,
-    OnExistingStore, OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed,
-    RenameBackend, StoresBackend, Touch, UndoBackend, UndoState,
+    Cause, ChangeBackend, Commit, Effect, ImportBackend, ImportLog, Imported, KeepForUndo,
+    OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord, Progress, Record, Removal,
+    Removed, RenameBackend, StoresBackend, Touch, UndoBackend, UndoState,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -31,12 +31,12 @@ const MOST_STORES: usize = 1000;
 /// The field of a record's `_id` that has the number of the operation.
 const NUMBER: &str = "operation";
 
-/// The effects, with their words in the database.
-const EFFECTS: [(Did, &str); 4] = [
-    (Did::Removed, "removed"),
-    (Did::Imported, "imported"),
-    (Did::Touched, "touched"),
-    (Did::Renamed, "renamed"),
+/// The effects that the database can have.
+const EFFECTS: [Effect; 4] = [
+    Effect::Removed,
+    Effect::Imported,
+    Effect::Touched,
+    Effect::Renamed,
 ];
 
 /// The counts of an operation.
@@ -60,7 +60,7 @@ impl UndoBackend for MongoBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Removed> {
-        let logged = Logged::begin(self, operation, Did::Removed, now)?;
+        let logged = Logged::begin(self, operation, Effect::Removed, now)?;
         logged.run(progress, |backend, progress| {
             let usage = backend.remove(selection, now, progress)?;
             let documents = match documents {
@@ -86,7 +86,7 @@ impl UndoBackend for MongoBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Removal> {
-        let logged = Logged::begin(self, operation, Did::Touched, now)?;
+        let logged = Logged::begin(self, operation, Effect::Touched, now)?;
         let touched = logged.run(progress, |backend, progress| {
             let usage = backend.touch(selection, touch, now, progress)?;
             Ok(Counts {
@@ -109,7 +109,7 @@ impl UndoBackend for MongoBackend {
         if commit == Commit::Rehearse {
             return self.import(records, on_conflict, commit, on_refused, progress);
         }
-        let logged = Logged::begin(self, &log.operation, Did::Imported, log.now)?;
+        let logged = Logged::begin(self, &log.operation, Effect::Imported, log.now)?;
         let mut sum = Imported::default();
         // The progress of an import counts the records that are read, not those that are written.
         let backend = &logged.recording();
@@ -138,7 +138,7 @@ impl UndoBackend for MongoBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Removed> {
-        let logged = Logged::begin(self, operation, Did::Renamed, now)?;
+        let logged = Logged::begin(self, operation, Effect::Renamed, now)?;
         logged.run(progress, |backend, progress| {
             let has_document = backend.document(from)?.is_some();
             let usage = backend.rename_store(from, to, on_existing, progress)?;
@@ -188,7 +188,7 @@ impl<'a> Logged<'a> {
     fn begin(
         backend: &'a MongoBackend,
         operation: &Operation,
-        did: Did,
+        effect: Effect,
         now: Timestamp,
     ) -> Result<Self> {
         backend.check_writable()?;
@@ -199,7 +199,7 @@ impl<'a> Logged<'a> {
             "host": &operation.host,
             "command": &operation.command,
             "filter": &operation.filter,
-            "did": word_of(did),
+            "did": effect.as_str(),
         };
         let mut attempts = 1..=ATTEMPTS;
         loop {
@@ -297,17 +297,12 @@ fn between(first: i64, last: i64) -> Document {
     doc! { "_id": { "$gte": { NUMBER: first }, "$lte": { NUMBER: last } } }
 }
 
-fn word_of(did: Did) -> &'static str {
-    let found = EFFECTS.into_iter().find(|(one, _)| *one == did);
-    found.map_or("", |(_, word)| word)
-}
-
 /// Reads a record; `None` if it is none of ours.
 fn read(raw: &RawDocument) -> Option<OperationRecord> {
     let text = |field| raw.get_str(field).map(str::to_owned).ok();
     let count = |field| u64::try_from(raw.get_i64(field).unwrap_or(0)).unwrap_or(0);
     let word = raw.get_str("did").ok()?;
-    let (did, _) = EFFECTS.into_iter().find(|(_, one)| *one == word)?;
+    let effect = EFFECTS.into_iter().find(|one| one.as_str() == word)?;
     let operation = Operation {
         user: text("user")?,
         host: text("host")?,
@@ -330,7 +325,7 @@ fn read(raw: &RawDocument) -> Option<OperationRecord> {
         documents: count("documents"),
         undoes: None,
         settings: 0,
-        did,
+        effect,
         undo: UndoState::Impossible,
     })
 }

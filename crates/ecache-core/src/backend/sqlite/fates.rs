@@ -7,10 +7,10 @@ use rusqlite::Connection;
 use super::damage::RowError;
 use super::encoding::{MARK, StoredKey, stored_key};
 use super::names::Names;
-use super::operations::{Effect, LoggedOperation, Part};
+use super::operations::{LoggedOperation, Part};
 use super::row::{self, Uses};
 use super::{store_rows, tombstones};
-use crate::backend::{Fate, OperationRecord, Tombstone, UndoState};
+use crate::backend::{Effect, Fate, OperationRecord, Tombstone, UndoState};
 use crate::entry::Entry;
 use crate::scope::Address;
 

@@ -9,10 +9,10 @@ use rusqlite::Connection;
 
 use super::entry_rows::Existing;
 use super::marks;
-use super::operations::{Added, DocumentChange, Effect, LoggedOperation, Part};
+use super::operations::{Added, DocumentChange, LoggedOperation, Part};
 use super::purge::delete_marked;
 use super::store_rows::bump_generation;
-use crate::backend::{ImportLog, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
+use crate::backend::{Effect, ImportLog, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
 use crate::filter::Usage;
 
 /// Number of entries after which a record of them is written, to bound memory.

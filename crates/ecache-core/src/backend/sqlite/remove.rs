@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::operations::{Effect, LoggedOperation};
+use super::operations::LoggedOperation;
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::Plan;
@@ -20,7 +20,9 @@ use super::session::Session;
 use super::tombstones::Burial;
 use super::verify::{Batch, Judged, delete_batch, touch_batch};
 use super::{SqliteBackend, reserve};
-use crate::backend::{Cause, ChangeBackend, CountBackend, Operation, Progress, STAGED_FOR, Touch};
+use crate::backend::{
+    Cause, ChangeBackend, CountBackend, Effect, Operation, Progress, STAGED_FOR, Touch,
+};
 use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;

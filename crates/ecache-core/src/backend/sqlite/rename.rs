@@ -12,13 +12,15 @@ use super::column;
 use super::damage::RowError;
 use super::encoding::{self, UNMARKED};
 use super::entry_rows::{full_store, id_after};
-use super::operations::{self, Effect, LoggedOperation, Part};
+use super::operations::{self, LoggedOperation, Part};
 use super::pool::Look;
 use super::query::Range;
 use super::store_rows::{self, bump_generation, write_metadata};
 use super::stores::{OwnDocument, has_entries, last_id, own_document};
 use super::{SqliteBackend, marks, row};
-use crate::backend::{KeepForUndo, OnExistingStore, Operation, Progress, Removed, RenameBackend};
+use crate::backend::{
+    Effect, KeepForUndo, OnExistingStore, Operation, Progress, Removed, RenameBackend,
+};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;

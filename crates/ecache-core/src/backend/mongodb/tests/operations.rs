@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::TemporaryDatabase;
 use crate::backend::conformance::{NOW, entry};
 use crate::backend::{
-    Commit, Did, ImportLog, KeepForUndo, OnConflict, OnExistingStore, Operation, Record, Touch,
+    Commit, Effect, ImportLog, KeepForUndo, OnConflict, OnExistingStore, Operation, Record, Touch,
     UndoBackend, UndoState, UsageBackend, no_progress,
 };
 use crate::entry::Policy;
@@ -118,16 +118,23 @@ fn operations_are_logged_and_kept_by_none_for_undo() {
     let logged = database.operations().expect("operations");
     let told: Vec<_> = logged
         .iter()
-        .map(|one| (one.id, one.did, &*one.operation.command, one.usage.entries))
+        .map(|one| {
+            (
+                one.id,
+                one.effect,
+                &*one.operation.command,
+                one.usage.entries,
+            )
+        })
         .collect();
     assert_eq!(
         told,
         [
-            (5, Did::Removed, "clear", 1001),
-            (4, Did::Removed, "clear", 5000),
-            (3, Did::Renamed, "rename", 6001),
-            (2, Did::Touched, "touch", 1),
-            (1, Did::Imported, "import", 6001),
+            (5, Effect::Removed, "clear", 1001),
+            (4, Effect::Removed, "clear", 5000),
+            (3, Effect::Renamed, "rename", 6001),
+            (2, Effect::Touched, "touch", 1),
+            (1, Effect::Imported, "import", 6001),
         ]
     );
     for (number, expected) in [(1, &["s"][..]), (2, &["s"]), (3, &["s", "t"]), (4, &["t"])] {

@@ -138,7 +138,7 @@ impl LoggedOperation {
             undoes: (self.undoes != 0).then(|| self.undoes.unsigned_abs()),
             replaced: self.replaced(),
             settings: self.settings.len() as u64,
-            did: self.effect.did(),
+            effect: self.effect,
             undo,
         }
     }

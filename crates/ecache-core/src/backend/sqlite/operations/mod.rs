@@ -21,7 +21,7 @@ use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
 use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, last_id, meant_documents};
-use crate::backend::{Did, Operation, Removed, StoreMetadata, UNDO_KEEP};
+use crate::backend::{Effect, Operation, Removed, StoreMetadata, UNDO_KEEP};
 use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
@@ -31,61 +31,6 @@ const A_DAY: i64 = 86_400_000;
 
 /// Maximum number of operations that are listed.
 const MOST: i64 = 10_000;
-
-/// The effect of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Effect {
-    /// Entries were removed
-    Removed = 0,
-    /// Entries were brought back
-    Restored = 1,
-    /// Entries were imported, in the place of others or not
-    Imported = 2,
-    /// Lifetimes were changed
-    Touched = 3,
-    /// A store was renamed
-    Renamed = 4,
-    /// Settings were changed
-    Set = 5,
-}
-
-impl Effect {
-    const ALL: [Self; 6] = [
-        Self::Removed,
-        Self::Restored,
-        Self::Imported,
-        Self::Touched,
-        Self::Renamed,
-        Self::Set,
-    ];
-
-    /// Returns the effect that a number stands for in the file.
-    fn of(number: i64) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|effect| *effect as i64 == number)
-    }
-
-    /// Returns the effect of undoing it.
-    pub(super) fn reversed(self) -> Self {
-        match self {
-            Self::Removed => Self::Restored,
-            Self::Restored | Self::Imported => Self::Removed,
-            same => same,
-        }
-    }
-
-    pub(super) fn did(self) -> Did {
-        match self {
-            Self::Removed => Did::Removed,
-            Self::Restored => Did::Restored,
-            Self::Imported => Did::Imported,
-            Self::Touched => Did::Touched,
-            Self::Renamed => Did::Renamed,
-            Self::Set => Did::Set,
-        }
-    }
-}
 
 /// A change of a store's own document.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,9 +9,7 @@ use super::super::checksum::Fields;
 use super::super::damage::RowError;
 use super::super::encoding::UNMARKED;
 use super::super::entry_rows::{full_store_of, id_after};
-use super::super::operations::{
-    self, Added, DocumentChange, Effect, LoggedOperation, Part, Swap, Touched,
-};
+use super::super::operations::{self, Added, DocumentChange, LoggedOperation, Part, Swap, Touched};
 use super::super::query::{Range, WRITTEN};
 use super::super::rename::move_entry;
 use super::super::retire::Meant;
@@ -23,6 +21,7 @@ use super::super::verify::{SET_LIFETIME, StoresInUse};
 use super::super::{SqliteBackend, marks, row};
 use super::findings::Findings;
 use super::restore::{same_key, usage_of_entry};
+use crate::backend::Effect;
 use crate::error::Result;
 use crate::filter::Usage;
 

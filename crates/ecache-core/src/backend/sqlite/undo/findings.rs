@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::super::operations::{Effect, LoggedOperation, Part};
+use super::super::operations::{LoggedOperation, Part};
 use super::super::rename;
 use super::super::retire::usage_of;
+use crate::backend::Effect;
 use crate::filter::Usage;
 use crate::scope::{Address, StoreAddress};
 

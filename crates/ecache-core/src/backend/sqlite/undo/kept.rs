@@ -8,11 +8,11 @@ use rusqlite::Connection;
 use super::super::column;
 use super::super::damage::readable;
 use super::super::encoding::UNMARKED;
-use super::super::operations::{Effect, LoggedOperation, Part};
+use super::super::operations::{LoggedOperation, Part};
 use super::super::query::Parameter;
 use super::super::retire::usage_of;
 use super::super::store_rows::store_row;
-use crate::backend::KeptForUndo;
+use crate::backend::{Effect, KeptForUndo};
 use crate::filter::Usage;
 
 /// Counts the marked rows and those of retired stores that operations lead to.

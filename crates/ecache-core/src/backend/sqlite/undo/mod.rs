@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use super::damage::RowError;
 use super::fates::find_fate;
-use super::operations::{Chains, Effect, LoggedOperation, Part};
+use super::operations::{Chains, LoggedOperation, Part};
 use super::pool::Look;
 use super::purge::Purge;
 use super::query::Plan;
@@ -28,7 +28,7 @@ use super::undo_bounds::KeptPart;
 use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, reserve};
 use crate::backend::{
-    Commit, DropKept, Fate, ImportLog, Imported, KeepForUndo, KeptForUndo, OnConflict,
+    Commit, DropKept, Effect, Fate, ImportLog, Imported, KeepForUndo, KeptForUndo, OnConflict,
     OnExistingStore, OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed,
     StoresBackend, Touch, UndoBackend, Undone,
 };
@@ -290,7 +290,7 @@ fn undone(meant: OperationRecord, undo: &LoggedOperation, findings: Findings) ->
     Undone {
         undone: meant,
         operation: undo.number.unsigned_abs(),
-        did: undo.effect.did(),
+        effect: undo.effect,
         usage: undo.usage(),
         replaced: undo.replaced(),
         documents: undo.documents.unsigned_abs(),

@@ -9,13 +9,13 @@
 //! operation is meant and which record is reversed for it is decided by `Chains`.
 
 use super::super::SqliteBackend;
-use super::super::operations::{Effect, LoggedOperation, Part};
+use super::super::operations::{LoggedOperation, Part};
 use super::super::purge::delete_marked;
 use super::super::session::Session;
 use super::super::transaction::End;
 use super::change;
 use super::findings::Findings;
-use crate::backend::{Operation, Progress};
+use crate::backend::{Effect, Operation, Progress};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
 use crate::time::Timestamp;
