@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Arg, Args, ValueEnum};
-use ecache_core::command::OnBusy;
+use clap::{Arg, Args};
+use ecache_core::command::{Mode, OnBusy};
 
 use super::entry::{IdentityArgs, ScopeArgs};
 use crate::units::{Lifetime, Ttl, parse_duration, parse_lifetime, parse_size, parse_ttl};
@@ -63,7 +63,7 @@ pub(crate) struct RunArgs {
         value_name = "MODE",
         hide_short_help = true
     )]
-    pub(crate) cache: Option<CacheMode>,
+    pub(crate) cache: Option<Mode>,
     /// Wait this long for another process that runs the same and prints nothing, then run it
     /// without the cache [default: 10m]
     #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration, hide_short_help = true)]
@@ -179,18 +179,4 @@ pub(crate) struct FailureArgs {
     /// Keep no failures, and print none that was kept
     #[arg(long, alias = "discard-failures")]
     pub(crate) no_failures: bool,
-}
-
-/// The mode in which `run` uses the cache.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub(crate) enum CacheMode {
-    /// Print a stored result, or run the command
-    #[default]
-    On,
-    /// Always run it, as if there were no cache
-    Off,
-    /// Print a stored result; keep nothing new
-    Readonly,
-    /// Always run it, and keep the result
-    Refresh,
 }

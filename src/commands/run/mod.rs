@@ -25,8 +25,8 @@ use super::shared::exec::{self, Noting};
 use super::shared::same_output::outputs;
 use super::shared::stdin::{Unkeyed, is_stream};
 use super::shared::{background, configured};
+use crate::cli::RunArgs;
 use crate::cli::entry::StdinChoice;
-use crate::cli::{CacheMode, RunArgs};
 use crate::context::Context;
 use crate::error::{
     Exit, Hindered, Usage, classify, contradiction, not_run, unreachable, usage_tip,
@@ -201,10 +201,8 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
 /// Refuses `--no-exec` with a mode that prints no stored result: nothing would be done.
 fn refuse_to_run_nothing(args: &RunArgs) -> Result<()> {
     match args.cache {
-        Some(CacheMode::Off) if args.no_exec => Err(contradiction("--no-exec", "--cache off")),
-        Some(CacheMode::Refresh) if args.no_exec => {
-            Err(contradiction("--no-exec", "--cache refresh"))
-        }
+        Some(Mode::Off) if args.no_exec => Err(contradiction("--no-exec", "--cache off")),
+        Some(Mode::Refresh) if args.no_exec => Err(contradiction("--no-exec", "--cache refresh")),
         _ => Ok(()),
     }
 }
@@ -226,7 +224,7 @@ fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Erro
 fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     let beside = || context.beside(&context.location().ok()?.0);
     // With `--strict`, the server is tried regardless.
-    let is_off = matches!(cache_mode(args.cache), Ok(CacheMode::Off));
+    let is_off = matches!(cache_mode(args.cache), Ok(Mode::Off));
     let is_asked = args.strict || args.warm || is_off;
     let is_down = match beside() {
         Some(beside) if !is_asked => unreachable::remembered(&beside, context.now()),
@@ -248,7 +246,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
             invocation => return Ok((invocation?, true)),
         }
     }
-    let settings = settings(args, CacheMode::Off, None);
+    let settings = settings(args, Mode::Off, None);
     let invocation = Invocation::unkeyed(&command_line(args, None), settings)?;
     for outcome in [Counted::Error, Counted::Bypass] {
         count(context, outcome, &invocation.call);
@@ -329,14 +327,13 @@ fn prints_to_a_pipe() -> bool {
     is_pipe(io::stdout().as_fd()) || is_pipe(io::stderr().as_fd())
 }
 
-fn settings(args: &RunArgs, mode: CacheMode, lifetime: Option<Lifetime>) -> Settings {
+fn settings(args: &RunArgs, mode: Mode, lifetime: Option<Lifetime>) -> Settings {
     let kept = kept(&args.keep, lifetime);
     Settings {
         mode: match (mode, args.refresh || args.warm) {
-            (CacheMode::Off, _) | (CacheMode::Readonly, true) => Mode::Off,
-            (CacheMode::Refresh, _) | (CacheMode::On, true) => Mode::Refresh,
-            (CacheMode::Readonly, false) => Mode::ReadOnly,
-            (CacheMode::On, false) => Mode::On,
+            (Mode::Off, _) | (Mode::ReadOnly, true) => Mode::Off,
+            (Mode::Refresh, _) | (Mode::On, true) => Mode::Refresh,
+            (mode, false) => mode,
         },
         purpose: if args.background {
             Purpose::RefreshStale

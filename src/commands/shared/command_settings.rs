@@ -5,9 +5,9 @@ use std::time::Duration;
 use anyhow::Result;
 use clap::ValueEnum;
 use ecache_core::backend::Expiry;
-use ecache_core::command::{Arguments, Failures, Settings};
+use ecache_core::command::{Arguments, Failures, Mode, Settings};
 
-use crate::cli::{CacheMode, FailureArgs, KeepArgs};
+use crate::cli::{FailureArgs, KeepArgs};
 use crate::error::{hindered, usage};
 use crate::units::{Lifetime, parse_lifetime};
 use crate::variables::{self, variable};
@@ -27,11 +27,11 @@ pub(in crate::commands) fn lifetime(typed: Option<Lifetime>) -> Result<Option<Li
 }
 
 /// Returns the cache mode from the option, or else from the environment.
-pub(in crate::commands) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheMode> {
+pub(in crate::commands) fn cache_mode(typed: Option<Mode>) -> Result<Mode> {
     match (typed, variable(variables::MODE)) {
         (Some(mode), _) => Ok(mode),
-        (None, None) => Ok(CacheMode::On),
-        (None, Some(value)) => CacheMode::from_str(&value.to_string_lossy(), false).map_err(|_| {
+        (None, None) => Ok(Mode::On),
+        (None, Some(value)) => Mode::from_str(&value.to_string_lossy(), false).map_err(|_| {
             let value = value.display();
             hindered(usage(format!(
                 "ECACHE is {value:?}, not on, off, readonly or refresh"
@@ -40,17 +40,14 @@ pub(in crate::commands) fn cache_mode(typed: Option<CacheMode>) -> Result<CacheM
     }
 }
 
-/// Maximum size of a result that is kept, unless an option or a setting says otherwise.
-const MAX_OUTPUT: u64 = 100 << 20;
-
 /// Returns the wait for another process that runs the same.
 pub(in crate::commands) fn wait_timeout(typed: Option<u64>) -> Duration {
-    const WAIT_TIMEOUT: Duration = Duration::from_secs(600);
-    typed.map_or(WAIT_TIMEOUT, Duration::from_millis)
+    typed.map_or(Settings::default().patience, Duration::from_millis)
 }
 
 /// Returns the settings for keeping results, from the options that `run` and `warm` share.
 pub(in crate::commands) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> Settings {
+    let default = Settings::default();
     Settings {
         ttl: match lifetime {
             Some(Lifetime::Ttl(ttl)) => ttl.duration(),
@@ -68,8 +65,8 @@ pub(in crate::commands) fn kept(keep: &KeepArgs, lifetime: Option<Lifetime>) -> 
         } else {
             Arguments::Record
         },
-        max_output: keep.max_output.unwrap_or(MAX_OUTPUT),
-        ..Settings::default()
+        max_output: keep.max_output.unwrap_or(default.max_output),
+        ..default
     }
 }
 

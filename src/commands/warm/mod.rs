@@ -20,8 +20,8 @@ use super::shared::call_text::command_line;
 use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
 use super::shared::configured;
 use super::shared::resolve::token;
+use crate::cli::WarmArgs;
 use crate::cli::entry::ScopeArgs;
-use crate::cli::{CacheMode, WarmArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::{Secrets, escape};
@@ -35,7 +35,7 @@ use report::{LeftOut, Line, Report, Summary};
 
 pub(crate) fn run(context: &Context, mut args: WarmArgs) -> Result<Exit> {
     // As `run` keeps nothing then, there is nothing to warm.
-    if let CacheMode::Off | CacheMode::Readonly = cache_mode(None)? {
+    if let Mode::Off | Mode::ReadOnly = cache_mode(None)? {
         let mode = variable(variables::MODE).unwrap_or_default();
         context.note(&format!("ECACHE={}: nothing is warmed", mode.display()));
         return Ok(Exit::Done);

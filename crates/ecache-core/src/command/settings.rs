@@ -10,16 +10,18 @@ use crate::time::Timestamp;
 
 /// The way in which the cache is used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
 pub enum Mode {
-    /// A hit is replayed; on a miss, the command is run and recorded
+    /// Print a stored result, or run the command
     #[default]
     On,
-    /// A hit is replayed, and nothing is recorded
-    ReadOnly,
-    /// The command is always run and recorded
-    Refresh,
-    /// The cache is neither read nor written
+    /// Always run it, as if there were no cache
     Off,
+    /// Print a stored result; keep nothing new
+    #[cfg_attr(feature = "clap", clap(name = "readonly"))]
+    ReadOnly,
+    /// Always run it, and keep the result
+    Refresh,
 }
 
 /// The action on a miss.
