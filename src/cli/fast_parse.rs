@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_it_reads_clap_reads_the_same() {
+    fn its_reading_is_that_of_clap() {
         let words = [
             "get",
             "set",
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_it_reads_of_set_clap_reads_the_same() {
+    fn its_reading_of_set_is_that_of_clap() {
         let words = [
             "s",
             "",
@@ -324,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_it_reads_of_run_clap_reads_the_same() {
+    fn its_reading_of_run_is_that_of_clap() {
         let words = [
             "run",
             "--",

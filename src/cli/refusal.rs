@@ -220,7 +220,7 @@ fn sentence_of(error: &clap::Error) -> String {
 fn in_words(why: &str, value: &str) -> String {
     match why {
         "invalid digit found in string" if value.starts_with('-') => "it must not be negative",
-        "invalid digit found in string" => "it is no whole number",
+        "invalid digit found in string" => "it is not a whole number",
         "number too large to fit in target type" => "it is too large",
         "number too small to fit in target type" => "it is too small",
         "number would be zero for non-zero type" => "it must be at least 1",

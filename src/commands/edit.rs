@@ -84,7 +84,7 @@ fn editor() -> Result<String> {
     match named {
         Some(editor) => editor
             .into_string()
-            .map_err(|_| usage("VISUAL or EDITOR is no UTF-8: name an editor that is")),
+            .map_err(|_| usage("VISUAL or EDITOR is not UTF-8: name an editor that is")),
         None if stdin().is_terminal() => Ok("vi".to_owned()),
         None => Err(usage_tip(
             "there is no editor",
@@ -99,18 +99,18 @@ fn text_of(value: &Value) -> Result<(String, bool)> {
     let instead = "write it to a file with `ecache get`, and keep the changed file with `ecache set --type bytes --value-file FILE`";
     match value.kind {
         Kind::Text => Ok((
-            String::from_utf8(value.bytes.clone()).context("it is no UTF-8")?,
+            String::from_utf8(value.bytes.clone()).context("it is not UTF-8")?,
             false,
         )),
         Kind::Json => {
-            let json = Json::parse(&value.bytes).context("it is no JSON")?;
+            let json = Json::parse(&value.bytes).context("it is not valid JSON")?;
             let laid_out = pretty(&json, WIDTH, false) + "\n";
             // Half of a surrogate pair, for one, cannot be laid out without a loss.
             let is_same = Json::parse(laid_out.as_bytes()).is_ok_and(|same| same == json);
             if is_same && json.dumps().as_bytes() == value.bytes {
                 return Ok((laid_out, true));
             }
-            let text = String::from_utf8(value.bytes.clone()).context("it is no UTF-8")?;
+            let text = String::from_utf8(value.bytes.clone()).context("it is not UTF-8")?;
             Ok((text + "\n", false))
         }
         Kind::Bytes => anyhow::bail!("it is bytes: {instead}"),
@@ -210,7 +210,8 @@ fn start(editor: &str, file: &NamedTempFile) -> Result<()> {
 fn parse(kind: Kind, typed: Vec<u8>, is_laid_out: bool) -> Result<Value, String> {
     match kind {
         Kind::Json => {
-            let json = Json::parse(&typed).map_err(|error| format!("this is no JSON: {error}"))?;
+            let json =
+                Json::parse(&typed).map_err(|error| format!("this is not valid JSON: {error}"))?;
             let bytes = if is_laid_out {
                 json.dumps().into_bytes()
             } else {
@@ -218,7 +219,7 @@ fn parse(kind: Kind, typed: Vec<u8>, is_laid_out: bool) -> Result<Value, String>
             };
             Ok(Value { kind, bytes })
         }
-        _ if str::from_utf8(&typed).is_err() => Err("this is no UTF-8".to_owned()),
+        _ if str::from_utf8(&typed).is_err() => Err("this is not UTF-8".to_owned()),
         _ => Ok(Value { kind, bytes: typed }),
     }
 }

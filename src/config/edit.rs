@@ -75,7 +75,7 @@ fn split(key: &str) -> Result<Vec<&str>> {
     };
     if parts.iter().any(|part| part.is_empty()) {
         return Err(usage_tip(
-            format!("{key:?} is no setting"),
+            format!("{key:?} is not a setting"),
             "ecache config ls lists them",
         ));
     }

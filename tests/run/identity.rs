@@ -29,7 +29,7 @@ fn standard_input_is_part_of_a_commands_identity() {
 }
 
 #[test]
-fn whatever_makes_a_difference_is_told_apart() {
+fn each_difference_is_told_apart() {
     let session = Session::new().with("LANGUAGE", "eo");
     let key = |options: &str| {
         let ran = session.run(&format!("key --stdin none {options} -- cat a"));

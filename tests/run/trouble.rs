@@ -12,7 +12,7 @@ fn no_exec_says_that_the_cache_is_off() {
 }
 
 #[test]
-fn whatever_is_wrong_with_the_cache_the_command_runs() {
+fn the_command_runs_with_any_fault_of_the_cache() {
     let line = "echo out; echo err >&2; exit 3";
     let as_without = |session: &Session, what: &str| {
         for _ in 0..2 {
@@ -35,7 +35,7 @@ fn whatever_is_wrong_with_the_cache_the_command_runs() {
         .expect("a mode");
     std::fs::write(
         session.store(),
-        "this is no database, whatever its name says",
+        "this is not a database, whatever its name says",
     )
     .expect("a file");
     as_without(&session, "a foreign file");

@@ -228,7 +228,7 @@ pub enum Error {
         scheme: String,
     },
     /// The location is a malformed URL, and as a path would put a password into a file name.
-    #[error("the location begins with {scheme}: but is no URL")]
+    #[error("the location begins with {scheme}: but is not a URL")]
     LikeUrl {
         /// Its scheme; the rest may contain a password
         scheme: String,

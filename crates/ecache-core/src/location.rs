@@ -304,7 +304,7 @@ mod tests {
             let error = open(mistaken.as_ref(), Access::Write).map(drop);
             let message = error.expect_err("it is refused").to_string();
             assert!(
-                !message.contains("pw") && message.contains("but is no URL"),
+                !message.contains("pw") && message.contains("but is not a URL"),
                 "{message}"
             );
         }

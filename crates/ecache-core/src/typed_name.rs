@@ -58,7 +58,7 @@ pub fn of_json(value: &Json) -> String {
     format!("{PREFIX}{}", value.dumps())
 }
 
-/// Returns the name of the value that a JSON text spells; `None` if the text is no JSON, or has an
+/// Returns the name of the value that a JSON text spells; `None` if the text is not JSON, or has an
 /// object that repeats a name, of which MongoDB's driver would send one alone.
 ///
 /// ```

@@ -106,12 +106,12 @@ fn entry(line: &str, collection: &str) -> Result<Address> {
         )
     };
     let Ok(fields) = serde_json::from_str::<Map<String, Value>>(line) else {
-        return Err(invalid("this is no JSON object"));
+        return Err(invalid("this is not a JSON object"));
     };
     let text = |name: &str| match fields.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
-        Some(_) => Err(invalid(&format!("{name} is no string"))),
+        Some(_) => Err(invalid(&format!("{name} is not a string"))),
     };
     let store = text("store_name")?.ok_or_else(|| invalid("store_name is missing"))?;
     let key = text("key")?.ok_or_else(|| invalid("key is missing"))?;

@@ -136,7 +136,7 @@ fn parse(text: &str) -> Result<HashSet<Arc<str>>> {
         && let Some(other) = live.iter().find(|id| !is_id(id))
     {
         return Err(usage(format!(
-            "{other:?} is no id of 24 hex digits, as others are"
+            "{other:?} is not an id of 24 hex digits, as others are"
         )));
     }
     Ok(live)
@@ -164,14 +164,14 @@ mod tests {
             ),
             (format!("\"{id}\""), "line 1: it is more than an id"),
             (format!("ObjectId('{id}')"), "line 1: it is more than an id"),
-            (format!("{id}\nquickstart"), "\"quickstart\" is no id"),
+            (format!("{id}\nquickstart"), "\"quickstart\" is not an id"),
             (
                 format!("{id}\n{}", &id[..20]),
-                "\"6b03de1228195dbc2df5\" is no id",
+                "\"6b03de1228195dbc2df5\" is not an id",
             ),
             (
                 format!("{id}\n{}", id.to_uppercase()),
-                "\"6B03DE1228195DBC2DF5C505\" is no id",
+                "\"6B03DE1228195DBC2DF5C505\" is not an id",
             ),
             ("\n".to_owned(), "there is no dataset"),
         ] {

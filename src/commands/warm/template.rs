@@ -94,7 +94,7 @@ fn text(json: &Json, name: &str) -> Result<Vec<u8>, String> {
         Json::Null => Err(format!("{name:?} is null")),
         Json::String(text) => match text.as_str() {
             Some(text) => Ok(text.as_bytes().to_vec()),
-            None => Err(format!("{name:?} is no text: it has half of a character")),
+            None => Err(format!("{name:?} is not text: it has half of a character")),
         },
         other => Ok(other.dumps().into_bytes()),
     }

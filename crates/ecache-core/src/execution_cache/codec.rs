@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_stored_as_text_comes_back() {
+    fn every_text_that_is_stored_comes_back() {
         comes_back_from_text(&"señal\n".to_owned());
         comes_back_from_text(&Some("label".to_owned()));
         comes_back_from_text(&Name(Some(String::new())));

@@ -73,7 +73,7 @@ fn difference(stored: &Value, again: &Value) -> Option<String> {
         return (!is_same).then(|| format!("{} became other {}", stored.kind, again.kind));
     }
     let (Ok(stored), Ok(again)) = (stored.to_stored(), again.to_stored()) else {
-        return Some("its stored form is no JSON".into());
+        return Some("its stored form is not valid JSON".into());
     };
     let mut place = String::new();
     differs(&stored, &again, &mut place).then_some(place)

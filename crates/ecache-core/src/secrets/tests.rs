@@ -188,7 +188,7 @@ proptest! {
     }
 
     #[test]
-    fn whatever_the_text_it_is_masked_once(
+    fn a_text_is_masked_once(
         text in prop_oneof!["\\PC*", "([a-z:=/@'\"\\\\ .é-]|password|token|Bearer |://|eyJ|\\*\\*\\*|1){0,24}"],
     ) {
         let masked = mask(&text).into_owned();

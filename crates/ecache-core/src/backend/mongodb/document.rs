@@ -158,7 +158,7 @@ impl Fields {
     }
 
     fn is_no_date(&mut self, field: &'static str, element: &RawElement<'_>) {
-        self.is_foreign(field, element, format!("its {field} is no date"));
+        self.is_foreign(field, element, format!("its {field} is not a date"));
     }
 
     fn is_foreign(&mut self, field: &'static str, element: &RawElement<'_>, reason: String) {

@@ -39,7 +39,7 @@ pub(super) fn header(connection: &Connection, path: &Path) -> Result<Header> {
             path: path.into(),
             detail: "its header was overwritten".into(),
         },
-        Some(ErrorCode::NotADatabase) => foreign("it is no database at all".into()),
+        Some(ErrorCode::NotADatabase) => foreign("it is not a database".into()),
         _ => sqlite_error(path, error),
     };
     let number = |sql: &str| -> Result<i64> {
@@ -68,8 +68,8 @@ pub(super) fn header(connection: &Connection, path: &Path) -> Result<Header> {
     }
 }
 
-/// Reports whether a file that is no database may have been one: it begins like one, or with zeros
-/// as a power loss leaves them.
+/// Reports whether a file that is not a database may have been one: it begins like one, or with
+/// zeros as a power loss leaves them.
 fn had_header(path: &Path) -> bool {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let mut start = [1; MAGIC.len()];

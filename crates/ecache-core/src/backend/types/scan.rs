@@ -172,7 +172,7 @@ pub struct Foreign {
     pub entry: Entry,
     /// The value, where the scan includes values and this one has a form
     pub content: Option<Content>,
-    /// The reason why it is foreign, as in `its created_at is no date`
+    /// The reason why it is foreign, as in `its created_at is not a date`
     pub reason: String,
 }
 

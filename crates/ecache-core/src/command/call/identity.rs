@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_differs_makes_another_key() {
+    fn each_difference_makes_another_key() {
         let base = identity();
         let bytes = |bytes: &[u8]| vec![OsString::from_vec(bytes.to_vec())];
         let with_arguments = |arguments| Identity {
