@@ -147,7 +147,7 @@ pub struct Settings {
     pub silent_patience: Duration,
     /// Other uses of the store in this process
     pub store_use: StoreUse,
-    /// When the store is opened for a command that misses
+    /// Moment at which the store is opened for a command that misses
     pub opening: Opening,
     /// Mode in which the store is opened for writing
     pub access: Access,
@@ -212,7 +212,7 @@ pub enum StoreUse {
     Alone,
 }
 
-/// When the store is opened for writing, for a command that misses.
+/// Moment at which the store is opened for writing, for a command that misses.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Opening {
     /// Before the command starts: a store that cannot be written to is reported first
