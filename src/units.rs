@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
+use ecache_core::time::whole_millis;
 use ecache_core::units::ParseError;
 
 pub(crate) use ecache_core::units::{parse_rate, parse_size};
@@ -15,7 +16,7 @@ pub(crate) use ecache_core::units::{parse_rate, parse_size};
 /// Fails as [`ecache_core::units::parse_duration`] does.
 pub(crate) fn parse_duration(text: &str) -> Result<u64, ParseError> {
     let duration = ecache_core::units::parse_duration(text)?;
-    Ok(u64::try_from(duration.as_millis()).unwrap_or(u64::MAX))
+    Ok(whole_millis(duration))
 }
 
 /// A lifetime: a duration in milliseconds, or none.

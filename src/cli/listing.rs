@@ -1,5 +1,6 @@
 //! The arguments of commands that list and count: `ls`, `stats`, `watch` and `info`.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 use ecache_core::backend::{Dimension, Sort};
 
@@ -105,33 +106,42 @@ impl StatsFormatArgs {
     }
 }
 
-/// A format of `stats`: those of rows, and metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// A format of `stats`: one of rows, or metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum StatsFormat {
-    /// Aligned columns with a header, for people
-    Table,
-    /// One JSON array of objects
-    Json,
-    /// One JSON object a line
-    Jsonl,
-    /// Comma-separated values as in RFC 4180, with a header
-    Csv,
-    /// Tab-separated values with a header
-    Tsv,
-    /// OpenMetrics text, as Prometheus reads it: gauges, of at most 100 groups and `(other)`
+    Rows(Format),
+    /// OpenMetrics
     Prom,
 }
 
 impl StatsFormat {
     fn of_rows(self) -> Option<Format> {
-        Some(match self {
-            Self::Table => Format::Table,
-            Self::Json => Format::Json,
-            Self::Jsonl => Format::Jsonl,
-            Self::Csv => Format::Csv,
-            Self::Tsv => Format::Tsv,
-            Self::Prom => return None,
-        })
+        match self {
+            Self::Rows(format) => Some(format),
+            Self::Prom => None,
+        }
+    }
+}
+
+impl ValueEnum for StatsFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[
+            Self::Rows(Format::Table),
+            Self::Rows(Format::Json),
+            Self::Rows(Format::Jsonl),
+            Self::Rows(Format::Csv),
+            Self::Rows(Format::Tsv),
+            Self::Prom,
+        ]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help =
+            "OpenMetrics text, as Prometheus reads it: gauges, of at most 100 groups and `(other)`";
+        match self {
+            Self::Rows(format) => format.to_possible_value(),
+            Self::Prom => Some(PossibleValue::new("prom").help(help)),
+        }
     }
 }
 

@@ -255,17 +255,15 @@ impl Copy<'_> {
         let on_conflict = self.args.on_conflict;
         let mut on_beyond = || note_beyond_undo(self.context);
         let now = self.context.now();
-        let log = ImportLog {
-            operation: this(
+        let log = ImportLog::new(
+            this(
                 Cause::Removed,
                 filter_words::words(&self.filter.clone().into()),
             ),
-            keep: keep_unless(self.args.no_undo),
+            keep_unless(self.args.no_undo),
             now,
-            on_beyond: &mut on_beyond,
-            number: None,
-            until: None,
-        };
+            &mut on_beyond,
+        );
         let importer = Importer::new(backend.as_ref(), on_conflict, &mut on_refused);
         let mut importer = importer.logging(log);
         if self.args.dry_run {

@@ -23,11 +23,11 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name;
 use ecache_core::value::Kind;
 
-use super::shared::deletion::entries;
 use super::shared::filter::{Unless, filter_among, note_names_unknown_to_all};
 use crate::cli::DiffArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};
+use crate::output::human::entries;
 use crate::output::{Cell, Column, Writer, human};
 use crate::signals;
 

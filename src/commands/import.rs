@@ -53,14 +53,12 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let mut bar = context.progress("importing", None);
     let words = filter_words::words(&filter.clone().into());
     let mut on_beyond = || note_beyond_undo(context);
-    let mut log = ImportLog {
-        operation: this(Cause::Removed, words),
-        keep: keep_unless(args.no_undo),
+    let mut log = ImportLog::new(
+        this(Cause::Removed, words),
+        keep_unless(args.no_undo),
         now,
-        on_beyond: &mut on_beyond,
-        number: None,
-        until: None,
-    };
+        &mut on_beyond,
+    );
     let mut wanted = RecordFilter::new(context, filter, now);
     let refused = Omissions::new(context, "which the store cannot keep");
     let imported = backend.import_logged(

@@ -13,7 +13,7 @@ use super::shared::collections::note_elsewhere;
 use super::shared::command_args::{
     begins_with_hyphen, keys_behind_dashes, meant_entries, scope_of,
 };
-use super::shared::deletion::{Run, Verb, entries, keep_unless, open, touch_logged};
+use super::shared::deletion::{Run, Verb, keep_unless, open, touch_logged};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::lifetime::{LifetimeChange, changed};
 use super::shared::resolve::note_missing;
@@ -23,6 +23,7 @@ use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::human;
+use crate::output::human::entries;
 
 pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     let are_keys = begins_with_hyphen(&args.command);

@@ -9,9 +9,9 @@ use std::sync::Arc;
 use anyhow::Result;
 use ecache_core::backend::{Backend, Description, Dimension, Group};
 use ecache_core::filter::Filter;
+use ecache_core::location;
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{Counts, Group as Called, KEPT};
-use ecache_core::{location, statistics};
 
 use crate::context::Context;
 use crate::error::Exit;
@@ -66,11 +66,8 @@ pub(crate) fn run(context: &Context) -> Result<Exit> {
 
 /// Returns the calls of each store, as `stats` counts them.
 fn calls(context: &Context, backend: &dyn Backend) -> Result<BTreeMap<Arc<str>, Counts>> {
-    let now = context.now();
-    let from = Timestamp::from_millis(now.as_millis().saturating_sub(KEPT));
-    let log = context.usage_log()?;
-    let recorded = statistics::read(backend, Some(&log), from, now)
-        .or_else(|_| statistics::read(backend, None, from, now))?;
+    let from = Timestamp::from_millis(context.now().as_millis().saturating_sub(KEPT));
+    let (recorded, _) = context.calls_since(backend, from)?;
     let mut calls: BTreeMap<Arc<str>, Counts> = BTreeMap::new();
     for period in &recorded.periods {
         if let Called::Of { store, .. } = &period.group {

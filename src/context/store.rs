@@ -10,7 +10,7 @@ use ecache_core::location::{self, Access, BUSY_TIMEOUT};
 use ecache_core::scope::Address;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Appended, Event, Log};
+use ecache_core::usage::{Appended, Event, Log, Recorded};
 
 use super::Context;
 use crate::unreachable;
@@ -55,6 +55,20 @@ impl Context {
             }
             result => Ok(result?),
         }
+    }
+
+    /// Reads the calls that were counted since a time. If the log cannot be read, its calls are
+    /// missing, and the error says why.
+    pub(crate) fn calls_since(
+        &self,
+        backend: &dyn Backend,
+        from: Timestamp,
+    ) -> Result<(Recorded, Option<Error>)> {
+        let (log, now) = (self.usage_log()?, self.now());
+        Ok(match statistics::read(backend, Some(&log), from, now) {
+            Ok(recorded) => (recorded, None),
+            Err(error) => (statistics::read(backend, None, from, now)?, Some(error)),
+        })
     }
 
     /// Opens the store for reading, and looks up one entry, in the fastest way. The backend must be

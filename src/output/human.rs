@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use chrono::DateTime;
-pub(crate) use ecache_core::error::with_thousands as count;
+pub(crate) use ecache_core::error::{entries, with_thousands as count};
 use ecache_core::time::Timestamp;
 
 /// The precision of a printed time.
@@ -96,11 +96,6 @@ pub(crate) fn plural<'a>(number: u64, one: &'a str, many: &'a str) -> &'a str {
 /// Prints a number of things, as `1 call` or `1,234 calls`.
 pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(number), plural(number, one, many))
-}
-
-/// Prints a number of entries, as `1 entry` or `1,234 entries`.
-pub(crate) fn entries(number: u64) -> String {
-    counted(number, "entry", "entries")
 }
 
 /// Prints a number of bytes in IEC units with one decimal below ten, as `512 B`, `1.2 KiB` or

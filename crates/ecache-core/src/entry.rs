@@ -9,7 +9,7 @@ use crate::eviction::{Candidate, UNKNOWN_COST, footprint};
 use crate::key::{Key, is_hash};
 use crate::python_json::Json;
 use crate::scope::{Address, FieldError, Scopes, StoreAddress, check_names};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, whole_millis};
 use crate::value::Kind;
 
 /// Maximum distance into the future at which a last-write time is still trusted. Clocks of two
@@ -383,7 +383,7 @@ pub(crate) fn waste(size: u64, used_at: Timestamp, now: Timestamp) -> i128 {
 
 /// Returns the milliseconds since an entry was last of use.
 pub(crate) fn idle_ms(used_at: Timestamp, now: Timestamp) -> u64 {
-    u64::try_from(now.since(used_at).as_millis()).unwrap_or(u64::MAX)
+    whole_millis(now.since(used_at))
 }
 
 /// Computes [`Entry::is_fresh`] from the fields it depends on.

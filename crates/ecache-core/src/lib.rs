@@ -196,6 +196,7 @@ pub mod stored;
 #[doc(hidden)]
 pub mod streams;
 #[doc(hidden)]
+mod sync;
 pub mod system_limits;
 pub mod time;
 pub mod transfer;

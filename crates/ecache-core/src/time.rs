@@ -99,6 +99,13 @@ fn put_pair(text: &mut [u8; 24], place: usize, value: u32) {
     text[place + 1] = b'0' + (value % 10) as u8;
 }
 
+/// Returns a duration in whole milliseconds, at most [`u64::MAX`].
+#[doc(hidden)]
+#[must_use]
+pub fn whole_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -206,7 +213,7 @@ impl Elapsed {
         {
             return now.saturating_sub(created);
         }
-        u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX)
+        whole_millis(self.since.elapsed())
     }
 }
 

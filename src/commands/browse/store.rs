@@ -18,12 +18,13 @@ use ecache_core::scope::Address;
 use ecache_core::time::{Clock, Timestamp};
 use ecache_core::value::{Kind, Value};
 
-use super::super::shared::deletion::{Run, amount, entries};
+use super::super::shared::deletion::{Run, amount};
 use super::super::shared::lifetime::LifetimeChange;
 use super::super::shared::{call_text, entry_view, filter_words, undo_text};
 use crate::browse::{Counts, Figures, Place, Row, Source, Whole};
 use crate::cli::value::TtlChange;
 use crate::output::escape::{for_line, for_terminal, shell};
+use crate::output::human::entries;
 use crate::output::{Secrets, human};
 use crate::units::Ttl;
 

@@ -15,7 +15,6 @@ use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::entries;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::listing::{Entries, Listing, Shown, scopes};
@@ -23,6 +22,7 @@ use super::shared::value_text::ValueText;
 use crate::cli::LsArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
+use crate::output::human::entries;
 use crate::output::{Column, Format, Secrets, Writer, human};
 
 /// Maximum number of rows on a terminal, unless another is asked for.

@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use ecache_core::command::{Mode, Report, RunOutcome, Unusable};
 use ecache_core::key::Key;
 use ecache_core::streams::Patient;
+use ecache_core::time::whole_millis;
 use serde::Serialize;
 
 use crate::output::{JsonToTerminal, human};
@@ -54,16 +55,12 @@ fn why(unusable: Option<Unusable>) -> Option<String> {
     })
 }
 
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-}
-
 fn age(age: Duration) -> String {
-    human::age(millis(age))
+    human::age(whole_millis(age))
 }
 
 fn duration(duration: Duration) -> String {
-    human::duration(millis(duration))
+    human::duration(whole_millis(duration))
 }
 
 /// The object written to `--status-file` and `--status-fd`. `hit`, `fwd`, `collapsed`, `stored` and

@@ -9,12 +9,12 @@ use ecache_core::backend::{
 };
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
-pub(in crate::commands) use ecache_core::error::entries;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::{filter_words, operation};
 use crate::context::Context;
+use crate::output::human::entries;
 use crate::output::{Progress, human};
 use crate::signals;
 

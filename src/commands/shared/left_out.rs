@@ -8,10 +8,11 @@ use ecache_core::backend::Record;
 use ecache_core::filter::Usage;
 use ecache_core::transient_job::Job;
 
-use super::deletion::{amount, entries};
+use super::deletion::amount;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::human;
+use crate::output::human::entries;
 
 /// Maximum number of omitted entries that are named one by one.
 pub(in crate::commands) const NAMED: u64 = 10;

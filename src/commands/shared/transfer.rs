@@ -11,12 +11,13 @@ use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{FoundRecord, write_record};
 
-use super::deletion::{entries, metadata};
+use super::deletion::metadata;
 use super::left_out::Omissions;
 use super::partial;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::escape::shell;
+use crate::output::human::entries;
 use crate::output::{JsonToTerminal, human, stdin, stdout};
 use crate::signals;
 

@@ -3,8 +3,9 @@
 use ecache_core::backend::{Effect, Undone};
 use ecache_core::filter::Usage;
 
-use super::deletion::{Run, amount, amount_with, entries, metadata};
+use super::deletion::{Run, amount, amount_with, metadata};
 use crate::output::human;
+use crate::output::human::entries;
 
 /// Says what undoing an operation did or would do, as in `restored 2 entries (7 B)`.
 pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {

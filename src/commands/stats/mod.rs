@@ -12,7 +12,6 @@ use std::sync::Arc;
 use anyhow::Result;
 use ecache_core::backend::{Backend, Group as Entries, Scan, Spread, Values};
 use ecache_core::filter::Filter;
-use ecache_core::statistics;
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{Counts, DAY, Gap, Group, KEPT};
 
@@ -70,19 +69,12 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         .map(|since| Timestamp::from_millis(since.resolve(now.as_millis())));
     if is_counted {
         let from = since.unwrap_or(Timestamp::from_millis(now.as_millis().saturating_sub(KEPT)));
-        let log = context.usage_log()?;
-        let mut is_logged = true;
-        let recorded = match statistics::read(backend.as_ref(), Some(&log), from, now) {
-            Ok(recorded) => recorded,
-            Err(error) => {
-                is_logged = false;
-                let recorded = statistics::read(backend.as_ref(), None, from, now)?;
-                context.note(&format!(
-                    "at least: the latest calls are not counted in: {error}"
-                ));
-                recorded
-            }
-        };
+        let (recorded, unread) = context.calls_since(backend.as_ref(), from)?;
+        if let Some(error) = &unread {
+            context.note(&format!(
+                "at least: the latest calls are not counted in: {error}"
+            ));
+        }
         for period in &recorded.periods {
             let Group::Of {
                 store,
@@ -103,12 +95,11 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             }
             if filter.matches_group(store, user_id, operator_uri) {
                 let name = by.iter().map(|by| match by {
-                    GroupBy::Collection => Some(store.collection.clone()),
-                    GroupBy::Store => Some(store.store_name.clone()),
-                    GroupBy::Dataset => store.dataset_id.clone(),
                     GroupBy::User => user.clone(),
                     GroupBy::Operator => operator.clone(),
-                    GroupBy::Prompt | GroupBy::Function => None,
+                    by => by
+                        .dimension()
+                        .and_then(|dimension| dimension.name_of_store(store).cloned()),
                 });
                 let stats = groups.entry(name.collect()).or_default();
                 stats.counts.add(&period.counts);
@@ -116,7 +107,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             }
         }
         gaps = recorded.gaps;
-        if is_logged && !log.is_writable() && context.has_store()? {
+        if unread.is_none() && !context.usage_log()?.is_writable() && context.has_store()? {
             context.note("at least: calls are not counted, since nothing can be written here");
         }
     }

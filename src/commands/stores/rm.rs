@@ -5,11 +5,12 @@ use ecache_core::backend::{Cause, KeepForUndo};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
-use super::super::shared::deletion::{Run, entries, open, remove_logged};
+use super::super::shared::deletion::{Run, open, remove_logged};
 use super::{address, find};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;
 use crate::error::Exit;
+use crate::output::human::entries;
 
 pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
     let store = address(context, &args.store.store, &args.store.link)?;

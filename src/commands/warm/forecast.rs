@@ -5,6 +5,7 @@ use ecache_core::backend::{Backend, Direction, Row, Scan};
 use ecache_core::command::{Existing, Mode, PreparedItem};
 use ecache_core::filter::Filter;
 use ecache_core::scope::StoreAddress;
+use ecache_core::time::whole_millis;
 
 use super::report::{Line, Report};
 use super::workers;
@@ -112,8 +113,7 @@ pub(super) fn forecast<T>(
         Some(store) if forecast.known < forecast.runs => usual(context, backend.as_ref(), store)?,
         _ => (0, 0, 0),
     };
-    let pace = args.rate.unwrap_or_default().as_millis();
-    let pace = u64::try_from(pace).unwrap_or(u64::MAX);
+    let pace = whole_millis(args.rate.unwrap_or_default());
     forecast.print(context, workers(args).get(), pace, usual);
     Ok(Exit::Done)
 }

@@ -1,10 +1,10 @@
 //! The report of `warm`: one row per item with `--format`, progress, and at the end the failures.
 
 use std::io;
-use std::time::Duration;
 
 use ecache_core::command::{Done, Warmed};
 use ecache_core::key::Key;
+use ecache_core::time::whole_millis;
 
 use crate::context::Context;
 use crate::output::{Cell, Column, Format, Progress, Writer, escape, say};
@@ -40,7 +40,6 @@ pub(super) struct Line<'a> {
 impl<'a> Line<'a> {
     /// Makes the line of an item that is done.
     pub(super) fn of(input: &'a str, done: &'a Done) -> Self {
-        let millis = |cost: Duration| u64::try_from(cost.as_millis()).unwrap_or(u64::MAX);
         Self {
             input,
             key: done.key.as_ref().map(Key::as_str),
@@ -51,7 +50,7 @@ impl<'a> Line<'a> {
                 Warmed::Skipped => "skipped",
             },
             exit: done.exit,
-            cost_ms: done.cost.map(millis),
+            cost_ms: done.cost.map(whole_millis),
             size: done.size,
             message: done.problem.as_deref(),
         }

@@ -10,10 +10,10 @@ use ecache_core::python_json::Json;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 
-use super::super::shared::deletion::entries;
 use super::super::shared::operation::rounded;
 use super::View;
 use crate::output::escape::shell;
+use crate::output::human::entries;
 use crate::output::{escape, human};
 
 impl View<'_> {

@@ -37,6 +37,7 @@ pub enum KeepForUndo {
 }
 
 /// An import as an operation, which may take several calls.
+#[non_exhaustive]
 pub struct ImportLog<'a> {
     /// Its user and command
     pub operation: Operation,
@@ -51,6 +52,25 @@ pub struct ImportLog<'a> {
     pub number: Option<u64>,
     /// The time until which it can be undone, if it can
     pub until: Option<Timestamp>,
+}
+
+impl<'a> ImportLog<'a> {
+    /// Makes the log of an import of which nothing is done.
+    pub fn new(
+        operation: Operation,
+        keep: KeepForUndo,
+        now: Timestamp,
+        on_beyond: &'a mut dyn FnMut(),
+    ) -> Self {
+        Self {
+            operation,
+            keep,
+            now,
+            on_beyond,
+            number: None,
+            until: None,
+        }
+    }
 }
 
 debug_fields!(ImportLog<'_> { operation, keep, now, number, until });

@@ -5,7 +5,7 @@ mod flush;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use super::coherence::Coherence;
@@ -19,6 +19,7 @@ use crate::filter::{Filter, Freshness, Usage};
 use crate::location::{self, Access};
 use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
+use crate::sync::lock;
 use crate::time::{Clock, Moment, SystemClock, Timestamp};
 
 /// Default time within which a removal by another process is noticed in memory.
@@ -65,7 +66,7 @@ pub struct Cache {
 }
 
 impl Cache {
-    /// Creates a cache in a file, which is created if it does not exist.
+    /// Creates a cache at a location: a file, which is created if it does not exist, or a URL.
     #[must_use]
     pub fn at(path: impl AsRef<Path>) -> Self {
         Self::new(Some(path.as_ref().into()), OnceLock::new())
@@ -417,10 +418,6 @@ fn note_use() {
 
 fn is_busy(error: &Error) -> bool {
     matches!(error, Error::Busy { .. })
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Cache {

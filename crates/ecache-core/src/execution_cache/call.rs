@@ -14,6 +14,7 @@ use crate::backend::CallIdentity;
 use crate::key::{CallScopes, DeclaredScopes, KeyParts, KeyText, Preimage, Scope};
 use crate::scope::{Scopes, StoreAddress};
 use crate::single_flight::Landed;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// A call that is to be cached.
@@ -158,7 +159,7 @@ impl<'a> Call<'a> {
 
     pub(super) fn fallback(&self) -> MutexGuard<'_, Option<Fallback>> {
         let fallback = &self.details().fallback;
-        fallback.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&fallback)
     }
 
     fn text(&self) -> &KeyText {

@@ -1,9 +1,10 @@
 //! Checks at intervals whether the store has changed, so that results in memory are not outdated.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::sync::lock;
 use crate::time::{COARSE, Elapsed};
 
 /// The epoch of a cache: a number that moves when something in its store may have changed.
@@ -53,7 +54,7 @@ impl Coherence {
     /// Records a check that was made at a time returned by [`Coherence::due`]. `token` returns the
     /// store's change token, or `None` if the store failed.
     pub(super) fn check(&self, at: u64, token: impl FnOnce() -> Option<u64>) {
-        let mut last = self.token.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut last = lock(&self.token);
         let current = token();
         if current.is_none() || *last != current {
             *last = current;

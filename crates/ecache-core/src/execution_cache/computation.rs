@@ -12,6 +12,7 @@ use super::counters::Event;
 use super::leader::{Leadership, open_locks_async};
 use super::{ExecutionCache, FlightKey, Shared, fork};
 use crate::single_flight::{Flight, Inside, Joined, Landed, Leader};
+use crate::time::whole_millis;
 
 /// The state of a call after it has looked for its result.
 pub(super) enum Begun<'a> {
@@ -280,7 +281,7 @@ impl<'a> Computation<'a> {
     }
 
     fn cost_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        whole_millis(self.started.elapsed())
     }
 }
 

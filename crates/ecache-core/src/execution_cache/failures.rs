@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crate::panics::caught;
+use crate::sync::lock;
 
 /// Minimum time between two warnings of the same kind.
 const WARN_AGAIN_AFTER: Duration = Duration::from_secs(3600);
@@ -80,7 +81,7 @@ impl Failures {
     /// Reports whether the last warning of this kind is at least an hour old; if so, records a new
     /// one.
     fn is_news(&self, function: Option<&Arc<str>>, what: &'static str) -> bool {
-        let mut warned = self.warned.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut warned = lock(&self.warned);
         let kind = (function.cloned(), what);
         let is_news = warned
             .get(&kind)
@@ -111,7 +112,7 @@ pub(super) struct Pause {
 
 impl Pause {
     pub(super) fn begin(&self) {
-        let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut until = lock(&self.until);
         *until = Some(Instant::now() + PAUSE);
         self.is_on.store(true, Ordering::Release);
     }
@@ -120,7 +121,7 @@ impl Pause {
         if !self.is_on.load(Ordering::Acquire) {
             return false;
         }
-        let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = *lock(&self.until);
         let is_on = until.is_some_and(|until| Instant::now() < until);
         if !is_on {
             self.is_on.store(false, Ordering::Release);

@@ -2,10 +2,11 @@
 
 use std::any::type_name;
 use std::mem::ManuallyDrop;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::failures::report;
 use crate::panics::{caught_once, reason};
+use crate::sync::lock;
 
 /// A value; `None` once it has been taken.
 pub(super) struct Holder<T>(Option<T>);
@@ -67,7 +68,7 @@ fn quietly(of: &'static str, drop: &mut dyn FnMut()) {
 #[cold]
 fn warn(of: &'static str, why: &str) {
     static WARNED: Mutex<Vec<&str>> = Mutex::new(Vec::new());
-    let mut warned = WARNED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut warned = lock(&WARNED);
     if warned.contains(&of) {
         return;
     }

@@ -18,11 +18,12 @@
 
 use std::any::{TypeId, type_name};
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::Options;
 use crate::key::Preimage;
 use crate::stored::StoredError;
+use crate::sync::lock;
 
 /// The declaration site of a cached function.
 #[derive(Clone, Copy, Debug)]
@@ -175,7 +176,7 @@ fn without_parameters(path: &str) -> &str {
 /// Returns an identity that no other function of this process has.
 fn claim(identity: String, companion: TypeId) -> String {
     static CLAIMED: Mutex<Option<HashMap<String, TypeId>>> = Mutex::new(None);
-    let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut claimed = lock(&CLAIMED);
     let claimed = claimed.get_or_insert_default();
     match claimed.get(&identity) {
         Some(first) if *first != companion => {

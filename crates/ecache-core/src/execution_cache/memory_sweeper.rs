@@ -5,13 +5,14 @@
 //! is therefore set for the first result to expire; it rings at most once a second.
 
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
 use super::memory_tier::MemoryTier;
 use super::workers;
 use crate::single_flight::Timer;
+use crate::sync::lock;
 use crate::time::{Clock, Timestamp};
 
 /// Minimum time between two sweeps.
@@ -28,10 +29,6 @@ pub(super) struct MemorySweeper {
     /// Time of the next timer, in milliseconds since the epoch
     due: AtomicI64,
     timer: Mutex<Option<Timer>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl MemorySweeper {

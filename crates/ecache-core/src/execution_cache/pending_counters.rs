@@ -6,12 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::counters::Event;
 use crate::hashed::Hashed;
 use crate::key::Key;
 use crate::scope::{Scopes, StoreAddress};
+use crate::sync::lock;
 use crate::time::Timestamp;
 use crate::usage::{Event as Usage, Outcome};
 
@@ -184,13 +185,11 @@ impl Default for PendingCounters {
 impl PendingCounters {
     fn groups(&self) -> MutexGuard<'_, BTreeMap<CounterGroup, GroupCounters>> {
         // Each change is a single step, so a panic elsewhere leaves nothing half done.
-        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.groups)
     }
 
     fn unwritten(&self) -> MutexGuard<'_, Vec<Usage>> {
-        self.unwritten
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        lock(&self.unwritten)
     }
 
     fn with_group<T>(&self, group: &CounterGroup, note: impl FnOnce(&mut GroupCounters) -> T) -> T {

@@ -8,7 +8,7 @@
 use std::any::TypeId;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use serde::de::value::U32Deserializer;
 use serde::de::{
@@ -18,6 +18,7 @@ use serde::de::{
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::panics::caught;
+use crate::sync::lock;
 
 /// Maximum depth for types that contain themselves.
 const DEPTH: usize = 12;
@@ -28,7 +29,7 @@ const VARIANTS: u32 = 64;
 /// Returns the fingerprint of a type, which changes when its fields or variants do.
 pub(super) fn fingerprint<T: DeserializeOwned + 'static>() -> [u8; 8] {
     static KNOWN: Mutex<BTreeMap<TypeId, [u8; 8]>> = Mutex::new(BTreeMap::new());
-    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let known = || lock(&KNOWN);
     let id = TypeId::of::<T>();
     let found = known().get(&id).copied();
     found.unwrap_or_else(|| *known().entry(id).or_insert_with(trace::<T>))

@@ -11,6 +11,8 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::Duration;
 
+use crate::sync::lock;
+
 /// Maximum number of threads. Reading a local store takes microseconds; meanwhile some may be
 /// waiting for a lock.
 const MOST: usize = 4;
@@ -34,10 +36,6 @@ static WORKERS: Mutex<Workers> = Mutex::new(Workers {
 
 /// Wakes one idle thread for a job.
 static WORK: Condvar = Condvar::new();
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// Holds the workers' queue still during a fork.
 pub(super) struct Still(MutexGuard<'static, Workers>);

@@ -46,7 +46,7 @@ use crate::filter::{Filter, Freshness, Pattern, Usage};
 use crate::key::Key;
 use crate::python_json::Json;
 use crate::scope::{Address, Scopes, StoreAddress};
-use crate::time::{Clock, Timestamp};
+use crate::time::{Clock, Timestamp, whole_millis};
 use crate::value::Value;
 
 pub use crate::scope::STORE_KEY;
@@ -302,9 +302,7 @@ impl ExecutionStore {
             scopes: options.scopes.clone(),
             function: options.function.clone(),
             args: options.args.clone(),
-            cost_ms: options
-                .cost
-                .map(|cost| u64::try_from(cost.as_millis()).unwrap_or(u64::MAX)),
+            cost_ms: options.cost.map(whole_millis),
             ..Entry::new(self.entry(key)?, value.kind, now)
         };
         let content = self.backend.stage(&mut value.bytes.as_slice(), now)?;

@@ -8,9 +8,11 @@
 //! was woken [`UNATTENDED_AFTER`] ago and has not been polled since.
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Wake, Waker};
 use std::time::{Duration, Instant};
+
+use crate::sync::lock;
 
 /// The time from a wake without a poll until followers no longer wait. An executor that is so busy
 /// computes twice.
@@ -30,7 +32,7 @@ struct State {
 
 impl Attention {
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 
     /// Reports whether the leader was woken and then not polled for [`UNATTENDED_AFTER`].

@@ -19,6 +19,8 @@ use super::interrupt;
 use super::locks::FlightLock;
 use super::timer::Timer;
 
+use crate::sync::lock;
+
 /// Pairs of flights, over all functions: the first waits for the second.
 static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 
@@ -92,11 +94,6 @@ impl<K, V> Default for Flights<K, V> {
             going_on: Mutex::default(),
         }
     }
-}
-
-/// A panic elsewhere leaves the maps as they are: each change is a single call.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {

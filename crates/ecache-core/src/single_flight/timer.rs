@@ -7,6 +7,8 @@ use std::task::{Poll, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::sync::lock;
+
 /// The waiting tasks, by their deadline and a number of their own.
 static WAITING: Mutex<Waiting> = Mutex::new(Waiting {
     wakers: BTreeMap::new(),
@@ -24,7 +26,7 @@ struct Waiting {
 }
 
 fn waiting() -> MutexGuard<'static, Waiting> {
-    WAITING.lock().unwrap_or_else(PoisonError::into_inner)
+    lock(&WAITING)
 }
 
 /// Holds the waiting tasks still during a fork.

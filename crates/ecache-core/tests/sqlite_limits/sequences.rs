@@ -85,14 +85,7 @@ fn copy(backend: &SqliteBackend, records: &[Record], now: Timestamp) {
     );
     imported.expect("room");
     let mut on_beyond = || {};
-    let log = ImportLog {
-        operation: Operation::default(),
-        keep: KeepForUndo::Yes,
-        now,
-        on_beyond: &mut on_beyond,
-        number: None,
-        until: None,
-    };
+    let log = ImportLog::new(Operation::default(), KeepForUndo::Yes, now, &mut on_beyond);
     let mut refused = leave_out;
     let mut importer = Importer::new(backend, OnConflict::Replace, &mut refused).logging(log);
     for found in Records::new(&other, &Filter::default(), now).expect("a scan") {

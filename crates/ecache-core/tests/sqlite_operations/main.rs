@@ -102,14 +102,7 @@ fn import(
 ) -> (Option<u64>, bool) {
     let mut is_beyond = false;
     let mut on_beyond = || is_beyond = true;
-    let mut log = ImportLog {
-        operation: operation(),
-        keep: KeepForUndo::Yes,
-        now: later(at),
-        on_beyond: &mut on_beyond,
-        number: None,
-        until: None,
-    };
+    let mut log = ImportLog::new(operation(), KeepForUndo::Yes, later(at), &mut on_beyond);
     backend
         .import_logged(
             &mut records.into_iter().map(Ok),

@@ -145,14 +145,7 @@ pub fn make(backend: &SqliteBackend, step: &Step, at: i64) {
                 import_into(&other, record);
             }
             let mut on_beyond = || panic!("they are few");
-            let log = ImportLog {
-                operation,
-                keep: KeepForUndo::Yes,
-                now,
-                on_beyond: &mut on_beyond,
-                number: None,
-                until: None,
-            };
+            let log = ImportLog::new(operation, KeepForUndo::Yes, now, &mut on_beyond);
             let mut refused = fail_at_refused;
             let mut importer = Importer::new(backend, *on_conflict, &mut refused).logging(log);
             for found in Records::new(&other, filter, now).expect("a scan") {

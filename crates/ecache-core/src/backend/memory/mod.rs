@@ -8,7 +8,7 @@ mod state;
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use self::state::{State, Store, StoredEntry, total};
 use super::{
@@ -25,6 +25,7 @@ use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
+use crate::sync::lock;
 use crate::time::Timestamp;
 use crate::usage::{self, Batch, HOUR, LogId, LogRange, Period, Recorded};
 
@@ -43,7 +44,7 @@ impl MemoryBackend {
 
     fn read(&self) -> MutexGuard<'_, State> {
         // Changes are made on a copy or cannot panic half-way.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn write(&self) -> MutexGuard<'_, State> {

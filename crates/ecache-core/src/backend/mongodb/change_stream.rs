@@ -9,7 +9,7 @@
 //! database, so that a collection that is made meanwhile is followed as well.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
@@ -27,6 +27,7 @@ use crate::backend::{Follow, ObserveBackend, Touched};
 use crate::error::Result;
 use crate::filter::Pattern;
 use crate::scope::{Address, StoreAddress};
+use crate::sync::lock;
 
 /// Maximum number of buffered addresses of a collection; if there are more, everything is scanned.
 const MAX_TOUCHED: usize = 250;
@@ -272,8 +273,4 @@ fn address(event: &Document, stores: &mut Stores) -> Option<Address> {
     let raw = RawDocumentBuf::try_from(document).ok()?;
     let id = DocumentId::read(&raw, "_id")?;
     Some(stores.address(&raw, &id))
-}
-
-fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
-    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,13 +1,14 @@
 //! Tells execution stores from other collections.
 
 use std::collections::{BTreeSet, HashSet};
-use std::sync::{MutexGuard, PoisonError};
+use std::sync::MutexGuard;
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
 use super::{MongoBackend, counters, indexes, side_document};
 use crate::error::{Error, Result};
 use crate::scope::DEFAULT_COLLECTION;
+use crate::sync::lock;
 
 /// Beginnings of the names of collections that are not stores. A dataset's samples are in
 /// collections of its own, of which there may be thousands.
@@ -69,7 +70,7 @@ impl MongoBackend {
     }
 
     fn known_stores(&self) -> MutexGuard<'_, HashSet<String>> {
-        self.stores.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.stores)
     }
 
     /// Reports whether ecache wrote to a collection.

@@ -1,7 +1,7 @@
 //! Counters of changes, in the collection `ecache`.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use mongodb::bson::{Bson, Document, doc};
 use mongodb::error::Error as DriverError;
@@ -11,6 +11,7 @@ use super::failure::Failure;
 use super::id::raw;
 use crate::error::Result;
 use crate::scope::StoreAddress;
+use crate::sync::lock;
 
 /// The collection of the counters.
 pub(super) const COLLECTION: &str = "ecache";
@@ -37,7 +38,7 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
     let updates: Vec<Document> = generations.chain([increment(CHANGES.into())]).collect();
     update(backend, &updates)?;
     if let Some(changed) = &backend.changed {
-        let mut changed = changed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = lock(&changed);
         changed.extend(stores.iter().cloned());
     }
     Ok(())

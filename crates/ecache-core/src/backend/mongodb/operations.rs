@@ -4,7 +4,7 @@
 //! of an operation is inserted before its first change, and its counts follow it batch by batch. A
 //! killed operation is therefore in the log, with what it had done by then.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 
@@ -20,6 +20,7 @@ use crate::backend::{
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::StoreAddress;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// Maximum number of operations that are kept; the oldest go first.
@@ -281,7 +282,7 @@ impl<'a> Logged<'a> {
     /// Writes fields of the record, and the stores that are changed by now.
     fn set(&self, mut fields: Document) -> Result<()> {
         {
-            let changed = self.changed.lock().unwrap_or_else(PoisonError::into_inner);
+            let changed = lock(&self.changed);
             // A part of them would look like all.
             let named = changed.iter().take_while(|_| changed.len() <= MOST_STORES);
             let stores: Vec<Document> = named.map(|store| counters::generation_id(store)).collect();

@@ -95,8 +95,9 @@ impl StoresBackend for MongoBackend {
             ];
             let mut stores = Stores::of(&collection);
             let mut name = |raw: &RawDocument| match of {
-                Dimension::Store => Some(stores.read(raw).store_name.clone()),
-                Dimension::Dataset => stores.read(raw).dataset_id.clone(),
+                Dimension::Store | Dimension::Dataset => {
+                    of.name_of_store(&stores.read(raw)).cloned()
+                }
                 _ => raw.get_str(field).map(Arc::from).ok(),
             };
             let of_notes = !matches!(of, Dimension::Store | Dimension::Dataset);

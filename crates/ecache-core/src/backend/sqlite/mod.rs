@@ -129,13 +129,14 @@ mod worth;
 mod write;
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
 use crate::error::{Error, Result};
 use crate::filter::Filter;
+use crate::sync::lock;
 use crate::time::Timestamp;
 use names::Names;
 use pool::Pool;
@@ -280,11 +281,6 @@ fn connect(path: &Path, access: Access, patience: Duration) -> Result<Connection
         reserve::create(path);
     }
     Ok(connection)
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    // A connection is put back whole or not at all, so a panic elsewhere leaves nothing half done.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

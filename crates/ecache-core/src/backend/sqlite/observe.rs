@@ -1,10 +1,11 @@
 //! Generations and changes of a store.
 
 use super::pool::Look;
-use super::{SqliteBackend, cached_call, lock, store_rows};
+use super::{SqliteBackend, cached_call, store_rows};
 use crate::backend::ObserveBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;
+use crate::sync::lock;
 
 impl ObserveBackend for SqliteBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {

@@ -19,9 +19,10 @@ use rusqlite::{Connection, FileControl};
 
 use super::folder::Folder;
 use super::session::Session;
-use super::{SqliteBackend, connect, lock, trust};
+use super::{SqliteBackend, connect, trust};
 use crate::backend::ForkBackend;
 use crate::error::{Error, Result};
+use crate::sync::lock;
 
 /// Maximum age of a look at the paths, which takes half as long as a look-up.
 const LOOK_EVERY: Duration = Duration::from_millis(100);

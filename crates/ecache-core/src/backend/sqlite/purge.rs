@@ -19,10 +19,11 @@ use super::operations::{LoggedOperation, Part};
 use super::query::{Parameter, Range};
 use super::reclaim::Due;
 use super::tombstones::{Burial, Graves};
-use super::{SqliteBackend, damage, lock, reserve, row, settings, store_rows};
+use super::{SqliteBackend, damage, reserve, row, settings, store_rows};
 use crate::backend::{Effect, UNDO_SIZE};
 use crate::error::{Error, Result};
 use crate::scope::StoreAddress;
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// Space, in bytes, that may be kept for undo however little is in use.

@@ -19,12 +19,13 @@ use rusqlite::Connection;
 use super::blobs::{self, REPLACED};
 use super::chunks::chunk_id;
 use super::session::Session;
-use super::{SqliteBackend, lock, reserve};
+use super::{SqliteBackend, reserve};
 use crate::backend::{REPLACED_FOR, STAGED_FOR, UnnamedValues};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
 use crate::sidecar::Sidecar;
 use crate::single_flight::{FlightLock, FlightLocks};
+use crate::sync::lock;
 use crate::time::Timestamp;
 
 /// Chunks deleted per transaction: its log is a dozen pages, and it holds the lock only briefly.

@@ -15,7 +15,7 @@
 //! writes one entry therefore notes itself what it changes; `sqlite_limits` compares both.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;
@@ -23,6 +23,7 @@ use rusqlite::{Connection, Result, Row};
 
 use super::column::number;
 use crate::eviction::{self, OVERHEAD};
+use crate::sync::lock;
 
 /// The names of an entry that decide which limits it belongs to, by their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -172,7 +173,7 @@ impl RowChanges {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Changes> {
         // The changes are whole between two calls.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 

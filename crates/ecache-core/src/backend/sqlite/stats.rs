@@ -84,9 +84,9 @@ fn group(
     for (id, group) in by_id {
         let store = |id| readable(names.store(connection, id));
         let name = match (by, id) {
-            (Dimension::Collection, Some(id)) => store(id)?.map(|store| store.collection.clone()),
-            (Dimension::Store, Some(id)) => store(id)?.map(|store| store.store_name.clone()),
-            (Dimension::Dataset, Some(id)) => store(id)?.and_then(|store| store.dataset_id.clone()),
+            (Dimension::Collection | Dimension::Store | Dimension::Dataset, Some(id)) => {
+                store(id)?.and_then(|store| by.name_of_store(&store).cloned())
+            }
             _ => readable(names.name(connection, id))?.flatten(),
         };
         by_name.entry(name).or_default().merge(group);

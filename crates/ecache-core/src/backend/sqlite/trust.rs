@@ -4,11 +4,12 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use super::log;
 use crate::error::{Error, Result};
 use crate::sidecar;
+use crate::sync::lock;
 
 /// Creates an empty file and its folder, both readable only by this user. Returns `false` if the
 /// file existed.
@@ -18,7 +19,7 @@ pub(super) fn create(path: &Path) -> Result<bool> {
     /// Held until the new file's descriptor is closed, so that no other thread has locks on it by
     /// then.
     static CREATING: Mutex<()> = Mutex::new(());
-    let _creating = CREATING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _creating = lock(&CREATING);
     let denied = |error: std::io::Error| match error.kind() {
         _ if Error::in_io(&error).is_some() => Error::of_system(path, error),
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Error::Permission {

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use super::Stop;
 use crate::command::Signals;
+use crate::sync::lock;
 
 /// Maximum number of items read ahead: enough to know the total early, unless there are very many.
 const AHEAD: usize = 1 << 16;
@@ -65,7 +66,7 @@ impl<T> Queue<T> {
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         // Every change is one step, so a panic elsewhere leaves nothing half done.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     /// Appends items as they arrive, until the work is stopped.

@@ -3,25 +3,24 @@
 use std::cell::RefCell;
 use std::io::{self, Write};
 use std::mem;
+use std::sync::Mutex;
 use std::sync::mpsc::{SyncSender, TrySendError};
-use std::sync::{Mutex, PoisonError};
 use std::thread::Thread;
 use std::time::{Duration, Instant};
 
 use super::existing::Existing;
 use super::queue::Queue;
 use super::{Done, PreparedItem, Stop, Warm, Warmed};
-use crate::command::output::publisher::Publisher;
-use crate::command::output::recorder::Recorder;
+use crate::command::output::recording;
 use crate::command::output::resume::Console;
-use crate::command::output::{live_output, recording};
 use crate::command::run::ancestry;
 use crate::command::run::leader::{Election, Wait};
-use crate::command::run::process::Receivers;
 use crate::command::{Call, CommandError, Destination, Input, Mode, Streams};
 use crate::error::{Error, Result};
 use crate::single_flight::FlightLocks;
 use crate::statistics;
+use crate::sync::lock;
+use crate::time::whole_millis;
 use crate::usage::{self, Event, Log};
 
 /// Pause between two looks at another process that runs the same command.
@@ -116,7 +115,7 @@ impl<T> Work<'_, T> {
             Err(CommandError::Cache(error)) => {
                 let why = format!("it could not be kept: {error}");
                 self.queue.stop(Stop::Trouble);
-                let mut trouble = self.trouble.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut trouble = lock(&self.trouble);
                 trouble.get_or_insert(error);
                 Done::not_run(Warmed::Failed, Some(key), why)
             }
@@ -128,11 +127,7 @@ impl<T> Work<'_, T> {
 
     /// Appends the item to the usage log. Best effort, as for `ecache run`.
     fn count(&self, call: &Call, done: &Done) {
-        let millis = |time: Option<Duration>| {
-            time.map_or(0, |time| {
-                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-            })
-        };
+        let millis = |time: Option<Duration>| time.map_or(0, whole_millis);
         let is_refresh = call.settings.mode == Mode::Refresh;
         let (outcome, saved_ms, spent_ms) = match (done.outcome, done.exit) {
             (Warmed::Hit, _) => (usage::Outcome::Hit, millis(done.cost), 0),
@@ -188,7 +183,7 @@ impl<T> Work<'_, T> {
         let mut stop_watch = ancestry::StopWatch::default();
         let (mut nowhere, mut silence) = (io::sink(), io::sink());
         let mut console = Console::new(&mut nowhere, &mut silence);
-        let lock = loop {
+        let key_lock = loop {
             match runner.turn(Some(locks), warm.store, Wait::Not, &mut console)? {
                 Election::Ours(lock) => break lock,
                 // The output of others is not followed here, so `Over` is not returned either.
@@ -214,16 +209,8 @@ impl<T> Work<'_, T> {
             return Ok(done);
         }
         let mut stderr = Head::default();
-        let recorder = Recorder::new(runner.outputs, call.settings.max_output);
         // An `ecache run` of the same command may wait for it.
-        let publisher = lock
-            .as_ref()
-            .filter(|_| recorder.is_ok())
-            .map(|lock| Publisher::new(live_output::place(warm.store, &flight), flight, lock));
-        let records = Receivers {
-            recorder,
-            publisher,
-        };
+        let records = runner.receivers(warm.store, key_lock.as_ref(), &Input::Nothing);
         let executed = runner.execute(
             Streams {
                 input: Input::Nothing,
@@ -238,7 +225,7 @@ impl<T> Work<'_, T> {
         let is_interrupted = ended.interrupted;
         let left_open = mem::take(&mut ended.left_open);
         {
-            let _one_at_a_time = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+            let _one_at_a_time = lock(&self.keeping);
             runner.keep(warm.backend, ended, &mut report)?;
         }
         runner.hand_over(left_open, Destination::Dropped, Some(warm.backend), &report)?;

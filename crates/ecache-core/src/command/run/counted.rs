@@ -6,7 +6,7 @@ use crate::backend::{Backend, Lookup};
 use crate::command::Runner;
 use crate::command::settings::{Mode, Purpose, Report, RunOutcome};
 use crate::single_flight::FlightLocks;
-use crate::time::Timestamp;
+use crate::time::{Timestamp, whole_millis};
 use crate::usage::{Event, Log, Outcome};
 use crate::{location, statistics};
 
@@ -44,11 +44,7 @@ impl Runner<'_> {
             return;
         }
         let now = self.clock.now();
-        let millis = |time: Option<Duration>| {
-            time.map_or(0, |time| {
-                u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
-            })
-        };
+        let millis = |time: Option<Duration>| time.map_or(0, whole_millis);
         let store = self.call.entry.address.store.clone();
         let is_writer = matches!(outcome, Outcome::Miss | Outcome::Refresh);
         let event = Event {

@@ -10,7 +10,7 @@ use crate::command::settings::{Arguments, Failures, Report};
 use crate::command::{InputLeft, Runner};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, whole_millis};
 use crate::value::Kind;
 
 impl Runner<'_> {
@@ -80,7 +80,6 @@ impl Runner<'_> {
         let now = self.clock.now();
         let beside = self.attempt_late(self.place(backend, form, now))?.flatten();
         let call = beside.as_ref().unwrap_or(self.call);
-        let cost = report.cost.map(|cost| cost.as_millis());
         let policy = self.of(call).policy(backend, now);
         // A persistent entry has no lifetime.
         let ttl = ttl.filter(|_| policy == Policy::Evict);
@@ -90,7 +89,7 @@ impl Runner<'_> {
             scopes: self.call.scopes.clone(),
             function: Some(self.function()),
             args: self.of(call).recorded_args(),
-            cost_ms: cost.map(|millis| u64::try_from(millis).unwrap_or(u64::MAX)),
+            cost_ms: report.cost.map(whole_millis),
             ..Entry::new(call.entry.address.clone(), Kind::Command, now)
         };
         let kept = backend.stage(&mut recording, now).and_then(|content| {

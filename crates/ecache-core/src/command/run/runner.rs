@@ -247,19 +247,7 @@ impl<'a> Runner<'a> {
     ) -> Result<Report, CommandError> {
         let settings = &self.call.settings;
         let is_stream = matches!(ports.input, Input::Stream(_));
-        let recorder = Recorder::new(self.outputs, settings.max_output);
-        // Without a lock the flight may be another's. Followers of a stream wait for the entry.
-        let publisher = lock
-            .as_ref()
-            .filter(|_| recorder.is_ok() && !is_stream)
-            .map(|lock| {
-                let flight = self.flight();
-                Publisher::new(live_output::place(self.beside(path), &flight), flight, lock)
-            });
-        let records = Receivers {
-            recorder,
-            publisher,
-        };
+        let records = self.receivers(path, lock.as_ref(), &ports.input);
         if settings.on_failure == OnFailure::Stale
             && let Some((call, found)) = fallback
             && call.identity.input.covers_input()
@@ -331,6 +319,27 @@ impl<'a> Runner<'a> {
         match self.outputs {
             Outputs::Apart => Sha256::digest(name).into(),
             Outputs::Merged => Sha256::digest(name + ", merged").into(),
+        }
+    }
+
+    /// Returns the recorder and the publisher of a command that is about to run.
+    pub(crate) fn receivers(
+        &self,
+        path: &Path,
+        lock: Option<&FlightLock>,
+        input: &Input,
+    ) -> Receivers {
+        let recorder = Recorder::new(self.outputs, self.call.settings.max_output);
+        // Without a lock the flight may be another's. Followers of a stream wait for the entry.
+        let publisher = lock
+            .filter(|_| recorder.is_ok() && !matches!(input, Input::Stream(_)))
+            .map(|lock| {
+                let flight = self.flight();
+                Publisher::new(live_output::place(self.beside(path), &flight), flight, lock)
+            });
+        Receivers {
+            recorder,
+            publisher,
         }
     }
 

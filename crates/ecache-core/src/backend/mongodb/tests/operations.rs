@@ -33,14 +33,8 @@ fn import(database: &TemporaryDatabase, count: usize) {
         let entry = entry("s", &format!("{number:04}"));
         Ok(Record::Entry(Box::new(entry), b"abc".to_vec()))
     });
-    let mut log = ImportLog {
-        operation: operation("import"),
-        keep: KeepForUndo::Yes,
-        now: NOW,
-        on_beyond: &mut || panic!("nothing is kept in any case"),
-        number: None,
-        until: None,
-    };
+    let mut on_beyond = || panic!("nothing is kept in any case");
+    let mut log = ImportLog::new(operation("import"), KeepForUndo::Yes, NOW, &mut on_beyond);
     let (replace, whole) = (OnConflict::Replace, Commit::Whole);
     let imported = database.import_logged(
         &mut records.into_iter(),

@@ -2,7 +2,7 @@
 //! back.
 
 use std::ops::ControlFlow;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use super::super::chosen::Meant;
 use super::super::remove;
@@ -16,6 +16,7 @@ use crate::error::Result;
 use crate::filter::Selection;
 use crate::key::Key;
 use crate::scope::StoreAddress;
+use crate::sync::lock;
 
 /// Creates a database whose commands are distinguished by the application name from those of other
 /// tests.
@@ -33,7 +34,7 @@ fn fail(
     skip: i32,
     mut how: Document,
 ) -> MutexGuard<'static, ()> {
-    let fail_point = FAIL_POINT.lock().unwrap_or_else(PoisonError::into_inner);
+    let fail_point = lock(&FAIL_POINT);
     how.insert("appName", application);
     let command = doc! {
         "configureFailPoint": "failCommand",

@@ -22,7 +22,6 @@ use super::super::{SqliteBackend, marks, row};
 use super::findings::Findings;
 use super::restore::{same_key, usage_of_entry};
 use crate::backend::Effect;
-use crate::backend::Effect;
 use crate::error::Result;
 use crate::filter::Usage;
 

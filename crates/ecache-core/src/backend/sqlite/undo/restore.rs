@@ -18,7 +18,6 @@ use super::super::stores::last_id;
 use super::super::{SqliteBackend, marks, rename};
 use super::findings::Findings;
 use crate::backend::Effect;
-use crate::backend::Effect;
 use crate::error::Result;
 use crate::filter::Usage;
 use crate::scope::StoreAddress;
