@@ -13,6 +13,7 @@ mod access;
 mod calls;
 #[cfg(test)]
 mod conformance;
+mod effect;
 pub mod limit;
 pub mod memory;
 #[cfg(feature = "mongodb")]
@@ -25,6 +26,7 @@ mod usage_log;
 
 pub use access::*;
 pub use calls::*;
+pub use effect::Effect;
 pub use operation::*;
 pub use stores::*;
 pub use types::*;
