@@ -4,6 +4,7 @@ import collections
 import enum
 import functools
 import logging
+import multiprocessing
 import operator
 import os
 import re
@@ -114,7 +115,8 @@ def test_a_function_with_an_object_that_cannot_be_told_apart_is_not_cached(cache
 
 
 @pytest.mark.parametrize(
-    "make", [threading.Lock, threading.Event, lambda: logging.getLogger("x"), lambda: sys.stdout]
+    "make",
+    [threading.Lock, threading.Event, multiprocessing.Event, lambda: logging.getLogger("x"), lambda: sys.stdout]
 )
 def test_an_object_that_no_result_depends_on_is_of_no_account(cache, make):
     captured = make()

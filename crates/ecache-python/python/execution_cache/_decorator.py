@@ -214,8 +214,8 @@ def _wrapper(func, function, now):
     by what `now` returns.
 
     It is a function and no native object, so that it binds as a method and is pickled by name. A
-    function that returns itself has no result: the call is computed here, since greenlets that leave
-    it in the middle must leave no native code behind.
+    native function that returns itself has no result: the call is computed here, since a greenlet
+    that leaves it in the middle must leave no native code behind.
     """
     if func.__code__.co_flags & _COROUTINE:
         from ._asynchronous import refresh, run

@@ -181,6 +181,8 @@ class _Codes:
             self.spelled.append(self._speller.spelled_as(name, value))
 
     def _add_names(self, code):
+        if not self._names:
+            return
         for name in code.co_names:
             value = self._names.get(name)
             # One that is missing, or is data, may become a function later.

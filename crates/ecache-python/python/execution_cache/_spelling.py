@@ -12,6 +12,11 @@ from ._native import describe
 
 # Objects that a function uses, while its results do not depend on them.
 _TOOLS = {
+    *(
+        f"{module}.{name}"
+        for module in ("threading", "multiprocessing.synchronize")
+        for name in ("Barrier", "BoundedSemaphore", "Condition", "Event", "Semaphore")
+    ),
     "_thread.lock",
     "_thread.RLock",
     "asyncio.locks.Condition",
@@ -23,13 +28,10 @@ _TOOLS = {
     "logging.Logger",
     "logging.LoggerAdapter",
     "logging.RootLogger",
+    "multiprocessing.synchronize.Lock",
+    "multiprocessing.synchronize.RLock",
     "queue.Queue",
     "queue.SimpleQueue",
-    "threading.Barrier",
-    "threading.BoundedSemaphore",
-    "threading.Condition",
-    "threading.Event",
-    "threading.Semaphore",
     "threading.local",
 }
 
