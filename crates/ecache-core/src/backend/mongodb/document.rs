@@ -6,16 +6,18 @@
 //! changed.
 
 use std::borrow::Cow;
+use std::mem::replace;
 
 use mongodb::bson::raw::RawElement;
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, cstr, doc};
+use mongodb::bson::spec::ElementType;
+use mongodb::bson::{Bson, RawBsonRef, RawDocument};
 
 use super::field_names::readable;
-use super::id::{DocumentId, raw};
+use super::id::DocumentId;
 use super::interned::Stores;
 use super::query::SIZE;
 use super::side_document::{Note, Wrote};
-use super::value::{Encoded, date, timestamp};
+use super::value::timestamp;
 use super::{name, value};
 use crate::backend::Content;
 use crate::entry::{Entry, Policy};
@@ -35,19 +37,23 @@ pub(super) struct DescribedEntry {
     pub expires_at: Option<Timestamp>,
     /// The length of its value, if FiftyOne wrote it
     pub size: u64,
+    /// The kind of its value, if FiftyOne wrote it
+    pub kind: Kind,
     /// The policy's word, which a new version has to find unchanged
-    policy_word: Option<Policy>,
+    pub policy_word: Option<Policy>,
     /// The parts that an entry of ours cannot have, if there are any
-    foreign: Option<Box<Foreign>>,
+    pub foreign: Option<Box<Foreign>>,
 }
 
 /// The parts of a document that an entry of ours cannot have.
 #[derive(Default)]
-struct Foreign {
+pub(super) struct Foreign {
     /// Times and the policy, where they are of other types
-    fields: Vec<(&'static str, Bson)>,
+    pub fields: Vec<(&'static str, Bson)>,
+    /// Whether a field is there more than once
+    pub repeats: bool,
     /// Descriptions of the foreign parts, for messages
-    reasons: Vec<String>,
+    pub reasons: Vec<String>,
 }
 
 impl Foreign {
@@ -64,12 +70,21 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
     let (mut name, mut key, mut dataset) = (None, None, None);
     let mut found = Fields::default();
     let readable = readable(raw);
+    let mut seen = [false; FIELDS.len()];
     if matches!(readable, Cow::Owned(_)) {
         let reason = "the name of a field is not UTF-8".into();
         found.foreign.get_or_insert_default().reasons.push(reason);
     }
     for element in readable.iter_elements().map_while(Result::ok) {
-        match element.key().as_str() {
+        let field = element.key().as_str();
+        if let Some(at) = FIELDS.iter().position(|known| *known == field)
+            && replace(&mut seen[at], true)
+        {
+            // The first one is the one that the server compares.
+            found.is_repeated(field);
+            continue;
+        }
+        match field {
             "_id" => {}
             "store_name" => name = Some(element),
             "key" => key = Some(element),
@@ -84,8 +99,27 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
     if found.has_value && found.has_size {
         found.is_unknown(SIZE);
     }
+    if let Some(foreign) = &mut found.foreign {
+        for (field, value) in &mut foreign.fields {
+            // One that is not UTF-8 has no form of its own.
+            *value = DocumentId::read(&readable, field).map_or(Bson::Null, Bson::from);
+        }
+    }
     Some(found.of(id, address))
 }
+
+/// FiftyOne's fields.
+const FIELDS: [&str; 9] = [
+    "_id",
+    "store_name",
+    "key",
+    "value",
+    "dataset_id",
+    "created_at",
+    "updated_at",
+    "expires_at",
+    "policy",
+];
 
 /// The fields of a document other than its id and the names of the entry.
 #[derive(Default)]
@@ -94,11 +128,32 @@ struct Fields {
     updated_at: Option<Timestamp>,
     expires_at: Option<Timestamp>,
     size: u64,
+    kind: Option<Kind>,
     has_value: bool,
     /// It has the field that the server computes in the place of a value
     has_size: bool,
     policy: Option<Policy>,
     foreign: Option<Box<Foreign>>,
+}
+
+/// Reports whether the value of a document has the form of bytes, if the server has computed that.
+pub(super) fn may_be_bytes(raw: &RawDocument) -> bool {
+    let computed = raw.get(SIZE).ok().flatten().map(computed);
+    matches!(computed, Some((_, Some(Kind::Bytes))))
+}
+
+/// Reads the length and the kind of a value, as the server computed them.
+fn computed(computed: RawBsonRef<'_>) -> (Option<u64>, Option<Kind>) {
+    let RawBsonRef::Array(computed) = computed else {
+        return (None, None);
+    };
+    let size = match computed.get(0) {
+        Ok(Some(RawBsonRef::Int32(size))) => u64::try_from(size).ok(),
+        Ok(Some(RawBsonRef::Int64(size))) => u64::try_from(size).ok(),
+        _ => None,
+    };
+    let kind = computed.get_str(1).ok();
+    (size, kind.and_then(|kind| kind.parse().ok()))
 }
 
 impl Fields {
@@ -112,30 +167,33 @@ impl Fields {
         match (name, value) {
             ("value", value) => {
                 self.has_value = true;
-                self.size = value.map_or(element.size() as u64, value::size);
+                let is_text = element.element_type() == ElementType::String;
+                (self.size, self.kind) = match value {
+                    Ok(value) => (value::size(value), Some(value::kind(value))),
+                    Err(_) => (element.size() as u64, is_text.then_some(Kind::Text)),
+                };
             }
             // A document that comes whole may have a field of that name, too.
             (SIZE, size) => {
                 self.has_size = true;
-                let size = match size {
-                    _ if self.has_value => return,
-                    Ok(RawBsonRef::Int32(size)) => u64::try_from(size).ok(),
-                    Ok(RawBsonRef::Int64(size)) => u64::try_from(size).ok(),
-                    _ => None,
-                };
+                if self.has_value {
+                    return;
+                }
+                let (size, kind) = size.map_or((None, None), computed);
                 self.size = size.unwrap_or(0);
+                self.kind = kind;
             }
             ("created_at", value) => match time(value) {
                 Some(time) => self.created_at = time,
-                None => self.is_no_date("created_at", element),
+                None => self.is_no_date("created_at"),
             },
             ("updated_at", value) => match time(value) {
                 Some(time) => self.updated_at = time,
-                None => self.is_no_date("updated_at", element),
+                None => self.is_no_date("updated_at"),
             },
             ("expires_at", value) => match time(value) {
                 Some(time) => self.expires_at = time,
-                None => self.is_no_date("expires_at", element),
+                None => self.is_no_date("expires_at"),
             },
             ("policy", Ok(RawBsonRef::Null)) => {}
             ("policy", value) => {
@@ -145,7 +203,7 @@ impl Fields {
                 };
                 match word {
                     Some(policy) => self.policy = Some(policy),
-                    None => self.is_foreign("policy", element, "its policy is unknown".into()),
+                    None => self.is_foreign("policy", "its policy is unknown".into()),
                 }
             }
             _ => self.is_unknown(name),
@@ -157,20 +215,22 @@ impl Fields {
         self.foreign.get_or_insert_default().reasons.push(reason);
     }
 
-    fn is_no_date(&mut self, field: &'static str, element: &RawElement<'_>) {
-        self.is_foreign(field, element, format!("its {field} is not a date"));
+    fn is_no_date(&mut self, field: &'static str) {
+        self.is_foreign(field, format!("its {field} is not a date"));
     }
 
-    fn is_foreign(&mut self, field: &'static str, element: &RawElement<'_>, reason: String) {
+    /// Notes a field of another type; its value is added once all are read.
+    fn is_foreign(&mut self, field: &'static str, reason: String) {
         let foreign = self.foreign.get_or_insert_default();
         foreign.reasons.push(reason);
-        // One that is not UTF-8 cannot be sent again.
-        let value = element.value().ok().map(Bson::try_from);
-        foreign.fields.extend(
-            value
-                .and_then(std::result::Result::ok)
-                .map(|value| (field, value)),
-        );
+        foreign.fields.push((field, Bson::Null));
+    }
+
+    fn is_repeated(&mut self, field: &str) {
+        let foreign = self.foreign.get_or_insert_default();
+        foreign.repeats = true;
+        let reason = format!("its field {field:?} is there more than once");
+        foreign.reasons.push(reason);
     }
 
     fn of(mut self, id: DocumentId, address: Address) -> DescribedEntry {
@@ -208,6 +268,7 @@ impl Fields {
             updated_at: self.updated_at,
             expires_at: self.expires_at,
             size: self.size,
+            kind: self.kind.unwrap_or(Kind::Json),
             policy_word: self.policy,
             foreign: self.foreign,
         }
@@ -250,7 +311,7 @@ impl DescribedEntry {
         let mut entry = Box::new(Entry {
             address: self.address.clone(),
             policy: self.policy,
-            kind: Kind::Json,
+            kind: self.kind,
             size: self.size,
             created_at: self.created_at,
             updated_at: self.updated_at,
@@ -338,51 +399,4 @@ impl DescribedEntry {
             None => value::json_text(value).map_err(|error| error.to_string()),
         }
     }
-
-    /// Returns the conditions under which the document is still the version that was read.
-    pub(super) fn unchanged(&self) -> Document {
-        let time = |time: Option<Timestamp>| Bson::from(time.map(date));
-        let mut unchanged = doc! {
-            "_id": self.id.clone(),
-            "updated_at": time(self.updated_at),
-            "expires_at": time(self.expires_at),
-            "policy": self.policy_word.map(Policy::as_str),
-        };
-        for (field, value) in self.foreign.iter().flat_map(|foreign| &foreign.fields) {
-            unchanged.insert(*field, doc! { "$eq": value });
-        }
-        unchanged
-    }
-}
-
-/// Returns a whole document, with FiftyOne's fields in its order.
-///
-/// # Errors
-/// [`Error::TooLarge`](crate::error::Error::TooLarge) if it is longer than MongoDB keeps.
-pub(super) fn document(
-    id: DocumentId,
-    address: &Address,
-    encoded: &Encoded,
-    (policy, expires_at): (Policy, Option<Timestamp>),
-    (created_at, updated_at): (Timestamp, Option<Timestamp>),
-) -> Result<RawDocumentBuf> {
-    let mut document = raw(&doc! {
-        "_id": id,
-        "store_name": name::of(&address.store.store_name)?,
-        "key": name::of(address.key.as_str())?,
-    });
-    document.append(cstr!("value"), encoded.value());
-    let rest = raw(&doc! {
-        "dataset_id": name::dataset_of(&address.store)?,
-        "created_at": date(created_at),
-        "updated_at": updated_at.map(date),
-        "expires_at": expires_at.map(date),
-        "policy": policy.as_str(),
-    });
-    for element in &rest {
-        let (name, value) = element.expect("it has just been encoded");
-        document.append(name, value);
-    }
-    encoded.check_size(&document)?;
-    Ok(document)
 }

@@ -6,7 +6,7 @@
 //! but connections go unattended while a caller reads slowly or between two calls an hour apart);
 //! and one thread, which reads ahead while the caller works (chosen).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::{Future, IntoFuture, poll_fn};
 use std::pin::{Pin, pin};
 use std::thread;
@@ -25,12 +25,14 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
+use super::document::{self, DescribedEntry};
 use super::failure::Failure;
 use super::id::{self, DocumentId};
 use super::side_document::Note;
 use super::{BATCH, MongoBackend, query};
 use crate::backend::Values;
 use crate::error::{Error, Result};
+use crate::value::Kind;
 
 /// Interval at which a running operation checks whether the server still answers, and the time-out
 /// of that check.
@@ -257,12 +259,40 @@ impl Queries {
                     return Ok(());
                 };
                 let (notes, following) = join!(self.notes_on(&documents), next(&mut cursor));
-                let notes = notes?;
-                place.send(Ok(Page { documents, notes }));
+                let (notes, bytes) = (notes?, self.bytes_of(&documents).await?);
+                place.send(Ok(Page {
+                    documents,
+                    notes,
+                    bytes,
+                }));
                 batch = following.transpose()?;
             }
         }
         Ok(())
+    }
+
+    /// Returns the documents whose values are bytes, where the server has computed their kind;
+    /// `None` where the values are there themselves.
+    async fn bytes_of(&self, documents: &RawBatch) -> DriverResult<Option<HashSet<DocumentId>>> {
+        if matches!(self.form, Form::Whole) {
+            return Ok(None);
+        }
+        let mut ids = Vec::new();
+        for raw in documents.doc_slices()? {
+            let raw = raw?.as_document();
+            let may_be_bytes = raw.filter(|raw| document::may_be_bytes(raw));
+            ids.extend(may_be_bytes.and_then(|raw| DocumentId::read(raw, "_id")));
+        }
+        let mut bytes = HashSet::new();
+        if !ids.is_empty() {
+            let pipeline = vec![
+                doc! { "$match": query::base64(&ids) },
+                doc! { "$project": { "_id": 1 } },
+            ];
+            let found = aggregate(&self.documents, pipeline, BATCH as u32);
+            each(found, |raw| bytes.extend(DocumentId::read(raw, "_id"))).await?;
+        }
+        Ok(Some(bytes))
     }
 
     async fn notes_on(&self, documents: &RawBatch) -> DriverResult<Notes> {
@@ -294,6 +324,8 @@ impl Queries {
 pub(super) struct Page {
     documents: RawBatch,
     pub notes: Notes,
+    /// Those whose values are bytes, where the server has computed their kind
+    bytes: Option<HashSet<DocumentId>>,
 }
 
 impl Page {
@@ -302,6 +334,14 @@ impl Page {
         let documents = self.documents.doc_slices();
         let documents = documents.ok().into_iter().flatten();
         documents.filter_map(|raw| raw.ok()?.as_document())
+    }
+
+    /// Returns the kind of the value of one of its documents, if FiftyOne wrote that.
+    pub(super) fn kind(&self, found: &DescribedEntry) -> Kind {
+        match (&self.bytes, found.kind) {
+            (Some(bytes), Kind::Bytes) if !bytes.contains(&found.id) => Kind::Json,
+            (_, kind) => kind,
+        }
     }
 }
 

@@ -15,9 +15,10 @@ use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 
 use self::equality::compared;
 use self::spool::put_by;
-use super::document::{document, read};
+use super::document::read;
 use super::id::DocumentId;
 use super::interned::Stores;
+use super::new_version::document;
 use super::side_document::Note;
 use super::stores::own_document;
 use super::value::Encoded;
@@ -38,6 +39,18 @@ use crate::typed_name;
 struct There {
     id: DocumentId,
     written_at: Timestamp,
+    /// The reason why it cannot be changed
+    ambiguity: Option<String>,
+}
+
+impl There {
+    fn new(id: DocumentId, written_at: Timestamp, ambiguity: Option<String>) -> Self {
+        Self {
+            id,
+            written_at,
+            ambiguity,
+        }
+    }
 }
 
 /// A document to be written, and the note on it.
@@ -45,6 +58,8 @@ struct Prepared {
     collection: Arc<str>,
     document: RawDocumentBuf,
     note: RawDocumentBuf,
+    /// Whether another version of the document is there
+    is_there: bool,
 }
 
 /// Identifies a version of a document, to check whether it was written.
@@ -263,6 +278,9 @@ impl Import<'_> {
             self.imported.kept += 1;
             return Ok(None);
         }
+        if let Some(reason) = old.as_ref().and_then(|old| old.ambiguity.clone()) {
+            return Err(Error::Unrepresentable(reason));
+        }
         let is_there = old.is_some();
         let id = old.map_or_else(DocumentId::new, |old| old.id);
         let encoded = Encoded::new(entry.kind, value)?;
@@ -278,11 +296,12 @@ impl Import<'_> {
         }
         let written_at = new;
         self.pending
-            .insert(compared(address), There { id, written_at });
+            .insert(compared(address), There::new(id, written_at, None));
         Ok(Some(Prepared {
             collection: address.store.collection.clone(),
             document,
             note: note.encode(&encoded)?,
+            is_there,
         }))
     }
 
@@ -347,8 +366,9 @@ impl Import<'_> {
             let found = found.projection(doc! { "value": 0 }).batch();
             self.backend.each(found, |raw| {
                 if let Some(found) = read(raw, &mut interned) {
-                    let (id, written_at) = (found.id.clone(), found.written_at());
-                    there.insert(compared(&found.address), There { id, written_at });
+                    let written_at = found.written_at();
+                    let of_found = There::new(found.id.clone(), written_at, found.ambiguity());
+                    there.insert(compared(&found.address), of_found);
                 }
             })?;
         }

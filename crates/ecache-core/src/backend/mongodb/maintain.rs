@@ -29,7 +29,7 @@ impl MaintainBackend for MongoBackend {
         let found = documents.aggregate([
             doc! { "$match": { "policy": "persist", "expires_at": { "$type": "date" } } },
             doc! { "$project": {
-                "store_name": 1, "key": 1, "dataset_id": 1, SIZE: { "$bsonSize": "$$ROOT" },
+                "store_name": 1, "key": 1, "dataset_id": 1, SIZE: [{ "$bsonSize": "$$ROOT" }],
             } },
         ]);
         self.each(found.batch(), |raw| {

@@ -53,6 +53,7 @@ mod interned;
 mod lookup;
 mod maintain;
 mod name;
+mod new_version;
 mod operations;
 mod query;
 mod read;

@@ -5,6 +5,7 @@
 
 use mongodb::bson::{Bson, DateTime, Document, doc};
 
+use super::id::DocumentId;
 use super::name;
 use super::value::date;
 use crate::entry::{CLOCK_SKEW, Policy};
@@ -12,9 +13,17 @@ use crate::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use crate::time::Timestamp;
 use crate::transient_job::{FIELDS, RUNNING, TOKEN};
 use crate::typed_name;
+use crate::value::Kind;
 
 /// The field that the server computes in the place of a value.
 pub(super) const SIZE: &str = "ecache_size";
+
+/// Selects those of some documents whose value has base64 as FiftyOne writes it, without stray
+/// bits. [`size`] has looked at the padding.
+pub(super) fn base64(ids: &[DocumentId]) -> Document {
+    const BASE64: &str = r"^[A-Za-z0-9+/]*+(?:(?<=[AQgw])==|(?<=[AEIMQUYcgkosw048])=)?\z";
+    doc! { "_id": { "$in": ids }, "value.value": { "$regex": BASE64 } }
+}
 
 /// Returns the query for the documents that the filter may match.
 pub(super) fn documents(filter: &Filter, now: Timestamp) -> Document {
@@ -264,12 +273,25 @@ pub(super) fn notes(filter: &Filter) -> Option<Document> {
     (!all.is_empty()).then(|| doc! { "$and": all })
 }
 
-/// Puts the length of a value in its place, so that values stay where they are.
+/// Puts the length and the kind of a value in its place, so that values stay where they are.
+///
+/// A value that is called `bytes` may still have no base64, which [`base64`] decides: an expression
+/// of the server fails at text that is not UTF-8.
 pub(super) fn size() -> Vec<Document> {
-    let is_text = doc! { "$eq": [{ "$type": "$value" }, "string"] };
-    let size = doc! { "$cond": [is_text, { "$strLenBytes": "$value" }, { "$bsonSize": { "v": "$value" } }] };
+    let is_string = |field: &str| doc! { "$eq": [{ "$type": field }, "string"] };
+    let is_text = is_string("$value");
+    let size = doc! { "$cond": [is_text.clone(), { "$strLenBytes": "$value" }, { "$bsonSize": { "v": "$value" } }] };
+    let base64 = doc! { "$cond": [is_string("$value.value"), "$value.value", "?"] };
+    let is_bytes = doc! { "$and": [
+        is_string("$value._cls"),
+        { "$eq": [{ "$mod": [{ "$strLenBytes": base64 }, 4] }, 0] },
+        // In this order alone.
+        { "$eq": ["$value", { "_cls": "bytes", "value": "$value.value" }] },
+    ] };
+    let [json, text, bytes] = [Kind::Json, Kind::Text, Kind::Bytes].map(Kind::as_str);
+    let kind = doc! { "$cond": [is_text, text, { "$cond": [is_bytes, bytes, json] }] };
     vec![
-        doc! { "$addFields": { SIZE: size } },
+        doc! { "$addFields": { SIZE: [size, kind] } },
         doc! { "$project": { "value": 0 } },
     ]
 }

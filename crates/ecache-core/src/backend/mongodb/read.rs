@@ -6,7 +6,7 @@ use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, doc};
 
 use super::document::{DescribedEntry, read};
-use super::driver::{Form, Notes, Page, Pages, Queries};
+use super::driver::{Form, Page, Pages, Queries};
 use super::id::DocumentId;
 use super::interned::Stores;
 use super::{BATCH, MongoBackend, query};
@@ -208,16 +208,17 @@ impl Iterator for Matching<'_> {
 impl Matching<'_> {
     fn items(&mut self, page: &Page) -> Vec<Listed> {
         let documents = page.documents();
-        let items = documents.filter_map(|raw| self.item(raw, &page.notes));
+        let items = documents.filter_map(|raw| self.item(raw, page));
         items.collect()
     }
 
-    fn item(&mut self, raw: &RawDocument, notes: &Notes) -> Option<Listed> {
-        let found = Box::new(read(raw, &mut self.stores)?);
+    fn item(&mut self, raw: &RawDocument, page: &Page) -> Option<Listed> {
+        let mut found = Box::new(read(raw, &mut self.stores)?);
+        found.kind = page.kind(&found);
         if found.is_stores() {
             return None;
         }
-        let notes = notes.get(&found.id).map_or(&[][..], Vec::as_slice);
+        let notes = page.notes.get(&found.id).map_or(&[][..], Vec::as_slice);
         let (entry, content) = match self.values {
             Values::Omit => (found.entry(found.note(notes)), None),
             Values::Start | Values::Include => {

@@ -3,6 +3,8 @@
 mod foreign;
 mod functions;
 mod jobs;
+mod kept_fields;
+mod kinds;
 mod moved;
 mod names;
 mod notes;

@@ -153,6 +153,20 @@ pub(super) fn decode(element: RawBsonRef<'_>) -> Result<Value> {
     }
 }
 
+/// Returns the kind of the value that FiftyOne would read, as [`decode`] does.
+pub(super) fn kind(element: RawBsonRef<'_>) -> Kind {
+    match element {
+        RawBsonRef::String(_) => Kind::Text,
+        RawBsonRef::Document(document) => {
+            // Most documents are no bytes, which their first member says.
+            let is_bytes = matches!(document.get_str("_cls"), Ok("bytes"))
+                && decode(element).is_ok_and(|value| value.kind == Kind::Bytes);
+            if is_bytes { Kind::Bytes } else { Kind::Json }
+        }
+        _ => Kind::Json,
+    }
+}
+
 /// Returns a value as JSON text, whatever it is.
 pub(super) fn json_text(element: RawBsonRef<'_>) -> Result<String> {
     with_payload(element, bson::text)

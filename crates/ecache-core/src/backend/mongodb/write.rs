@@ -9,12 +9,13 @@ use mongodb::bson::{Document, RawArrayBuf, RawDocument, RawDocumentBuf, cstr, do
 use mongodb::error::Result as DriverResult;
 
 use super::connection::is_duplicate;
-use super::document::{DescribedEntry, document, read};
+use super::document::{DescribedEntry, read};
 use super::field_names::readable;
-use super::id::{self, DocumentId, raw};
+use super::id::{DocumentId, raw};
 use super::interned::Stores;
 use super::lookup::read_whole;
 use super::name::identity;
+use super::new_version::document;
 use super::query::size;
 use super::side_document::Note;
 use super::value::Encoded;
@@ -129,7 +130,11 @@ impl MongoBackend {
         let id = old.map_or_else(DocumentId::new, |old| old.found.id.clone());
         let lifetime = (entry.policy, entry.expires_at);
         let times = (entry.created_at, entry.updated_at);
-        let document = document(id.clone(), &entry.address, encoded, lifetime, times)?;
+        let whole = document(id.clone(), &entry.address, encoded, lifetime, times)?;
+        let document = match old {
+            None => whole,
+            Some(old) => old.found.new_version(entry, encoded)?,
+        };
         let note = Note::new(id, entry, size, encoded);
         let notes = self.notes(collection)?;
         self.run(notes.insert_one(note.encode(encoded)?))?;
@@ -140,13 +145,9 @@ impl MongoBackend {
             }
             Some(old) => {
                 let unchanged = old.found.unchanged();
-                let replaced = self.driver.run(async {
-                    if id::has_placeholder(&unchanged) {
-                        return replace_raw(self, collection, &unchanged, &document).await;
-                    }
-                    let replaced = documents.replace_one(unchanged, &document).await?;
-                    Ok(replaced.matched_count)
-                });
+                let replaced = self
+                    .driver
+                    .run(update(self, collection, &unchanged, &document));
                 replaced.map(|count| (count > 0).then_some(Put::Replaced))
             }
         };
@@ -200,16 +201,16 @@ fn old(backend: &MongoBackend, address: &Address) -> Result<Option<Old>> {
     }))
 }
 
-/// Replaces the document that a query finds, and returns how many there are.
-async fn replace_raw(
+/// Updates the document that a query finds, and returns how many there are.
+async fn update(
     backend: &MongoBackend,
     collection: &str,
     query: &Document,
-    document: &RawDocument,
+    change: &RawDocument,
 ) -> DriverResult<u64> {
     let mut update = RawDocumentBuf::new();
     update.append(cstr!("q"), raw(query));
-    update.append(cstr!("u"), document);
+    update.append(cstr!("u"), change);
     let mut updates = RawArrayBuf::new();
     updates.push(update);
     let mut command = RawDocumentBuf::new();

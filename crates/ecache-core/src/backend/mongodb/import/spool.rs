@@ -9,10 +9,13 @@ use super::super::{BATCH, BATCH_SIZE};
 use super::Prepared;
 use crate::error::{Error, Result};
 
-/// Puts a batch by: documents and notes in turn, the collection's name in front of each.
+/// Puts a batch by: documents and notes in turn, where they belong in front of each.
 pub(super) fn put_by(spool: &mut impl Write, batch: &[Prepared]) -> Result<()> {
     for prepared in batch {
-        let name = raw(&doc! { "collection": &*prepared.collection });
+        let name = raw(&doc! {
+            "collection": &*prepared.collection,
+            "is_there": prepared.is_there,
+        });
         for part in [&name, &prepared.document, &prepared.note] {
             spool.write_all(part.as_bytes())?;
         }
@@ -36,6 +39,7 @@ pub(super) fn take_back(spool: &mut impl BufRead) -> Result<Vec<Prepared>> {
             collection,
             document,
             note,
+            is_there: name.get_bool("is_there").unwrap_or_default(),
         });
     }
     Ok(batch)

@@ -11,6 +11,7 @@ use mongodb::bson::{DateTime, RawArrayBuf, RawDocumentBuf, cstr, doc};
 
 use super::super::id::{DocumentId, raw};
 use super::super::interned::Stores;
+use super::super::new_version::change_to;
 use super::super::{MAX_SIZE, MongoBackend, counters};
 use super::spool::take_back;
 use super::{Import, Prepared, Version, interrupted};
@@ -116,14 +117,15 @@ impl Import<'_> {
         let mut updates = Vec::with_capacity(batch.len());
         let mut of_notes = Vec::with_capacity(batch.len());
         let mut note_ids: HashMap<DocumentId, ObjectId> = HashMap::new();
-        for Prepared { document, note, .. } in batch {
+        for prepared in batch {
+            let Prepared { document, note, .. } = prepared;
             let note_id = note.get_object_id("_id").map_err(|e| error(e.into()))?;
             let document_id = DocumentId::read(&document, "_id").expect("it was given one");
             // Of several versions in one import the last one counts.
             note_ids.insert(document_id.clone(), note_id);
             ids.push(document_id);
             stores.insert(interned.read(&document));
-            updates.push(document);
+            updates.push((document, prepared.is_there));
             of_notes.push(note);
         }
         self.backend.run(notes.insert_many(of_notes))?;
@@ -136,11 +138,11 @@ impl Import<'_> {
     }
 }
 impl MongoBackend {
-    /// Writes whole documents, whether they are there or not.
-    fn replace(&self, collection: &str, documents: Vec<RawDocumentBuf>) -> Result<()> {
+    /// Writes versions of documents, whether they are there or not.
+    fn replace(&self, collection: &str, documents: Vec<(RawDocumentBuf, bool)>) -> Result<()> {
         // Raw, since a document may have names that repeat.
         let mut updates = RawArrayBuf::new();
-        for document in documents {
+        for (document, is_there) in documents {
             let size = updates.as_bytes().len() + document.as_bytes().len();
             // A command has little more room than the longest document.
             if size as u64 > MAX_SIZE && !updates.is_empty() {
@@ -149,7 +151,11 @@ impl MongoBackend {
             let id = DocumentId::read(&document, "_id").expect("it was given one");
             let mut update = RawDocumentBuf::new();
             update.append(cstr!("q"), raw(&doc! { "_id": id }));
-            update.append(cstr!("u"), document);
+            if is_there {
+                update.append(cstr!("u"), change_to(&document));
+            } else {
+                update.append(cstr!("u"), document);
+            }
             update.append(cstr!("upsert"), true);
             updates.push(update);
         }
