@@ -70,7 +70,10 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
         ));
     }
     let source = match Place::of_source(&from)? {
-        Place::Store => Some(location::open(from.as_os_str(), Access::Read)?),
+        Place::Store => {
+            context.fold_usage_of(&from);
+            Some(location::open(from.as_os_str(), Access::Read)?)
+        }
         Place::Lines => None,
     };
     // A dataset's name means what it does where the entries are, and where they go.

@@ -176,6 +176,29 @@ impl Context {
         self.fold_with(statistics::fold);
     }
 
+    /// Moves what the usage log of a store at another location counted into that store, as
+    /// [`Context::fold_usage`] does.
+    pub(crate) fn fold_usage_of(&self, location: &Path) {
+        let fold = || -> Result<()> {
+            let beside = self.beside(location);
+            let log = Log::beside(beside.as_deref().unwrap_or(location));
+            let is_there = location::is_url(location.as_os_str()) || location.exists();
+            if log.size() == 0 || !is_there {
+                return Ok(());
+            }
+            let reader = location::open(location.as_os_str(), Access::Read)?;
+            if !statistics::is_folded(reader.as_ref(), &log)? {
+                drop(reader);
+                let writer = location::open(location.as_os_str(), self.access)?;
+                statistics::fold(writer.as_ref(), &log, self.now())?;
+            }
+            Ok(())
+        };
+        if let Err(error) = fold() {
+            self.detail(&format!("the latest hits are not counted in: {error:#}"));
+        }
+    }
+
     fn fold_with(&self, fold_log: impl Fn(&dyn Backend, &Log, Timestamp) -> CoreResult<()>) {
         let fold = || -> Result<()> {
             let log = self.usage_log()?;
