@@ -1,7 +1,7 @@
 //! `ecache undo`: undoes an operation.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Cause};
+use ecache_core::backend::{Backend, Cause, Effect};
 use ecache_core::error::Error;
 
 use super::shared::deletion::{Run, Verb, run_batches};
@@ -78,16 +78,18 @@ fn refuse(context: &Context, backend: &dyn Backend, which: Option<u64>) -> Resul
         .filter(|one| which.is_none_or(|which| one.id == which));
     let message = match (meant.next(), which) {
         (Some(operation), _) => {
+            let what = match operation.effect {
+                Effect::Removed => "removal",
+                _ => "change",
+            };
             let operation = named(operation, context.now());
-            format!("{operation}, cannot be taken back: FiftyOne sees each removal at once")
+            let why = format!("FiftyOne sees each {what} at once");
+            format!("{operation}, cannot be taken back: {why}")
         }
         (None, Some(id)) => format!("operation {id} is not in the log"),
         (None, None) => "there is nothing to undo: no operation is logged".into(),
     };
     let copy = copy_command(context)?;
-    context.absent(
-        &message,
-        Some(&format!("{copy} keeps a copy, before a removal")),
-    );
+    context.absent(&message, Some(&format!("{copy} keeps a copy beforehand")));
     Ok(Exit::No)
 }

@@ -76,6 +76,12 @@ impl Context {
             .map_or(location, |found| found.url.clone()))
     }
 
+    /// Reports whether the store is FiftyOne's database, named as such.
+    pub(crate) fn is_fiftyones_by_name(&self) -> bool {
+        let named = self.named_location();
+        named.is_ok_and(|(path, _)| path.as_os_str() == fiftyone::NAME)
+    }
+
     pub(super) fn named_location(&self) -> Result<(PathBuf, Origin)> {
         match (&self.db, &self.db_file) {
             (Some(_), Some(_)) => Err(contradiction("--db", "--db-file")),

@@ -116,6 +116,22 @@ pub fn value(name: &str) -> Option<Json> {
     (json.dumps() == text).then_some(json)
 }
 
+/// Returns the typed name of the value that a text spells in another way, as a person may type it.
+///
+/// ```
+/// use ecache_core::typed_name::respelled;
+///
+/// assert_eq!(respelled("bson:[1,2]").as_deref(), Some("bson:[1, 2]"));
+/// assert_eq!(respelled("bson:[1, 2]"), None);
+/// assert_eq!(respelled("bson: for beginners"), None);
+/// ```
+#[must_use]
+pub fn respelled(text: &str) -> Option<String> {
+    let json = Json::parse(text.strip_prefix(PREFIX)?.as_bytes()).ok()?;
+    let name = of_json(&json);
+    (name != text && is_typed(&name)).then_some(name)
+}
+
 /// Returns the name of a value without JSON, from the id of its document.
 #[must_use]
 pub fn nameless(id: &str) -> String {

@@ -10,6 +10,7 @@ use ecache_core::time::Timestamp;
 
 use super::call_text::shell_line;
 use crate::context::Context;
+use crate::fiftyone;
 use crate::output::escape::shell;
 use crate::output::{Cell, Column};
 use crate::variables::variable;
@@ -132,8 +133,13 @@ pub(in crate::commands) fn tell_final(context: &Context, how: &str) {
 
 /// Returns the command that copies the entries of a database to a file.
 pub(in crate::commands) fn copy_command(context: &Context) -> Result<String> {
-    let (path, _) = context.location()?;
-    let from = location::shown(path.as_os_str());
+    // The port of FiftyOne's own server passes.
+    let from = if context.is_fiftyones_by_name() {
+        fiftyone::NAME.to_owned()
+    } else {
+        let (path, _) = context.location()?;
+        location::shown(path.as_os_str())
+    };
     Ok(format!("ecache copy {} backup.db", shell(&from)))
 }
 

@@ -10,6 +10,7 @@ use ecache_core::key::{CallScopes, Key, preimage};
 use ecache_core::python_json::Json;
 use ecache_core::scope::{self, Address, STORE_KEY, Scopes, StoreAddress};
 use ecache_core::time::Timestamp;
+use ecache_core::typed_name;
 use ecache_core::usage::{Event, Outcome};
 
 use super::{near_names, pasted};
@@ -138,9 +139,13 @@ pub(in crate::commands) fn note_missing(
         if let Some((message, tip)) = pasted::elsewhere(backend, address, context.now())? {
             (message, Some(tip))
         } else if stores.iter().any(|name| name == store) {
-            let tip = match pasted::without_mark(backend, address, context.now())? {
-                Some(key) => format!("did you mean {key}? A part of a key ends with its mark"),
-                None => format!("ecache ls {} lists its keys", shell(store)),
+            let whole = pasted::without_mark(backend, address, context.now())?;
+            let tip = match (typed_name::respelled(address.key.as_str()), whole) {
+                (Some(key), _) => format!("did you mean {}? It is spelled so", shell(&key)),
+                (None, Some(key)) => {
+                    format!("did you mean {key}? A part of a key ends with its mark")
+                }
+                (None, None) => format!("ecache ls {} lists its keys", shell(store)),
             };
             (format!("there is no {address}"), Some(tip))
         } else {

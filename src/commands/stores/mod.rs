@@ -54,6 +54,27 @@ fn address(context: &Context, store: &str, link: &LinkArgs) -> Result<StoreAddre
     store_address(context, store, &scope)
 }
 
+/// Says what to change in the options that named one store, so that they name the other one.
+fn change(typed: &StoreAddress, other: &StoreAddress) -> String {
+    let mut add = String::new();
+    let mut leave_out = "";
+    match &other.dataset_id {
+        Some(dataset) if typed.dataset_id != other.dataset_id => {
+            add.push_str(&format!(" --dataset {}", shell(dataset)));
+        }
+        None if typed.dataset_id.is_some() => leave_out = "leave out --dataset",
+        _ => {}
+    }
+    if typed.collection != other.collection {
+        add.push_str(&format!(" --collection {}", shell(&other.collection)));
+    }
+    match (leave_out, &*add) {
+        (leave_out, "") => leave_out.to_owned(),
+        ("", add) => format!("add{add}"),
+        (leave_out, add) => format!("{leave_out} and add{add}"),
+    }
+}
+
 /// Finds a store, or says that there is none and where stores of that name are.
 fn find(
     context: &Context,
@@ -68,14 +89,7 @@ fn find(
     let mut places = Vec::new();
     for StoreRecord { address: other, .. } in &stores {
         if other.store_name == address.store_name {
-            let mut place = match &other.dataset_id {
-                Some(dataset) => format!("--dataset {}", shell(dataset)),
-                None => "no --dataset".to_owned(),
-            };
-            if other.collection != address.collection {
-                place.push_str(&format!(" --collection {}", shell(&other.collection)));
-            }
-            places.push(place);
+            places.push(change(address, other));
         }
     }
     let tip = if places.is_empty() {
@@ -85,7 +99,7 @@ fn find(
             .collect();
         did_you_mean(&address.store_name, &names)
     } else {
-        Some(format!("add {}", places.join(" or ")))
+        Some(places.join(", or "))
     };
     let message = format!("cannot {attempt} {address}: there is no such store");
     context.absent(&message, tip.as_deref());
