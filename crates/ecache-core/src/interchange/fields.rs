@@ -45,7 +45,10 @@ impl<'a> Fields<'a> {
     ///
     /// `_id` and `size` are not kept: a database gives the one, and the value has the other.
     pub(super) fn read(parts: Parts<'a>) -> (Self, Option<DocumentError>) {
-        let mut fields = Fields::default();
+        let mut fields = Fields {
+            has_id: parts.members.iter().any(|(member, _)| member == "_id"),
+            ..Fields::default()
+        };
         let mut fault = None;
         for (member, given) in parts.members {
             if let Err(error) = fields.add(&member, given) {
@@ -58,16 +61,16 @@ impl<'a> Fields<'a> {
     fn add(&mut self, member: &str, given: Given<'a>) -> Result<()> {
         match member {
             "size" => {}
-            "_id" => self.has_id = true,
+            "_id" => {}
             "store_name" => self.names.store_name = Some(given),
             "key" => self.names.key = Some(given),
             "dataset_id" => self.names.dataset_id = Some(given),
             "collection" => self.collection = name("collection", given)?,
             "policy" => self.policy = policy("policy", given)?,
-            "created_at" => self.created_at = time("created_at", given)?,
-            "updated_at" => self.updated_at = time("updated_at", given)?,
-            "expires_at" => self.expires_at = time("expires_at", given)?,
-            "last_used_at" => self.last_used_at = time("last_used_at", given)?,
+            "created_at" => self.created_at = self.time("created_at", given)?,
+            "updated_at" => self.updated_at = self.time("updated_at", given)?,
+            "expires_at" => self.expires_at = self.time("expires_at", given)?,
+            "last_used_at" => self.last_used_at = self.time("last_used_at", given)?,
             "hits" => self.hits = count("hits", given)?,
             "saved_ms" => self.saved_ms = count("saved_ms", given)?,
             "kind" => self.kind = kind("kind", given)?,
@@ -86,6 +89,15 @@ impl<'a> Fields<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Reads a time, which is a date in a document of a database.
+    fn time(&self, field: &'static str, given: Given<'a>) -> Result<Option<Timestamp>> {
+        if self.has_id {
+            date(field, given)
+        } else {
+            time(field, given)
+        }
     }
 
     /// Takes the value of an entry.
@@ -314,6 +326,26 @@ fn word<T: FromStr>(
     let word = string(field, given)?;
     word.map(|word| word.parse().map_err(|_| unknown(word.into_owned())))
         .transpose()
+}
+
+/// Reads a date of a database, where a text or a number is none.
+fn date(field: &'static str, given: Given<'_>) -> Result<Option<Timestamp>> {
+    let is_bson = matches!(given, Given::Stored(_));
+    let (json, is_type) = given.into_typed();
+    if json == Json::Null {
+        return Ok(None);
+    }
+    let found = match extended_json::integer(&json) {
+        Some(_) => "an integer",
+        None => describe(&json),
+    };
+    let no_date = mismatch(field, "a date", found);
+    // In BSON, a document that is spelled like a date is a document.
+    if is_bson && !is_type {
+        return Err(no_date);
+    }
+    let millis = extended_json::date_millis(field, &json)?.ok_or(no_date)?;
+    Ok(Some(Timestamp::from_millis(millis)))
 }
 
 fn time(field: &'static str, given: Given<'_>) -> Result<Option<Timestamp>> {

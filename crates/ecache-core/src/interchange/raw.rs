@@ -110,7 +110,12 @@ impl<'a> Given<'a> {
 
     /// Parses the text.
     pub(super) fn into_json(self) -> Json {
-        match self {
+        self.into_typed().0
+    }
+
+    /// Parses the text, and reports whether it is a type of BSON that JSON does not have.
+    pub(super) fn into_typed(self) -> (Json, bool) {
+        let json = match self {
             Given::Text(text) => Json::from(text),
             Given::Plain("null") => Json::Null,
             Given::Plain(text) => match text.parse() {
@@ -121,12 +126,13 @@ impl<'a> Given<'a> {
             // Its text may nest deeper than JSON may, which no field does.
             Given::Stored(value) => match value.to_stored() {
                 Ok(json) => match wrapper::inner(&json) {
-                    Some(inner) => Json::Object(inner.to_vec()),
+                    Some(inner) => return (Json::Object(inner.to_vec()), true),
                     None => json,
                 },
                 Err(_) => Json::Object(Vec::new()),
             },
-        }
+        };
+        (json, false)
     }
 }
 

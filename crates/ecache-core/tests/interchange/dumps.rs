@@ -204,3 +204,77 @@ fn json_stays_the_text_that_it_came_as() {
         assert_eq!(value(text), json(text));
     }
 }
+
+/// Returns a BSON document of these elements, with an id that comes last.
+fn document(elements: &[(u8, &str, Vec<u8>)]) -> Vec<u8> {
+    let mut document = vec![0; 4];
+    let id = (0x07, "_id", vec![1; 12]);
+    for (kind, name, value) in elements.iter().chain([&id]) {
+        document.push(*kind);
+        document.extend_from_slice(name.as_bytes());
+        document.push(0);
+        document.extend_from_slice(value);
+    }
+    document.push(0);
+    let length = i32::try_from(document.len()).expect("it is short");
+    document[..4].copy_from_slice(&length.to_le_bytes());
+    document
+}
+
+fn text(text: &str) -> Vec<u8> {
+    let length = i32::try_from(text.len() + 1).expect("it is short");
+    let mut bytes = length.to_le_bytes().to_vec();
+    bytes.extend_from_slice(text.as_bytes());
+    bytes.push(0);
+    bytes
+}
+
+#[test]
+fn a_time_of_a_database_is_a_date_and_nothing_else() {
+    let date = || 1_000_i64.to_le_bytes().to_vec();
+    let dict = document(&[(0x02, "$date", text("2026-03-04T05:06:07Z"))]);
+    for field in ["created_at", "updated_at", "expires_at"] {
+        for (kind, value, found) in [
+            (0x10, vec![0; 4], "an integer"),
+            (0x12, date(), "an integer"),
+            (0x01, vec![0; 8], "a float"),
+            (0x02, text("2026-03-04T05:06:07Z"), "a string"),
+            (0x03, dict.clone(), "an object"),
+            (0x08, vec![1], "a bool"),
+            (0x11, vec![0; 8], "an object"),
+        ] {
+            let others = ["created_at", "updated_at", "expires_at"].into_iter();
+            let others = others.filter(|other| *other != field);
+            let mut elements: Vec<_> = others.map(|other| (0x09, other, date())).collect();
+            elements.extend([
+                (kind, field, value),
+                (0x02, "store_name", text("s")),
+                (0x02, "key", text("k")),
+                (0x10, "value", vec![0; 4]),
+            ]);
+            let read = read(&document(&elements));
+            let expected = format!("document 1 at byte 0: {field} must be a date, found {found}");
+            assert_eq!(read, [Err(expected)]);
+        }
+        for (value, is_date) in [
+            (r#"{"$date": 0}"#, true),
+            (r#"{"$date": {"$numberLong": "0"}}"#, true),
+            (r#"{"$date": "1970-01-01T00:00:00Z"}"#, true),
+            ("0", false),
+            (r#"{"$numberLong": "0"}"#, false),
+            (r#""2026-03-04T05:06:07Z""#, false),
+        ] {
+            let created = match field {
+                "created_at" => String::new(),
+                _ => r#""created_at": {"$date": 0}, "#.to_owned(),
+            };
+            let line = format!(
+                r#"{{"store_name": "s", "key": "k", "value": 1, {created}"{field}": {value}, "_id": 1}}"#
+            );
+            assert_eq!(read(line.as_bytes())[0].is_ok(), is_date, "{line}");
+            // In a line that was written by hand, milliseconds and texts are times.
+            let by_hand = line.replace(r#", "_id": 1"#, "");
+            assert!(read(by_hand.as_bytes())[0].is_ok(), "{by_hand}");
+        }
+    }
+}
