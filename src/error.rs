@@ -350,6 +350,7 @@ fn fixed(error: &Error) -> (Exit, Option<&'static str>) {
             Some("write mongodb://host/database for a database, or ./ before a file's name"),
         ),
         Error::InvalidLocation { .. } | Error::Dataset { .. } => (Exit::Usage, None),
+        Error::LocationOption { .. } => (Exit::Usage, Some("leave it out, or correct its value")),
         Error::Unacknowledged => (
             Exit::Usage,
             Some("write w=1 or w=majority, or leave it out: ecache says what was written"),

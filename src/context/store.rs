@@ -25,6 +25,9 @@ impl Context {
             return Ok(Some(remote.clone()));
         }
         let remote = location::open(path.as_os_str(), self.access)?;
+        for option in location::ignored_options(path.as_os_str()) {
+            self.detail(&format!("the location's option {option} is ignored"));
+        }
         if let Some(beside) = self.beside(path) {
             unreachable::forget(&beside);
         }

@@ -239,6 +239,12 @@ pub enum Error {
         /// The form of a valid one; the given one may hold a password
         expected: &'static str,
     },
+    /// An option of the location is unknown here, or has an invalid value, and must not be ignored.
+    #[error("the location's option {option} is not supported, or has an invalid value")]
+    LocationOption {
+        /// The name of the option
+        option: String,
+    },
     /// No server answers there.
     #[error("the server at {host} cannot be reached: {detail}")]
     Unreachable {

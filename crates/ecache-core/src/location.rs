@@ -193,6 +193,17 @@ fn credentials(url: &str) -> Option<Range<usize>> {
     Some(start..start + end)
 }
 
+/// Returns the names of the options of a URL that have no meaning here, and are ignored.
+#[must_use]
+pub fn ignored_options(location: &OsStr) -> Vec<String> {
+    #[cfg(feature = "mongodb")]
+    if is_mongodb(location) {
+        return MongoBackend::ignored_options(&location.to_string_lossy());
+    }
+    let _ = location;
+    Vec::new()
+}
+
 /// Reports whether a location contains a password, which other users could see on a command line.
 ///
 /// ```

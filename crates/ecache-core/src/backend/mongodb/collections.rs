@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 
 use mongodb::bson::{Document, RawDocumentBuf, doc};
 
-use super::{MongoBackend, counters, indexes, side_document};
+use super::{MongoBackend, counters, side_document};
 use crate::error::{Error, Result};
 use crate::scope::DEFAULT_COLLECTION;
 use crate::sync::lock;
@@ -14,9 +14,21 @@ use crate::sync::lock;
 /// collections of its own, of which there may be thousands.
 pub(super) const NEVER_STORES: [&str; 4] = ["samples.", "frames.", "system.", "fs."];
 
+/// FiftyOne's own collections that are not stores: it would take an entry in one for its own.
+const FIFTYONES: [&str; 7] = [
+    "config",
+    "datasets",
+    "delegated_ops",
+    "ontologies",
+    "runs",
+    "views",
+    "workspaces",
+];
+
 impl MongoBackend {
     /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
-    /// to, and those with FiftyOne's unique index.
+    /// to, those with FiftyOne's unique index under any name, and those without indexes whose first
+    /// documents are entries, as `mongorestore` leaves them with an option.
     ///
     /// An application's own collection must never be taken for one, whatever its documents look
     /// like: all of these may be removed from at once. Views have no indexes.
@@ -32,7 +44,7 @@ impl MongoBackend {
             }
             let is_known =
                 name == DEFAULT_COLLECTION || names.contains(&side_document::collection(name));
-            if is_known || self.has_store_index(name)? {
+            if is_known || self.looks_like_a_store(name)? {
                 self.known_stores().insert(name.clone());
                 collections.push(name.clone());
             }
@@ -80,36 +92,73 @@ impl MongoBackend {
         Ok(!self.run(names)?.is_empty())
     }
 
+    fn looks_like_a_store(&self, collection: &str) -> Result<bool> {
+        let (is_unique, count) = self.store_indexes(collection)?;
+        Ok(is_unique || count <= 1 && self.begins_with_entries(collection)?)
+    }
+
     fn has_store_index(&self, collection: &str) -> Result<bool> {
+        Ok(self.store_indexes(collection)?.0)
+    }
+
+    /// Reports whether a collection has a unique index on the fields of FiftyOne's, and the number
+    /// of its indexes.
+    fn store_indexes(&self, collection: &str) -> Result<(bool, usize)> {
+        const FIELDS: [&str; 3] = ["dataset_id", "key", "store_name"];
         let documents = self.database.collection::<RawDocumentBuf>(collection);
-        let expected = indexes::indexes();
-        let unique = |index: &&Document| {
-            index
-                .get_str("name")
-                .is_ok_and(|name| name == indexes::UNIQUE_INDEX)
-        };
-        let unique = expected.iter().find(unique).expect("it is one of them");
-        let mut is_there = false;
+        let (mut is_unique, mut count) = (false, 0);
         self.each(documents.list_indexes().batch(), |index| {
-            if let Ok(index) = Document::try_from(index) {
-                let same = |field| index.get(field) == unique.get(field);
-                is_there |= ["name", "key", "unique"].into_iter().all(same);
+            count += 1;
+            if let (Ok(key), Ok(true)) = (index.get_document("key"), index.get_bool("unique")) {
+                let fields = key.iter_elements().filter_map(Result::ok);
+                let mut fields: Vec<&str> = fields.map(|field| field.key().as_str()).collect();
+                fields.sort_unstable();
+                is_unique |= fields == FIELDS;
             }
         })?;
-        Ok(is_there)
+        Ok((is_unique, count))
+    }
+
+    /// Reports whether the first documents of a collection have the fields that FiftyOne writes.
+    fn begins_with_entries(&self, collection: &str) -> Result<bool> {
+        const FIRST: i64 = 10;
+        const FIELDS: [&str; 5] = [
+            "store_name",
+            "key",
+            "dataset_id",
+            "created_at",
+            "expires_at",
+        ];
+        let documents = self.database.collection::<RawDocumentBuf>(collection);
+        let fields = FIELDS.map(|field| (field.to_owned(), 1.into()));
+        let first = documents.find(doc! {}).limit(FIRST);
+        let first = first.projection(Document::from_iter(fields)).batch();
+        let (mut count, mut entries) = (0, 0);
+        self.each(first, |raw| {
+            count += 1;
+            let has = |field: &str| matches!(raw.get(field), Ok(Some(_)));
+            entries += usize::from(FIELDS.into_iter().all(has));
+        })?;
+        Ok(count > 0 && count == entries)
     }
 }
 
-/// Refuses a name that MongoDB has no collection for, or that is one of ours.
+/// Refuses a name that MongoDB has no collection for, or that is one of ours or of FiftyOne's.
 fn check_name(name: &str) -> Result<()> {
     const MAX_LENGTH: usize = 200;
     let is_ours = name == counters::COLLECTION || name.ends_with(side_document::SUFFIX);
+    let is_fiftyones =
+        FIFTYONES.contains(&name) || NEVER_STORES.iter().any(|prefix| name.starts_with(prefix));
+    if is_fiftyones {
+        return Err(Error::Unsupported(format!(
+            "the collection {name:?} is FiftyOne's, and no execution store"
+        )));
+    }
     let is_possible = name.len() <= MAX_LENGTH
         && !name.contains(['$', '\0'])
         && !name.starts_with(['.'])
         && !name.ends_with('.')
-        && !name.contains("..")
-        && !name.starts_with("system.");
+        && !name.contains("..");
     if is_possible && !is_ours {
         Ok(())
     } else {

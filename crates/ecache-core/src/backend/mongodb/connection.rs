@@ -10,8 +10,8 @@ use mongodb::error::{
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
 use mongodb::options::{
-    Acknowledgment, ClientOptions, ConnectionString, DatabaseOptions, ReadPreference,
-    SelectionCriteria, ServerAddress, ServerMonitoringMode,
+    Acknowledgment, ClientOptions, DatabaseOptions, ReadPreference, SelectionCriteria,
+    ServerAddress, ServerMonitoringMode,
 };
 use mongodb::{Client, Database};
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -19,7 +19,7 @@ use tokio::time::timeout;
 
 use super::driver::Driver;
 use super::failure::Failure;
-use super::{Changed, MongoBackend};
+use super::{Changed, MongoBackend, uri};
 use crate::backend::Access;
 use crate::error::{Error, Result};
 
@@ -35,11 +35,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// refuses, since the driver keeps retrying. Here the failure is known as soon as each server has
 /// failed once.
 pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result<MongoBackend> {
-    // The driver's own message may repeat the URI, and so the password.
-    let invalid = |_| Error::InvalidLocation {
-        expected: "mongodb://[user:password@]host[:port][,...]/[database][?options]",
-    };
-    let parsed = ConnectionString::parse(uri).map_err(invalid)?;
+    let (parsed, _) = uri::parse(uri)?;
     let concern = parsed.write_concern.as_ref();
     if concern.is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0))) {
         return Err(Error::Unacknowledged);
@@ -56,7 +52,8 @@ pub(super) fn open(uri: &str, access: Access, hurry: Option<Duration>) -> Result
         asked = Some(options.clone());
         Client::with_options(options)
     });
-    let driver = driver.map_err(invalid)?;
+    // The driver's own message may repeat the URI, and so the password.
+    let driver = driver.map_err(|_| uri::invalid())?;
     let asked = asked.expect("a client has options");
     let hosts: Vec<String> = asked.hosts.iter().map(ToString::to_string).collect();
     let name = asked
@@ -194,7 +191,19 @@ impl MongoBackend {
             },
             ErrorKind::Command(command) if denied(command.code) => Error::Denied {
                 host,
-                detail: command.message.clone(),
+                detail: denial(&command.message),
+            },
+            ErrorKind::Command(command) if is_of_election(command.code) => Error::Server {
+                host,
+                detail: election(&command.message),
+            },
+            ErrorKind::Write(WriteFailure::WriteConcernError(concern))
+            | ErrorKind::InsertMany(InsertManyError {
+                write_concern_error: Some(concern),
+                ..
+            }) if is_of_election(concern.code) => Error::Server {
+                host,
+                detail: election(&concern.message),
             },
             ErrorKind::Command(command) if is_of_concern(command.code, &command.message) => {
                 Error::WriteConcern {
@@ -222,6 +231,10 @@ impl MongoBackend {
                 detail: concern.message.clone(),
             },
             ErrorKind::Custom(custom) => match custom.downcast_ref() {
+                Some(Failure { code, detail, .. }) if is_of_election(*code) => Error::Server {
+                    host,
+                    detail: election(detail),
+                },
                 Some(Failure {
                     is_of_concern: true,
                     detail,
@@ -247,12 +260,32 @@ impl MongoBackend {
     }
 }
 
+/// Reports whether a server stopped a command because it is no longer the primary, or ends. A write
+/// may have been done.
+fn is_of_election(code: i32) -> bool {
+    const STOPPED: [i32; 7] = [91, 189, 10107, 11600, 11602, 13435, 13436];
+    STOPPED.contains(&code)
+}
+
+fn election(message: &str) -> String {
+    format!("its primary has changed, try again: {message}")
+}
+
 /// Reports whether a server refuses a command for its write concern.
 fn is_of_concern(code: i32, message: &str) -> bool {
     const BAD_VALUE: i32 = 2;
     const UNKNOWN_MODE: i32 = 79;
     const UNSATISFIABLE: i32 = 100;
     matches!(code, UNKNOWN_MODE | UNSATISFIABLE) || code == BAD_VALUE && message.contains("'w'")
+}
+
+/// Returns a server's refusal with the name of the command alone, of which the server repeats all.
+fn denial(message: &str) -> String {
+    let Some((refusal, command)) = message.split_once(" to execute command { ") else {
+        return message.to_owned();
+    };
+    let name = command.split(':').next().unwrap_or(command);
+    format!("{refusal} to execute {name}")
 }
 
 /// Describes why no server was selected, with the first server's error.

@@ -5,15 +5,12 @@ use mongodb::bson::{Document, doc};
 use super::{MongoBackend, side_document};
 use crate::error::Result;
 
-/// FiftyOne's index on store, key and dataset.
-pub(super) const UNIQUE_INDEX: &str = "unique_store_index";
-
 /// FiftyOne's indexes, as it makes them.
 pub(super) fn indexes() -> Vec<Document> {
     let single = ["store_name", "key", "dataset_id", "updated_at", "policy"];
     let mut indexes = vec![
         doc! { "key": { "expires_at": 1 }, "name": "expires_at", "expireAfterSeconds": 0 },
-        doc! { "key": { "store_name": 1, "key": 1, "dataset_id": 1 }, "name": UNIQUE_INDEX, "unique": true },
+        doc! { "key": { "store_name": 1, "key": 1, "dataset_id": 1 }, "name": "unique_store_index", "unique": true },
     ];
     indexes.extend(single.map(|name| doc! { "key": { name: 1 }, "name": name }));
     indexes

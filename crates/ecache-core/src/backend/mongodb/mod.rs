@@ -63,6 +63,7 @@ mod scan;
 mod side_document;
 mod stats;
 mod stores;
+mod uri;
 mod usage;
 mod value;
 mod write;
@@ -135,6 +136,12 @@ impl MongoBackend {
     /// Those of [`MongoBackend::open`].
     pub fn open_within(uri: &str, access: Access, patience: Duration) -> Result<Self> {
         connection::open(uri, access, Some(patience))
+    }
+
+    /// Returns the names of the options of a URI that have no meaning here, and are ignored.
+    #[must_use]
+    pub fn ignored_options(uri: &str) -> Vec<String> {
+        uri::parse(uri).map_or(Vec::new(), |(_, ignored)| ignored)
     }
 
     /// Returns the collection of that name, for its documents.
