@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
+use ecache_core::single_flight;
 use pyo3::exceptions::{PyException, PyRuntimeError, PyStopIteration};
 use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
@@ -297,6 +298,9 @@ impl Coroutine {
                 }
                 // Also of a cancelled task, or Ctrl-C.
                 Err(error) => {
+                    if !error.is_instance_of::<PyException>(py) {
+                        single_flight::abandon();
+                    }
                     *lock(&self.result) = Some(Err(error));
                     Poll::Ready(Err(None))
                 }

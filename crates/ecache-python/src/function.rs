@@ -10,6 +10,7 @@ use std::thread;
 
 use ecache_core::execution_cache::{ExecutionCache, ExecutionContext, Options, Residency};
 use ecache_core::key::Preimage;
+use ecache_core::single_flight;
 use ecache_core::stored::StoredError;
 use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
@@ -157,6 +158,7 @@ impl Function {
         (args, kwargs): (&Py<PyTuple>, Option<&Py<PyDict>>),
     ) -> Result<(Py<PyAny>, Option<Kept>), Option<PyErr>> {
         if interrupt::is_raised() {
+            single_flight::abandon();
             return Err(None);
         }
         if let Err(error) = stack::check() {
@@ -170,6 +172,7 @@ impl Function {
             }
             Err(error) if error.is_instance_of::<PyException>(py) => Err(Some(error)),
             Err(error) => {
+                single_flight::abandon();
                 interrupt::raise(error);
                 Err(None)
             }

@@ -262,7 +262,7 @@ def test_a_task_that_is_collected_lets_the_next_one_compute(cache, at_once):
     asyncio.run(main())
 
 
-ENDS = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError, MemoryError]
+ENDS = [KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError]
 
 
 @pytest.mark.parametrize("end", ENDS, ids=lambda end: end.__name__)
@@ -298,7 +298,7 @@ def test_a_computation_that_ends_without_a_result_is_not_one(cache, at_once, end
     assert ended and results == [["a", 2]] * 3
 
 
-@pytest.mark.parametrize("end", [GeneratorExit, asyncio.CancelledError, MemoryError])
+@pytest.mark.parametrize("end", [GeneratorExit, asyncio.CancelledError])
 def test_a_coroutine_that_ends_without_a_result_lets_the_others_compute(cache, at_once, end):
     calls = []
 

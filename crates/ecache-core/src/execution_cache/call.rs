@@ -159,7 +159,7 @@ impl<'a> Call<'a> {
 
     pub(super) fn fallback(&self) -> MutexGuard<'_, Option<Fallback>> {
         let fallback = &self.details().fallback;
-        lock(&fallback)
+        lock(fallback)
     }
 
     fn text(&self) -> &KeyText {

@@ -27,6 +27,15 @@ static WAITING: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 thread_local! {
     /// The flight whose computation this thread is in, 0 for none
     static CURRENT: Cell<u64> = const { Cell::new(0) };
+
+    /// The last flight whose computation was abandoned on this thread
+    static ABANDONED: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Says that the computation that this thread is in ends from outside, as by Ctrl-C. Unlike a
+/// failure, this says nothing about the next attempt: one follower makes it, and the others wait.
+pub fn abandon() {
+    ABANDONED.set(CURRENT.get());
 }
 
 /// The computations that are going on, by key.
@@ -317,9 +326,14 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
         });
     }
 
-    /// Ends the flight without a value: its computation failed.
+    /// Ends the flight without a value: its computation failed, or was [abandoned](abandon).
     pub fn fail(self) {
-        self.end(Landed::Nothing);
+        let is_abandoned = ABANDONED.get() == self.flight.id;
+        self.end(if is_abandoned {
+            Landed::Abandoned
+        } else {
+            Landed::Nothing
+        });
     }
 
     fn end(&self, landed: Landed<V>) {

@@ -15,7 +15,7 @@ mod locks;
 mod timer;
 
 pub(crate) use flight::Inside;
-pub use flight::{Flight, Flights, Joined, Landed, Leader};
+pub use flight::{Flight, Flights, Joined, Landed, Leader, abandon};
 pub(crate) use fork::Still;
 pub use interrupt::interrupt_waits_with;
 pub use locks::{FlightLock, FlightLocks};

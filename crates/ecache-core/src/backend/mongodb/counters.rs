@@ -38,7 +38,7 @@ pub(super) fn bump(backend: &MongoBackend, stores: &BTreeSet<Arc<StoreAddress>>)
     let updates: Vec<Document> = generations.chain([increment(CHANGES.into())]).collect();
     update(backend, &updates)?;
     if let Some(changed) = &backend.changed {
-        let mut changed = lock(&changed);
+        let mut changed = lock(changed);
         changed.extend(stores.iter().cloned());
     }
     Ok(())
