@@ -42,7 +42,7 @@ fn names_of_other_types_are_typed_names() {
         (r#""\u0062son:0""#, r#"bson:"bson:0""#),
     ] {
         let line = format!(
-            r#"{{"_id": 7, "created_at": 7, "store_name": {spelled}, "key": {spelled}, "value": 1}}"#
+            r#"{{"_id": 7, "created_at": {{"$date": 7}}, "store_name": {spelled}, "key": {spelled}, "value": 1}}"#
         );
         assert_eq!(names(line.as_bytes()), [name, name, "none"], "{spelled}");
         let array = format!("[{line}]");
