@@ -39,6 +39,10 @@ impl DescribedEntry {
         let mut set = RawDocumentBuf::new();
         set.append(cstr!("value"), encoded.value());
         let mut rest = doc! { "updated_at": entry.updated_at.map(date) };
+        // That of an entry stays; that of a store's own document is the one it is given.
+        if entry.created_at != self.created_at {
+            rest.insert("created_at", date(entry.created_at));
+        }
         if entry.expires_at != self.expires_at {
             rest.insert("expires_at", entry.expires_at.map(date));
         }
