@@ -27,8 +27,7 @@ const FIFTYONES: [&str; 7] = [
 
 impl MongoBackend {
     /// Returns the collections that are execution stores: FiftyOne's own, those that ecache wrote
-    /// to, those with FiftyOne's unique index under any name, and those without indexes whose first
-    /// documents are entries, as `mongorestore` leaves them with an option.
+    /// to, and those with FiftyOne's unique index under any name.
     ///
     /// An application's own collection must never be taken for one, whatever its documents look
     /// like: all of these may be removed from at once. Views have no indexes.
@@ -44,7 +43,7 @@ impl MongoBackend {
             }
             let is_known =
                 name == DEFAULT_COLLECTION || names.contains(&side_document::collection(name));
-            if is_known || self.looks_like_a_store(name)? {
+            if is_known || self.has_store_index(name)? {
                 self.known_stores().insert(name.clone());
                 collections.push(name.clone());
             }
@@ -92,54 +91,21 @@ impl MongoBackend {
         Ok(!self.run(names)?.is_empty())
     }
 
-    fn looks_like_a_store(&self, collection: &str) -> Result<bool> {
-        let (is_unique, count) = self.store_indexes(collection)?;
-        Ok(is_unique || count <= 1 && self.begins_with_entries(collection)?)
-    }
-
+    /// Reports whether a collection has a unique index on the fields of FiftyOne's. A backup, as
+    /// `$out` makes one, has none, and must not be cleared with the stores.
     fn has_store_index(&self, collection: &str) -> Result<bool> {
-        Ok(self.store_indexes(collection)?.0)
-    }
-
-    /// Reports whether a collection has a unique index on the fields of FiftyOne's, and the number
-    /// of its indexes.
-    fn store_indexes(&self, collection: &str) -> Result<(bool, usize)> {
         const FIELDS: [&str; 3] = ["dataset_id", "key", "store_name"];
         let documents = self.database.collection::<RawDocumentBuf>(collection);
-        let (mut is_unique, mut count) = (false, 0);
+        let mut is_there = false;
         self.each(documents.list_indexes().batch(), |index| {
-            count += 1;
             if let (Ok(key), Ok(true)) = (index.get_document("key"), index.get_bool("unique")) {
                 let fields = key.iter_elements().filter_map(Result::ok);
                 let mut fields: Vec<&str> = fields.map(|field| field.key().as_str()).collect();
                 fields.sort_unstable();
-                is_unique |= fields == FIELDS;
+                is_there |= fields == FIELDS;
             }
         })?;
-        Ok((is_unique, count))
-    }
-
-    /// Reports whether the first documents of a collection have the fields that FiftyOne writes.
-    fn begins_with_entries(&self, collection: &str) -> Result<bool> {
-        const FIRST: i64 = 10;
-        const FIELDS: [&str; 5] = [
-            "store_name",
-            "key",
-            "dataset_id",
-            "created_at",
-            "expires_at",
-        ];
-        let documents = self.database.collection::<RawDocumentBuf>(collection);
-        let fields = FIELDS.map(|field| (field.to_owned(), 1.into()));
-        let first = documents.find(doc! {}).limit(FIRST);
-        let first = first.projection(Document::from_iter(fields)).batch();
-        let (mut count, mut entries) = (0, 0);
-        self.each(first, |raw| {
-            count += 1;
-            let has = |field: &str| matches!(raw.get(field), Ok(Some(_)));
-            entries += usize::from(FIELDS.into_iter().all(has));
-        })?;
-        Ok(count > 0 && count == entries)
+        Ok(is_there)
     }
 }
 

@@ -20,10 +20,10 @@ fn collections_of_other_applications_are_no_stores() {
     let likeness = doc! { "store_name": "s", "key": "k", "dataset_id": null, "value": 1 };
     let index = |key: Document| doc! { "key": key, "name": "an_index", "unique": true };
     let fields = doc! { "store_name": 1, "key": 1, "dataset_id": 1 };
-    // As `mongorestore --noIndexRestore` leaves one, and one of another application.
+    // A backup of a store, as `$out` makes one, and one of another application.
     let mut whole = likeness.clone();
     whole.extend(doc! { "created_at": value::date(NOW), "expires_at": null });
-    for (name, document) in [("restored", whole), ("unlike", likeness.clone())] {
+    for (name, document) in [("backup", whole), ("unlike", likeness.clone())] {
         let documents: Collection<Document> = backend.database.collection(name);
         backend
             .run(documents.insert_one(document))
@@ -49,7 +49,7 @@ fn collections_of_other_applications_are_no_stores() {
         .expect("a view");
     let names = backend.names(Dimension::Collection).expect("the names");
     let names: Vec<&str> = names.iter().map(|name| &**name).collect();
-    assert_eq!(names, ["execution_store", "fiftyones", "mine", "restored"]);
+    assert_eq!(names, ["execution_store", "fiftyones", "mine"]);
 
     // Those of others are refused, also by name. One without indexes may have been restored.
     let datasets: Collection<Document> = backend.database.collection("datasets");
@@ -84,8 +84,8 @@ fn collections_of_other_applications_are_no_stores() {
         ..Filter::default()
     };
     let removed = backend.remove(&all.into(), NOW, &mut no_progress);
-    assert_eq!(removed.expect("a removal").entries, 4);
-    for name in ["similar", "plain", "unlike"] {
+    assert_eq!(removed.expect("a removal").entries, 3);
+    for name in ["similar", "plain", "unlike", "backup"] {
         let documents: Collection<Document> = backend.database.collection(name);
         assert_eq!(
             backend
