@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::MutexGuard;
 
-use mongodb::bson::{Document, RawDocumentBuf, doc};
+use mongodb::bson::{RawDocumentBuf, doc};
 
 use super::{MongoBackend, counters, side_document};
 use crate::error::{Error, Result};
