@@ -227,7 +227,7 @@ fn many_look_ups_find_what_single_ones_find() {
     }
 }
 
-/// What a reader of many values learns.
+/// An answer to a reader of many values.
 #[derive(Clone, Debug, PartialEq)]
 enum Seen {
     Hit {

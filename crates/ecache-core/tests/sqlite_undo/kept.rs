@@ -202,7 +202,7 @@ fn the_rows_that_are_kept_are_counted() {
     common::put(&backend, "a", b"newer").expect("an entry");
     undo(1);
     check(1, "one has a newer one in its place");
-    // What a limit evicts, a record of the operation still names.
+    // A record of the operation still names entries that a limit evicted.
     remove(Some("b"));
     check(2, "another is removed");
     let connection = rusqlite::Connection::open(&path).expect("a database");

@@ -50,7 +50,7 @@ pub(super) struct DescribedEntry {
 pub(super) struct Foreign {
     /// Times and the policy, where they are of other types
     pub fields: Vec<(&'static str, Bson)>,
-    /// Whether a field is there more than once
+    /// Set if a field is there more than once
     pub repeats: bool,
     /// Descriptions of the foreign parts, for messages
     pub reasons: Vec<String>,

@@ -58,7 +58,7 @@ struct Prepared {
     collection: Arc<str>,
     document: RawDocumentBuf,
     note: RawDocumentBuf,
-    /// Whether another version of the document is there
+    /// Set if another version of the document is there
     is_there: bool,
 }
 

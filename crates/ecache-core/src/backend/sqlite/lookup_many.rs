@@ -100,7 +100,7 @@ impl SqliteBackend {
             if visited == places.len() {
                 return Ok(done);
             }
-            // As many at the beginning most likely have values that fit. Most of those are visited.
+            // The values of so many at the beginning most likely fit, so that most are visited.
             done = (done * visited / places.len()).max(1);
             places.drain(..visited);
             places.retain(|place| place.index < done);
