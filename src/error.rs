@@ -18,7 +18,7 @@ use crate::output::escape::shell;
 
 /// A command was typed that makes no sense; the message says why, and the tip what to type.
 #[derive(Debug)]
-pub(crate) struct Usage {
+pub(crate) struct UsageError {
     message: String,
     tip: Option<String>,
 }
@@ -26,12 +26,12 @@ pub(crate) struct Usage {
 /// Makes an error of usage, exit code 2.
 pub(crate) fn usage(message: impl Into<String>) -> anyhow::Error {
     let message = message.into();
-    Usage { message, tip: None }.into()
+    UsageError { message, tip: None }.into()
 }
 
 /// Makes an error of usage that says what to type.
 pub(crate) fn usage_tip(message: impl Into<String>, tip: impl Into<String>) -> anyhow::Error {
-    Usage {
+    UsageError {
         message: message.into(),
         tip: Some(tip.into()),
     }
@@ -46,13 +46,13 @@ pub(crate) fn contradiction(one: &str, other: &str) -> anyhow::Error {
     )
 }
 
-impl fmt::Display for Usage {
+impl fmt::Display for UsageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Usage {}
+impl std::error::Error for UsageError {}
 
 /// An error of the environment or the system, not of the command line. It prevents caching; `run`
 /// then runs the command without the cache.
@@ -183,7 +183,7 @@ fn instead_of_program(error: &CommandError) -> Option<String> {
 
 /// Returns the exit code of an error, and what to try.
 pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<Cow<'static, str>>) {
-    if let Some(Usage { tip, .. }) = error.downcast_ref() {
+    if let Some(UsageError { tip, .. }) = error.downcast_ref() {
         return (Exit::Usage, tip.clone().map(Cow::Owned));
     }
     if let Some(Hindered(error)) = error.downcast_ref() {
@@ -233,7 +233,7 @@ fn of_store(error: &Error) -> (Exit, Option<Cow<'static, str>>) {
         Error::Damaged { path, .. } if is_readable(path) => {
             format!("save what can be read: {}", rescue(path))
         }
-        Error::Damaged { path, .. } | Error::Lost { path, .. } => format!(
+        Error::Damaged { path, .. } | Error::UnreadableFile { path, .. } => format!(
             "nothing can be saved; put it away, and the next write begins anew: {}",
             put_away(path)
         ),
@@ -324,32 +324,32 @@ fn fixed(error: &Error) -> (Exit, Option<&'static str>) {
             Exit::No,
             Some("choose with --on-conflict replace, keep or newer"),
         ),
-        Error::Replaced | Error::Moved { .. } => (Exit::Failed, Some("try again")),
+        Error::Replaced | Error::FileReplaced { .. } => (Exit::Failed, Some("try again")),
         Error::Interrupted { .. } => (Exit::Interrupted, None),
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
             (Exit::Usage, Some("say what it is with --type"))
         }
         Error::Name(_) => (Exit::Usage, None),
-        Error::Location { scheme } if scheme == "mongodb+srv" => (
+        Error::UnsupportedScheme { scheme } if scheme == "mongodb+srv" => (
             Exit::Usage,
             Some(
                 "name its servers, which dig +short SRV _mongodb._tcp.HOST lists: \
                  mongodb://host:port,host:port/name?tls=true&authSource=admin",
             ),
         ),
-        Error::Location { scheme } if scheme == "mongodb" => (
+        Error::UnsupportedScheme { scheme } if scheme == "mongodb" => (
             Exit::Usage,
             Some(
                 "build one that can, in a clone of its repository: \
                  cargo install --locked --path . --features mongodb",
             ),
         ),
-        Error::Location { .. } => (Exit::Usage, Some("name a file")),
-        Error::LikeUrl { .. } => (
+        Error::UnsupportedScheme { .. } => (Exit::Usage, Some("name a file")),
+        Error::MalformedUrl { .. } => (
             Exit::Usage,
             Some("write mongodb://host/database for a database, or ./ before a file's name"),
         ),
-        Error::InvalidLocation { .. } | Error::Dataset { .. } => (Exit::Usage, None),
+        Error::InvalidLocation { .. } | Error::InvalidDatasetId { .. } => (Exit::Usage, None),
         Error::LocationOption { .. } => (Exit::Usage, Some("leave it out, or correct its value")),
         Error::Unacknowledged => (
             Exit::Usage,

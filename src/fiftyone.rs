@@ -53,7 +53,7 @@ pub(crate) struct Database {
 #[cfg(not(feature = "mongodb"))]
 pub(crate) fn database() -> Result<Database> {
     let scheme = "mongodb".to_owned();
-    Err(ecache_core::error::Error::Location { scheme }.into())
+    Err(ecache_core::error::Error::UnsupportedScheme { scheme }.into())
 }
 
 /// Finds FiftyOne's database.

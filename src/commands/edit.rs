@@ -18,8 +18,8 @@ use ecache_core::python_json::Json;
 use ecache_core::value::{Kind, Value};
 use tempfile::NamedTempFile;
 
+use super::shared::abbreviated::whole_entry;
 use super::shared::cut_name::Accept;
-use super::shared::pasted::whole_entry;
 use super::shared::resolve::{Request, note_missing, note_other_call};
 use crate::cli::EditArgs;
 use crate::context::Context;

@@ -11,7 +11,6 @@ mod edit;
 mod export;
 mod forward;
 mod get;
-mod get_many;
 mod has;
 mod import;
 mod info;

@@ -9,13 +9,13 @@ use ecache_core::backend::{Cause, Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection};
 use ecache_core::scope::{Address, StoreAddress};
 
+use super::shared::abbreviated::whole_entry;
 use super::shared::command_args::{
     entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
 };
 use super::shared::cut_name::{Accept, is_marked};
 use super::shared::deletion::{Run, keep_unless, open, remove_logged};
-use super::shared::listed::{self, Line, Listed};
-use super::shared::pasted::whole_entry;
+use super::shared::keys_from::{self, Line, Listed};
 use super::shared::resolve::{Request, note_missing, note_other_call, store_address};
 use crate::cli::RmArgs;
 use crate::cli::entry::EntryArgs;
@@ -113,7 +113,7 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
         Listed::open(file, line)?.map(request).collect()
     };
     if let Some(file) = &args.entries_from {
-        return listed(file, listed::entries(context));
+        return listed(file, keys_from::entries(context));
     }
     let Some(store) = &args.store else {
         return Err(usage_tip(

@@ -9,11 +9,11 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::value::{Kind, Value};
 
+use super::shared::abbreviated::whole_entry;
 use super::shared::command_args::{key_behind_dashes, meant_entry, refuse_options_of_none};
 use super::shared::cut_name::Accept;
 use super::shared::entry_view;
 use super::shared::fields::{self, Field};
-use super::shared::pasted::whole_entry;
 use super::shared::resolve::{Request, note_missing, note_other_call};
 use crate::cli::ShowArgs;
 use crate::context::Context;

@@ -17,7 +17,7 @@ use ecache_core::filter::Filter;
 use ecache_core::location::{self, Access};
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Event, Follower, Outcome};
+use ecache_core::usage::{Event, LogTail, Outcome};
 use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -274,7 +274,7 @@ fn call_cells<'a>(event: &'a Event, fields: &[Field], datasets: &'a Datasets) ->
 /// The calls of all processes, from the usage log.
 struct Calls {
     /// `None` if the log cannot be followed, or does not tell what the filter asks for
-    follower: Option<Follower>,
+    follower: Option<LogTail>,
     filter: Filter,
     /// The entries that are evicted, or about to be
     evicted: HashMap<Address, Instant>,
@@ -287,7 +287,7 @@ impl Calls {
     fn follow(context: &Context, filter: &Filter) -> Self {
         let follower = if filter.means_calls() {
             let log = context.usage_log();
-            let follower = log.and_then(|log| Ok(log.follow()?));
+            let follower = log.and_then(|log| Ok(log.tail()?));
             Self::or_say(context, follower)
         } else {
             context.detail("calls are not shown: the filter selects by what only entries have");

@@ -11,7 +11,7 @@ use ecache_core::backend::{Backend, Description, Dimension, Group};
 use ecache_core::filter::Filter;
 use ecache_core::location;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Counts, Group as Called, KEPT};
+use ecache_core::usage::{CallGroup, Counts, KEPT};
 
 use crate::context::Context;
 use crate::error::Exit;
@@ -70,7 +70,7 @@ fn calls(context: &Context, backend: &dyn Backend) -> Result<BTreeMap<Arc<str>, 
     let (recorded, _) = context.calls_since(backend, from)?;
     let mut calls: BTreeMap<Arc<str>, Counts> = BTreeMap::new();
     for period in &recorded.periods {
-        if let Called::Of { store, .. } = &period.group {
+        if let CallGroup::Of { store, .. } = &period.group {
             let counts = calls.entry(store.store_name.clone()).or_default();
             counts.add(&period.counts);
         }

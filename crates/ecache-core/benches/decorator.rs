@@ -430,7 +430,7 @@ fn misses(folder: &Path) {
             ),
         ],
     );
-    assert_eq!(transient.cache.troubles() + hybrid.cache.troubles(), 0);
+    assert_eq!(transient.cache.failures() + hybrid.cache.failures(), 0);
 }
 
 fn main() {
@@ -459,7 +459,7 @@ fn main() {
         misses(folder.path());
     }
     assert_eq!(
-        ctx.cache.troubles(),
+        ctx.cache.failures(),
         0,
         "it was measured as it is meant to be"
     );

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
-use ecache_core::backend::{Commit, ImportBackend, OnConflict, Record, UsageBackend, no_progress};
+use ecache_core::backend::{
+    CallCountBackend, Commit, ImportBackend, OnConflict, Record, no_progress,
+};
 use ecache_core::entry::Entry;
 use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;

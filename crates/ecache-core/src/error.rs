@@ -96,7 +96,7 @@ pub enum Error {
     NoLimits,
     /// A resource limit of this process prevents the operation.
     #[error("cannot use the store {}: {limit}", path.display())]
-    Limit {
+    SystemLimit {
         /// Path of the file
         path: PathBuf,
         /// The limit
@@ -112,7 +112,7 @@ pub enum Error {
     },
     /// The file is so damaged that nothing in it can be read.
     #[error("nothing can be read of the store {}: {detail}", path.display())]
-    Lost {
+    UnreadableFile {
         /// The file
         path: PathBuf,
         /// The damage
@@ -120,7 +120,7 @@ pub enum Error {
     },
     /// The store's file was replaced by another one during an operation.
     #[error("the store {} was replaced by another file while it was in use", path.display())]
-    Moved {
+    FileReplaced {
         /// Path of the file
         path: PathBuf,
     },
@@ -223,13 +223,13 @@ pub enum Error {
     },
     /// The location is a URL of an engine that this build does not have.
     #[error("this build of ecache cannot open {scheme}:// locations")]
-    Location {
+    UnsupportedScheme {
         /// The URL's scheme; the rest of it may hold a password
         scheme: String,
     },
     /// The location is a malformed URL, and as a path would put a password into a file name.
     #[error("the location begins with {scheme}: but is not a URL")]
-    LikeUrl {
+    MalformedUrl {
         /// Its scheme; the rest may contain a password
         scheme: String,
     },
@@ -282,7 +282,7 @@ pub enum Error {
     },
     /// The engine has no dataset of such an id.
     #[error("no dataset has the id {id:?}: FiftyOne's are 24 hexadecimal digits, in lower case")]
-    Dataset {
+    InvalidDatasetId {
         /// The id
         id: String,
     },
@@ -324,7 +324,7 @@ impl Error {
     /// wraps, or one that names the path.
     pub(crate) fn of_system(path: &Path, error: std::io::Error) -> Self {
         match (SystemLimit::of(&error), error.downcast()) {
-            (Some(limit), _) => Self::Limit {
+            (Some(limit), _) => Self::SystemLimit {
                 path: path.to_owned(),
                 limit,
             },
@@ -361,7 +361,7 @@ impl Error {
             Self::Entry { .. }
                 | Self::TooLarge { .. }
                 | Self::Unrepresentable(_)
-                | Self::Dataset { .. }
+                | Self::InvalidDatasetId { .. }
                 | Self::Name(_)
                 | Self::ReservedKey
         )

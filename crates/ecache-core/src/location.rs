@@ -46,8 +46,8 @@ pub const DEFAULT_FILE: &str = "store.db";
 /// `mongodb://localhost:27017/fiftyone`.
 ///
 /// # Errors
-/// [`Error::Location`] for a URL of an engine that this build does not have (that of MongoDB is
-/// behind the feature `mongodb`); otherwise those of [`SqliteBackend::open`].
+/// [`Error::UnsupportedScheme`] for a URL of an engine that this build does not have (MongoDB needs
+/// the feature `mongodb`); otherwise those of [`SqliteBackend::open`].
 pub fn open(location: &OsStr, access: Access) -> Result<Arc<dyn Backend>> {
     #[cfg(feature = "mongodb")]
     if is_mongodb(location) {
@@ -86,10 +86,10 @@ pub fn open_within(
             let backend = MongoBackend::open_within(&uri, access, patience)?;
             Ok(Arc::new(backend))
         }
-        Form::Url(scheme) => Err(Error::Location {
+        Form::Url(scheme) => Err(Error::UnsupportedScheme {
             scheme: scheme.to_owned(),
         }),
-        Form::LikeUrl(scheme) => Err(Error::LikeUrl {
+        Form::LikeUrl(scheme) => Err(Error::MalformedUrl {
             scheme: scheme.to_owned(),
         }),
     }

@@ -42,7 +42,7 @@ const AT_ONCE: usize = 8 << 20;
 /// Adds what the log counted to the store.
 ///
 /// # Errors
-/// Those of [`UsageBackend::add_usage`](crate::backend::UsageBackend::add_usage), and of
+/// Those of [`CallCountBackend::add_usage`](crate::backend::CallCountBackend::add_usage), and of
 /// reading the log. Nothing is lost or doubled.
 pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
     fold_most(backend, log, usize::MAX, now)
@@ -232,8 +232,7 @@ fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(B
 /// Reads the counts since `from`, whether they are folded or not.
 ///
 /// # Errors
-/// Those of [`UsageBackend::usage_since`](crate::backend::UsageBackend::usage_since), and of
-/// reading the log.
+/// Those of [`usage_since`](crate::backend::CallCountBackend::usage_since), and of reading the log.
 pub fn read(
     backend: &dyn Backend,
     log: Option<&Log>,
@@ -290,7 +289,7 @@ fn unreadable(error: io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::backend::UsageBackend;
+    use crate::backend::CallCountBackend;
     use crate::backend::sqlite::{Access, SqliteBackend};
     use crate::scope::{Scopes, StoreAddress};
     use crate::usage::{Event, Outcome};

@@ -24,7 +24,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::backend::{Backend, Follow, Row, Scan, Touched};
+use crate::backend::{Backend, ChangeFeed, Row, Scan, Touched};
 use crate::entry::{Entry, Policy};
 use crate::error::Result;
 use crate::filter::{Filter, Pattern};
@@ -95,7 +95,7 @@ enum Following {
     /// It was not asked yet
     NotAsked,
     /// It does
-    Told(Box<dyn Follow>),
+    Told(Box<dyn ChangeFeed>),
     /// It does not
     Untold,
 }

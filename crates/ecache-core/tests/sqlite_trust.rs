@@ -159,7 +159,7 @@ fn a_schema_that_is_not_ours_is_refused() {
         }
         drop(theirs);
         is_refused(&path, |error| {
-            matches!(error, Error::Foreign { .. } | Error::Lost { .. })
+            matches!(error, Error::Foreign { .. } | Error::UnreadableFile { .. })
         });
     }
 }

@@ -6,7 +6,7 @@ use std::thread;
 
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
 use ecache_core::backend::{
-    Backend, Condition, Content, Row, Scan, UsageBackend, WriteBackend, no_progress,
+    Backend, CallCountBackend, Condition, Content, Row, Scan, WriteBackend, no_progress,
 };
 use ecache_core::backend::{ChangeBackend, ScanBackend};
 use ecache_core::entry::Entry;
@@ -15,7 +15,7 @@ use ecache_core::key::Key;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Batch, Counts, Event, Group, HOUR, Log, MAX_ROWS, Outcome, Period};
+use ecache_core::usage::{Batch, CallGroup, Counts, Event, HOUR, Log, MAX_ROWS, Outcome, Period};
 use ecache_core::value::Kind;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
@@ -158,7 +158,7 @@ fn beyond_a_hundred_thousand_rows_calls_are_summed() {
     drop(connection);
     let add = |store: &str| {
         let period = |count| {
-            let group = Group::Of {
+            let group = CallGroup::Of {
                 store: Arc::new(StoreAddress::new(store)),
                 user: None,
                 operator: None,
@@ -186,8 +186,8 @@ fn beyond_a_hundred_thousand_rows_calls_are_summed() {
         .periods
         .iter()
         .map(|period| match &period.group {
-            Group::Of { store, .. } => (Some(store.store_name.to_string()), period.counts.hits),
-            Group::Other => (None, period.counts.hits),
+            CallGroup::Of { store, .. } => (Some(store.store_name.to_string()), period.counts.hits),
+            CallGroup::Other => (None, period.counts.hits),
         })
         .collect();
     seen.sort();

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyTuple};
 
-use crate::awaiting::{Awaiting, Coroutine, Ended};
+use crate::coroutine::{Awaiting, Coroutine, Ended};
 use crate::function::{Function, Ready};
 use crate::interrupt;
-use crate::kept::{Kept, Stored};
+use crate::memory_copy::{Kept, Stored};
 use crate::parameters::Given;
 
 /// A call whose coroutine may be made at any time.

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 
 use crate::per_process::{PerProcess, may_open};
 use crate::subscription;
-use crate::{complaints, ending};
+use crate::{shutdown, warnings};
 
 /// The caches of this process, by location. They are never closed: closing one descriptor of a file
 /// drops the process's locks on it, those of other connections included.
@@ -80,7 +80,7 @@ fn opened(location: &Path) -> Arc<execution_cache::Cache> {
         Arc::new(if may_open() {
             cache
         } else {
-            complaints::add(format!(
+            warnings::add(format!(
                 "the execution cache is off in this process, which was forked while {} was in use",
                 location::shown(location.as_os_str())
             ));
@@ -100,13 +100,13 @@ pub fn open() -> Vec<Arc<execution_cache::Cache>> {
 }
 
 /// Ends subscriptions, and appends the counts of calls to the usage logs, which `ecache stats`
-/// reads: what a program does last. `ending` is for [`ending::begin`].
+/// reads: what a program does last. `ending` is for [`shutdown::begin`].
 #[pyfunction]
 pub fn leave(py: Python<'_>, ending: &Bound<'_, PyAny>) {
     subscription::end_all(py);
     let caches = open();
-    ending::detach(py, || caches.iter().for_each(|cache| cache.flush()));
-    ending::begin(py, ending);
+    shutdown::detach(py, || caches.iter().for_each(|cache| cache.flush()));
+    shutdown::begin(py, ending);
 }
 
 /// Returns the store of the command line.

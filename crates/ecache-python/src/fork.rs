@@ -7,12 +7,12 @@ use ecache_core::execution_cache::Fork;
 use pyo3::prelude::*;
 use pyo3::types::{PyCFunction, PyDict};
 
-use crate::{cache, complaints, ending, per_process};
+use crate::{cache, per_process, shutdown, warnings};
 
 /// The locks that a thread holds while it forks.
 struct Still {
     fork: Fork,
-    _complaints: MutexGuard<'static, Vec<String>>,
+    _warnings: MutexGuard<'static, Vec<String>>,
 }
 
 thread_local! {
@@ -38,7 +38,7 @@ pub fn register(py: Python<'_>) -> PyResult<()> {
 fn before() {
     FORKING.set(Some(Still {
         fork: Fork::prepare(cache::open()),
-        _complaints: complaints::lock(),
+        _warnings: warnings::lock(),
     }));
 }
 
@@ -49,7 +49,7 @@ fn in_parent() {
 }
 
 fn in_child(py: Python<'_>) {
-    ending::in_child(py);
+    shutdown::in_child(py);
     if let Some(still) = FORKING.take() {
         per_process::forked(still.fork.in_child());
     }

@@ -17,16 +17,16 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyIterator, PyTuple};
 
 use crate::cache::Cache;
-use crate::complaints;
 use crate::context;
-use crate::ending;
-use crate::form::{self, Purpose};
 use crate::greenlets;
 use crate::interrupt;
-use crate::kept::{Kept, Stored, message_of};
+use crate::memory_copy::{Kept, Stored, message_of};
 use crate::parameters::{Given, Parameters};
 use crate::per_process::PerProcess;
+use crate::shutdown;
 use crate::stack;
+use crate::stored_form::{self, Purpose};
+use crate::warnings;
 
 /// The end of a call; an `Err` of `None` says that the result was computed but cannot be kept.
 type Ended = Result<Kept, Option<PyErr>>;
@@ -194,7 +194,7 @@ impl Function {
         if interrupt::note(py, error) {
             return;
         }
-        complaints::add(format!(
+        warnings::add(format!(
             "the execution cache of {} could not {what}: {}",
             self.options.function,
             error.value(py)
@@ -207,11 +207,11 @@ impl Function {
             if let Some(reason) = reason
                 && !is_told.swap(true, Ordering::Relaxed)
             {
-                complaints::add(format!("{} is not cached: {reason}", self.options.function));
+                warnings::add(format!("{} is not cached: {reason}", self.options.function));
             }
             return true;
         }
-        ending::has_begun(py)
+        shutdown::has_begun(py)
     }
 
     /// Looks a call up, or computes it. Returns the function itself if the wrapper is to call the
@@ -233,7 +233,7 @@ impl Function {
         }
         if greenlets::is_in_one(py)? {
             if !this.is_told_of_greenlets.swap(true, Ordering::Relaxed) {
-                complaints::add(format!(
+                warnings::add(format!(
                     "{} is not cached in a greenlet, whose thread others must not hold up: \
                      call it in a thread of gevent's pool",
                     this.options.function
@@ -246,11 +246,11 @@ impl Function {
         }
         let args = given.args.clone().unbind();
         let kwargs = given.kwargs.map(|kwargs| kwargs.clone().unbind());
-        let computed = ending::detach(py, || {
+        let computed = shutdown::detach(py, || {
             let mut result = None;
             let kept: Ended = call.try_call(&Stored, || {
                 let (computed, kept) =
-                    ending::attach_to_compute(|py| this.compute(py, (&args, kwargs.as_ref())))?;
+                    shutdown::attach_to_compute(|py| this.compute(py, (&args, kwargs.as_ref())))?;
                 result = Some(computed);
                 kept.ok_or(None)
             });
@@ -286,7 +286,7 @@ impl Function {
         let caller = thread::current().id();
         let slot = Arc::clone(&result);
         let compute = move || {
-            let (computed, kept) = ending::attach_to_compute(|py| {
+            let (computed, kept) = shutdown::attach_to_compute(|py| {
                 let this = function.get();
                 let computed = this.compute(py, (&args, kwargs.as_ref()));
                 if let Err(Some(error)) = &computed
@@ -299,7 +299,7 @@ impl Function {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(computed);
             kept.ok_or(None)
         };
-        let kept: Ended = ending::detach(py, || {
+        let kept: Ended = shutdown::detach(py, || {
             let cache = &state.cache;
             cache.try_call_refreshing(ctx, Stored, arguments, || compute)
         });
@@ -356,5 +356,5 @@ enum Outcome {
 /// Returns the stored form of an argument as text, which identifies it.
 #[pyfunction]
 pub fn describe(object: &Bound<'_, PyAny>) -> PyResult<String> {
-    Ok(form::to_json(object, Purpose::Key)?.dumps_sorted())
+    Ok(stored_form::to_json(object, Purpose::Key)?.dumps_sorted())
 }

@@ -9,7 +9,7 @@ use ecache_core::single_flight;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 
-use crate::ending;
+use crate::shutdown;
 
 thread_local! {
     /// The exception that ends this thread's call
@@ -19,7 +19,7 @@ thread_local! {
 /// Makes threads that wait run the handlers of signals.
 pub fn install() {
     single_flight::interrupt_waits_with(|| {
-        let raised = ending::attach(|py| py.check_signals().err());
+        let raised = shutdown::attach(|py| py.check_signals().err());
         match raised {
             Some(error) => {
                 raise(error);

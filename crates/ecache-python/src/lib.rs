@@ -4,47 +4,47 @@
 //! decorator, what it refuses and what wraps a function are Python (`_decorator.py`).
 
 mod asynchronous;
-mod awaiting;
 mod cache;
-mod complaints;
 mod context;
-mod ending;
+mod coroutine;
 mod filter;
 mod fork;
-mod form;
 mod function;
 mod greenlets;
 mod interrupt;
-mod kept;
+mod memory_copy;
 mod methods;
 mod options;
 mod parameters;
 mod per_process;
 mod seconds;
+mod shutdown;
 mod stack;
 mod store;
+mod stored_form;
 mod subscription;
+mod warnings;
 
 use pyo3::pymodule;
 
 #[pymodule]
 mod _native {
     #[pymodule_export]
-    use super::awaiting::{Awaiting, release_stopped};
-    #[pymodule_export]
     use super::cache::{Cache, leave};
     #[pymodule_export]
-    use super::complaints::CacheWarning;
-    #[pymodule_export]
-    use super::ending::sleep;
+    use super::coroutine::{Awaiting, release_stopped};
     #[pymodule_export]
     use super::filter::Entry;
     #[pymodule_export]
     use super::function::{Function, describe};
     #[pymodule_export]
+    use super::shutdown::sleep;
+    #[pymodule_export]
     use super::store::ExecutionStore;
     #[pymodule_export]
     use super::subscription::{Message, MessageMetadata};
+    #[pymodule_export]
+    use super::warnings::CacheWarning;
     use pyo3::exceptions::PyImportError;
     use pyo3::ffi;
     use pyo3::prelude::*;
@@ -58,7 +58,7 @@ mod _native {
                 "execution_cache works in the main interpreter only, not in a sub-interpreter",
             ));
         }
-        crate::complaints::collect();
+        crate::warnings::collect();
         crate::interrupt::install();
         crate::fork::register(module.py())
     }

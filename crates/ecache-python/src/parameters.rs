@@ -9,7 +9,7 @@ use pyo3::exceptions::{PyException, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
-use crate::form::{self, Purpose};
+use crate::stored_form::{self, Purpose};
 
 /// The parameters of a function.
 pub struct Parameters {
@@ -174,8 +174,8 @@ impl Parameters {
             self.push(preimage, &named)?;
         }
         if !rest.is_empty() {
-            let entries = form::to_json(&rest, self.purpose()).map_err(refused)?;
-            preimage.push_json(&form::tagged("kwargs", "values", entries));
+            let entries = stored_form::to_json(&rest, self.purpose()).map_err(refused)?;
+            preimage.push_json(&stored_form::tagged("kwargs", "values", entries));
         }
         Ok(())
     }
@@ -190,7 +190,7 @@ impl Parameters {
         {
             return preimage.push(text);
         }
-        let form = form::to_json(argument, self.purpose()).map_err(refused)?;
+        let form = stored_form::to_json(argument, self.purpose()).map_err(refused)?;
         preimage.push_json(&form);
         Ok(())
     }
@@ -202,6 +202,6 @@ impl Parameters {
 }
 
 fn refused(error: PyErr) -> StoredError {
-    let message = crate::kept::message_of(error);
+    let message = crate::memory_copy::message_of(error);
     StoredError::Refused(format!("{message}; a key_fn makes a key of other parts"))
 }

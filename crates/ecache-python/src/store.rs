@@ -14,10 +14,10 @@ use pyo3::types::PyDict;
 
 use crate::cache::{Cache, failed};
 use crate::filter::Entry;
-use crate::form::{self, Parsed};
 use crate::seconds::lifetime_in_store;
+use crate::stored_form::{self, Parsed};
 use crate::subscription;
-use crate::{complaints, ending};
+use crate::{shutdown, warnings};
 
 /// A store of keys and values. Unlike a cached function, it raises what goes wrong.
 #[pyclass(frozen, module = "execution_cache")]
@@ -64,7 +64,7 @@ impl ExecutionStore {
         operation: impl FnOnce(execution_store::ExecutionStore) -> ecache_core::error::Result<T> + Send,
     ) -> PyResult<T> {
         let core = self.cache.get().core();
-        let done = ending::detach(py, || {
+        let done = shutdown::detach(py, || {
             let backend = Arc::clone(core.backend()?);
             let clock = Arc::new(SystemClock);
             let store = execution_store::ExecutionStore::new(backend, clock, self.address.clone());
@@ -151,7 +151,7 @@ impl ExecutionStore {
     fn list_stores(&self, py: Python<'_>) -> PyResult<Vec<String>> {
         let core = self.cache.get().core();
         let address = &self.address;
-        let stores = ending::detach(py, || {
+        let stores = shutdown::detach(py, || {
             let (backend, clock) = (Arc::clone(core.backend()?), Arc::new(SystemClock));
             let dataset_id = address.dataset_id.as_deref();
             ExecutionStores::new(backend, clock, &address.collection, dataset_id).list_stores()
@@ -172,8 +172,8 @@ impl ExecutionStore {
         let key = named(key)?;
         let value = self.run(py, |store| store.get(&key))?;
         let Some(value) = value else { return Ok(None) };
-        let parsed = ending::detach(py, || Parsed::of(value)).map_err(PyValueError::new_err)?;
-        form::from_value(py, parsed).map(Some)
+        let parsed = shutdown::detach(py, || Parsed::of(value)).map_err(PyValueError::new_err)?;
+        stored_form::from_value(py, parsed).map(Some)
     }
 
     /// Stores a value. One of policy "persist" is kept until it is removed or the ttl is over;
@@ -187,7 +187,7 @@ impl ExecutionStore {
         ttl: Option<&Bound<'_, PyAny>>,
         policy: Option<&str>,
     ) -> PyResult<()> {
-        let (key, value) = (named(key)?, form::to_value(value)?);
+        let (key, value) = (named(key)?, stored_form::to_value(value)?);
         let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         match self.policy(policy)? {
             Policy::Persist => self.change(py, |store| store.set(&key, &value, ttl)),
@@ -205,7 +205,7 @@ impl ExecutionStore {
         ttl: Option<&Bound<'_, PyAny>>,
         policy: Option<&str>,
     ) -> PyResult<bool> {
-        let (key, value) = (named(key)?, form::to_value(value)?);
+        let (key, value) = (named(key)?, stored_form::to_value(value)?);
         let lifetime = match (ttl, self.policy(policy)?) {
             (Some(ttl), _) => Lifetime::Expire(lifetime_in_store("ttl", ttl)?),
             (None, Policy::Persist) => Lifetime::Persist,
@@ -229,8 +229,8 @@ impl ExecutionStore {
         ttl: Option<&Bound<'_, PyAny>>,
         policy: Option<&str>,
     ) -> PyResult<bool> {
-        let (key, expected) = (named(key)?, form::to_value(expected)?);
-        let value = form::to_value(value)?;
+        let (key, expected) = (named(key)?, stored_form::to_value(expected)?);
+        let value = stored_form::to_value(value)?;
         let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         let policy = policy.map(self::policy).transpose()?;
         self.change(py, |store| {
@@ -247,7 +247,7 @@ impl ExecutionStore {
         value: &Bound<'_, PyAny>,
         ttl: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        let (key, value) = (named(key)?, form::to_value(value)?);
+        let (key, value) = (named(key)?, stored_form::to_value(value)?);
         let ttl = ttl.map(|ttl| lifetime_in_store("ttl", ttl)).transpose()?;
         self.change(py, |store| store.set_cache(&key, &value, ttl))
     }
@@ -357,7 +357,7 @@ impl ExecutionStore {
     /// Ends a subscription; returns whether there was one. Warns if the callback has failed.
     fn unsubscribe(&self, py: Python<'_>, subscription_id: &str) -> PyResult<bool> {
         let was_there = subscription::end(py, subscription_id);
-        complaints::issue(py, 2)?;
+        warnings::issue(py, 2)?;
         Ok(was_there)
     }
 

@@ -9,9 +9,9 @@ use ecache_core::execution_store::{Change, ExecutionStore, Subscription};
 use ecache_core::time::{Clock, SystemClock};
 use pyo3::prelude::*;
 
-use crate::form::{self, Parsed};
 use crate::per_process::PerProcess;
-use crate::{complaints, ending};
+use crate::stored_form::{self, Parsed};
+use crate::{shutdown, warnings};
 
 /// The subscriptions of this process. A forked child has none: it lacks the threads.
 ///
@@ -49,7 +49,7 @@ pub fn end(py: Python<'_>, name: &str) -> bool {
         .and_then(|subscriptions| lock(subscriptions).remove(name));
     let was_there = ended.is_some();
     // Its end waits for the callback, which may wait for the interpreter's lock.
-    ending::detach(py, move || drop(ended));
+    shutdown::detach(py, move || drop(ended));
     was_there
 }
 
@@ -58,7 +58,7 @@ pub fn end_all(py: Python<'_>) {
     let ended = SUBSCRIPTIONS
         .get()
         .map(|subscriptions| std::mem::take(&mut *lock(subscriptions)));
-    ending::detach(py, move || drop(ended));
+    shutdown::detach(py, move || drop(ended));
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -79,14 +79,14 @@ pub fn call(callback: &Py<PyAny>, store: &ExecutionStore, change: Result<Change>
         .map_err(|error| error.to_string())
         .and_then(|(change, value)| {
             let value = value.transpose()?;
-            let called = ending::attach_to_compute(|py| {
+            let called = shutdown::attach_to_compute(|py| {
                 let message = message(py, store, &change, value)?;
                 callback.call1(py, (message,)).map(drop)
             });
             called.map_err(|error: PyErr| error.to_string())
         });
     if let Err(error) = called {
-        complaints::add(format!("a subscriber of {name} missed a change: {error}"));
+        warnings::add(format!("a subscriber of {name} missed a change: {error}"));
     }
 }
 
@@ -105,7 +105,9 @@ fn message(
         dataset_id: store.address().dataset_id.as_deref().map(str::to_owned),
         timestamp: SystemClock.now().to_string(),
     };
-    let value = value.map(|value| form::from_value(py, value)).transpose()?;
+    let value = value
+        .map(|value| stored_form::from_value(py, value))
+        .transpose()?;
     Ok(Message {
         key: change.key().to_string(),
         value: value.map(Bound::unbind),

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use ecache_core::backend::{
-    Backend, Cause, Content, ContentReader, Dimension, KeepForUndo, Lookup, Operation,
-    OperationRecord, Removal, Row as Scanned, Scan, Spread, Touch, Values, no_progress, read_value,
+    Backend, Cause, ChangeOutcome, Content, ContentReader, Dimension, KeepForUndo, Lookup,
+    Operation, OperationRecord, Row as Scanned, Scan, Spread, Touch, Values, no_progress,
+    read_value,
 };
 use ecache_core::command::replay;
 use ecache_core::entry::{Entry, Policy};
@@ -122,12 +123,12 @@ impl Store {
             |keep| writer.touch_logged(&selection, touch, keep, &operation, now, &mut no_progress);
         let touched = match touch(KeepForUndo::Yes)? {
             // They are more than an undo can change back.
-            Removal::TooMany(_) => touch(KeepForUndo::No)?,
+            ChangeOutcome::TooMany(_) => touch(KeepForUndo::No)?,
             done => done,
         };
         Ok(match touched {
-            Removal::Done(touched) => (touched.usage, touched.until.and(touched.operation)),
-            Removal::TooMany(_) => (Usage::default(), None),
+            ChangeOutcome::Done(touched) => (touched.usage, touched.until.and(touched.operation)),
+            ChangeOutcome::TooMany(_) => (Usage::default(), None),
         })
     }
 }
@@ -241,7 +242,7 @@ impl Source for Store {
         let removal =
             writer.remove_undoably(&selection, None, &operation, now, &mut no_progress)?;
         match removal {
-            Removal::Done(removed) => {
+            ChangeOutcome::Done(removed) => {
                 let undo = removed.until.and(removed.operation);
                 let how = if undo.is_some() {
                     "; u takes it back"
@@ -250,7 +251,7 @@ impl Source for Store {
                 };
                 Ok((format!("removed {}{how}", amount(removed.usage)), undo))
             }
-            Removal::TooMany(usage) => bail!(
+            ChangeOutcome::TooMany(usage) => bail!(
                 "{} are more than undo keeps, and stay: `ecache clear` removes them for good",
                 amount(usage)
             ),

@@ -29,7 +29,7 @@ use crate::cli::RunArgs;
 use crate::cli::entry::StdinChoice;
 use crate::context::Context;
 use crate::error::{
-    Exit, Hindered, Usage, classify, contradiction, not_run, unreachable, usage_tip,
+    Exit, Hindered, UsageError, classify, contradiction, not_run, unreachable, usage_tip,
 };
 use crate::output::{human, stderr, stdout};
 use crate::units::Lifetime;
@@ -64,7 +64,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     };
     let mut args = args;
     match configured::fill_run(context, &mut args) {
-        Err(error) if error.is::<Usage>() || args.strict => {
+        Err(error) if error.is::<UsageError>() || args.strict => {
             do_without("the settings", context, &args, error)?;
         }
         // A file that cannot be read is trouble, as a store is.

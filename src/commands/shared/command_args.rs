@@ -11,10 +11,10 @@ use ecache_core::backend::{Backend, Lookup};
 use ecache_core::command::{Call, Identity, Input, Program, Settings, unkeyed_input};
 use ecache_core::scope::{Scopes, StoreAddress};
 
+use super::abbreviated::{self, whole_entry};
 use super::command_identity::{find, identity};
 use super::command_settings::lifetime;
 use super::cut_name::Accept;
-use super::pasted::{self, whole_entry};
 use super::resolve::{Request, check_written, scopes, store_address, token};
 use super::stdin::{ASKING, IDLE, Unkeyed, read};
 use crate::cli::entry::{CommandArgs, EntryArgs, IdentityArgs, ScopeArgs, StdinChoice};
@@ -218,7 +218,7 @@ pub(in crate::commands) fn requested(
         return meant_entry(context, backend.as_ref(), &command, &entry.scope);
     }
     refuse_options_of_none(&command)?;
-    if pasted::is_pasted(&entry) {
+    if abbreviated::is_pasted(&entry) {
         let backend = context.reader()?;
         entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;
     }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ecache_core::backend::{
-    self, Backend, Cause, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES, Removal, Removed, Touch,
+    self, Backend, Cause, ChangeOutcome, ChangeReport, KeepForUndo, MAX_UNDO_BYTES,
+    MAX_UNDO_ENTRIES, Touch,
 };
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
@@ -224,7 +225,7 @@ fn remove_step(
     backend: &dyn Backend,
     step: &Step<'_>,
     now: Timestamp,
-) -> Result<Removed> {
+) -> Result<ChangeReport> {
     let verb = Verb::REMOVE;
     let Step {
         selection,
@@ -238,8 +239,8 @@ fn remove_step(
             backend.remove_undoably(selection, documents, operation, now, progress)
         })?;
         match removal {
-            Removal::Done(removed) => return Ok(removed),
-            Removal::TooMany(usage) => context.note(&format!(
+            ChangeOutcome::Done(removed) => return Ok(removed),
+            ChangeOutcome::TooMany(usage) => context.note(&format!(
                 "{} are more than an undo can bring back, and go for good",
                 amount(usage)
             )),
@@ -275,14 +276,14 @@ pub(in crate::commands) fn touch_logged(
             backend.touch_logged(selection, touch, keep, &operation, now, progress)
         })?;
         match touched {
-            Removal::Done(touched) => {
+            ChangeOutcome::Done(touched) => {
                 verb.report(context, verb.done, touched.usage, 0);
                 if let Some(until) = touched.until {
                     operation::tell_undo(context, until, now);
                 }
                 return Ok(touched.usage);
             }
-            Removal::TooMany(usage) => {
+            ChangeOutcome::TooMany(usage) => {
                 context.note(&format!(
                     "{} are more than an undo can change back",
                     amount(usage)

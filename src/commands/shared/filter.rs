@@ -13,7 +13,7 @@ use ecache_core::location;
 use ecache_core::time::Timestamp;
 
 use super::resolve::check_name;
-use super::{near_names, pasted};
+use super::{abbreviated, near_names};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};
@@ -53,7 +53,7 @@ pub(in crate::commands) fn filter(
     unless: Unless,
     now: Timestamp,
 ) -> Result<Filter> {
-    let whole = pasted::whole_filter(context, args)?;
+    let whole = abbreviated::whole_filter(context, args)?;
     let args = whole.as_ref().unwrap_or(args);
     let filter = filter_among(context, args, unless, now, &|| context.datasets())?;
     if filter.jobs.is_some() && !location::is_url(context.location()?.0.as_os_str()) {

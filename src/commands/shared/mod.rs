@@ -1,5 +1,7 @@
 //! Functions that several commands share.
 
+pub(super) mod abbreviated;
+pub(super) mod atomic_file;
 pub(super) mod background;
 pub(super) mod call_text;
 pub(super) mod calls;
@@ -19,15 +21,13 @@ pub(super) mod filter;
 pub(super) mod filter_words;
 pub(super) mod findings_view;
 pub(super) mod jobs;
+pub(super) mod keys_from;
 pub(super) mod left_out;
 pub(super) mod lifetime;
-pub(super) mod listed;
 pub(super) mod listing;
 pub(super) mod live_datasets;
 pub(super) mod near_names;
 pub(super) mod operation;
-pub(super) mod partial;
-pub(super) mod pasted;
 pub(super) mod prune_preview;
 pub(super) mod record_filter;
 pub(super) mod resolve;

@@ -13,7 +13,7 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name;
 use ecache_core::usage::{Event, Outcome};
 
-use super::{near_names, pasted};
+use super::{abbreviated, near_names};
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::context::Context;
 use crate::datasets::dataset_id;
@@ -136,10 +136,10 @@ pub(in crate::commands) fn note_missing(
     let store = &address.store.store_name;
     let stores = backend.names(Dimension::Store)?;
     let (message, tip) =
-        if let Some((message, tip)) = pasted::elsewhere(backend, address, context.now())? {
+        if let Some((message, tip)) = abbreviated::elsewhere(backend, address, context.now())? {
             (message, Some(tip))
         } else if stores.iter().any(|name| name == store) {
-            let whole = pasted::without_mark(backend, address, context.now())?;
+            let whole = abbreviated::without_mark(backend, address, context.now())?;
             let tip = match (typed_name::respelled(address.key.as_str()), whole) {
                 (Some(key), _) => format!("did you mean {}? It is spelled so", shell(&key)),
                 (None, Some(key)) => {

@@ -11,9 +11,9 @@ use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{FoundRecord, write_record};
 
+use super::atomic_file;
 use super::deletion::metadata;
 use super::left_out::Omissions;
-use super::partial;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::escape::shell;
@@ -155,7 +155,7 @@ pub(in crate::commands) fn to_file(
     fs::metadata(&folder).with_context(attempt)?;
     signals::finish_batches()?;
     // The original error names the temporary file, which the user does not know.
-    let file = partial::create(&folder);
+    let file = atomic_file::create(&folder);
     let file = file.map_err(|error| io::Error::from(error.kind()));
     let mut file = file.with_context(attempt)?;
     let mut out = BufWriter::with_capacity(1 << 16, file.as_file_mut());

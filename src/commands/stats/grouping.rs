@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use ecache_core::backend::{Group as Entries, Row, Spread, Visitor};
+use ecache_core::backend::{Group, Row, Spread, Visitor};
 use ecache_core::entry::EntryRef;
 use ecache_core::time::Timestamp;
 
@@ -20,7 +20,7 @@ pub(super) struct Grouping<'a> {
     /// The name of the last entry's group
     name: Name,
     /// The entries of that group which followed each other
-    current: Entries,
+    current: Group,
 }
 
 impl<'a> Grouping<'a> {
@@ -37,7 +37,7 @@ impl<'a> Grouping<'a> {
             groups,
             spread,
             name: Name::new(),
-            current: Entries::default(),
+            current: Group::default(),
         }
     }
 
@@ -58,7 +58,7 @@ impl<'a> Grouping<'a> {
             self.end_group();
             self.name = names.map(Option::<&Arc<str>>::cloned).collect();
         }
-        self.current.merge(Entries::of(*entry, self.now));
+        self.current.merge(Group::of(*entry, self.now));
     }
 
     /// Adds the entries of the last group.

@@ -10,10 +10,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Group as Entries, Scan, Spread, Values};
+use ecache_core::backend::{Backend, Group, Scan, Spread, Values};
 use ecache_core::filter::Filter;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Counts, DAY, Gap, Group, KEPT};
+use ecache_core::usage::{CallGroup, Counts, DAY, Gap, KEPT};
 
 use grouping::Grouping;
 
@@ -31,7 +31,7 @@ type Name = Vec<Option<Arc<str>>>;
 /// All that is known of one group.
 #[derive(Default)]
 struct Stats {
-    entries: Entries,
+    entries: Group,
     counts: Counts,
 }
 
@@ -76,7 +76,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             ));
         }
         for period in &recorded.periods {
-            let Group::Of {
+            let CallGroup::Of {
                 store,
                 user,
                 operator,

@@ -5,12 +5,12 @@ use ecache_core::command::{Failures, Settings};
 use ecache_core::explain::Question;
 use ecache_core::value::Kind;
 
+use super::super::shared::abbreviated::whole_entry;
 use super::super::shared::command_args::{
     CommandLine, Invocation, key_behind_dashes, refuse_options_of_none,
 };
 use super::super::shared::command_settings::{failures, lifetime};
 use super::super::shared::cut_name::Accept;
-use super::super::shared::pasted::whole_entry;
 use super::super::shared::resolve::Request;
 use super::super::shared::same_output::outputs;
 use crate::cli::WhyArgs;

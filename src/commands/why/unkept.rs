@@ -9,7 +9,7 @@ use ecache_core::filter::Pattern;
 use ecache_core::location;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Counts, Group, KEPT};
+use ecache_core::usage::{CallGroup, Counts, KEPT};
 
 use crate::context::Context;
 use crate::output::escape::shell;
@@ -66,7 +66,7 @@ fn runs(context: &Context, backend: &dyn Backend, question: &Question) -> Result
     let own = &question.address.store;
     let mut counts = Counts::default();
     for period in &recorded.periods {
-        if let Group::Of { store, .. } = &period.group
+        if let CallGroup::Of { store, .. } = &period.group
             && (&store.store_name, &store.collection) == (&own.store_name, &own.collection)
         {
             counts.add(&period.counts);

@@ -85,7 +85,7 @@ pub trait Backend:
     + CountBackend
     + UndoBackend
     + LimitBackend
-    + UsageBackend
+    + CallCountBackend
     + MaintainBackend
     + ForkBackend
     + Send
@@ -99,7 +99,7 @@ impl<T> Backend for T where
         + CountBackend
         + UndoBackend
         + LimitBackend
-        + UsageBackend
+        + CallCountBackend
         + MaintainBackend
         + ForkBackend
         + Send
@@ -289,7 +289,7 @@ pub trait ObserveBackend {
 
     /// Follows the changes of these collections from now on, or of all stores if there are none, by
     /// any process. Returns `None` where the engine does not report them.
-    fn follow(&self, _collections: &[Pattern]) -> Result<Option<Box<dyn Follow>>> {
+    fn follow(&self, _collections: &[Pattern]) -> Result<Option<Box<dyn ChangeFeed>>> {
         Ok(None)
     }
 }
@@ -297,7 +297,7 @@ pub trait ObserveBackend {
 /// Checks a storage, and gives space back.
 pub trait MaintainBackend {
     /// Returns the damage to a collection that its entries do not show.
-    fn troubles(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
+    fn collection_damage(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
         Ok(Vec::new())
     }
 
@@ -347,7 +347,7 @@ pub trait ForkBackend {
 }
 
 /// Reports which entries were touched.
-pub trait Follow: Send {
+pub trait ChangeFeed: Send {
     /// Returns the entries touched since the last call, as far as they are known by now.
     ///
     /// # Errors

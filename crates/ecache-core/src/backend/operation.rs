@@ -207,9 +207,9 @@ impl UndoState {
 
 /// The outcome of a removal that is to be kept for undo.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Removal {
+pub enum ChangeOutcome {
     /// The entries are removed
-    Done(Removed),
+    Done(ChangeReport),
     /// Nothing was removed, since these are more single entries than one operation keeps
     /// ([`MAX_UNDO_ENTRIES`], [`MAX_UNDO_BYTES`])
     TooMany(Usage),
@@ -218,7 +218,7 @@ pub enum Removal {
 /// The amount of a removal, and its operation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Removed {
+pub struct ChangeReport {
     /// The entries
     pub usage: Usage,
     /// Number of stores' own documents
@@ -296,9 +296,9 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removal> {
+    ) -> Result<ChangeOutcome> {
         self.remove_for_good(selection, documents, operation, now, progress)
-            .map(Removal::Done)
+            .map(ChangeOutcome::Done)
     }
 
     /// Removes entries and stores' own documents for good, and logs it where the engine has a log
@@ -310,8 +310,8 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         _operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removed> {
-        Ok(Removed {
+    ) -> Result<ChangeReport> {
+        Ok(ChangeReport {
             usage: self.remove(selection, now, progress)?,
             documents: match documents {
                 Some(filter) => self.remove_documents(filter, now)?,
@@ -332,11 +332,11 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         _operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removal> {
+    ) -> Result<ChangeOutcome> {
         let usage = self.touch(selection, touch, now, progress)?;
-        Ok(Removal::Done(Removed {
+        Ok(ChangeOutcome::Done(ChangeReport {
             usage,
-            ..Removed::default()
+            ..ChangeReport::default()
         }))
     }
 
@@ -363,10 +363,10 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         _operation: &Operation,
         _now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removed> {
-        Ok(Removed {
+    ) -> Result<ChangeReport> {
+        Ok(ChangeReport {
             usage: self.rename_store(from, to, on_existing, progress)?,
-            ..Removed::default()
+            ..ChangeReport::default()
         })
     }
 

@@ -5,7 +5,7 @@ use crate::time::Timestamp;
 use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
 
 /// Counts the calls of the caches that use a storage, and the hits of its entries.
-pub trait UsageBackend {
+pub trait CallCountBackend {
     /// Adds counted calls, and the hits of entries: those of entries that are gone, or that were
     /// created later, are dropped.
     ///

@@ -86,7 +86,7 @@ impl<'a> Examiner<'a> {
         let is_persistent = entry.policy == Policy::Persist;
         let is_endless = entry.expires_at.is_none() && !is_persistent;
         let scopes = &entry.scopes;
-        let troubles = [
+        let collection_damage = [
             (Check::Unreadable, unreadable.is_some()),
             (Check::Orphaned, self.is_orphaned(&address.store)),
             (Check::Expired, entry.is_expired(self.now)),
@@ -97,7 +97,7 @@ impl<'a> Examiner<'a> {
             (Check::EndlessUsers, is_endless && scopes.user_id.is_some()),
             (Check::NearLimit, entry.size >= NEAR_LIMIT),
         ];
-        for (check, has_it) in troubles {
+        for (check, has_it) in collection_damage {
             if has_it {
                 let reason = unreadable.clone().filter(|_| check == Check::Unreadable);
                 self.find(check, address, entry.size, reason);

@@ -175,7 +175,7 @@ fn examine_collection(
     filter: &Filter,
     examiner: &mut Examiner<'_>,
 ) -> Result<()> {
-    for trouble in backend.troubles(collection)? {
+    for trouble in backend.collection_damage(collection)? {
         match trouble {
             CollectionDamage::PersistExpiry(address, size) => {
                 if !filter.is_narrowed() || is_meant(backend, filter, &address, examiner.now)? {

@@ -38,7 +38,7 @@ const RETRY_AFTER: Duration = Duration::from_secs(1);
 /// A store and how calls use it. One for a program, in an [`Arc`], is usual.
 ///
 /// A call never fails because of its cache. The first call that needs the store opens it. A failure
-/// is counted ([`Cache::troubles`]) and logged, and the call goes on without the cache, unless
+/// is counted ([`Cache::failures`]) and logged, and the call goes on without the cache, unless
 /// [`Reaction::Panic`] is set. A panic in the program's own code that the cache runs, such as the
 /// `Clone` of a result or the expression of an option, is a failure of the cache, too. While
 /// another process writes to the store, a call waits for at most two seconds; then it returns its
@@ -163,7 +163,7 @@ impl Cache {
     }
 
     /// Returns the number of operations of the cache that failed or were paused after a failure.
-    pub fn troubles(&self) -> u64 {
+    pub fn failures(&self) -> u64 {
         self.failures.count()
     }
 

@@ -16,7 +16,7 @@ pub struct Counters {
     /// Hits of both kinds that served a stale result: while it is refreshed, or after an error
     pub stale_hits: u64,
     /// Calls answered by waiting for another one's computation
-    pub shared: u64,
+    pub followers: u64,
     /// Calls that found nothing
     pub misses: u64,
     /// Computations; more than misses where a hit was verified or refreshed
@@ -24,7 +24,7 @@ pub struct Counters {
     /// Computations of results that were there: because of their age, or on request
     pub refreshes: u64,
     /// Calls that were not to be cached: switched off, or in no scope
-    pub bypassed: u64,
+    pub bypasses: u64,
     /// Hits that were computed again and came out differently
     pub mismatches: u64,
     /// Failures of the cache
@@ -39,7 +39,7 @@ impl Counters {
     pub fn calls(&self) -> u64 {
         let found = self.memory_hits.saturating_add(self.store_hits);
         found
-            .saturating_add(self.shared)
+            .saturating_add(self.followers)
             .saturating_add(self.misses)
     }
 }
@@ -79,11 +79,11 @@ impl Event {
     fn of(self, counters: &mut Counters) -> &mut u64 {
         match self {
             Self::StaleHit => &mut counters.stale_hits,
-            Self::Shared => &mut counters.shared,
+            Self::Shared => &mut counters.followers,
             Self::Miss => &mut counters.misses,
             Self::Computation => &mut counters.computations,
             Self::Refresh => &mut counters.refreshes,
-            Self::Bypass => &mut counters.bypassed,
+            Self::Bypass => &mut counters.bypasses,
             Self::Mismatch => &mut counters.mismatches,
             Self::Error => &mut counters.errors,
         }

@@ -47,12 +47,12 @@ macro_rules! write_integers {
 }
 
 mod coverage;
-mod doubt;
+mod debug_form;
 mod fiftyone;
+mod hidden_fields;
 mod map_key;
 mod order;
 mod read;
-mod shown;
 mod type_names;
 mod types;
 mod write;
@@ -64,7 +64,7 @@ use serde::ser::{Error, Serialize};
 use thiserror::Error;
 
 use crate::python_json::{Json, KeyOrder, MAX_DEPTH};
-use doubt::Doubts;
+use hidden_fields::Doubts;
 pub(crate) use order::{check_order, counts};
 use read::Reader;
 pub(crate) use type_names::{is_mutable, is_partly_written};

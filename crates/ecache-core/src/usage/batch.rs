@@ -9,7 +9,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::header::{Gap, LogId};
 use super::names::{Names, read_key};
 use super::record::{self, Payload, Records, What};
-use super::{Counts, Event, Group, HOUR, Outcome, Tally};
+use super::{CallGroup, Counts, Event, HOUR, Outcome, Tally};
 use crate::entry::MAX_COUNT;
 use crate::hashed::Hashed;
 use crate::scope::{Address, StoreAddress};
@@ -23,14 +23,14 @@ pub struct Period {
     /// Its length in milliseconds: [`HOUR`] or [`DAY`](super::DAY)
     pub length: i64,
     /// The calls that are counted
-    pub group: Group,
+    pub group: CallGroup,
     /// The counts
     pub counts: Counts,
 }
 
 impl Period {
     /// Returns calls of one outcome that cost and saved nothing, in the hour of `at`.
-    pub(crate) fn of(group: Group, outcome: Outcome, count: u64, at: Timestamp) -> Self {
+    pub(crate) fn of(group: CallGroup, outcome: Outcome, count: u64, at: Timestamp) -> Self {
         let mut counts = Counts::default();
         counts.count(outcome, count, 0, 0);
         Self {
@@ -48,7 +48,7 @@ pub(crate) fn sum_by_group(periods: Vec<Period>) -> Vec<Period> {
     use std::collections::BTreeMap;
     use std::collections::btree_map::Entry;
 
-    let mut sums: BTreeMap<(i64, Group), Period> = BTreeMap::new();
+    let mut sums: BTreeMap<(i64, CallGroup), Period> = BTreeMap::new();
     for period in periods {
         match sums.entry((period.begins_at, period.group.clone())) {
             Entry::Vacant(place) => drop(place.insert(period)),
@@ -283,7 +283,7 @@ impl<'a> Sums<'a> {
         self.end_period();
         let group = |group: usize| {
             let (_, (store, user, operator)) = self.names[group].clone()?;
-            Some(Group::Of {
+            Some(CallGroup::Of {
                 store,
                 user,
                 operator,

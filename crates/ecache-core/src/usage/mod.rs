@@ -26,9 +26,9 @@
 //!   the machine loses all of it, and a new group needs a lock.
 
 mod batch;
-mod follower;
 mod header;
 mod log;
+mod log_tail;
 mod names;
 mod record;
 mod stored;
@@ -38,10 +38,10 @@ use std::sync::Arc;
 #[cfg(feature = "mongodb")]
 pub(crate) use batch::sum_by_group;
 pub use batch::{Batch, EntryUse, Period};
-pub use follower::Follower;
 pub use header::{Gap, LogId};
 pub(crate) use log::OpenLog;
 pub use log::{Appended, Log};
+pub use log_tail::LogTail;
 pub(crate) use stored::StoredRow;
 
 use crate::entry::{Entry, MAX_COUNT};
@@ -61,7 +61,7 @@ pub const HOURS_KEPT: i64 = 30 * DAY;
 /// Time for which usage is kept at all, in milliseconds.
 pub const KEPT: i64 = 366 * DAY;
 
-/// Maximum number of rows of usage by period; the rest is summed as [`Group::Other`].
+/// Maximum number of rows of usage by period; the rest is summed as [`CallGroup::Other`].
 pub const MAX_ROWS: usize = 100_000;
 
 /// The outcome of a call, as it is counted. The numbers are part of the format.
@@ -301,7 +301,7 @@ impl Counts {
 
 /// Calls that are counted together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Group {
+pub enum CallGroup {
     /// The calls of one store, user and operator
     Of {
         /// The store

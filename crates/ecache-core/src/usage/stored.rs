@@ -1,14 +1,14 @@
 //! A row of usage as a backend stores it.
 
 use super::names::{self, Parser, write_number};
-use super::{Counts, Gap, Group};
+use super::{CallGroup, Counts, Gap};
 use crate::time::Timestamp;
 
 /// A row of usage of one period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoredRow {
     /// The counts of a group
-    Counts(Group, Counts),
+    Counts(CallGroup, Counts),
     /// A time in which not every call could be counted
     Gap(Gap),
 }
@@ -22,9 +22,9 @@ impl StoredRow {
     pub(crate) fn group_bytes(&self) -> Vec<u8> {
         match self {
             Self::Gap(_) => vec![GAP],
-            Self::Counts(Group::Other, _) => vec![OTHER],
+            Self::Counts(CallGroup::Other, _) => vec![OTHER],
             Self::Counts(
-                Group::Of {
+                CallGroup::Of {
                     store,
                     user,
                     operator,
@@ -72,13 +72,13 @@ impl StoredRow {
         }
         let mut parser = Parser(rest);
         let group = if *first == OTHER {
-            Group::Other
+            CallGroup::Other
         } else {
             let length = usize::try_from(parser.number()?).ok()?;
             let (names, rest) = parser.0.split_at_checked(length)?;
             parser.0 = rest;
             let (store, user, operator) = names::read_group((*first, names))?;
-            Group::Of {
+            CallGroup::Of {
                 store,
                 user,
                 operator,

@@ -32,7 +32,7 @@ fn bytes_and_long_arrays_are_stored_as_bytes_and_short_ones_as_json() {
         stored(&ctx),
         [(Kind::Bytes, 1000), (Kind::Bytes, 8128), (Kind::Json, 10)]
     );
-    assert_eq!(ctx.cache.troubles(), 0);
+    assert_eq!(ctx.cache.failures(), 0);
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn an_array_of_another_type_is_computed_anew() {
         let result = function.call(&ctx, "a", vec![value; 2048]);
         assert!(result == [2.0_f64; 2048], "{:?}", &result[..3]);
     }
-    assert_eq!((function.computed(), ctx.cache.troubles()), (1, 1));
+    assert_eq!((function.computed(), ctx.cache.failures()), (1, 1));
 }
 
 #[ecache_core::execution_cache(residency = "transient", codec = Compact)]
@@ -71,7 +71,7 @@ fn the_attribute_takes_a_codec() {
     for _ in 0..2 {
         assert_eq!(block_on(json(&ctx)), serde_json::json!([1]));
     }
-    assert_eq!((stored(&ctx).len(), ctx.cache.troubles()), (1, 2));
+    assert_eq!((stored(&ctx).len(), ctx.cache.failures()), (1, 2));
 }
 
 /// Returns the peak memory use of this process, in bytes.
@@ -111,7 +111,7 @@ pub(super) fn work(path: &Path, job: &str) {
         "arrays compact" => use_it(&|cache| call(cache, &ctx, &Compact, &computed)),
         _ => use_it(&|cache| call(cache, &ctx, &StoredForm, &computed)),
     }
-    assert_eq!((computed.into_inner(), ctx.cache.troubles()), (1, 0));
+    assert_eq!((computed.into_inner(), ctx.cache.failures()), (1, 0));
     println!("peak {}", peak() - before);
 }
 

@@ -47,11 +47,11 @@ fn port_refreshed(_ctx: &ExecutionContext, number: u16) -> Port {
     Port(number)
 }
 
-/// Calls a function twice; returns its second result and the number of troubles.
+/// Calls a function twice; returns its second result and the number of failures.
 fn twice(call: impl Fn(&ExecutionContext) -> Port) -> (Port, u64) {
     let ctx = in_memory();
     call(&ctx);
-    (call(&ctx), ctx.cache.troubles())
+    (call(&ctx), ctx.cache.failures())
 }
 
 #[test]
@@ -89,13 +89,13 @@ fn a_deserialize_that_fails_or_panics_is_a_miss_and_the_next_call_a_hit() {
         overwrite(&ctx, text);
         let before = hits();
         assert_eq!(
-            (port_read(&ctx, 80), ctx.cache.troubles()),
+            (port_read(&ctx, 80), ctx.cache.failures()),
             (Port(80), 1),
             "{text}"
         );
         assert_eq!(hits(), before, "{text}");
         assert_eq!(
-            (port_read(&ctx, 80), ctx.cache.troubles()),
+            (port_read(&ctx, 80), ctx.cache.failures()),
             (Port(80), 1),
             "{text}"
         );
@@ -115,7 +115,7 @@ fn a_key_fn_that_fails_or_panics_is_a_call_without_the_cache() {
         assert_eq!(by_text(&ctx, number), number);
     }
     let counters = by_text::counters();
-    assert_eq!((counters.bypassed, counters.errors), (4, 4));
+    assert_eq!((counters.bypasses, counters.errors), (4, 4));
     assert!(by_text::set_cache(&ctx, 0, 7).is_err(), "who sets is told");
     assert!(by_text::clear_cache(&ctx, 1).is_err(), "who clears is told");
     assert_eq!((by_text(&ctx, 2), by_text(&ctx, 2)), (2, 2));
@@ -148,7 +148,7 @@ fn a_type_whose_own_serde_traits_panic_is_computed() {
     }
     let arguments = || one(&Panics(false));
     let result = function.cache.call(&ctx, &StoredForm, arguments(), || 1);
-    assert_eq!((result, function.cache.counters().bypassed), (1, 1));
+    assert_eq!((result, function.cache.counters().bypasses), (1, 1));
 }
 
 /// A function whose results cannot be stored returns them.
@@ -199,7 +199,7 @@ fn an_error_without_a_text_is_an_error_too() {
         assert_eq!(written_or_not(&ctx, n), n);
     }
     let counters = keyed_or_not::counters();
-    assert_eq!((counters.bypassed, counters.errors), (2, 2));
+    assert_eq!((counters.bypasses, counters.errors), (2, 2));
     assert_eq!((counters.computations, counters.memory_hits), (1, 1));
     let counters = written_or_not::counters();
     assert_eq!((counters.computations, counters.memory_hits), (3, 1));

@@ -6,7 +6,7 @@ use super::*;
 use ecache_core::execution_cache::Counters;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Counts, Group, Log};
+use ecache_core::usage::{CallGroup, Counts, Log};
 
 /// Returns the counts of each store, by whether it has a dataset. All are of `tests::function`.
 fn by_dataset(ctx: &ExecutionContext, log: Option<&Log>) -> BTreeMap<Option<Arc<str>>, Counts> {
@@ -16,7 +16,7 @@ fn by_dataset(ctx: &ExecutionContext, log: Option<&Log>) -> BTreeMap<Option<Arc<
     assert_eq!(usage.gaps, []);
     let mut sums: BTreeMap<_, Counts> = BTreeMap::new();
     for period in usage.periods {
-        let Group::Of { store, .. } = period.group else {
+        let CallGroup::Of { store, .. } = period.group else {
             panic!("{:?}", period.group);
         };
         assert_eq!(&*store.store_name, "tests::function");
@@ -151,7 +151,7 @@ fn a_shared_result_is_a_hit_of_its_entry() {
         })
     };
     std::thread::scope(|scope| (0..8).for_each(|_| drop(scope.spawn(call))));
-    assert!(function.cache.counters().shared > 0);
+    assert!(function.cache.counters().followers > 0);
     ctx.cache.flush();
     let counts = counted(&ctx);
     assert_eq!((counts.hits, counts.misses), (7, 1));

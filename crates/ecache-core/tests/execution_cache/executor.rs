@@ -150,7 +150,7 @@ fn a_store_that_is_locked_costs_two_seconds_once() {
         1,
         "hits go on"
     );
-    assert!(ctx.cache.troubles() >= 100);
+    assert!(ctx.cache.failures() >= 100);
 }
 
 #[test]
@@ -173,7 +173,7 @@ fn a_locked_store_costs_a_blocking_caller_two_seconds_once() {
         "{:?}",
         started.elapsed()
     );
-    assert_eq!((function.call(&ctx, "a", 2), ctx.cache.troubles()), (1, 40));
+    assert_eq!((function.call(&ctx, "a", 2), ctx.cache.failures()), (1, 40));
 }
 
 /// A codec that takes until the executor has run another task.

@@ -51,7 +51,7 @@ fn a_function_removes_a_few_of_its_expired_results_with_each_that_it_keeps() {
         }
         // Left are four new results, and those of other functions.
         assert_eq!(before, 4 + 10 + 5);
-        assert_eq!(ctx.cache.troubles(), 0);
+        assert_eq!(ctx.cache.failures(), 0);
     });
 }
 

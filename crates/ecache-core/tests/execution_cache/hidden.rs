@@ -151,7 +151,7 @@ fn arguments_that_only_their_debug_form_tells_apart() {
         plain_list(&ctx, plains.to_vec());
     }
     let counters = [plain::counters(), plain_list::counters()];
-    assert_eq!(counters.map(|counters| counters.bypassed), [0, 0]);
+    assert_eq!(counters.map(|counters| counters.bypasses), [0, 0]);
     assert_eq!(counters.map(|counters| counters.memory_hits), [4, 1]);
 }
 

@@ -179,7 +179,7 @@ fn a_map_with_an_order_of_its_own() {
         of_columns::counters(),
         of_columns_read::counters(),
     ];
-    assert_eq!(counters.map(|counters| counters.bypassed), [0; 3]);
+    assert_eq!(counters.map(|counters| counters.bypasses), [0; 3]);
 }
 
 #[test]

@@ -338,7 +338,7 @@ fn options_that_panicked_are_warned_of_once_and_evaluated_again() {
             assert!(set.to_string().contains("options"), "{set}");
             with_a_name::clear_cache(&ctx, 1).expect_err("which store is not known");
             with_a_name::clear_all_caches(&ctx, Datasets::All).expect_err("as above");
-            assert_eq!(with_a_name::counters().bypassed, 2);
+            assert_eq!(with_a_name::counters().bypasses, 2);
         });
     });
     let [warning] = &warnings[..] else {

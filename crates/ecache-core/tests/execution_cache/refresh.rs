@@ -82,7 +82,7 @@ fn stale_results_are_served_at_once_and_refreshed_once() {
         until(|| function.call_refreshing(&ctx, 4) == 3);
         assert!(function.cache.counters().stale_hits > 0);
         assert_eq!(function.computed(), 2, "{residency:?}");
-        assert_eq!(ctx.cache.troubles(), 0);
+        assert_eq!(ctx.cache.failures(), 0);
     }
 }
 

@@ -40,7 +40,7 @@ fn sixteen_threads_that_ask_at_once_compute_once() {
             "{residency:?}"
         );
         assert_eq!(
-            counters.shared + counters.memory_hits + counters.store_hits,
+            counters.followers + counters.memory_hits + counters.store_hits,
             15
         );
     }

@@ -154,7 +154,7 @@ fn a_value_larger_than_a_chunk_is_a_hit() {
     let (function, value) = (Function::of(Residency::Transient), "x".repeat(3 << 20));
     function.call(&ctx, "a", value.clone());
     assert!(function.call(&ctx, "a", String::new()) == value);
-    assert_eq!((function.computed(), ctx.cache.troubles()), (1, 0));
+    assert_eq!((function.computed(), ctx.cache.failures()), (1, 0));
 }
 
 #[test]

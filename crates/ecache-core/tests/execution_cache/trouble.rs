@@ -11,7 +11,7 @@ fn computes_without_a_store(path: &Path) {
     let (function, ctx) = (Function::of(Residency::Hybrid), context(Cache::at(path)));
     assert_eq!(function.call(&ctx, "a", 1), 1);
     assert_eq!(function.call(&ctx, "a", 2), 2);
-    assert_eq!(ctx.cache.troubles(), 2);
+    assert_eq!(ctx.cache.failures(), 2);
     let cleared = function.cache.clear_all_caches(&ctx, &Datasets::All);
     assert!(cleared.is_err(), "who clears is told");
 }
@@ -66,7 +66,7 @@ fn a_damaged_file() {
         context(Cache::at(&path)),
     );
     assert_eq!(function.call(&ctx, "a", "z".to_owned()), "z");
-    assert_eq!(ctx.cache.troubles(), 1);
+    assert_eq!(ctx.cache.failures(), 1);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn a_store_that_is_written_to_by_others_is_waited_for() {
         assert_eq!(miss.join().expect("a result"), 3);
     });
     assert_eq!(function.call(&ctx, "b", 4), 3);
-    assert_eq!(ctx.cache.troubles(), 0);
+    assert_eq!(ctx.cache.failures(), 0);
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn a_store_that_stays_locked_holds_a_caller_up_for_two_seconds_at_most() {
     let started = Instant::now();
     assert_eq!(function.call(&ctx, "b", 2), 2);
     assert!(started.elapsed() < Duration::from_secs(10));
-    assert_eq!(ctx.cache.troubles(), 1);
+    assert_eq!(ctx.cache.failures(), 1);
     connection.execute_batch("COMMIT").expect("the end of it");
     assert_eq!(function.call(&ctx, "b", 3), 3, "it was not kept");
 }
@@ -125,7 +125,7 @@ fn a_result_without_a_stored_form_is_returned() {
         let result = function.cache.call(&ctx, &Unstorable, one("a"), || value);
         assert_eq!(result, value);
     }
-    assert_eq!(ctx.cache.troubles(), 2);
+    assert_eq!(ctx.cache.failures(), 2);
 }
 
 #[test]
@@ -134,7 +134,7 @@ fn an_argument_without_a_stored_form_is_not_cached() {
     let arguments = || one(&std::collections::HashMap::from([(vec![1], 1)]));
     assert_eq!(function.cache.call(&ctx, &StoredForm, arguments(), || 1), 1);
     assert_eq!(
-        (ctx.cache.troubles(), function.cache.counters().bypassed),
+        (ctx.cache.failures(), function.cache.counters().bypasses),
         (1, 1)
     );
     assert!(
@@ -152,7 +152,7 @@ fn a_stored_value_of_another_type_is_computed_anew() {
     Function::of(Residency::Transient).call(&ctx, "a", "text".to_owned());
     let function = Function::of(Residency::Transient);
     assert_eq!(function.call(&ctx, "a", 1), 1);
-    assert_eq!(ctx.cache.troubles(), 1);
+    assert_eq!(ctx.cache.failures(), 1);
     assert_eq!(function.call(&ctx, "a", 2), 1);
 }
 

@@ -36,7 +36,7 @@ where
         "kept in both tiers or in neither"
     );
     assert_eq!(
-        ctx.cache.troubles() == 0,
+        ctx.cache.failures() == 0,
         kept == 1,
         "what is not kept is warned of"
     );
@@ -277,7 +277,7 @@ fn parts_skipped_by_serde_are_seen_without_an_equality() {
     for _ in 0..2 {
         assert_eq!(function.call(&ctx, "a", skips.clone()), skips);
     }
-    assert_eq!((keys(&ctx).len(), ctx.cache.troubles()), (0, 2));
+    assert_eq!((keys(&ctx).len(), ctx.cache.failures()), (0, 2));
 }
 
 /// The first results of a function are read back, whatever their size.
@@ -373,11 +373,11 @@ fn the_attribute_compares_results_whose_type_allows_it() {
             Some(skips(Some(2)))
         );
     }
-    assert_eq!((keys(&ctx).len(), ctx.cache.troubles()), (0, 4));
+    assert_eq!((keys(&ctx).len(), ctx.cache.failures()), (0, 4));
     for _ in 0..2 {
         assert_eq!(skipping(&ctx, None), Ok(skips(None)));
         assert_eq!(block_on(skipping_async(&ctx, None)), Some(skips(None)));
         assert_eq!((opaque(&ctx).0, generic(&ctx, 1)), (1, vec![1]));
     }
-    assert_eq!((keys(&ctx).len(), ctx.cache.troubles()), (4, 4));
+    assert_eq!((keys(&ctx).len(), ctx.cache.failures()), (4, 4));
 }

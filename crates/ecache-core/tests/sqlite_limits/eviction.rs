@@ -247,7 +247,7 @@ fn a_hit_keeps_an_entry() {
         uses: vec![hit],
         ..Default::default()
     };
-    use ecache_core::backend::UsageBackend;
+    use ecache_core::backend::CallCountBackend;
     backend.add_usage(&batch, None, NOW).expect("a hit");
     for number in 10..19 {
         make(

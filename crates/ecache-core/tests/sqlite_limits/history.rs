@@ -61,7 +61,7 @@ fn the_time_to_compute_evicted_results_again_is_the_cost_of_a_limit() {
     assert_eq!(history(), (2, 1, 1000));
     set(&backend, &everything(), entries(3));
     assert_eq!(history(), (2, 1, 1000), "other bounds change no history");
-    use ecache_core::backend::UsageBackend;
+    use ecache_core::backend::CallCountBackend;
     let recorded = backend.usage_since(NOW, &[]).expect("the counts");
     let mut counts = ecache_core::usage::Counts::default();
     recorded
@@ -90,7 +90,7 @@ fn the_time_to_compute_evicted_results_again_is_the_cost_of_a_limit() {
 
 #[test]
 fn a_loss_counts_for_the_limit_that_evicted_whoever_computes_again() {
-    use ecache_core::backend::UsageBackend;
+    use ecache_core::backend::CallCountBackend;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);

@@ -8,12 +8,18 @@ use super::*;
 /// Returns the faults of limits that a check of the file finds.
 pub(crate) fn faults(path: &Path) -> Vec<String> {
     let reader = SqliteBackend::open(path, Access::Read);
-    let troubles = reader.expect("a store").troubles(DEFAULT_COLLECTION);
+    let collection_damage = reader
+        .expect("a store")
+        .collection_damage(DEFAULT_COLLECTION);
     let fault = |trouble| match trouble {
         CollectionDamage::Limit(fault) => fault,
         other => panic!("{other:?}"),
     };
-    troubles.expect("a check").into_iter().map(fault).collect()
+    collection_damage
+        .expect("a check")
+        .into_iter()
+        .map(fault)
+        .collect()
 }
 
 #[test]

@@ -12,8 +12,8 @@ use common::{NOW, write};
 use ecache_core::backend::memory::MemoryBackend;
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, Commit, DropKept, Effect, ImportBackend, ImportLog, KeepForUndo, MAX_UNDO_ENTRIES,
-    MaintainBackend, OnConflict, OnExistingStore, Operation, Record, Removal, Row, Scan,
+    Backend, ChangeOutcome, Commit, DropKept, Effect, ImportBackend, ImportLog, KeepForUndo,
+    MAX_UNDO_ENTRIES, MaintainBackend, OnConflict, OnExistingStore, Operation, Record, Row, Scan,
     ScanBackend, StoreMetadata, StoreRecord, StoresBackend, Touch, UNDO_KEEP, UNDO_SIZE,
     UndoBackend, UndoState, Undone, Values, fail_at_refused, no_progress, read_value,
 };

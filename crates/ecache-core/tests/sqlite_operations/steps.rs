@@ -119,7 +119,7 @@ pub fn make(backend: &SqliteBackend, step: &Step, at: i64) {
                 now,
                 &mut no_progress,
             );
-            assert!(matches!(removal, Ok(Removal::Done(_))), "{removal:?}");
+            assert!(matches!(removal, Ok(ChangeOutcome::Done(_))), "{removal:?}");
         }
         Step::Touch(filter, touch) => {
             let touched = backend.touch_logged(
@@ -130,7 +130,7 @@ pub fn make(backend: &SqliteBackend, step: &Step, at: i64) {
                 now,
                 &mut no_progress,
             );
-            assert!(matches!(touched, Ok(Removal::Done(_))), "{touched:?}");
+            assert!(matches!(touched, Ok(ChangeOutcome::Done(_))), "{touched:?}");
         }
         Step::Import(entries, store, on_conflict, size) => {
             let mut records: Vec<Record> = entries.iter().map(record).collect();

@@ -14,7 +14,7 @@ fn too_many_entries_are_not_removed_before_it_is_known() {
     };
     let selection = filter.into();
     let removed = backend.remove_undoably(&selection, None, &operation(0), NOW, &mut no_progress);
-    assert!(matches!(removed, Ok(Removal::TooMany(usage)) if usage.entries == 1));
+    assert!(matches!(removed, Ok(ChangeOutcome::TooMany(usage)) if usage.entries == 1));
     assert!(common::get(&backend, "large").expect("a look-up").is_some());
     let removed = backend.remove_for_good(&selection, None, &operation(0), NOW, &mut no_progress);
     assert_eq!(removed.expect("a removal").until, None);
@@ -31,7 +31,7 @@ fn clear(backend: &SqliteBackend, store: &str, now: Timestamp) -> u64 {
     let filter = Filter::store(&StoreAddress::new(store));
     let removal =
         backend.remove_undoably(&filter.into(), None, &operation(0), now, &mut no_progress);
-    let Ok(Removal::Done(removed)) = removal else {
+    let Ok(ChangeOutcome::Done(removed)) = removal else {
         panic!("{removal:?}")
     };
     removed.operation.expect("a number")
@@ -148,7 +148,7 @@ fn a_second_removal_after_an_undo_has_a_day_of_its_own() {
         let selection = filter.clone().into();
         let removed =
             backend.remove_undoably(&selection, None, &operation(0), later(at), &mut no_progress);
-        assert!(matches!(removed, Ok(Removal::Done(removed)) if removed.usage.entries == 1));
+        assert!(matches!(removed, Ok(ChangeOutcome::Done(removed)) if removed.usage.entries == 1));
     };
     let undo = |which, at| backend.undo(which, &operation(1), later(at), &mut no_progress);
     common::put(&backend, "k", b"v").expect("an entry");
@@ -251,7 +251,7 @@ fn entries_come_back_in_their_order_among_those_that_stayed() {
             let (selection, at) = (filter.into(), later(at));
             let removed =
                 backend.remove_undoably(&selection, None, &operation(0), at, &mut no_progress);
-            assert!(matches!(removed, Ok(Removal::Done(_))), "{policies}");
+            assert!(matches!(removed, Ok(ChangeOutcome::Done(_))), "{policies}");
         };
         let undo = |which, at| {
             let undone = backend.undo(which, &operation(1), later(at), &mut no_progress);

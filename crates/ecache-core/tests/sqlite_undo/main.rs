@@ -13,9 +13,9 @@ use std::collections::BTreeMap;
 use common::{NOW, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, Commit, CountBackend, Effect, ImportBackend, MaintainBackend, OnConflict, Operation,
-    ReadBackend, Record, Removal, Row, Scan, StoreMetadata, StoresBackend, UndoBackend, Undone,
-    Values, fail_at_refused, no_progress, read_value,
+    Backend, ChangeOutcome, Commit, CountBackend, Effect, ImportBackend, MaintainBackend,
+    OnConflict, Operation, ReadBackend, Record, Row, Scan, StoreMetadata, StoresBackend,
+    UndoBackend, Undone, Values, fail_at_refused, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
@@ -85,7 +85,7 @@ fn a_large_value_comes_back() {
     ] {
         let removed =
             backend.remove_undoably(&filter.into(), None, &operation(0), NOW, &mut no_progress);
-        assert!(matches!(removed, Ok(Removal::Done(removed)) if removed.usage.entries == 1));
+        assert!(matches!(removed, Ok(ChangeOutcome::Done(removed)) if removed.usage.entries == 1));
         assert_eq!(common::get(&backend, "large").expect("a look-up"), None);
         let later = Timestamp::from_millis(NOW.as_millis() + 3_600_000);
         backend.collect_garbage(later).expect("no garbage");

@@ -162,7 +162,7 @@ impl Model {
                     now,
                     &mut no_progress,
                 );
-                let Ok(Removal::Done(removed)) = removal else {
+                let Ok(ChangeOutcome::Done(removed)) = removal else {
                     panic!("{removal:?}")
                 };
                 let (entries, documents) = self.remove(filter, now);

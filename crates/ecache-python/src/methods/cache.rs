@@ -3,15 +3,15 @@ use std::path::PathBuf;
 use ecache_core::backend::{Scan, no_progress};
 use ecache_core::entry::Policy;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
-use ecache_core::usage::{Counts, Group, Log};
+use ecache_core::usage::{CallGroup, Counts, Log};
 use ecache_core::{error, location, statistics};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::cache::{Cache, failed};
-use crate::ending;
 use crate::filter::{self, Entry};
+use crate::shutdown;
 use crate::store::ExecutionStore;
 
 /// Returns a store of the cache.
@@ -62,7 +62,7 @@ impl Cache {
     fn entries(&self, py: Python<'_>, filter: Option<&Bound<'_, PyDict>>) -> PyResult<Vec<Entry>> {
         let scan = Scan::new(filter::read(filter)?);
         let core = self.core();
-        let rows = ending::detach(py, || {
+        let rows = shutdown::detach(py, || {
             let rows = core.backend()?.scan(&scan, SystemClock.now())?;
             rows.collect::<error::Result<Vec<_>>>()
         });
@@ -117,7 +117,7 @@ impl Cache {
         let filter = filter::read(filter)?;
         let core = self.core();
         let log = self.location.as_deref().map(Log::beside);
-        let read = ending::detach(py, || {
+        let read = shutdown::detach(py, || {
             core.flush();
             let (backend, now) = (core.backend()?, SystemClock.now());
             let long_ago = Timestamp::from_millis(0);
@@ -128,7 +128,7 @@ impl Cache {
         let (usage, recorded) = failed(read)?;
         let mut counts = Counts::default();
         for period in &recorded.periods {
-            if let Group::Of {
+            if let CallGroup::Of {
                 store,
                 user,
                 operator,
@@ -155,7 +155,7 @@ impl Cache {
         let mut filter = filter::read(filter)?;
         filter.policy.get_or_insert(Policy::Evict);
         let core = self.core();
-        let removed = ending::detach(py, || {
+        let removed = shutdown::detach(py, || {
             let now = SystemClock.now();
             let removed = core
                 .backend()?

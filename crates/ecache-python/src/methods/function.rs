@@ -7,15 +7,15 @@ use pyo3::types::{PyDict, PyTuple};
 use pyo3::{PyTraverseError, PyVisit};
 
 use crate::asynchronous;
-use crate::awaiting::Awaiting;
 use crate::cache::{Cache, failed};
-use crate::complaints;
-use crate::ending;
+use crate::coroutine::Awaiting;
 use crate::function::{Function, Hooks, Off};
-use crate::kept::Stored;
+use crate::memory_copy::Stored;
 use crate::options::{declared, settings};
 use crate::parameters::Given;
 use crate::per_process::PerProcess;
+use crate::shutdown;
+use crate::warnings;
 
 #[pymethods]
 impl Function {
@@ -68,7 +68,7 @@ impl Function {
     ) -> PyResult<Py<PyAny>> {
         let result = Self::look_up(slf, Given { args, kwargs })?;
         // The caller of the wrapper, which calls this.
-        complaints::issue(slf.py(), 2)?;
+        warnings::issue(slf.py(), 2)?;
         Ok(result)
     }
 
@@ -106,7 +106,7 @@ impl Function {
         let args = &args;
         let ready = self.ready(Given { args, kwargs })?;
         let kept = self.hooks.keep(&value)?;
-        let stored = ending::detach(py, || {
+        let stored = shutdown::detach(py, || {
             let cache = &ready.state.cache;
             cache.set_cache(ready.ctx(), &Stored, ready.arguments.clone(), kept)
         });
@@ -122,7 +122,7 @@ impl Function {
         kwargs: Option<&Bound<'_, PyDict>>,
     ) -> PyResult<u64> {
         let ready = self.ready(Given { args, kwargs })?;
-        let cleared = ending::detach(py, || {
+        let cleared = shutdown::detach(py, || {
             let cache = &ready.state.cache;
             cache.clear_cache(ready.ctx(), ready.arguments.clone())
         });
@@ -141,7 +141,7 @@ impl Function {
             None => Datasets::All,
         };
         let state = self.state();
-        let cleared = ending::detach(py, || state.cache.clear_all_caches(&state.ctx, &datasets));
+        let cleared = shutdown::detach(py, || state.cache.clear_all_caches(&state.ctx, &datasets));
         Ok(failed(cleared)?.entries)
     }
 
@@ -153,10 +153,10 @@ impl Function {
             ("memory_hits", counters.memory_hits),
             ("store_hits", counters.store_hits),
             ("stale_hits", counters.stale_hits),
-            ("shared", counters.shared),
+            ("followers", counters.followers),
             ("misses", counters.misses),
             ("computations", counters.computations),
-            ("bypassed", counters.bypassed),
+            ("bypasses", counters.bypasses),
             ("errors", counters.errors),
             ("saved_ms", counters.saved_ms),
         ] {

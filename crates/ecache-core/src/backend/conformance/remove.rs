@@ -9,7 +9,7 @@ use crate::backend::{
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Capacity, Freshness, Latest, Order, Pattern, Per, Selection, Spared, Usage};
-use crate::usage::{Group, HOUR};
+use crate::usage::{CallGroup, HOUR};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("nothing selected, nothing removed", nothing),
@@ -328,7 +328,7 @@ fn evictions(backend: &dyn Backend) {
     let evicted = || {
         let recorded = backend.usage_since(at(-1), &[]).expect("counts");
         let counts = recorded.periods.into_iter().map(|period| {
-            let Group::Of { store, user, .. } = period.group else {
+            let CallGroup::Of { store, user, .. } = period.group else {
                 panic!("a store");
             };
             assert_eq!(&*store.store_name, "s");

@@ -149,7 +149,7 @@ fn usage_by_period(backend: &dyn Backend) {
     assert_eq!(recorded.folded, [256, 0]);
     let seen = recorded.periods.iter().map(|period| {
         assert_eq!((period.begins_at, period.length), (hour, HOUR));
-        let usage::Group::Of { store, user, .. } = &period.group else {
+        let usage::CallGroup::Of { store, user, .. } = &period.group else {
             panic!("{:?}", period.group);
         };
         assert_eq!(user.as_deref(), Some("ann"));

@@ -17,9 +17,9 @@ use super::{
     Sort, Spread, StoreMetadata, StoreRecord, Touch, UnnamedValues, Values, count_names,
 };
 use crate::backend::{
-    CallBackend, ChangeBackend, CountBackend, ForkBackend, ImportBackend, LimitBackend,
-    MaintainBackend, ObserveBackend, ReadBackend, RenameBackend, ScanBackend, StoresBackend,
-    UndoBackend, UsageBackend, WriteBackend,
+    CallBackend, CallCountBackend, ChangeBackend, CountBackend, ForkBackend, ImportBackend,
+    LimitBackend, MaintainBackend, ObserveBackend, ReadBackend, RenameBackend, ScanBackend,
+    StoresBackend, UndoBackend, WriteBackend,
 };
 use crate::entry::{Entry, MAX_COUNT};
 use crate::error::{Error, Result};
@@ -319,10 +319,10 @@ impl ObserveBackend for MemoryBackend {
     }
 }
 
-impl UsageBackend for MemoryBackend {
+impl CallCountBackend for MemoryBackend {
     fn add_usage(&self, batch: &Batch, position: Option<LogRange>, _: Timestamp) -> Result<bool> {
         for period in &batch.periods {
-            if let usage::Group::Of { store, .. } = &period.group {
+            if let usage::CallGroup::Of { store, .. } = &period.group {
                 store.check()?;
             }
         }

@@ -24,7 +24,7 @@ pub(super) struct State {
     /// Latest time of any write
     latest: Option<Timestamp>,
     last_sequence: u64,
-    pub(super) periods: BTreeMap<(i64, usage::Group), Counts>,
+    pub(super) periods: BTreeMap<(i64, usage::CallGroup), Counts>,
     pub(super) gaps: Vec<Gap>,
     pub(super) folded: BTreeMap<LogId, u64>,
     pub(super) changes: u64,
@@ -356,7 +356,7 @@ impl State {
             evicted.remove(position);
         }
         let periods = evicted.values().map(|entry| {
-            let group = usage::Group::Of {
+            let group = usage::CallGroup::Of {
                 store: entry.address.store.clone(),
                 user: entry.scopes.user_id.clone(),
                 operator: entry.scopes.operator_uri.clone(),

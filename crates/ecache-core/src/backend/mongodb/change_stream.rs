@@ -22,8 +22,8 @@ use tokio::task::JoinHandle;
 use super::collections::NEVER_STORES;
 use super::id::DocumentId;
 use super::interned::Stores;
-use super::{MongoBackend, counters, side_document};
-use crate::backend::{Follow, ObserveBackend, Touched};
+use super::{MongoBackend, change_counters, side_document};
+use crate::backend::{ChangeFeed, ObserveBackend, Touched};
 use crate::error::Result;
 use crate::filter::Pattern;
 use crate::scope::{Address, StoreAddress};
@@ -61,11 +61,11 @@ struct Following {
 
 impl ObserveBackend for MongoBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64> {
-        counters::generation(&self.on_primary(), store)
+        change_counters::generation(&self.on_primary(), store)
     }
 
     fn change_token(&self) -> Result<u64> {
-        counters::changes(&self.on_primary())
+        change_counters::changes(&self.on_primary())
     }
 
     fn tells_every_change(&self) -> bool {
@@ -74,7 +74,7 @@ impl ObserveBackend for MongoBackend {
 
     // A standalone server has no change streams. Where reads go to secondaries, these may not have
     // the reported changes yet.
-    fn follow(&self, collections: &[Pattern]) -> Result<Option<Box<dyn Follow>>> {
+    fn follow(&self, collections: &[Pattern]) -> Result<Option<Box<dyn ChangeFeed>>> {
         let criteria = self.database.selection_criteria();
         let is_primary = |criteria: &SelectionCriteria| {
             matches!(
@@ -114,7 +114,7 @@ impl Drop for Following {
     }
 }
 
-impl Follow for Following {
+impl ChangeFeed for Following {
     fn touched(&mut self) -> Result<Touched> {
         let mut heard = lock(&self.heard);
         if let Some(error) = heard.error.take() {
@@ -191,7 +191,7 @@ impl Source {
             }
             Self::Database(database) => {
                 let never = NEVER_STORES.map(|beginning| beginning.replace('.', r"\."));
-                let (never, ours) = (never.join("|"), counters::COLLECTION);
+                let (never, ours) = (never.join("|"), change_counters::COLLECTION);
                 let notes = side_document::SUFFIX.replace('.', r"\.");
                 let never = format!("^({never})|{notes}$|^{ours}$");
                 let may_be_store = doc! { "ns.coll": { "$not": { "$regex": never } } };

@@ -15,7 +15,7 @@ use crate::error::Result;
 use crate::filter::{Judge, Latest, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{Group, Outcome, Period};
+use crate::usage::{CallGroup, Outcome, Period};
 
 /// An entry to be removed.
 pub(super) struct Meant {
@@ -113,7 +113,7 @@ impl<'a> Chosen<'a> {
                 entry.address.store.clone(),
                 listed.found.id.clone(),
             );
-            let group = Group::Of {
+            let group = CallGroup::Of {
                 store: entry.address.store.clone(),
                 user: entry.scopes.user_id.clone(),
                 operator: entry.scopes.operator_uri.clone(),

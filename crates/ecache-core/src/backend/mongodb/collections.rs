@@ -5,7 +5,7 @@ use std::sync::MutexGuard;
 
 use mongodb::bson::{RawDocumentBuf, doc};
 
-use super::{MongoBackend, counters, side_document};
+use super::{MongoBackend, change_counters, side_document};
 use crate::error::{Error, Result};
 use crate::scope::DEFAULT_COLLECTION;
 use crate::sync::lock;
@@ -38,7 +38,10 @@ impl MongoBackend {
         let mut collections = Vec::new();
         for name in &names {
             let is_other = NEVER_STORES.iter().any(|prefix| name.starts_with(prefix));
-            if is_other || name == counters::COLLECTION || name.ends_with(side_document::SUFFIX) {
+            if is_other
+                || name == change_counters::COLLECTION
+                || name.ends_with(side_document::SUFFIX)
+            {
                 continue;
             }
             let is_known =
@@ -112,7 +115,7 @@ impl MongoBackend {
 /// Refuses a name that MongoDB has no collection for, or that is one of ours or of FiftyOne's.
 fn check_name(name: &str) -> Result<()> {
     const MAX_LENGTH: usize = 200;
-    let is_ours = name == counters::COLLECTION || name.ends_with(side_document::SUFFIX);
+    let is_ours = name == change_counters::COLLECTION || name.ends_with(side_document::SUFFIX);
     let is_fiftyones =
         FIFTYONES.contains(&name) || NEVER_STORES.iter().any(|prefix| name.starts_with(prefix));
     if is_fiftyones {

@@ -22,7 +22,7 @@ use super::new_version::document;
 use super::side_document::Note;
 use super::stores::own_document;
 use super::value::Encoded;
-use super::{BATCH, BATCH_SIZE, MongoBackend, counters, name};
+use super::{BATCH, BATCH_SIZE, MongoBackend, change_counters, name};
 use crate::backend::{
     Commit, ImportBackend, Imported, OnConflict, OnRefused, Progress, Record, StoreMetadata,
     StoreRecord,
@@ -385,7 +385,7 @@ impl Import<'_> {
         if stores.is_empty() {
             Ok(())
         } else {
-            counters::bump(self.backend, &stores)
+            change_counters::bump(self.backend, &stores)
         }
     }
 }

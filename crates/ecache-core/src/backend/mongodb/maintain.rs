@@ -18,11 +18,11 @@ use crate::scope::STORE_KEY;
 use crate::time::Timestamp;
 
 impl MaintainBackend for MongoBackend {
-    fn troubles(&self, collection: &str) -> Result<Vec<CollectionDamage>> {
-        let mut troubles = Vec::new();
+    fn collection_damage(&self, collection: &str) -> Result<Vec<CollectionDamage>> {
+        let mut collection_damage = Vec::new();
         let names = self.run(self.database.list_collection_names())?;
         if !names.iter().any(|name| name == collection) {
-            return Ok(troubles);
+            return Ok(collection_damage);
         }
         let documents = self.documents(collection)?;
         let mut stores = Stores::of(collection);
@@ -34,7 +34,7 @@ impl MaintainBackend for MongoBackend {
         ]);
         self.each(found.batch(), |raw| {
             if let Some(found) = read(raw, &mut stores) {
-                troubles.push(CollectionDamage::PersistExpiry(found.address, found.size));
+                collection_damage.push(CollectionDamage::PersistExpiry(found.address, found.size));
             }
         })?;
         let mut there: Vec<Document> = Vec::new();
@@ -46,11 +46,11 @@ impl MaintainBackend for MongoBackend {
             .into_iter()
             .filter_map(|index| index.get_document("key").ok().cloned())
             .filter(|key| !there.contains(key));
-        troubles.extend(missing.map(|key| {
+        collection_damage.extend(missing.map(|key| {
             let fields: Vec<&str> = key.keys().map(String::as_str).collect();
             CollectionDamage::MissingIndex(fields.join(", "))
         }));
-        Ok(troubles)
+        Ok(collection_damage)
     }
 
     // Removes the notes on documents that are gone, and that no writer is about to write.

@@ -37,11 +37,11 @@
 //! Calls block, and must not be made on a thread that drives tokio's tasks: `driver` has a runtime
 //! of its own.
 
+mod change_counters;
 mod change_stream;
 mod chosen;
 mod collections;
 mod connection;
-mod counters;
 mod document;
 mod driver;
 mod failure;

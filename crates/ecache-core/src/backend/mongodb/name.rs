@@ -88,11 +88,11 @@ pub(super) fn dataset(id: &str) -> Option<Bson> {
 /// Returns a store's dataset as FiftyOne keeps it.
 ///
 /// # Errors
-/// [`Error::Dataset`] if the id is none that FiftyOne could have.
+/// [`Error::InvalidDatasetId`] if the id is none that FiftyOne could have.
 pub(super) fn dataset_of(store: &StoreAddress) -> Result<Bson> {
     match store.dataset_id.as_deref() {
         None => Ok(Bson::Null),
-        Some(id) => dataset(id).ok_or_else(|| Error::Dataset { id: id.to_owned() }),
+        Some(id) => dataset(id).ok_or_else(|| Error::InvalidDatasetId { id: id.to_owned() }),
     }
 }
 
@@ -120,7 +120,7 @@ pub(super) fn condition(field: &str, name: &str) -> Document {
 /// Returns the condition on the fields by which FiftyOne identifies a document.
 ///
 /// # Errors
-/// [`Error::Dataset`] if the dataset is none that FiftyOne could have.
+/// [`Error::InvalidDatasetId`] if the dataset is none that FiftyOne could have.
 pub(super) fn identity(store: &StoreAddress, key: &str) -> Result<Document> {
     let mut identity = condition("store_name", &store.store_name);
     identity.extend(condition("key", key));

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc};
 
+use super::change_counters::{self, COLLECTION};
 use super::connection::is_duplicate;
-use super::counters::{self, COLLECTION};
 use super::value::{date, number, timestamp};
 use super::{ATTEMPTS, Changed, MongoBackend, import};
 use crate::backend::{
-    Cause, ChangeBackend, Commit, Effect, ImportBackend, ImportLog, Imported, KeepForUndo,
-    OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord, Progress, Record, Removal,
-    Removed, RenameBackend, StoresBackend, Touch, UndoBackend, UndoState,
+    Cause, ChangeBackend, ChangeOutcome, ChangeReport, Commit, Effect, ImportBackend, ImportLog,
+    Imported, KeepForUndo, OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord,
+    Progress, Record, RenameBackend, StoresBackend, Touch, UndoBackend, UndoState,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -60,7 +60,7 @@ impl UndoBackend for MongoBackend {
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removed> {
+    ) -> Result<ChangeReport> {
         let logged = Logged::begin(self, operation, Effect::Removed, now)?;
         logged.run(progress, |backend, progress| {
             let usage = backend.remove(selection, now, progress)?;
@@ -86,7 +86,7 @@ impl UndoBackend for MongoBackend {
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removal> {
+    ) -> Result<ChangeOutcome> {
         let logged = Logged::begin(self, operation, Effect::Touched, now)?;
         let touched = logged.run(progress, |backend, progress| {
             let usage = backend.touch(selection, touch, now, progress)?;
@@ -95,7 +95,7 @@ impl UndoBackend for MongoBackend {
                 ..Counts::default()
             })
         });
-        touched.map(Removal::Done)
+        touched.map(ChangeOutcome::Done)
     }
 
     fn import_logged(
@@ -138,7 +138,7 @@ impl UndoBackend for MongoBackend {
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removed> {
+    ) -> Result<ChangeReport> {
         let logged = Logged::begin(self, operation, Effect::Renamed, now)?;
         logged.run(progress, |backend, progress| {
             let has_document = backend.document(from)?.is_some();
@@ -236,7 +236,7 @@ impl<'a> Logged<'a> {
         self,
         progress: Progress<'_>,
         change: impl FnOnce(&MongoBackend, Progress<'_>) -> Result<Counts>,
-    ) -> Result<Removed> {
+    ) -> Result<ChangeReport> {
         let noted = &mut |entries| {
             // Best effort: the end of the operation counts all of them.
             let _ = self.set(doc! { "entries": number(entries) });
@@ -247,7 +247,7 @@ impl<'a> Logged<'a> {
     }
 
     /// Completes the record, or removes it if nothing was changed.
-    fn finish(self, changed: Result<Counts>) -> Result<Removed> {
+    fn finish(self, changed: Result<Counts>) -> Result<ChangeReport> {
         let counts = match &changed {
             Ok(counts) => *counts,
             Err(Error::Interrupted { done } | Error::Partial { done, .. }) => Counts {
@@ -271,7 +271,7 @@ impl<'a> Logged<'a> {
             self.set(set).map(|()| Some(self.number.unsigned_abs()))
         };
         changed?;
-        Ok(Removed {
+        Ok(ChangeReport {
             usage: counts.usage,
             documents: counts.documents,
             operation: noted?,
@@ -285,11 +285,13 @@ impl<'a> Logged<'a> {
             let changed = lock(&self.changed);
             // A part of them would look like all.
             let named = changed.iter().take_while(|_| changed.len() <= MOST_STORES);
-            let stores: Vec<Document> = named.map(|store| counters::generation_id(store)).collect();
+            let stores: Vec<Document> = named
+                .map(|store| change_counters::generation_id(store))
+                .collect();
             fields.insert("stores", stores);
         }
         let update = doc! { "q": { "_id": { NUMBER: self.number } }, "u": { "$set": fields } };
-        counters::update(self.backend, &[update])
+        change_counters::update(self.backend, &[update])
     }
 }
 

@@ -10,7 +10,7 @@ use super::chosen::{Chosen, Meant, one};
 use super::id::{DocumentId, raw};
 use super::read::stored;
 use super::value::date;
-use super::{BATCH, MongoBackend, counters, query, usage};
+use super::{BATCH, MongoBackend, change_counters, query, usage};
 use crate::backend::{ChangeBackend, Progress, Touch};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Pattern, Selection, Usage};
@@ -255,7 +255,7 @@ pub(super) fn delete(
         backend.run(backend.notes(collection)?.delete_many(on_these))?;
     }
     usage::add_periods(backend, sum_by_group(evicted))?;
-    counters::bump(backend, &stores)?;
+    change_counters::bump(backend, &stores)?;
     Ok(own_part(removed, count))
 }
 
@@ -307,7 +307,7 @@ fn touch_batch(backend: &MongoBackend, batch: &[Meant], set: &Document) -> Resul
     let these = doc! { "_id": { "$in": ids } };
     let count = backend.update_all(collection, these, doc! { "$set": set.clone() })?;
     let stores = batch.iter().map(|meant| meant.store.clone()).collect();
-    counters::bump(backend, &stores)?;
+    change_counters::bump(backend, &stores)?;
     let mut usage = Usage::default();
     for meant in batch {
         usage += one(meant.size);

@@ -20,7 +20,7 @@ use super::remove::delete;
 use super::side_document;
 use super::value::timestamp;
 use super::write::write_metadata;
-use super::{ATTEMPTS, BATCH, MongoBackend, counters};
+use super::{ATTEMPTS, BATCH, MongoBackend, change_counters};
 use crate::backend::{OnExistingStore, Progress, RenameBackend};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
@@ -177,7 +177,7 @@ fn move_away(
             // Last, so that a renaming that stopped leaves the document with the old name.
             move_document(backend, from, to)?;
             let to = BTreeSet::from([Arc::new(to.clone())]);
-            return counters::bump(backend, &to);
+            return change_counters::bump(backend, &to);
         }
         for batch in left.chunks(BATCH) {
             let ids: Vec<&DocumentId> = batch.iter().map(|meant| &meant.id).collect();
@@ -292,6 +292,6 @@ fn move_all(
     })();
     // Also after a failure: some entries may have moved.
     let stores = BTreeSet::from([Arc::new(from.clone()), Arc::new(to.clone())]);
-    let bumped = counters::bump(backend, &stores);
+    let bumped = change_counters::bump(backend, &stores);
     moved.and(bumped)
 }

@@ -14,25 +14,25 @@ use std::collections::BTreeSet;
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId};
 
 use super::MongoBackend;
-use super::counters::{self, COLLECTION};
+use super::change_counters::{self, COLLECTION};
 use super::side_document::Note;
 use super::value::{date, number, timestamp};
-use crate::backend::{UsageBackend, Values};
+use crate::backend::{CallCountBackend, Values};
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, Counts, EntryUse, Gap, Group, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally,
+    Batch, CallGroup, Counts, EntryUse, Gap, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally,
 };
 
 /// The field of the `_id` of a tally.
 const TALLY: &str = "tally";
 
-impl UsageBackend for MongoBackend {
+impl CallCountBackend for MongoBackend {
     fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
         for period in &batch.periods {
-            if let Group::Of { store, .. } = &period.group {
+            if let CallGroup::Of { store, .. } = &period.group {
                 store.check()?;
             }
         }
@@ -51,7 +51,7 @@ impl UsageBackend for MongoBackend {
             let set = doc! { "$set": { "since": date(tally.since) } };
             doc! { "q": { "_id": { TALLY: tally.id } }, "u": set, "upsert": true }
         }));
-        counters::update(self, &updates)?;
+        change_counters::update(self, &updates)?;
         for one in &batch.uses {
             add_use(self, one)?;
         }
@@ -60,10 +60,10 @@ impl UsageBackend for MongoBackend {
                 "q": { "_id": { "log": log.0 } },
                 "u": { "$unset": { "adding_since": "" } },
             };
-            counters::update(self, &[done])?;
+            change_counters::update(self, &[done])?;
         }
         if !batch.uses.is_empty() {
-            counters::bump(self, &BTreeSet::new())?;
+            change_counters::bump(self, &BTreeSet::new())?;
         }
         let too_old = now.as_millis().saturating_sub(KEPT);
         let before = date(Timestamp::from_millis(too_old));
@@ -143,7 +143,7 @@ impl UsageBackend for MongoBackend {
 /// Adds counts to the documents of their periods.
 pub(super) fn add_periods(backend: &MongoBackend, periods: Vec<Period>) -> Result<()> {
     let updates: Vec<Document> = periods.iter().map(increment).collect();
-    counters::update(backend, &updates)
+    change_counters::update(backend, &updates)
 }
 
 /// Moves the offset of a log, if it is still the first one of `position`.
@@ -157,7 +157,7 @@ fn claim(backend: &MongoBackend, position: LogRange, now: Timestamp) -> Result<b
             "u": { "$setOnInsert": { "offset": 0_i64 } },
             "upsert": true,
         };
-        counters::update(backend, &[first])?;
+        change_counters::update(backend, &[first])?;
     }
     let mut is_still = doc! { "_id": id };
     is_still.insert("offset", number(from));
@@ -169,16 +169,16 @@ fn claim(backend: &MongoBackend, position: LogRange, now: Timestamp) -> Result<b
 fn increment(period: &Period) -> Document {
     let mut id = doc! { "begins_at": period.begins_at };
     match &period.group {
-        Group::Of {
+        CallGroup::Of {
             store,
             user,
             operator,
         } => {
-            id.extend(counters::generation_id(store));
+            id.extend(change_counters::generation_id(store));
             id.insert("user_id", user.as_deref());
             id.insert("operator_uri", operator.as_deref());
         }
-        Group::Other => {
+        CallGroup::Other => {
             id.insert("other", true);
         }
     }
@@ -278,7 +278,7 @@ fn read(raw: &RawDocument, recorded: &mut Recorded) {
     }
     let name = |field: &str| id.get_str(field).ok().map(std::sync::Arc::from);
     let group = match (name("collection"), name("store_name")) {
-        (Some(collection), Some(store_name)) => Group::Of {
+        (Some(collection), Some(store_name)) => CallGroup::Of {
             store: StoreAddress {
                 collection,
                 store_name,
@@ -288,7 +288,7 @@ fn read(raw: &RawDocument, recorded: &mut Recorded) {
             user: name("user_id"),
             operator: name("operator_uri"),
         },
-        _ => Group::Other,
+        _ => CallGroup::Other,
     };
     let count = |field| {
         raw.get_i64(field)

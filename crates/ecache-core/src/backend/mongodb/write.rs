@@ -19,7 +19,7 @@ use super::new_version::document;
 use super::query::size;
 use super::side_document::Note;
 use super::value::Encoded;
-use super::{ATTEMPTS, MAX_SIZE, MongoBackend, counters};
+use super::{ATTEMPTS, MAX_SIZE, MongoBackend, change_counters};
 use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Values, WriteBackend};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -249,7 +249,7 @@ pub(super) fn bump(
     is_generation: bool,
 ) -> Result<()> {
     let stores = is_generation.then(|| store.clone());
-    counters::bump(backend, &stores.into_iter().collect::<BTreeSet<_>>())
+    change_counters::bump(backend, &stores.into_iter().collect::<BTreeSet<_>>())
 }
 
 /// Writes a store's own document, without counting it.

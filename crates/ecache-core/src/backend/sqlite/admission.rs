@@ -14,7 +14,7 @@ use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
 use crate::time::Timestamp;
-use crate::usage::{Group, Outcome, Period};
+use crate::usage::{CallGroup, Outcome, Period};
 
 impl SqliteBackend {
     /// Gives an entry that names no lifetime the default one of the narrowest limit that has one.
@@ -118,7 +118,7 @@ impl SqliteBackend {
             return Ok(());
         };
         limits.add_loss(transaction, counter, cost_ms)?;
-        let group = Group::Of {
+        let group = CallGroup::Of {
             store: entry.address.store.clone(),
             user: entry.scopes.user_id.clone(),
             operator: entry.scopes.operator_uri.clone(),

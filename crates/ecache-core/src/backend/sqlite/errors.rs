@@ -27,7 +27,7 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
         _ => None,
     };
     if let Some(limit) = limit {
-        return Error::Limit { path, limit };
+        return Error::SystemLimit { path, limit };
     }
     let extended = error.sqlite_error().map(|error| error.extended_code);
     match error.sqlite_error_code() {

@@ -35,7 +35,7 @@ pub(super) fn header(connection: &Connection, path: &Path) -> Result<Header> {
         why,
     };
     let sqlite = |error: rusqlite::Error| match error.sqlite_error_code() {
-        Some(ErrorCode::NotADatabase) if had_header(path) => Error::Lost {
+        Some(ErrorCode::NotADatabase) if had_header(path) => Error::UnreadableFile {
             path: path.into(),
             detail: "its header was overwritten".into(),
         },

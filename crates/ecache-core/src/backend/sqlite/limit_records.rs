@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use super::counters::{Counter, Used};
+use super::limit_counters::{Counter, Used};
 use super::limits::{self, Counted};
 use super::row_changes::Amount;
 use super::tail::Tail;

@@ -28,9 +28,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::SqliteBackend;
-use super::counters::{Counter, Limits, Used, WHOLE, decode};
 use super::damage::readable;
 use super::history::{self, RecordKind};
+use super::limit_counters::{Counter, Limits, Used, WHOLE, decode};
 use super::query::Range;
 use super::row_changes::{Amount, Cell, RowChanges, count_all};
 use super::session::Session;

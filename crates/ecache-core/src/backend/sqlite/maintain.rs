@@ -17,7 +17,7 @@ use crate::filter::Filter;
 use crate::time::Timestamp;
 
 impl MaintainBackend for SqliteBackend {
-    fn troubles(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
+    fn collection_damage(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
         /// Maximum number of faults to list.
         const MOST: u32 = 10;
         let faults = self.check_structure(MOST)?;

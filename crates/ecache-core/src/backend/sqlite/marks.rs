@@ -17,7 +17,7 @@ use super::checksum::Fields;
 use super::column;
 use super::damage::RowError;
 use super::encoding::MARK;
-use super::evictions::Evictions;
+use super::eviction_records::Evictions;
 use super::operations::Added;
 use super::query::Plan;
 use super::row;

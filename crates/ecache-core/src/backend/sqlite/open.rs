@@ -78,7 +78,7 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
                 }
                 Err(Error::Damaged { path, detail }) => {
                     return Err(match open_read(&path, patience) {
-                        Err(error @ Error::Lost { .. }) => error,
+                        Err(error @ Error::UnreadableFile { .. }) => error,
                         _ => Error::Damaged { path, detail },
                     });
                 }
@@ -131,7 +131,7 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
     match try_open_read(path, patience, Form::Usual) {
         // Without space for `-shm`, the index of the log is kept in memory. SQLite has created the
         // file by now, and its locks suffice.
-        Err(Error::Full { .. } | Error::Limit { .. }) => {
+        Err(Error::Full { .. } | Error::SystemLimit { .. }) => {
             try_open_read(path, patience, Form::With(INDEX_IN_MEMORY))
         }
         Err(Error::Permission { .. }) if !has_log(path) => {
@@ -153,8 +153,8 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
 /// Returns the error for a file that cannot even be opened for reading.
 fn lost(path: &Path, error: Error, detail: String) -> Error {
     match error {
-        Error::Damaged { path, .. } => Error::Lost { path, detail },
-        Error::Foreign { .. } => Error::Lost {
+        Error::Damaged { path, .. } => Error::UnreadableFile { path, detail },
+        Error::Foreign { .. } => Error::UnreadableFile {
             path: path.into(),
             detail,
         },

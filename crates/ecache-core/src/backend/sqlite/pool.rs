@@ -133,7 +133,7 @@ impl SqliteBackend {
             let connect = || self.connect().map(|new| Box::new(Session::new(new)));
             let session = match idle.map_or_else(connect, Ok) {
                 // Waits until the operations under way on the old file have ended.
-                Err(Error::Moved { .. })
+                Err(Error::FileReplaced { .. })
                     if waiting_since.get_or_insert_with(Instant::now).elapsed()
                         < MOVED_PATIENCE =>
                 {
@@ -165,7 +165,7 @@ impl SqliteBackend {
         if id.is_some_and(is_same) {
             Ok(connection)
         } else {
-            Err(Error::Moved {
+            Err(Error::FileReplaced {
                 path: self.path.clone(),
             })
         }

@@ -19,7 +19,7 @@ use super::store_rows::{self, bump_generation, write_metadata};
 use super::stores::{OwnDocument, has_entries, last_id, own_document};
 use super::{SqliteBackend, marks, row};
 use crate::backend::{
-    Effect, KeepForUndo, OnExistingStore, Operation, Progress, Removed, RenameBackend,
+    ChangeReport, Effect, KeepForUndo, OnExistingStore, Operation, Progress, RenameBackend,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -59,14 +59,14 @@ impl SqliteBackend {
         to: &StoreAddress,
         on_existing: OnExistingStore,
         log: Option<(&Operation, KeepForUndo, Timestamp)>,
-    ) -> Result<Removed> {
+    ) -> Result<ChangeReport> {
         to.check()?;
         let _held = self.hold(Look::Always);
         self.transaction(|transaction| {
             let sqlite = |error| self.error(error);
             let old = store_rows::find_store(transaction, from).map_err(sqlite)?;
             let Some(old) = old.filter(|_| from != to) else {
-                return Ok(Removed::default());
+                return Ok(ChangeReport::default());
             };
             let new = store_rows::intern_store(transaction, to).map_err(sqlite)?;
             let document = |id, store: &StoreAddress| match own_document(transaction, id) {
@@ -81,7 +81,7 @@ impl SqliteBackend {
             let exists = kept.is_some() || has_entries(transaction, new).map_err(sqlite)?;
             let is_empty = moved.is_none() && !has_entries(transaction, old).map_err(sqlite)?;
             if is_empty {
-                return Ok(Removed::default());
+                return Ok(ChangeReport::default());
             }
             if exists && on_existing == OnExistingStore::Fail {
                 let store = Box::new(to.clone());
@@ -96,10 +96,10 @@ impl SqliteBackend {
             }
             marks::make_way_for_all(transaction, old, new).map_err(sqlite)?;
             let (usage, ids) = self.move_entries(transaction, (old, from), (new, to))?;
-            let change = || -> rusqlite::Result<Removed> {
-                let mut removed = Removed {
+            let change = || -> rusqlite::Result<ChangeReport> {
+                let mut removed = ChangeReport {
                     usage,
-                    ..Removed::default()
+                    ..ChangeReport::default()
                 };
                 if let Some((operation, keep, now)) = log {
                     let mut stored =

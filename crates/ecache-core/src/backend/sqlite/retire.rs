@@ -24,7 +24,7 @@ use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, last_id, own_document};
 use super::undo_bounds::KeptPart;
 use super::verify::Batch;
-use crate::backend::{Effect, Operation, Progress, Removal, Removed};
+use crate::backend::{ChangeOutcome, ChangeReport, Effect, Operation, Progress};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -43,7 +43,7 @@ impl SqliteBackend {
         documents: Option<&Filter>,
         operation: &Operation,
         now: Timestamp,
-    ) -> Result<Option<Removed>> {
+    ) -> Result<Option<ChangeReport>> {
         let Some(filter) = selection.only_filter() else {
             return Ok(None);
         };
@@ -82,7 +82,7 @@ impl SqliteBackend {
         if stored.is_empty() {
             // Clearing an empty file is how to make one usable that is damaged.
             self.repair_empty(selection, now)?;
-            return Ok(Some(Removed::default()));
+            return Ok(Some(ChangeReport::default()));
         }
         match self.count_retired(&mut stored) {
             Err(error @ Error::Damaged { .. }) => {
@@ -223,11 +223,11 @@ impl SqliteBackend {
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removal> {
+    ) -> Result<ChangeOutcome> {
         let parts = self.select(selection, now)?;
         let too_many = self.beyond_limits(&parts, KeptPart::Values)?;
         if let Some(usage) = too_many {
-            return Ok(Removal::TooMany(usage));
+            return Ok(ChangeOutcome::TooMany(usage));
         }
         let stored: RefCell<Option<LoggedOperation>> = RefCell::new(None);
         let begin = |transaction: &Connection| -> rusqlite::Result<LoggedOperation> {
@@ -272,8 +272,8 @@ impl SqliteBackend {
         changed?;
         done.finish()?;
         let stored = stored.take().filter(|stored| !stored.is_empty());
-        Ok(Removal::Done(
-            stored.map_or_else(Removed::default, |stored| stored.removed()),
+        Ok(ChangeOutcome::Done(
+            stored.map_or_else(ChangeReport::default, |stored| stored.removed()),
         ))
     }
 }

@@ -14,9 +14,9 @@ use std::ops::RangeInclusive;
 use rusqlite::{Connection, Params, Row};
 
 use super::column::{number, size};
-use super::counters::Shared;
 use super::damage::RowError;
 use super::encoding::MARK;
+use super::limit_counters::Shared;
 use super::query::Range;
 use super::row_changes::Cell;
 use super::schema;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, FileControl};
 
-use super::counters::Limits;
+use super::limit_counters::Limits;
 use super::prepared::{Connected, PreparedStatement};
 use crate::scope::StoreAddress;
 

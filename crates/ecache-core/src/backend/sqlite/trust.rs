@@ -6,7 +6,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::log;
+use super::wal_header;
 use crate::error::{Error, Result};
 use crate::sidecar;
 use crate::sync::lock;
@@ -142,7 +142,7 @@ fn check_beside(path: &Path) -> Result<()> {
         }
         check_owner(&path, &file)?;
     }
-    if log::is_damaged(&with_suffix(path, "-wal")) {
+    if wal_header::is_damaged(&with_suffix(path, "-wal")) {
         return Err(Error::DamagedLog { path: path.into() });
     }
     Ok(())

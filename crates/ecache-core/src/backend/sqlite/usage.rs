@@ -17,14 +17,14 @@ use super::key_index::find_ids;
 use super::query::Parameter;
 use super::timeouts::SHORT_WAIT;
 use super::{SqliteBackend, damage};
-use crate::backend::UsageBackend;
+use crate::backend::CallCountBackend;
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, Counts, DAY, EntryUse, Gap, Group, HOUR, HOURS_KEPT, KEPT, LogId, LogRange, MAX_ROWS,
-    Period, Recorded, StoredRow, Tally,
+    Batch, CallGroup, Counts, DAY, EntryUse, Gap, HOUR, HOURS_KEPT, KEPT, LogId, LogRange,
+    MAX_ROWS, Period, Recorded, StoredRow, Tally,
 };
 
 /// The id of the record that says up to which time hours are merged into days.
@@ -45,10 +45,10 @@ fn ids(group: &[u8]) -> impl Iterator<Item = i64> + use<> {
     (0..PROBES).map(move |probe| hash.wrapping_add(probe))
 }
 
-impl UsageBackend for SqliteBackend {
+impl CallCountBackend for SqliteBackend {
     fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
         for period in &batch.periods {
-            if let Group::Of { store, .. } = &period.group {
+            if let CallGroup::Of { store, .. } = &period.group {
                 store.check()?;
             }
         }
@@ -280,7 +280,7 @@ fn merge_hours(transaction: &Connection, now: Timestamp) -> rusqlite::Result<i64
         hours.push((at, id, body));
         Ok(true)
     })?;
-    let mut days: BTreeMap<(i64, Group), Counts> = BTreeMap::new();
+    let mut days: BTreeMap<(i64, CallGroup), Counts> = BTreeMap::new();
     for (at, id, body) in hours {
         if let Some(StoredRow::Counts(group, counts)) = body.as_deref().and_then(StoredRow::read) {
             days.entry((day(at), group)).or_default().add(&counts);
@@ -312,7 +312,7 @@ fn add_periods(transaction: &Connection, periods: &[Period], merged: i64) -> rus
                 None => count_rows(transaction)?,
             };
             if count >= MAX_ROWS {
-                row = StoredRow::Counts(Group::Other, period.counts);
+                row = StoredRow::Counts(CallGroup::Other, period.counts);
                 place = find_row(transaction, at, &row.group_bytes())?;
             }
             rows = Some(count + usize::from(matches!(place, Slot::Free(_))));

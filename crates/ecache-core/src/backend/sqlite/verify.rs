@@ -16,7 +16,7 @@ use super::checksum::Fields;
 use super::column;
 use super::damage::{self, RowError, intact};
 use super::encoding::policy_number;
-use super::evictions::Evictions;
+use super::eviction_records::Evictions;
 use super::names::Names;
 use super::operations::Touched;
 use super::query::{Conditions, Parameter, Plan, Range};

@@ -1,4 +1,4 @@
-//! The state of a store: its size, its datasets, its troubles.
+//! The state of a store: its size, its datasets, its collection_damage.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;

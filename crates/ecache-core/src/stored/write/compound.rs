@@ -11,7 +11,7 @@ use super::Writer;
 use crate::python_json::{KeyOrder, write_string};
 use crate::stored::StoredError;
 use crate::stored::coverage::{Coverage, Extent, Verdict};
-use crate::stored::doubt::{Doubt, Doubts};
+use crate::stored::hidden_fields::{Doubt, Doubts};
 use crate::stored::map_key::MapKey;
 use crate::stored::type_names::{bare, is_mutable, is_ordered_map};
 

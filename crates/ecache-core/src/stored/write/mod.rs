@@ -11,7 +11,7 @@ use serde::ser::{self, Serialize};
 use self::compound::{Compound, Items};
 use super::StoredError;
 use super::coverage::{Coverage, Extent};
-use super::doubt::{Doubt, Doubts};
+use super::hidden_fields::{Doubt, Doubts};
 use super::type_names::{bare, ident, is_of_bytes, is_socket_address, is_span, is_unordered};
 use super::types::{DATE, DATETIME, SET};
 use crate::python_json::{KeyOrder, MAX_DEPTH, write_float, write_integer, write_string};

@@ -12,7 +12,7 @@ use mongodb::bson::{DateTime, RawArrayBuf, RawDocumentBuf, cstr, doc};
 use super::super::id::{DocumentId, raw};
 use super::super::interned::Stores;
 use super::super::new_version::change_to;
-use super::super::{MAX_SIZE, MongoBackend, counters};
+use super::super::{MAX_SIZE, MongoBackend, change_counters};
 use super::spool::take_back;
 use super::{Import, Prepared, Version, interrupted};
 use crate::error::{Error, Result};
@@ -101,7 +101,7 @@ impl Import<'_> {
             self.backend.prepare(&collection)?;
             self.write_to(&collection, batch, &mut stores)?;
         }
-        counters::bump(self.backend, &stores)
+        change_counters::bump(self.backend, &stores)
     }
 
     fn write_to(

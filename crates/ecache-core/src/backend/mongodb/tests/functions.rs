@@ -86,5 +86,5 @@ fn the_newer_result_of_two_functions_with_one_store_and_key_stands() {
             share("image::length", "image::width")
         ]
     );
-    assert_eq!(ctx.cache.troubles(), 0);
+    assert_eq!(ctx.cache.failures(), 0);
 }

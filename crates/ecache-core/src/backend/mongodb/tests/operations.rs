@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::TemporaryDatabase;
 use crate::backend::conformance::{NOW, entry};
 use crate::backend::{
-    Commit, Effect, ImportLog, KeepForUndo, OnConflict, OnExistingStore, Operation, Record, Touch,
-    UndoBackend, UndoState, UsageBackend, no_progress,
+    CallCountBackend, Commit, Effect, ImportLog, KeepForUndo, OnConflict, OnExistingStore,
+    Operation, Record, Touch, UndoBackend, UndoState, no_progress,
 };
 use crate::entry::Policy;
 use crate::error::Error;

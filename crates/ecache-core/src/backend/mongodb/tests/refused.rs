@@ -147,8 +147,8 @@ fn a_dataset_that_fiftyone_could_not_have_is_refused() {
         let store = (*entry.address.store).clone().with_dataset(id);
         entry.address.store = store.into();
         let lookup = backend.lookup(&entry.address, NOW);
-        assert!(matches!(lookup, Err(Error::Dataset { .. })));
+        assert!(matches!(lookup, Err(Error::InvalidDatasetId { .. })));
         let put = backend.put(&entry, &inline("1"), &Condition::Always.into(), NOW);
-        assert!(matches!(put, Err(Error::Dataset { .. })));
+        assert!(matches!(put, Err(Error::InvalidDatasetId { .. })));
     }
 }

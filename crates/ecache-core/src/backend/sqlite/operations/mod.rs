@@ -21,7 +21,7 @@ use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
 use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, last_id, meant_documents};
-use crate::backend::{Effect, Operation, Removed, StoreMetadata, UNDO_KEEP};
+use crate::backend::{ChangeReport, Effect, Operation, StoreMetadata, UNDO_KEEP};
 use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
@@ -194,8 +194,8 @@ impl LoggedOperation {
     }
 
     /// Describes the removal for the answer to it.
-    pub(super) fn removed(&self) -> Removed {
-        Removed {
+    pub(super) fn removed(&self) -> ChangeReport {
+        ChangeReport {
             usage: self.usage(),
             documents: self.documents.unsigned_abs(),
             operation: Some(self.number.unsigned_abs()),

@@ -28,9 +28,9 @@ use super::undo_bounds::KeptPart;
 use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, reserve};
 use crate::backend::{
-    Commit, DropKept, Effect, Fate, ImportLog, Imported, KeepForUndo, KeptForUndo, OnConflict,
-    OnExistingStore, OnRefused, Operation, OperationRecord, Progress, Record, Removal, Removed,
-    StoresBackend, Touch, UndoBackend, Undone,
+    ChangeOutcome, ChangeReport, Commit, DropKept, Effect, Fate, ImportLog, Imported, KeepForUndo,
+    KeptForUndo, OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord, Progress,
+    Record, StoresBackend, Touch, UndoBackend, Undone,
 };
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
@@ -53,12 +53,12 @@ impl UndoBackend for SqliteBackend {
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removal> {
+    ) -> Result<ChangeOutcome> {
         let _held = self.hold(Look::Always);
         if self.has_room_for_undo() {
             let removed = match self.retire_whole(selection, documents, operation, now) {
                 Ok(None) => self.mark_selected(selection, documents, operation, now, progress),
-                Ok(Some(removed)) => Ok(Removal::Done(removed)),
+                Ok(Some(removed)) => Ok(ChangeOutcome::Done(removed)),
                 Err(error) => Err(error),
             };
             match removed {
@@ -72,7 +72,7 @@ impl UndoBackend for SqliteBackend {
             }
         }
         self.remove_for_good(selection, documents, operation, now, progress)
-            .map(Removal::Done)
+            .map(ChangeOutcome::Done)
     }
 
     fn remove_for_good(
@@ -82,14 +82,14 @@ impl UndoBackend for SqliteBackend {
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removed> {
+    ) -> Result<ChangeReport> {
         let log = ForGood::new(Some(operation), now);
         let usage = self.delete(selection, &log, progress)?;
         let documents = match documents {
             Some(filter) => self.remove_documents(filter, now)?,
             None => 0,
         };
-        let mut removed = Removed {
+        let mut removed = ChangeReport {
             usage,
             documents,
             operation: None,
@@ -114,14 +114,14 @@ impl UndoBackend for SqliteBackend {
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<Removal> {
+    ) -> Result<ChangeOutcome> {
         let _held = self.hold(Look::Always);
         let mut done = Batch::default();
         let parts = self.select(selection, now)?;
         if keep == KeepForUndo::Yes
             && let Some(usage) = self.beyond_limits(&parts, KeptPart::Lifetimes)?
         {
-            return Ok(Removal::TooMany(usage));
+            return Ok(ChangeOutcome::TooMany(usage));
         }
         let stored: RefCell<Option<LoggedOperation>> = RefCell::default();
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
@@ -144,8 +144,8 @@ impl UndoBackend for SqliteBackend {
         self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
         done.finish()?;
         let stored = stored.take();
-        Ok(Removal::Done(
-            stored.map_or_else(Removed::default, |stored| stored.removed()),
+        Ok(ChangeOutcome::Done(
+            stored.map_or_else(ChangeReport::default, |stored| stored.removed()),
         ))
     }
 
@@ -176,7 +176,7 @@ impl UndoBackend for SqliteBackend {
         operation: &Operation,
         now: Timestamp,
         _progress: Progress<'_>,
-    ) -> Result<Removed> {
+    ) -> Result<ChangeReport> {
         self.rename(from, to, on_existing, Some((operation, keep, now)))
     }
 

@@ -14,7 +14,7 @@ use super::{SqliteBackend, encoding, usage};
 use crate::key::Key;
 use crate::scope::Scopes;
 use crate::time::Timestamp;
-use crate::usage::{Event, Group, Log, Outcome, Period};
+use crate::usage::{CallGroup, Event, Log, Outcome, Period};
 
 /// Maximum number of entries of one transaction that watchers are told of.
 const MOST_TOLD: usize = 1000;
@@ -78,7 +78,7 @@ impl Evictions {
         }
         let periods = self.groups.iter().filter_map(|(ids, (count, written_at))| {
             let (store, user, operator) = groups.get(ids)?.clone();
-            let group = Group::Of {
+            let group = CallGroup::Of {
                 store,
                 user,
                 operator,

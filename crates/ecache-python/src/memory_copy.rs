@@ -14,9 +14,9 @@ use pyo3::types::{
     PyBool, PyBytes, PyDict, PyFloat, PyFrozenSet, PyInt, PyList, PySet, PyString, PyTuple,
 };
 
-use crate::ending;
-use crate::form::{self, Parsed};
 use crate::interrupt;
+use crate::shutdown;
+use crate::stored_form::{self, Parsed};
 
 /// A result in memory.
 #[derive(Clone)]
@@ -81,7 +81,7 @@ pub struct Stored;
 
 impl Codec<Kept> for Stored {
     fn encode(&self, result: &Kept) -> Result<Value, CodecError> {
-        let stored = ending::attach(|py| form::to_value(result.0.object.bind(py)));
+        let stored = shutdown::attach(|py| stored_form::to_value(result.0.object.bind(py)));
         stored.map_err(|error| {
             let message = message_of(error);
             CodecError::new(format!("{message}; a serialize makes a value that has one"))
@@ -90,8 +90,8 @@ impl Codec<Kept> for Stored {
 
     fn decode(&self, value: Value) -> Result<Kept, CodecError> {
         let parsed = Parsed::of(value).map_err(CodecError::new)?;
-        ending::attach(|py| {
-            let object = form::from_value(py, parsed).map_err(message_of)?;
+        shutdown::attach(|py| {
+            let object = stored_form::from_value(py, parsed).map_err(message_of)?;
             Ok(Kept::of(&object))
         })
     }
@@ -104,7 +104,7 @@ impl Codec<Kept> for Stored {
 
 /// Returns the message of an exception. One like `KeyboardInterrupt` ends the call of this thread.
 pub fn message_of(error: PyErr) -> CodecError {
-    ending::attach(|py| {
+    shutdown::attach(|py| {
         interrupt::note(py, &error);
         CodecError::new(error.value(py))
     })
@@ -119,7 +119,7 @@ fn shallow<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
     } else if object.is_exact_instance_of::<PySet>() {
         object.call_method0("copy")
     } else {
-        form::forms(object.py())?.call_method1("copy", (object,))
+        stored_form::forms(object.py())?.call_method1("copy", (object,))
     }
 }
 
@@ -174,7 +174,7 @@ fn copy<'py>(object: &Bound<'py, PyAny>, depth: usize) -> PyResult<(Bound<'py, P
         }
         Ok((object.clone(), Copying::Nothing))
     } else {
-        let copied = form::forms(py)?.call_method1("copy", (object,))?;
+        let copied = stored_form::forms(py)?.call_method1("copy", (object,))?;
         let copying = if copied.is(object) {
             Copying::Nothing
         } else {

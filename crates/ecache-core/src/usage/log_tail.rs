@@ -8,35 +8,35 @@ use super::log::{FILES, Log, OpenLog};
 use super::record::{Payload, Records};
 
 /// Reads the events that are appended from now on, by any process.
-pub struct Follower {
+pub struct LogTail {
     log: Log,
     files: [Option<(OpenLog, u64)>; 2],
 }
 
-debug_fields!(Follower { log });
+debug_fields!(LogTail { log });
 
 impl Log {
     /// Follows the log from its present end.
     ///
     /// # Errors
     /// If a file is there and cannot be read.
-    pub fn follow(&self) -> io::Result<Follower> {
-        let mut follower = Follower {
+    pub fn tail(&self) -> io::Result<LogTail> {
+        let mut tail = LogTail {
             log: self.clone(),
             files: [None, None],
         };
-        for (place, sidecar) in follower.files.iter_mut().zip(FILES) {
+        for (place, sidecar) in tail.files.iter_mut().zip(FILES) {
             if let Some(open) = self.open_one(sidecar)? {
                 let size = open.size()?;
                 open.unlock()?;
                 *place = Some((open, size));
             }
         }
-        Ok(follower)
+        Ok(tail)
     }
 }
 
-impl Follower {
+impl LogTail {
     /// Returns the events since the last call.
     ///
     /// # Errors
@@ -92,15 +92,15 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let log = Log::beside(&folder.path().join("store.db"));
         log.append(&[event(1)]).expect("appended");
-        let mut follower = log.follow().expect("a follower");
-        assert_eq!(follower.events().expect("events"), []);
+        let mut tail = log.tail().expect("a tail");
+        assert_eq!(tail.events().expect("events"), []);
         log.append(&[event(2), event(3)]).expect("appended");
-        assert_eq!(times(&follower.events().expect("events")), [2, 3]);
+        assert_eq!(times(&tail.events().expect("events")), [2, 3]);
         log.append(&[event(4)]).expect("appended");
         let open = log.open().expect("the log");
         let removed = open[0].remove(|_| Ok::<_, io::Error>(true));
         assert!(removed.expect("removed"));
         log.append(&[event(5)]).expect("appended");
-        assert_eq!(times(&follower.events().expect("events")), [4, 5]);
+        assert_eq!(times(&tail.events().expect("events")), [4, 5]);
     }
 }

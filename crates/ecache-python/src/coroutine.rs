@@ -18,7 +18,7 @@ use pyo3::prelude::*;
 use pyo3::types::{PyWeakrefMethods, PyWeakrefReference};
 use pyo3::{PyTraverseError, PyVisit};
 
-use crate::{complaints, ending, interrupt, stack};
+use crate::{interrupt, shutdown, stack, warnings};
 
 /// A call that is being looked up or computed, or the refresh of its result.
 #[pyclass(frozen, weakref, module = "execution_cache._native")]
@@ -96,7 +96,7 @@ impl Awaiting {
         let result = ended?;
         if !self.coroutine.is_refreshing.load(Ordering::Relaxed) {
             // The caller of the wrapper, which awaits the generator that calls this.
-            complaints::issue(py, 3)?;
+            warnings::issue(py, 3)?;
         }
         Ok((Step::Done as u8, result))
     }
@@ -326,7 +326,7 @@ impl Coroutine {
         };
         *lock(&self.object) = Some(object.clone_ref(py));
         let thrown = lock(&self.thrown).take();
-        let _computing = ending::Computing::begin(py);
+        let _computing = shutdown::Computing::begin(py);
         let stepped = match thrown {
             Some(error) => object.call_method1(py, "throw", (error,)),
             None => object.call_method1(py, "send", (py.None(),)),
@@ -357,7 +357,7 @@ struct Wakes(Py<PyAny>);
 impl Wake for Wakes {
     fn wake(self: Arc<Self>) {
         // A loop that is closed waits for nothing.
-        ending::attach(|py| {
+        shutdown::attach(|py| {
             let _ = self.0.call0(py);
         });
     }

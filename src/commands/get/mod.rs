@@ -1,5 +1,7 @@
 //! `ecache get`: the value of one entry.
 
+mod many;
+
 use std::io::{self, BufRead, BufWriter, Write};
 
 use anyhow::Result;
@@ -11,11 +13,10 @@ use ecache_core::python_json::Json;
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 
-use super::get_many;
 use super::shared::calls::hit;
 use super::shared::command_args::requested;
 use super::shared::fields;
-use super::shared::listed::{Line, entries};
+use super::shared::keys_from::{Line, entries};
 use super::shared::resolve::store_address;
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
@@ -26,10 +27,10 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     if let Some(file) = &args.keys_from {
         let store = args.entry.store()?;
         let store = store_address(context, store, &args.entry.scope)?;
-        return get_many::run(context, file, Line::Key(store.into()));
+        return many::run(context, file, Line::Key(store.into()));
     }
     if let Some(file) = &args.entries_from {
-        return get_many::run(context, file, entries(context));
+        return many::run(context, file, entries(context));
     }
     let format = if args.json {
         ValueFormat::Json

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::{Debug, Write};
 
 use super::StoredError;
-use super::shown::{Shown, plain};
+use super::debug_form::{Shown, plain};
 use super::type_names::{ident, is_trusted};
 
 /// A struct or variant that may have been written without some of its fields.
