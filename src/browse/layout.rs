@@ -76,6 +76,54 @@ pub(super) fn entry_rows(width: u16, height: u16, pane: Pane) -> usize {
     })
 }
 
+const MOVE: [&str; 14] = [
+    "MOVE",
+    "↑ ↓  k j      one line",
+    "PgUp PgDn     a screen",
+    "g G Home End  first, last",
+    "← →  h l tab  places, entries",
+    "n N           next, last marked",
+    "Enter         the whole entry",
+    "",
+    "LOOK",
+    "/    filter: words of ls",
+    "Esc  back; clear the filter",
+    "s S  sort by the next; reverse",
+    "w    live: follow all processes",
+    "i    figures of the filtered",
+];
+
+const CHANGE: [&str; 14] = [
+    "ENTRIES",
+    "space  mark, and go on",
+    "a A    mark all that match, none",
+    "d      clear the marked, or this one",
+    "p      pin: policy persist, or evict",
+    "t      lifetime: 1d, never, keep",
+    "e      edit the value in $EDITOR",
+    "y Y    copy the key, the command",
+    "r      run the command again",
+    "u      undo the last change made here",
+    "U      operations, and undo of any",
+    "",
+    "?      these keys",
+    "q      quit; Ctrl-C does, too",
+];
+
+/// Returns the lines about keys: in two columns, or in one where these do not fit.
+pub(super) fn help(width: usize) -> Vec<String> {
+    const LEFT: usize = 34;
+    let right = CHANGE.iter().map(|line| cut::width(line)).max();
+    if LEFT + right.unwrap_or(0) <= width {
+        let both = MOVE.iter().zip(CHANGE);
+        return both
+            .map(|(left, right)| format!("{left:LEFT$}{right}").trim_end().to_owned())
+            .collect();
+    }
+    let lines = MOVE.iter().chain(&[""]).chain(&CHANGE);
+    lines.map(|line| (*line).to_owned()).collect()
+}
+
 /// Folds a line to a width, between words where these are not wider than that.
 pub(super) fn folded(line: &str, width: usize) -> Vec<String> {
     let columns = |c: char| cut::width(c.encode_utf8(&mut [0; 4]));

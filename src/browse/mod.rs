@@ -46,5 +46,5 @@ pub(crate) use line::words;
 pub(crate) use list::Row;
 pub(crate) use model::Model;
 pub(crate) use run::{Desk, Look, run};
-pub(crate) use view::Texts;
+pub(crate) use view::{Page, Texts};
 pub(crate) use worker::Source;

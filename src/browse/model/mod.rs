@@ -40,7 +40,8 @@ pub(crate) enum Mode {
     Remove(Box<Removal>),
     /// Entries get the lifetime that is typed
     Lifetime(Box<Renewal>),
-    Help,
+    /// The keys, from a line on
+    Help(usize),
     /// The whole entry, from a line on
     Whole(usize),
     /// The operations, with the cursor on one of them
@@ -263,10 +264,15 @@ impl Model {
         filter
     }
 
-    /// Lists from the beginning.
+    /// Lists other entries, none of which is marked.
     fn restart(&mut self) -> Vec<Request> {
-        self.generation += 1;
         self.marks = Marks::These(BTreeMap::new());
+        self.list_anew()
+    }
+
+    /// Lists from the beginning.
+    fn list_anew(&mut self) -> Vec<Request> {
+        self.generation += 1;
         vec![self.rows(Part::First), self.count()]
     }
 
@@ -326,6 +332,21 @@ impl Model {
         let lines = whole.facts.iter().chain(&whole.value);
         let width = usize::from(self.width).saturating_sub(2).max(1);
         lines.flat_map(|line| layout::folded(line, width)).collect()
+    }
+
+    /// Returns the lines about keys: side by side where they fit.
+    pub(super) fn help_lines(&self) -> Vec<String> {
+        layout::help(usize::from(self.width).saturating_sub(6))
+    }
+
+    /// Returns the number of lines that a box holds.
+    pub(super) fn help_page(&self) -> usize {
+        usize::from(self.height).saturating_sub(2).max(1)
+    }
+
+    /// Reports whether words of the filter name stores.
+    pub(super) fn names_stores(&self) -> bool {
+        !self.meant.stores.is_empty()
     }
 
     /// Returns the number of rows of a page.

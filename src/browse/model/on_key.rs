@@ -19,8 +19,15 @@ impl Model {
             _ => (self.message, self.seek) = (None, None),
         }
         match self.mode.clone() {
-            Mode::Help | Mode::Figures => {
+            Mode::Figures => {
                 self.mode = Mode::List;
+                Vec::new()
+            }
+            Mode::Help(top) => {
+                self.mode = match scrolled(&key, top, self.help_page(), self.help_lines().len()) {
+                    Some(top) => Mode::Help(top),
+                    None => Mode::List,
+                };
                 Vec::new()
             }
             Mode::Operations(place) => self.key_in_operations(&key, place),
@@ -45,21 +52,17 @@ impl Model {
     fn key_in_whole(&mut self, key: Key, top: usize) -> Vec<Request> {
         let page = usize::from(self.height).saturating_sub(4).max(1);
         let lines = self.whole_lines().len();
-        let last = lines.saturating_sub(page);
-        let top = match key {
-            Key::Up | Key::Char('k') => top.saturating_sub(1),
-            Key::Down | Key::Char('j') => top + 1,
-            Key::PageUp | Key::Ctrl('b') => top.saturating_sub(page),
-            Key::PageDown | Key::Ctrl('f') | Key::Char(' ') => top + page,
-            Key::Home | Key::Char('g') => 0,
-            Key::End | Key::Char('G') => last,
-            Key::Esc | Key::Enter | Key::Left | Key::Char('q' | 'h') => {
-                self.mode = Mode::List;
-                return Vec::new();
+        self.mode = match scrolled(&key, top, page, lines) {
+            Some(top) => Mode::Whole(top),
+            None if matches!(
+                key,
+                Key::Esc | Key::Enter | Key::Left | Key::Char('q' | 'h')
+            ) =>
+            {
+                Mode::List
             }
-            _ => top,
+            None => Mode::Whole(top),
         };
-        self.mode = Mode::Whole(top.min(last));
         Vec::new()
     }
 
@@ -137,7 +140,7 @@ impl Model {
         let page = isize::try_from(self.page()).unwrap_or(1);
         match key {
             Key::Char('q') => return vec![Request::Quit],
-            Key::Char('?') => self.mode = Mode::Help,
+            Key::Char('?') => self.mode = Mode::Help(0),
             Key::Char('/') => self.mode = Mode::Filter,
             Key::Esc if self.pane == Pane::Places => self.pane = Pane::Entries,
             Key::Esc => return self.clear_filter(),
@@ -163,11 +166,11 @@ impl Model {
             Key::Char('s') => {
                 self.sort = (self.sort + 1) % SORTS.len();
                 self.is_reversed = false;
-                return self.restart();
+                return self.list_anew();
             }
             Key::Char('S') => {
                 self.is_reversed = !self.is_reversed;
-                return self.restart();
+                return self.list_anew();
             }
             Key::Char('w') => {
                 self.is_live = !self.is_live;
@@ -223,4 +226,20 @@ impl Model {
             }
         }]
     }
+}
+
+/// Returns the first line that is shown of a text after a key that scrolls it; `None` for another
+/// key.
+fn scrolled(key: &Key, top: usize, page: usize, lines: usize) -> Option<usize> {
+    let last = lines.saturating_sub(page);
+    let top = match key {
+        Key::Up | Key::Char('k') => top.saturating_sub(1),
+        Key::Down | Key::Char('j') => top + 1,
+        Key::PageUp | Key::Ctrl('b') => top.saturating_sub(page),
+        Key::PageDown | Key::Ctrl('f') | Key::Char(' ') => top + page,
+        Key::Home | Key::Char('g') => 0,
+        Key::End | Key::Char('G') => last,
+        _ => return None,
+    };
+    Some(top.min(last))
 }

@@ -205,7 +205,7 @@ fn all_that_match_can_be_marked_and_pinned_ones_stay() {
 }
 
 #[test]
-fn orders_begin_anew() {
+fn orders_begin_anew_and_keep_marks() {
     let mut model = browser();
     for (_, (sort, direction, _)) in (0..SORTS.len()).zip(SORTS.iter().cycle().skip(1)) {
         let asked = type_keys(&mut model, "s");
@@ -214,11 +214,14 @@ fn orders_begin_anew() {
         };
         assert_eq!((scan.sort, scan.direction), (*sort, *direction));
     }
+    type_keys(&mut model, " ");
+    let marks = model.marks.clone();
     let asked = type_keys(&mut model, "S");
     let Request::Rows(_, _, scan) = &asked[0] else {
         panic!("{asked:?}");
     };
     assert_eq!(scan.direction, Direction::Ascending);
+    assert_eq!(model.marks, marks, "another order has the same entries");
 }
 
 #[test]

@@ -8,23 +8,6 @@ use crate::browse::model::{Removal, Renewal};
 use crate::output::cut::{self, Cut};
 use crate::output::{escape, human};
 
-const HELP: &[&str] = &[
-    "MOVE                              ENTRIES",
-    "↑ ↓  k j      one line            space  mark, and go on",
-    "PgUp PgDn     a screen            a A    mark all that match, none",
-    "g G Home End  first, last         d      clear the marked, or this one",
-    "← →  h l tab  places, entries     p      pin: policy persist, or evict",
-    "n N           next, last marked   t      lifetime: 1d, never, keep",
-    "Enter         the whole entry     e      edit the value in $EDITOR",
-    "                                  y Y    copy the key, the command",
-    "LOOK                              r      run the command again",
-    "/    filter: words of ls          u      undo the last change made here",
-    "Esc  back; clear the filter       U      operations, and undo of any",
-    "s S  sort by the next; reverse",
-    "w    live: follow all processes   ?      these keys",
-    "i    figures of the filtered      q      quit; Ctrl-C does, too",
-];
-
 impl View<'_> {
     pub(super) fn removal(&mut self, removal: &Removal) {
         let amount = |usage: Usage| {
@@ -49,9 +32,9 @@ impl View<'_> {
         self.boxed(&lines);
     }
 
-    pub(super) fn help(&mut self) {
-        let lines: Vec<String> = HELP.iter().map(|line| (*line).to_owned()).collect();
-        self.boxed(&lines);
+    pub(super) fn help(&mut self, top: usize) {
+        let lines = self.model.help_lines();
+        self.boxed(&lines[top.min(lines.len())..]);
     }
 
     pub(super) fn lifetime(&mut self, renewal: &Renewal) {

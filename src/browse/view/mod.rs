@@ -4,7 +4,9 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::Rect;
 use ratatui_core::style::{Color, Style};
 
-use ecache_core::backend::OperationRecord;
+use std::collections::VecDeque;
+
+use ecache_core::backend::{OperationRecord, Sort};
 use ecache_core::filter::Usage;
 
 mod boxes;
@@ -19,7 +21,7 @@ use crate::output::{escape, human};
 /// Formats entries, which the browser does not know how to.
 pub(crate) trait Texts {
     /// Returns a header, and a line for each row, of at most that width.
-    fn table(&self, rows: &[&Row], with_stores: bool, width: usize) -> Vec<String>;
+    fn table(&self, page: &Page<'_>, width: usize) -> Vec<String>;
     /// Returns a header, and a line for each operation, of at most that width.
     fn operations(&self, operations: &[&OperationRecord], width: usize) -> Vec<String>;
     /// Returns lines of at most that width.
@@ -28,6 +30,15 @@ pub(crate) trait Texts {
     fn summary(&self, row: &Row, width: usize) -> [String; 2];
     /// Reports whether an entry is expired.
     fn is_expired(&self, row: &Row) -> bool;
+}
+
+/// The rows on the screen, and what decides about their columns.
+pub(crate) struct Page<'a> {
+    pub(crate) rows: &'a [&'a Row],
+    /// All rows that were read: columns do not come and go while these are scrolled
+    pub(crate) window: &'a VecDeque<Row>,
+    pub(crate) with_stores: bool,
+    pub(crate) sort: Sort,
 }
 
 /// A cursor's column and line.
@@ -81,7 +92,8 @@ pub(super) fn draw(model: &Model, texts: &dyn Texts, color: bool) -> (Buffer, Cu
         Some(parts) => view.all(&parts),
         None => {
             let (width, height) = SMALLEST;
-            view.text(0, 0, &format!("too small: {width}x{height}"), Style::new());
+            let needed = format!("needs {width}x{height}");
+            view.text(0, 0, &needed, Style::new());
         }
     }
     (view.buffer, view.cursor)
@@ -151,7 +163,7 @@ impl View<'_> {
         match &self.model.mode {
             Mode::Remove(removal) => self.removal(removal),
             Mode::Lifetime(renewal) => self.lifetime(renewal),
-            Mode::Help => self.help(),
+            Mode::Help(top) => self.help(*top),
             Mode::Figures => self.figures(),
             Mode::List | Mode::Filter | Mode::Whole(_) | Mode::Operations(_) => {}
         }
@@ -298,16 +310,29 @@ impl View<'_> {
             let text = match (model.list.is_waiting(), &model.counts) {
                 (true, _) => "…",
                 (false, Some(counts)) if counts.all.entries == 0 => "nothing is cached yet",
+                (false, _) if model.names_stores() => {
+                    "no entry matches: words are names of stores; --key 'cat*' --glob finds keys"
+                }
                 (false, _) => "no entry matches",
             };
-            self.text_in(area.x + 3, area.y, area.width - 3, text, self.look.muted());
+            let (x, width) = (area.x + 3, area.width - 3);
+            let lines = folded(text, usize::from(width));
+            for (y, line) in (area.y..area.bottom()).zip(lines) {
+                self.text_in(x, y, width, &line, self.look.muted());
+            }
             return;
         }
         let top = model.list.top().min(rows.len().saturating_sub(1));
         let shown: Vec<&Row> = rows.iter().skip(top).take(height).collect();
         let with_stores = !matches!(model.current_place(), Place::Store(_));
         let width = usize::from(area.width).saturating_sub(4);
-        let lines = self.texts.table(&shown, with_stores, width);
+        let page = Page {
+            rows: &shown,
+            window: rows,
+            with_stores,
+            sort: SORTS[model.sort].0,
+        };
+        let lines = self.texts.table(&page, width);
         let mut lines = lines.iter();
         if let Some(header) = lines.next() {
             self.text_in(
@@ -384,7 +409,7 @@ impl View<'_> {
         let y = self.model.height - 1;
         let problem = self.model.filter_problem.as_ref();
         match (problem, &self.model.message) {
-            (Some(problem), _) if self.model.mode == Mode::Filter => {
+            (Some(problem), message) if message.is_none() || self.model.mode == Mode::Filter => {
                 let text = escape::for_line(problem).into_owned();
                 self.text(1, y, &text, self.look.bad());
             }

@@ -16,9 +16,9 @@ use crate::browse::keys::Key;
 struct Plain;
 
 impl Texts for Plain {
-    fn table(&self, rows: &[&Row], _: bool, width: usize) -> Vec<String> {
+    fn table(&self, page: &Page<'_>, width: usize) -> Vec<String> {
         let line = |text: &str| cut::shorten(&escape::for_line(text), width, Cut::End);
-        let names = rows.iter().map(|row| line(row.address().key.as_str()));
+        let names = page.rows.iter().map(|row| line(row.address().key.as_str()));
         [line("KEY")].into_iter().chain(names).collect()
     }
 
@@ -211,8 +211,17 @@ fn eighty_columns_show_places_entries_and_the_value() {
 fn a_wide_screen_shows_the_entry_and_a_small_one_says_so() {
     let wide = lines(&browser(140, 30));
     assert!(wide[3].contains("│ key        cat.jpg"), "{}", wide[3]);
-    assert_eq!(lines(&browser(20, 24))[0], "too small: 24x8");
-    assert_eq!(lines(&browser(80, 5))[0], "too small: 24x8");
+    assert_eq!(lines(&browser(20, 24))[0], "needs 24x8");
+    assert_eq!(lines(&browser(80, 5))[0], "needs 24x8");
+    let mut help = browser(40, 12);
+    help.take(Event::Key(Key::Char('?')));
+    assert!(lines(&help).iter().any(|line| line.contains("one line")));
+    help.take(Event::Key(Key::End));
+    let last = lines(&help);
+    assert!(
+        last.iter().any(|line| line.contains("q      quit")),
+        "{last:?}"
+    );
     // A narrow one shows the places while they are chosen from.
     let mut narrow = browser(40, 24);
     assert!(lines(&narrow)[3].starts_with("   KEY"));

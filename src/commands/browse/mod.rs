@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Cause, OperationRecord};
+use ecache_core::backend::{Cause, OperationRecord, Sort};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 use ecache_core::location::{self, Access};
@@ -19,7 +19,7 @@ use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter};
 use super::shared::listing::{Entries, Listing, Shown, scopes};
 use super::shared::{call_text, distributions, operation};
-use crate::browse::{self, Copied, Desk, Figures, Look, Model, Row, Texts};
+use crate::browse::{self, Copied, Desk, Figures, Look, Model, Page, Row, Texts};
 use crate::cli::{BrowseArgs, FilterWords};
 use crate::context::Context;
 use crate::datasets::Datasets;
@@ -136,26 +136,43 @@ impl Table<'_> {
 }
 
 impl Texts for Table<'_> {
-    fn table(&self, rows: &[&Row], with_stores: bool, width: usize) -> Vec<String> {
-        let mut shown = vec![Shown::Field(Field::Key)];
-        if with_stores {
-            shown.insert(0, Shown::Field(Field::StoreName));
+    fn table(&self, page: &Page<'_>, width: usize) -> Vec<String> {
+        let mut shown = Vec::new();
+        if page.with_stores {
+            shown.push(Shown::Field(Field::StoreName));
         }
+        shown.push(Shown::Field(Field::Key));
         if width >= 80 {
-            shown.extend(scopes(&self.datasets));
+            let scopes = scopes(&self.datasets).into_iter();
+            shown.extend(scopes.filter(|scope| match scope {
+                Shown::Field(field) => page.window.iter().any(|row| is_in(row, *field)),
+                _ => true,
+            }));
             shown.push(Shown::Age);
         }
-        shown.extend([
-            Shown::Field(Field::Size),
-            Shown::Field(Field::ExpiresAt),
-            Shown::Call,
-        ]);
+        let measure = measure(page.sort);
+        let rest = [Shown::Field(Field::Size), Shown::Field(Field::ExpiresAt)];
+        if !shown.iter().chain(&rest).any(|one| *one == measure) {
+            shown.push(measure);
+        }
+        let place = shown.iter().chain(&rest).position(|one| *one == measure);
+        shown.extend(rest);
+        shown.push(Shown::Call);
         let now = self.context.now();
-        let kind = Entries::of(rows.iter().map(|row| &row.entry));
+        let kind = Entries::of(page.rows.iter().map(|row| &row.entry));
         let listing = Listing::new(shown, kind, &self.datasets, self.secrets, now);
-        // Columns must not come and go while the list is scrolled.
-        let columns: Vec<Column> = listing.columns().iter().map(|one| one.asked()).collect();
-        let cells = rows
+        let columns = listing.columns().iter().enumerate();
+        let columns: Vec<Column> = columns
+            .map(|(at, one)| {
+                if place == Some(at) {
+                    one.leading()
+                } else {
+                    one.asked()
+                }
+            })
+            .collect();
+        let cells = page
+            .rows
             .iter()
             .map(|row| listing.cells(&row.entry, row.start.as_ref()));
         self.lines(&columns, cells, width)
@@ -251,6 +268,33 @@ impl Texts for Table<'_> {
 
     fn is_expired(&self, row: &Row) -> bool {
         row.entry.is_expired(self.context.now())
+    }
+}
+
+/// Returns the column of the amount by which the list is sorted.
+fn measure(sort: Sort) -> Shown {
+    match sort {
+        Sort::Key => Shown::Field(Field::Key),
+        Sort::Size => Shown::Field(Field::Size),
+        Sort::Hits => Shown::Field(Field::Hits),
+        Sort::Saved => Shown::Saved,
+        Sort::Waste | Sort::Used => Shown::Unused,
+        Sort::Cost => Shown::Field(Field::CostMs),
+        Sort::Worth => Shown::Field(Field::Worth),
+        Sort::Expires => Shown::Field(Field::ExpiresAt),
+        _ => Shown::Age,
+    }
+}
+
+/// Reports whether a row has a scope. All may have the name of a dataset.
+fn is_in(row: &Row, scope: Field) -> bool {
+    let scopes = &row.entry.scopes;
+    match scope {
+        Field::DatasetId | Field::DatasetName => row.address().store.dataset_id.is_some(),
+        Field::UserId => scopes.user_id.is_some(),
+        Field::OperatorUri => scopes.operator_uri.is_some(),
+        Field::PromptId => scopes.prompt_id.is_some(),
+        _ => true,
     }
 }
 

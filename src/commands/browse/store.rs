@@ -21,7 +21,7 @@ use ecache_core::value::{Kind, Value};
 
 use super::super::shared::deletion::{Run, amount};
 use super::super::shared::lifetime::LifetimeChange;
-use super::super::shared::{call_text, entry_view, filter_words, undo_text};
+use super::super::shared::{call_text, entry_view, filter_words, operation, undo_text};
 use crate::browse::{Counts, Figures, Place, Row, Source, Whole};
 use crate::cli::value::TtlChange;
 use crate::output::escape::{for_line, for_terminal, shell};
@@ -107,17 +107,30 @@ impl Store {
 }
 
 impl Store {
+    /// Describes a change for the log of operations, by the command that would make it.
+    fn operation(&self, verb: &str, selection: &Selection, cause: Cause) -> Operation {
+        let filter = filter_words::words(selection);
+        Operation {
+            command: operation::cut(format!("browse: {verb} {filter}")),
+            filter,
+            cause,
+            ..self.operation.clone()
+        }
+    }
+
     /// Changes fresh entries, as an operation of the log where that can be undone.
-    fn touch(&self, selection: &Selection, touch: Touch) -> Result<(Usage, Option<u64>)> {
+    fn touch(
+        &self,
+        verb: &str,
+        selection: &Selection,
+        touch: Touch,
+    ) -> Result<(Usage, Option<u64>)> {
         // An expired entry is a miss, and is not revived in passing.
         let selection = selection.map(|filter| Filter {
             freshness: filter.freshness.or(Some(Freshness::Fresh)),
             ..filter.clone()
         });
-        let operation = Operation {
-            filter: filter_words::words(&selection),
-            ..self.operation.clone()
-        };
+        let operation = self.operation(verb, &selection, self.operation.cause);
         let (writer, now) = (self.writer()?, self.now());
         let touch =
             |keep| writer.touch_logged(&selection, touch, keep, &operation, now, &mut no_progress);
@@ -229,26 +242,19 @@ impl Source for Store {
             .any_of
             .iter()
             .all(|filter| !filter.keys.is_empty());
-        let operation = Operation {
-            filter: filter_words::words(&selection),
-            cause: if is_named {
-                Cause::Removed
-            } else {
-                Cause::Cleared
-            },
-            ..self.operation.clone()
+        let (verb, cause) = if is_named {
+            ("rm", Cause::Removed)
+        } else {
+            ("clear", Cause::Cleared)
         };
+        let operation = self.operation(verb, &selection, cause);
         let (writer, now) = (self.writer()?, self.now());
         let removal =
             writer.remove_undoably(&selection, None, &operation, now, &mut no_progress)?;
         match removal {
             ChangeOutcome::Done(removed) => {
                 let undo = removed.until.and(removed.operation);
-                let how = if undo.is_some() {
-                    "; u takes it back"
-                } else {
-                    ""
-                };
+                let how = taken_back(undo);
                 Ok((format!("removed {}{how}", amount(removed.usage)), undo))
             }
             ChangeOutcome::TooMany(usage) => bail!(
@@ -263,12 +269,13 @@ impl Source for Store {
             policy: Some(policy),
             expires_at: (policy == Policy::Persist).then_some(None),
         };
-        let (usage, undo) = self.touch(selection, touch)?;
-        let count = entries(usage.entries);
+        let verb = format!("touch --policy {}", policy.as_str());
+        let (usage, undo) = self.touch(&verb, selection, touch)?;
+        let (count, how) = (entries(usage.entries), taken_back(undo));
         let said = match (usage.entries, policy) {
             (0, _) => "nothing was pinned: what is expired stays so".to_owned(),
-            (_, Policy::Persist) => format!("pinned {count}: policy persist, never expires"),
-            (_, Policy::Evict) => format!("let go of {count}: policy evict, never expires"),
+            (_, Policy::Persist) => format!("pinned {count}: policy persist, never expires{how}"),
+            (_, Policy::Evict) => format!("unpinned {count}: policy evict, never expires{how}"),
         };
         Ok((said, undo))
     }
@@ -276,12 +283,12 @@ impl Source for Store {
     fn set_lifetime(&self, selection: &Selection, ttl: Ttl) -> Result<(String, Option<u64>)> {
         let change = LifetimeChange::new(Some(TtlChange::To(ttl)), None)?;
         let now = self.now();
-        let (usage, undo) = self.touch(selection, change.touch(now)?)?;
+        let (usage, undo) = self.touch("touch", selection, change.touch(now)?)?;
         let said = match usage.entries {
             0 => "nothing was changed: what is expired stays so".to_owned(),
             count => {
                 let lifetime = change.told(now).unwrap_or_default();
-                format!("{}: {lifetime}", entries(count))
+                format!("{}: {lifetime}{}", entries(count), taken_back(undo))
             }
         };
         Ok((said, undo))
@@ -328,6 +335,11 @@ impl Source for Store {
     }
 }
 
+/// Says how to take a change back, where it can be.
+fn taken_back(undo: Option<u64>) -> &'static str {
+    undo.map_or("", |_| "; u takes it back")
+}
+
 /// Returns the beginning of a value on one line: of a command what it printed.
 fn preview(value: &Value) -> String {
     const LONGEST: usize = 1024;
@@ -345,5 +357,9 @@ fn preview(value: &Value) -> String {
     }
     let text = String::from_utf8_lossy(start);
     let words: Vec<&str> = text.split_whitespace().collect();
-    for_line(&words.join(" ")).into_owned()
+    let mut line = words.join(" ");
+    if value.kind == Kind::Json {
+        line = call_text::unescaped(&line);
+    }
+    for_line(&line).into_owned()
 }

@@ -160,7 +160,7 @@ fn preview(kind: Kind, start: &[u8], secrets: Secrets) -> String {
 
 /// Returns JSON with the characters that Python writes as `\\u…` escapes, which are text to a
 /// person. Halves of pairs and control characters stay escaped.
-fn unescaped(json: &str) -> String {
+pub(in crate::commands) fn unescaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find('\\') {

@@ -11,7 +11,7 @@ use crate::datasets::Datasets;
 use crate::output::{Cell, Column, Left, Mood, Secrets};
 
 /// The content of a column of a listing.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::commands) enum Shown {
     Field(Field),
     /// The time since it was written

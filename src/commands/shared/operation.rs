@@ -57,11 +57,7 @@ pub(in crate::commands) fn this(cause: Cause, filter: String) -> Operation {
         Json::Array(words) => words,
         other => vec![other],
     };
-    let mut command = shell_line(&words);
-    if let Some((end, _)) = command.char_indices().nth(MOST) {
-        command.truncate(end);
-        command.push('…');
-    }
+    let command = cut(shell_line(&words));
     let user = variable("USER").or_else(|| variable("LOGNAME"));
     let user = user.map(|user| user.to_string_lossy().into_owned());
     let uid = rustix::process::geteuid().as_raw().to_string();
@@ -72,6 +68,15 @@ pub(in crate::commands) fn this(cause: Cause, filter: String) -> Operation {
         filter,
         cause,
     }
+}
+
+/// Cuts a command line to the length that the log keeps.
+pub(in crate::commands) fn cut(mut command: String) -> String {
+    if let Some((end, _)) = command.char_indices().nth(MOST) {
+        command.truncate(end);
+        command.push('…');
+    }
+    command
 }
 
 /// Returns the name of a user by the file that most systems have.
