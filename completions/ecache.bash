@@ -7212,7 +7212,7 @@ else
     complete -F _ecache -o bashdefault -o default ecache
 fi
 
-# Completes what only the store knows, programs after `--`, and files where a file is meant. Takes the text
+# Completes the names that `ecache names` offers, programs, and files where a file is meant. Takes the text
 # that Readline replaces, which may be less than a word: it begins after a colon, say, or after the quote
 # that is open.
 _ecache_names() {
@@ -7226,61 +7226,30 @@ _ecache_names() {
         line="${rest:${#part}}"
     done
 
-    local count="${#words[@]}" verb="" dashes=0 word
-    for word in "${words[@]:1:count-2}"; do
-        [[ "${word}" != -- ]] || dashes=1
-        [[ -n "${verb}" || "${word}" == -* || "${word}" == */* ]] || verb="${word}"
-    done
-    local typed="${words[count-1]}" before="${words[count-2]}" option="" of="" store=()
-    if [[ "${before}" == -- ]]; then
-        mapfile -t COMPREPLY < <(compgen -c -- "${typed}" | sort -u)
-        return 0
-    elif ((dashes)); then
-        return 0
-    fi
-    if [[ "${typed}" == --*=* ]]; then
-        before="${typed%%=*}"
-        option="${before}="
-    fi
-    case "${before}" in
-        --collection | --store | --dataset | --user | --operator | --prompt) of="${before#--}" ;;
-        --key) of="key" ;;
-        --fields) of="field" ;;
-        --file | --modtime | --db | --db-file | --jwt-file | --value-file | --input | --output | -o | \
-            --keys-from | --entries-from | --live-datasets | --status-file) return 0 ;;
-        import | copy | man) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
-        *)
-            case "${verb}:${before}" in
-                config:get | config:set | config:unset) of="setting" ;;
-                help:help) of="command" ;;
-                help:*) of="command" store=("${before}") ;;
-                stores:rename | stores:rm | stores:show | stores:set | limit:set | limit:rm) of="store" ;;
-                config:* | stores:* | limit:*) return 1 ;;
-                *:get | *:set | *:edit | *:has | *:show | *:rm | *:why | *:ls | *:top | *:stats | *:browse | \
-                    *:clear | *:prune | *:touch | *:export | *:watch | *:doctor | *:log | *:warm) of="store" ;;
-                *)
-                    case "${verb}:${words[count-3]}" in
-                        get:get | set:set | edit:edit | has:has | show:show | rm:rm | why:why | touch:touch)
-                            of="key" store=("${before}") ;;
-                        import:* | copy:*) [[ "${typed}" == -* ]] && return 1 || return 0 ;;
-                        *) return 1 ;;
-                    esac
-                    ;;
-            esac
-            ;;
-    esac
-    [[ -n "${option}" || "${typed}" != -* ]] || return 1
-
-    local db=() quote="" name match
+    local typed="${words[-1]}" option="" quote="" db=() offers=() name match
+    [[ "${typed}" != --*=* ]] || option="${typed%%=*}="
     if [[ " ${words[*]}" =~ " --db"[=\ ]([^\ ]+) ]]; then
         db=(--db "${BASH_REMATCH[1]/#\~\//${HOME}/}")
     fi
+    mapfile -t offers < <(command ecache "${db[@]}" names --quoted -- "${words[@]:1}" 2>/dev/null)
+    case "${offers[0]}" in
+        files) return 0 ;;
+        programs)
+            mapfile -t COMPREPLY < <(compgen -c -- "${typed}" | sort -u)
+            return 0
+            ;;
+        names) ;;
+        *) return 1 ;;
+    esac
+
     case "${typed#"${option}"}" in
         \'* | \"*) quote="${typed:${#option}:1}" ;;
     esac
-    while IFS= read -r name; do
+    for name in "${offers[@]:1}"; do
         if [[ -z "${quote}" ]]; then
             printf -v match "%s%q" "${option}" "${name}"
+            # A comma needs no quoting.
+            match="${match//\\,/,}"
         elif [[ "${name}" == *[\'\"\\\$\`]* ]]; then
             # It would have to be escaped within the quotes, and is offered without them.
             continue
@@ -7288,7 +7257,7 @@ _ecache_names() {
             match="${option}${quote}${name}"
         fi
         [[ "${match}" != "${typed}"* ]] || COMPREPLY+=("${match#"${typed%"$1"}"}")
-    done < <(command ecache "${db[@]}" names "${of}" "${store[@]}" 2>/dev/null)
+    done
     # Nothing else is meant here, not even a file.
     compopt +o default +o bashdefault 2>/dev/null
     return 0

@@ -6,6 +6,8 @@
 
 mod completions;
 mod manual;
+mod typed_line;
 
-pub(crate) use completions::{commands_of, completion};
+pub(crate) use completions::completion;
 pub(crate) use manual::manual_pages;
+pub(crate) use typed_line::{Request, Wanted, request};

@@ -107,12 +107,17 @@ fn scripts_parse_in_the_shells_that_are_here() -> io::Result<()> {
 fn store(name: &str, operator: &str) -> io::Result<(tempfile::TempDir, PathBuf)> {
     let folder = tempfile::tempdir()?;
     let db = folder.path().join("store.db");
-    let scope = ["--operator", operator, "--", name, "key", "value"].map(OsStr::new);
-    ecache(
-        [OsStr::new("--db"), db.as_os_str(), OsStr::new("set")]
-            .into_iter()
-            .chain(scope),
-    );
+    let option = format!("--operator={operator}");
+    let scope = [&*option, "-q", name, "key", "value"].map(OsStr::new);
+    let run = |verb: &str, words: [&OsStr; 5]| {
+        let command = [OsStr::new("--db"), db.as_os_str(), OsStr::new(verb)];
+        ecache(command.into_iter().chain(words));
+    };
+    run("set", scope);
+    // Two operations that can be undone.
+    for ttl in ["1d", "2d"] {
+        run("touch", ["--ttl", ttl, "-q", name, "key"].map(OsStr::new));
+    }
     Ok((folder, db))
 }
 
@@ -196,12 +201,14 @@ fn names_are_silent_and_create_nothing_where_there_is_no_store() -> io::Result<(
     for db in [&missing, &foreign] {
         let output = ecache([
             OsStr::new("names"),
-            OsStr::new("store"),
             OsStr::new("--db"),
             db.as_os_str(),
+            OsStr::new("--"),
+            OsStr::new("get"),
+            OsStr::new(""),
         ]);
         assert!(
-            output.stdout.is_empty() && output.stderr.is_empty(),
+            output.stdout == b"names\n" && output.stderr.is_empty(),
             "{output:?}"
         );
     }
@@ -256,7 +263,7 @@ fn every_option_has_a_description_in_the_manual() {
 }
 
 /// Lines with a word that is offered next: verbs of one command are called like other commands.
-const VERBS: [(&str, &str); 10] = [
+const VERBS: [(&str, &str); 15] = [
     ("ecache config set ", "run.ttl"),
     ("ecache config get ", "ls.limit"),
     ("ecache config unset ", "db"),
@@ -266,6 +273,11 @@ const VERBS: [(&str, &str); 10] = [
     ("ecache stores show ", "thumbs"),
     ("ecache limit rm ", "thumbs"),
     ("ecache edit ", "thumbs"),
+    ("ecache config set color ", "never"),
+    ("ecache ls --fields key,", "key,kind"),
+    ("ecache stats --by store,", "store,user"),
+    ("ecache undo ", "2"),
+    ("ecache rm thumbs other ", "key"),
     ("ecache top ", "thumbs"),
 ];
 
@@ -363,6 +375,8 @@ fn zsh_offers_names_and_keys_with_descriptions() -> io::Result<()> {
         ),
         ("ecache stores rename ''", "thumbs|thumbs  1 entry, 5 B"),
         ("ecache edit ''", "thumbs|thumbs  1 entry, 5 B"),
+        ("ecache config set color ''", "never|never"),
+        ("ecache rm thumbs other ''", "key|key"),
     ] {
         let script = format!(
             "compdef() {{ }}; source $completions; \

@@ -1,8 +1,7 @@
 //! Completion scripts: clap's, and for some shells a few lines that offer the names in the store.
 //!
 //! clap knows the commands and options but cannot have a script ask for values, so those lines are
-//! written by hand. They go by the word before the cursor: an option such as `--store`, or a
-//! command whose first argument is a store.
+//! written by hand. They ask `ecache names`, which goes by the same definitions.
 
 use clap::{Arg, Args, Command, CommandFactory, ValueHint};
 use clap_complete::{Shell, generate};
@@ -25,7 +24,7 @@ pub(crate) fn completion(shell: Shell) -> String {
 }
 
 /// Returns the command line without hidden commands, which the generators would include.
-fn documented_commands() -> Command {
+pub(super) fn documented_commands() -> Command {
     let mut cli = Cli::command();
     cli.build();
     let commands = cli
@@ -38,7 +37,7 @@ fn documented_commands() -> Command {
 }
 
 /// Returns the names of the commands, or of the verbs of one, and what they do.
-pub(crate) fn commands_of(parent: Option<&str>) -> Vec<(String, String)> {
+pub(super) fn commands_of(parent: Option<&str>) -> Vec<(String, String)> {
     let cli = documented_commands();
     let within = match parent {
         Some(name) => cli.find_subcommand(name),

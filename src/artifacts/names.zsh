@@ -1,45 +1,24 @@
-# Completes what only the store knows, with descriptions, and programs after `--`.
+# Completes the names that `ecache names` offers, with descriptions, and programs.
 _ecache_names() {
-    local before=$words[CURRENT-1] of expl line
-    local -a db match store names about
-    if [[ $PREFIX == --*=* ]]; then
-        before=${PREFIX%%=*}
-    fi
-    local verb=${${(@)words[2,CURRENT-1]:#-*}[1]}
-    case $before in
-        (--) _command_names -e; return 0 ;;
-        (--collection|--store|--dataset|--user|--operator|--prompt|--key) of=${before#--} ;;
-        (--fields) of=field ;;
-        (*)
-            case $verb:$before in
-                (config:(get|set|unset)) of=setting ;;
-                (help:help) of=command ;;
-                (help:*) of=command store=($before) ;;
-                (stores:(rename|rm|show|set)|limit:(set|rm)) of=store ;;
-                (config:*|stores:*|limit:*) return 1 ;;
-                (*:(get|set|edit|has|show|rm|why|ls|top|stats|browse|clear|prune|touch|export|watch|doctor|log|warm))
-                    of=store ;;
-                (*)
-                    case $words[CURRENT-2] in
-                        (get|set|edit|has|show|rm|why|touch) of=key store=($before) ;;
-                        (*) return 1 ;;
-                    esac
-                    ;;
-            esac
-            ;;
-    esac
-    [[ $PREFIX != -* || $PREFIX == --*=* ]] || return 1
+    local expl line
+    local -a db match offers names about
     if [[ " $words" =~ ' --db[= ]([^ ]+)' ]]; then
         db=(--db ${match[1]/#\~\//$HOME/})
     fi
-    for line in ${(f)"$(command ecache $db names --described $of $store 2>/dev/null)"}; do
+    offers=("${(@f)$(command ecache $db names --described -- "${(@Q)words[2,CURRENT-1]}" "$PREFIX" 2>/dev/null)}")
+    case $offers[1] in
+        (names) ;;
+        (programs) _command_names -e; return 0 ;;
+        (*) return 1 ;;
+    esac
+    for line in "${(@)offers[2,-1]}"; do
         names+=("${line%%$'\t'*}")
         about+=("${line/$'\t'/  }")
     done
     if [[ $PREFIX == --*=* ]]; then
-        compset -p $(( $#before + 1 ))
+        compset -P '--*='
     fi
-    _wanted names expl $of compadd -V names -d about -a names
+    _wanted names expl name compadd -V names -d about -a names
 }
 
 functions[_ecache_without_names]=$functions[_ecache]

@@ -3,7 +3,7 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use clap_complete::Shell;
 
 #[derive(Debug, Args)]
@@ -41,18 +41,19 @@ pub(crate) struct HelpArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct NamesArgs {
-    /// The kind of names to print
-    #[arg(value_enum)]
-    pub(crate) of: Offered,
-    /// The store whose keys are meant, or the command whose verbs are
-    pub(crate) store: Option<String>,
+    /// The words of the line, the last of which is being typed
+    #[arg(last = true)]
+    pub(crate) words: Vec<String>,
     /// Print a description after a tab
     #[arg(long)]
     pub(crate) described: bool,
+    /// The words are as they were typed, with quotes and backslashes
+    #[arg(long)]
+    pub(crate) quoted: bool,
 }
 
-/// Names that completion scripts offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+/// Names in a store that completion scripts offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Offered {
     /// Collections
     Collection,
@@ -70,8 +71,6 @@ pub(crate) enum Offered {
     Key,
     /// Fields of entries
     Field,
-    /// Settings of `config`
-    Setting,
-    /// Commands, or the verbs of one
-    Command,
+    /// Operations that can be undone
+    Operation,
 }

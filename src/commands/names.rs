@@ -2,7 +2,7 @@
 //!
 //! A user waits for it with a half-typed line, so it is silent about errors and never slow.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
@@ -18,9 +18,9 @@ use ecache_core::time::Timestamp;
 
 use super::shared::call_text;
 use super::shared::fields::Field;
-use crate::artifacts::commands_of;
+use crate::artifacts::{Request, Wanted, request};
+use crate::browse;
 use crate::cli::{NamesArgs, Offered};
-use crate::config::KEYS;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::escape::is_unsafe;
@@ -39,20 +39,49 @@ const DESCRIBED: usize = 60;
 type Named = (String, String);
 
 pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
-    if let Some(names) = known(args.of, args.store.as_deref()) {
-        return print(&args, names);
+    let unquoted = |word: String| {
+        // A quote that is open quotes nothing yet.
+        browse::words(&word).map_or(word, |words| words.concat())
+    };
+    let mut words = args.words;
+    if args.quoted {
+        words = words.into_iter().map(unquoted).collect();
     }
+    let Request { wanted, before } = request(&words);
+    let names = match wanted {
+        Wanted::Names(Offered::Field, _) => {
+            let names = Field::ALL.iter().map(|field| field.name().to_owned());
+            names.map(|name| (name, String::new())).collect()
+        }
+        Wanted::Names(of, store) => names_in_store(context, of, store),
+        Wanted::These(names) => names,
+        Wanted::Files => return first_line("files"),
+        Wanted::Programs => return first_line("programs"),
+        Wanted::Usual => return first_line("usual"),
+    };
+    first_line("names")?;
+    print(&names, &before, args.described)
+}
+
+/// Prints the line that names the kind of the offers, which follow or are of the shell itself.
+fn first_line(what: &str) -> Result<Exit> {
+    writeln!(stdout(), "{what}")?;
+    Ok(Exit::Done)
+}
+
+/// Reads names in the store, and returns none if that takes too long.
+fn names_in_store(context: &Context, of: Offered, store: Option<String>) -> Vec<Named> {
     let Ok((path, _)) = context.location() else {
-        return Ok(Exit::Done);
+        return Vec::new();
     };
     let mut configured = BTreeMap::new();
-    if args.of == Offered::Dataset {
+    if of == Offered::Dataset {
         configured = context
             .config()
             .map(|config| config.datasets())
             .unwrap_or_default();
     }
-    let (of, store, now) = (args.of, args.store.clone(), context.now());
+    let now = context.now();
     let (sender, receiver) = mpsc::channel();
     // The thread is left behind where it takes too long: it only reads, and ends with the process.
     // Offers no names if there is no room for the thread.
@@ -60,38 +89,27 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
         let names = read(&path, of, store.as_deref(), now);
         sender.send(names)
     });
-    if let Ok(Ok(mut names)) = receiver.recv_timeout(PATIENCE) {
-        names.extend(configured);
-        return print(&args, names);
-    }
-    Ok(Exit::Done)
-}
-
-/// Returns the names that the program itself knows, `None` if they are in the store.
-fn known(of: Offered, parent: Option<&str>) -> Option<Vec<Named>> {
-    Some(match of {
-        Offered::Field => {
-            let names = Field::ALL.iter().map(|field| field.name().to_owned());
-            names.map(|name| (name, String::new())).collect()
-        }
-        Offered::Setting => {
-            let settings = KEYS.iter();
-            let named = settings.map(|setting| (setting.key.to_owned(), setting.about.to_owned()));
-            named.collect()
-        }
-        Offered::Command => commands_of(parent),
-        _ => return None,
-    })
+    let Ok(Ok(mut names)) = receiver.recv_timeout(PATIENCE) else {
+        return Vec::new();
+    };
+    names.extend(configured);
+    names
 }
 
 /// Prints one name per line, and after a tab its description if that is asked for. Names with
 /// control characters are left out, since they cannot be typed and would break the line. Names with
 /// invisible characters are left out as well, since they look like other names.
-fn print(args: &NamesArgs, names: Vec<Named>) -> Result<Exit> {
+fn print(names: &[Named], before: &str, described: bool) -> Result<Exit> {
     let mut text = String::new();
-    for (name, about) in names.iter().filter(|(name, _)| !name.contains(is_unsafe)) {
+    let mut seen = HashSet::new();
+    for (name, about) in names {
+        // Entries of several datasets may have one key.
+        if name.contains(is_unsafe) || !seen.insert(name) {
+            continue;
+        }
+        text.push_str(before);
         text.push_str(name);
-        if args.described && !about.is_empty() {
+        if described && !about.is_empty() {
             let about: String = about
                 .chars()
                 .filter(|c| !is_unsafe(*c))
@@ -165,6 +183,13 @@ fn read(
             }
             Ok(names)
         }
-        Offered::Field | Offered::Setting | Offered::Command => Ok(Vec::new()),
+        Offered::Operation => {
+            let operations = backend.operations()?.into_iter();
+            let undoable = operations.filter(|one| one.undo.at(now).until().is_some());
+            Ok(undoable
+                .map(|one| (one.id.to_string(), one.operation.command))
+                .collect())
+        }
+        Offered::Field => Ok(Vec::new()),
     }
 }

@@ -17,6 +17,17 @@ pub(crate) struct Setting {
     pub(crate) about: &'static str,
 }
 
+impl Setting {
+    /// Returns the words that are its values, if it has no others.
+    pub(crate) fn words(&self) -> &'static [&'static str] {
+        match self.kind {
+            Kind::Word(words) => words,
+            Kind::Bool => &["true", "false"],
+            Kind::Text | Kind::Parsed(_) | Kind::Count | Kind::List => &[],
+        }
+    }
+}
+
 /// The form of a value.
 #[derive(Clone, Copy)]
 pub(super) enum Kind {
