@@ -9,7 +9,7 @@ use ecache_core::time::Timestamp;
 use super::shared::collections::note_elsewhere;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::listing::{Entries, Listing, Shown, scopes, shared_by_all};
+use super::shared::listing::{Entries, Listing, Shown, measured, scopes, shared_by_all};
 use crate::cli::{Measure, TopArgs};
 use crate::context::Context;
 use crate::error::Exit;
@@ -174,6 +174,17 @@ impl Top<'_> {
             Secrets::from(self.args.reveal),
             self.now,
         );
+        // The column of the measure leads.
+        let leads = match by {
+            Measure::Size => Shown::Field(Field::Size),
+            Measure::Saved => Shown::Saved,
+            Measure::Hits => Shown::Field(Field::Hits),
+            Measure::Waste => Shown::Call,
+            Measure::Age => Shown::Age,
+        };
+        let mut kept = measured(self.filter, None);
+        kept.retain(|shown| *shown != leads);
+        let listing = listing.keeping(&kept);
         let leading = match by {
             Measure::Size => Column::number("size"),
             Measure::Saved => Column::number("saved_ms"),

@@ -37,6 +37,8 @@ pub(super) enum Presence {
     Optional,
     /// In any case as long as it fits, also where it says nothing: it was asked for
     Asked,
+    /// In any case, before all others but the key: the rows are sorted or selected by it
+    Kept,
     /// In any case, before all others: the rows are in its order
     Leading,
 }
@@ -76,6 +78,8 @@ pub(super) struct Look {
     pub(super) rank: u8,
     /// The width below which a column goes rather than being cut further
     pub(super) floor: usize,
+    /// Cells up to this width are not cut: other columns go instead
+    pub(super) whole: usize,
     /// The width up to which a column grows before optional columns are added
     pub(super) comfort: usize,
     pub(super) cut: Cut,
@@ -94,6 +98,9 @@ pub(super) const FREE: u8 = 2;
 /// The width to which a name is cut before another column goes, in a table that ranks its own
 /// columns or has those that were asked for.
 const NAME_FLOOR: usize = 12;
+
+/// The width to which names grow before calls and values get more room.
+const NAME_COMFORT: usize = 24;
 
 /// The rank of the first column of a table without a rank of its own.
 const UNRANKED: u8 = 20;
@@ -171,6 +178,14 @@ impl Column {
         }
     }
 
+    /// Shows the column before all others but the key, since the rows are sorted or selected by it.
+    pub(crate) const fn kept(self) -> Self {
+        Self {
+            presence: Presence::Kept,
+            ..self
+        }
+    }
+
     /// Shows the column in any case, since the rows are in its order.
     pub(crate) const fn leading(self) -> Self {
         Self {
@@ -186,6 +201,7 @@ impl Column {
             title: "",
             rank: UNRANKED.saturating_add(u8::try_from(place).unwrap_or(u8::MAX)),
             floor: usize::MAX,
+            whole: 0,
             comfort: usize::MAX,
             cut: Cut::Never,
             tone: Tone::Plain,
@@ -208,15 +224,18 @@ impl Column {
         let key_floor = if is_below(60) { 9 } else { 13 };
         // A time in full takes the room of half a name.
         let is_narrow = is_below(80) || times != Times::Relative && is_below(100);
-        let store_floor = if is_narrow { 12 } else { 24 };
+        let store_floor = if is_narrow { NAME_FLOOR } else { NAME_COMFORT };
         let mut look = match self.name {
             "key" => Look {
                 floor: key_floor,
+                comfort: NAME_COMFORT,
                 cut: Cut::Key,
                 ..ranked("KEY", LEADING)
             },
             "store_name" => Look {
                 floor: store_floor,
+                whole: if is_narrow { 0 } else { NAME_COMFORT },
+                comfort: NAME_COMFORT,
                 cut: Cut::Store,
                 tone: Tone::Name,
                 is_scope: true,
@@ -298,7 +317,8 @@ impl Column {
             Presence::Core => {}
             Presence::Optional => look.is_optional = true,
             Presence::Asked => look.is_optional = false,
-            Presence::Leading => {
+            // Behind the key, which stands before it.
+            Presence::Kept | Presence::Leading => {
                 look.rank = LEADING;
                 look.is_optional = false;
             }

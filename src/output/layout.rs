@@ -12,6 +12,9 @@ pub(super) const GAP: usize = 2;
 const FREE_ROOM: usize = 32;
 const FREE_STEP: usize = 8;
 
+/// The width that the free text gets before names grow beyond their comfort.
+const FREE_ENOUGH: usize = 64;
+
 /// Below this width, free text says nothing and goes.
 const NARROWEST: usize = 4;
 
@@ -54,6 +57,13 @@ pub(super) fn widths(columns: &[Demand], line: Option<usize>) -> Vec<Option<usiz
     plan.drop_what_does_not_fit(columns, &by_rank);
     plan.grow(columns, &by_rank, |column| column.comfort);
     plan.add_optional(columns, &by_rank);
+    // Names of any length do not take the room of a call or a value.
+    plan.grow(columns, &by_rank, |column| {
+        if column.is_free { FREE_ENOUGH } else { 0 }
+    });
+    plan.grow(columns, &by_rank, |column| {
+        if column.is_free { 0 } else { column.content }
+    });
     plan.grow(columns, &by_rank, |column| column.content);
     plan.widths
 }
@@ -89,7 +99,7 @@ impl Plan {
         if let Some((index, width)) = free.and_then(|index| Some((index, self.widths[index]?))) {
             let too_much = self.total().saturating_sub(self.line);
             let left = width.saturating_sub(too_much);
-            self.widths[index] = (left >= NARROWEST).then_some(left);
+            self.widths[index] = (left >= NARROWEST.max(columns[index].title)).then_some(left);
         }
         // Not even the first column fits.
         if self.total() > self.line
@@ -201,6 +211,26 @@ mod tests {
         assert_eq!(widths(&listing(22, 60), Some(19))[6], Some(4));
         assert_eq!(widths(&listing(22, 60), Some(18))[6], None);
         assert_eq!(widths(&listing(22, 60), Some(10))[1], Some(10));
+    }
+
+    #[test]
+    fn names_beyond_their_comfort_do_not_take_the_room_of_a_value() {
+        let named = |name, call| {
+            let mut columns = listing(name, call);
+            for index in [0, 1] {
+                columns[index].content = name;
+                columns[index].floor = 12;
+                columns[index].comfort = 24;
+            }
+            columns
+        };
+        let widths_of = |line| {
+            let widths = widths(&named(54, 200), Some(line));
+            [0, 1, 6].map(|index| widths[index].unwrap_or(0))
+        };
+        assert_eq!(widths_of(120), [24, 24, 36]);
+        assert_eq!(widths_of(200), [46, 54, 64]);
+        assert_eq!(widths_of(250), [54, 54, 106]);
     }
 
     #[test]

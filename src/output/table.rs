@@ -81,7 +81,10 @@ impl<'a, W: Write> Table<'a, W> {
     fn says_something(&mut self, index: usize, is_last: bool) -> bool {
         let column = self.columns[index];
         let is_settled = self.settled.contains(&column.name);
-        let is_asked = matches!(column.presence, Presence::Asked | Presence::Leading);
+        let is_asked = matches!(
+            column.presence,
+            Presence::Asked | Presence::Kept | Presence::Leading
+        );
         if is_asked || !(is_last || is_settled) || self.is_stream {
             return true;
         }
@@ -142,6 +145,7 @@ impl<'a, W: Write> Table<'a, W> {
             let look = &self.looks[index];
             let title = cut::width(&self.title(index));
             let cells = self.page.iter().map(|(_, cells)| cut::width(&cells[index]));
+            let short = cells.clone().filter(|width| *width <= look.whole).max();
             let content = if self.is_stream {
                 self.columns[index].usual_width(look, self.line_width)
             } else {
@@ -151,7 +155,7 @@ impl<'a, W: Write> Table<'a, W> {
                 rank: look.rank,
                 content: content.max(title),
                 title,
-                floor: look.floor,
+                floor: look.floor.max(short.unwrap_or(0)),
                 comfort: look.comfort,
                 is_optional: look.is_optional,
                 is_free: self.columns[index].content == Content::Free,

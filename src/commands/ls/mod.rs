@@ -17,7 +17,7 @@ use ecache_core::time::Timestamp;
 use super::shared::collections::note_elsewhere;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::listing::{Entries, Listing, Shown, scopes};
+use super::shared::listing::{Entries, Listing, Shown, measured, scopes};
 use super::shared::value_text::ValueText;
 use crate::cli::LsArgs;
 use crate::context::Context;
@@ -121,16 +121,21 @@ impl List<'_> {
         }
     }
 
+    /// Returns the order that was typed, or that a terminal is configured to have.
+    fn chosen_sort(&self) -> Option<Sort> {
+        let configured = || {
+            let word = self.context.setting_of_terminal("ls.sort")?;
+            Sort::from_str(&word, false).ok()
+        };
+        self.args.sort.or_else(configured)
+    }
+
     /// Returns the entries to list; of a table on a terminal the newest or largest first.
     fn scan(&self, values: Values, format: Format) -> Scan {
         let is_table = format == Format::Table && self.is_for_terminal();
         let sort = match self.args.sort {
             Some(sort) => sort,
-            None if is_table => {
-                let configured = self.context.setting_of_terminal("ls.sort");
-                let sort = configured.and_then(|word| Sort::from_str(&word, false).ok());
-                sort.unwrap_or(Sort::Updated)
-            }
+            None if is_table => self.chosen_sort().unwrap_or(Sort::Updated),
             None => Sort::Stored,
         };
         let is_descending =
@@ -222,6 +227,7 @@ impl List<'_> {
             secrets,
             self.now,
         );
+        let listing = listing.keeping(&measured(self.filter, self.chosen_sort()));
         let mut rows = self.rows(Format::Table, listing.columns())?;
         for (entry, start) in page {
             rows.row_as(listing.mood(&entry), &listing.cells(&entry, start.as_ref()))?;
@@ -266,9 +272,6 @@ impl List<'_> {
         shown.extend(scopes);
         if self.args.wide {
             shown.extend([Field::Kind, Field::Policy].map(Shown::Field));
-        }
-        if self.args.sort == Some(Sort::Worth) {
-            shown.push(Shown::Field(Field::Worth));
         }
         shown.extend([
             Shown::Field(Field::Hits),

@@ -1,7 +1,8 @@
 //! Entries as rows of a table for people: the columns that `ls`, `top` and dry runs share.
 
-use ecache_core::backend::Content;
+use ecache_core::backend::{Content, Sort};
 use ecache_core::entry::{Entry, Policy};
+use ecache_core::filter::{Filter, Freshness};
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 
@@ -16,6 +17,8 @@ pub(in crate::commands) enum Shown {
     Field(Field),
     /// The time since it was written
     Age,
+    /// The time since it was first written
+    Created,
     /// The time since it was last written or hit
     Unused,
     /// The time that hits saved
@@ -62,26 +65,33 @@ impl<'a> Listing<'a> {
         secrets: Secrets,
         now: Timestamp,
     ) -> Self {
-        let column = |shown: &Shown| match shown {
-            Shown::Field(Field::CostMs) if entries == Entries::Any => {
-                Field::CostMs.column().optional()
-            }
-            Shown::Field(field) => field.column(),
-            Shown::Age => Column::age("updated_at"),
-            Shown::Unused => Column::age("last_used_at").titled("UNUSED"),
-            Shown::Saved => Column::number("saved_ms"),
-            Shown::Call => Column::free("call").titled(match entries {
-                Entries::Commands => "COMMAND",
-                Entries::Any => "CALL",
-            }),
-        };
         Self {
-            columns: shown.iter().map(column).collect(),
+            columns: shown.iter().map(|shown| column(*shown, entries)).collect(),
             shown,
             datasets,
             secrets,
             now,
         }
+    }
+
+    /// Keeps the columns by which the entries are sorted or selected, at every width. Those that
+    /// the listing lacks are added.
+    pub(in crate::commands) fn keeping(mut self, kept: &[Shown]) -> Self {
+        for shown in kept {
+            let place = self.shown.iter().position(|known| known == shown);
+            let place = place.unwrap_or_else(|| {
+                // Before the expiry and the call, which stand last.
+                let is_last =
+                    |shown: &Shown| matches!(shown, Shown::Field(Field::ExpiresAt) | Shown::Call);
+                let last = self.shown.iter().position(is_last);
+                let place = last.unwrap_or(self.shown.len());
+                self.shown.insert(place, *shown);
+                self.columns.insert(place, column(*shown, Entries::Any));
+                place
+            });
+            self.columns[place] = self.columns[place].kept();
+        }
+        self
     }
 
     /// Returns the columns.
@@ -103,6 +113,7 @@ impl<'a> Listing<'a> {
             }
             Shown::Field(field) => field.cell(entry, None, self.datasets, self.secrets, self.now),
             Shown::Age => Cell::Time(entry.written_at().as_millis()),
+            Shown::Created => Cell::Time(entry.created_at.as_millis()),
             Shown::Unused => Cell::Time(entry.used_at().as_millis()),
             Shown::Saved => match entry.saved_ms {
                 0 => Cell::Null,
@@ -121,6 +132,67 @@ impl<'a> Listing<'a> {
             Mood::Plain
         }
     }
+}
+
+/// Returns the column of what is shown.
+fn column(shown: Shown, entries: Entries) -> Column {
+    match shown {
+        Shown::Field(Field::CostMs) if entries == Entries::Any => Field::CostMs.column().optional(),
+        Shown::Field(field) => field.column(),
+        Shown::Age => Column::age("updated_at"),
+        Shown::Created => Column::age("created_at").titled("CREATED"),
+        Shown::Unused => Column::age("last_used_at").titled("UNUSED"),
+        Shown::Saved => Column::number("saved_ms"),
+        Shown::Call => Column::free("call").titled(match entries {
+            Entries::Commands => "COMMAND",
+            Entries::Any => "CALL",
+        }),
+    }
+}
+
+/// Returns the columns of the measures by which entries are sorted or selected.
+pub(in crate::commands) fn measured(filter: &Filter, sort: Option<Sort>) -> Vec<Shown> {
+    let sorted = match sort {
+        Some(Sort::Created) => Some(Shown::Created),
+        Some(Sort::Updated) => Some(Shown::Age),
+        Some(Sort::Expires) => Some(Shown::Field(Field::ExpiresAt)),
+        Some(Sort::Used) => Some(Shown::Unused),
+        Some(Sort::Size) => Some(Shown::Field(Field::Size)),
+        Some(Sort::Hits) => Some(Shown::Field(Field::Hits)),
+        Some(Sort::Cost) => Some(Shown::Field(Field::CostMs)),
+        Some(Sort::Saved) => Some(Shown::Saved),
+        Some(Sort::Waste) => Some(Shown::Unused),
+        Some(Sort::Worth) => Some(Shown::Field(Field::Worth)),
+        // By key, or by the backend's own order.
+        _ => None,
+    };
+    let is_of_expiry = filter.expires_by.is_some()
+        || matches!(
+            filter.freshness,
+            Some(Freshness::Expired | Freshness::Fresh)
+        );
+    let selected = [
+        (is_of_expiry, Shown::Field(Field::ExpiresAt)),
+        (
+            filter.written_before.is_some() || filter.written_after.is_some(),
+            Shown::Age,
+        ),
+        (filter.unused_since.is_some(), Shown::Unused),
+        (filter.min_hits.is_some(), Shown::Field(Field::Hits)),
+        (
+            filter.larger_than.is_some() || filter.smaller_than.is_some(),
+            Shown::Field(Field::Size),
+        ),
+        (filter.cost_above.is_some(), Shown::Field(Field::CostMs)),
+    ];
+    let selected = selected.into_iter().filter(|(is_asked, _)| *is_asked);
+    let mut measured = Vec::from_iter(sorted);
+    for (_, shown) in selected {
+        if !measured.contains(&shown) {
+            measured.push(shown);
+        }
+    }
+    measured
 }
 
 /// Returns the columns that say whose an entry is.
