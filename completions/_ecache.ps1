@@ -679,6 +679,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
         }
         'ecache;stores;create' {
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the summary in this format [default: text, on standard error]')
             [CompletionResult]::new('--metadata', '--metadata', [CompletionResultType]::ParameterName, 'The metadata, a JSON object [default: null]')
             [CompletionResult]::new('--policy', '--policy', [CompletionResultType]::ParameterName, 'Say whether clearing the cache removes the metadata; entries have policies of their own')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use this store: a file, mongodb://HOST/NAME, or fiftyone')
@@ -686,6 +687,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours [default: auto]')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object on standard output')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no settings from config.toml')
             [CompletionResult]::new('--durable', '--durable', [CompletionResultType]::ParameterName, 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise')
@@ -719,11 +721,13 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
         }
         'ecache;stores;rm' {
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the summary in this format [default: text, on standard error]')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use this store: a file, mongodb://HOST/NAME, or fiftyone')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours [default: auto]')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object on standard output')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
@@ -740,6 +744,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
         'ecache;stores;rename' {
             [CompletionResult]::new('--to-dataset', '--to-dataset', [CompletionResultType]::ParameterName, 'Link the store to this dataset instead')
             [CompletionResult]::new('--to-collection', '--to-collection', [CompletionResultType]::ParameterName, 'Move the store to this collection')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the summary in this format [default: text, on standard error]')
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name')
             [CompletionResult]::new('--db', '--db', [CompletionResultType]::ParameterName, 'Use this store: a file, mongodb://HOST/NAME, or fiftyone')
             [CompletionResult]::new('--db-file', '--db-file', [CompletionResultType]::ParameterName, 'Use the store whose location is in this file, as a URL with a password has to be')
@@ -751,6 +756,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--no-undo', '--no-undo', [CompletionResultType]::ParameterName, 'Keep nothing for undo, so that `ecache undo` cannot take the renaming back')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be renamed, and rename nothing')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be renamed, and rename nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object on standard output')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no settings from config.toml')
             [CompletionResult]::new('--durable', '--durable', [CompletionResultType]::ParameterName, 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise')
@@ -1018,6 +1024,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours [default: auto]')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the summary in this format [default: text, on standard error]')
             [CompletionResult]::new('--all-collections', '--all-collections', [CompletionResultType]::ParameterName, 'Work in all collections, where there is a filter')
             [CompletionResult]::new('--no-config', '--no-config', [CompletionResultType]::ParameterName, 'Read no settings from config.toml')
             [CompletionResult]::new('--durable', '--durable', [CompletionResultType]::ParameterName, 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise')
@@ -1027,6 +1034,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Say more on standard error')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be undone, and undo nothing')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be undone, and undo nothing')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object on standard output')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
@@ -1200,6 +1208,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--min-cost', '--min-cost', [CompletionResultType]::ParameterName, 'Keep no result of `run` or a function that took less time than this, as in 50ms')
             [CompletionResult]::new('--undo-keep', '--undo-keep', [CompletionResultType]::ParameterName, 'Keep removed entries for undo this long [default: 1d]')
             [CompletionResult]::new('--undo-size', '--undo-size', [CompletionResultType]::ParameterName, 'Let removed entries that are kept for undo take this much, besides the latest removal')
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the summary in this format [default: text, on standard error]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
@@ -1210,6 +1219,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours [default: auto]')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object on standard output')
             [CompletionResult]::new('--no-dataset', '--no-dataset', [CompletionResultType]::ParameterName, 'Entries linked to no dataset')
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names for patterns: * ? [a-z]')
             [CompletionResult]::new('--each', '--each', [CompletionResultType]::ParameterName, 'One limit for each name that matches, instead of one for all of them')
@@ -1231,6 +1241,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--collection', '--collection', [CompletionResultType]::ParameterName, 'Work in this collection; may be repeated where there is a filter')
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours [default: auto]')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
+            [CompletionResult]::new('--wide', '--wide', [CompletionResultType]::ParameterName, 'Show all columns of a table, and cut nothing')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print JSON, as --format json does')
             [CompletionResult]::new('-0', '-0', [CompletionResultType]::ParameterName, 'End rows with a NUL byte and escape nothing in them, for `xargs -0`')
             [CompletionResult]::new('--null', '--null', [CompletionResultType]::ParameterName, 'End rows with a NUL byte and escape nothing in them, for `xargs -0`')
@@ -1246,6 +1257,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             break
         }
         'ecache;limit;rm' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'Print the summary in this format [default: text, on standard error]')
             [CompletionResult]::new('--store', '--store', [CompletionResultType]::ParameterName, 'Entries of this store')
             [CompletionResult]::new('--dataset', '--dataset', [CompletionResultType]::ParameterName, 'Entries linked to this dataset: its id')
             [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'Entries made for this user')
@@ -1257,6 +1269,8 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours [default: auto]')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
             [CompletionResult]::new('--undo', '--undo', [CompletionResultType]::ParameterName, 'Remove the settings of --undo-keep and --undo-size instead of a limit')
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Remove the limit for everything')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object on standard output')
             [CompletionResult]::new('--no-dataset', '--no-dataset', [CompletionResultType]::ParameterName, 'Entries linked to no dataset')
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names for patterns: * ? [a-z]')
             [CompletionResult]::new('--each', '--each', [CompletionResultType]::ParameterName, 'One limit for each name that matches, instead of one for all of them')

@@ -3056,7 +3056,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit__subcmd__ls)
-            opts="-0 -q -v -h --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-0 -q -v -h --wide --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3128,12 +3128,19 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit__subcmd__rm)
-            opts="-q -v -h --undo --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --undo --all --format --json --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --store)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
@@ -3228,7 +3235,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit__subcmd__set)
-            opts="-q -v -h --max-size --max-entries --min-free --default-ttl --min-cost --undo-keep --undo-size --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --max-size --max-entries --min-free --default-ttl --min-cost --undo-keep --undo-size --format --json --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3278,6 +3285,13 @@ _ecache() {
                     ;;
                 --undo-size)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -5289,7 +5303,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__create)
-            opts="-q -v -h --dataset --metadata --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --dataset --format --json --metadata --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5297,6 +5311,13 @@ _ecache() {
             case "${prev}" in
                 --dataset)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -5566,7 +5587,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rename)
-            opts="-n -q -v -h --merge --to-dataset --to-no-dataset --to-collection --no-undo --dry-run --dataset --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-n -q -v -h --merge --to-dataset --to-no-dataset --to-collection --no-undo --dry-run --format --json --dataset --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5581,6 +5602,13 @@ _ecache() {
                     ;;
                 --to-collection)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -5652,7 +5680,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rm)
-            opts="-n -q -v -h --dataset --dry-run --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-n -q -v -h --dataset --format --json --dry-run --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5660,6 +5688,13 @@ _ecache() {
             case "${prev}" in
                 --dataset)
                     COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi
@@ -6342,7 +6377,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__undo)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --dry-run --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --dry-run --format --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6394,6 +6429,13 @@ _ecache() {
                     ;;
                 --time)
                     COMPREPLY=($(compgen -W "relative local utc iso" -- "${cur}"))
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
+                    COMPREPLY=($(compgen -W "text json" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

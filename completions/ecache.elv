@@ -661,6 +661,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
         }
         &'ecache;stores;create'= {
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
+            cand --format 'Print the summary in this format [default: text, on standard error]'
             cand --metadata 'The metadata, a JSON object [default: null]'
             cand --policy 'Say whether clearing the cache removes the metadata; entries have policies of their own'
             cand --db 'Use this store: a file, mongodb://HOST/NAME, or fiftyone'
@@ -668,6 +669,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --color 'Print colours [default: auto]'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
+            cand --json 'Print the summary as one JSON object on standard output'
             cand --all-collections 'Work in all collections, where there is a filter'
             cand --no-config 'Read no settings from config.toml'
             cand --durable 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
@@ -699,11 +701,13 @@ set edit:completion:arg-completer[ecache] = {|@words|
         }
         &'ecache;stores;rm'= {
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
+            cand --format 'Print the summary in this format [default: text, on standard error]'
             cand --db 'Use this store: a file, mongodb://HOST/NAME, or fiftyone'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --color 'Print colours [default: auto]'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
+            cand --json 'Print the summary as one JSON object on standard output'
             cand -n 'Say what would be removed, and remove nothing'
             cand --dry-run 'Say what would be removed, and remove nothing'
             cand --all-collections 'Work in all collections, where there is a filter'
@@ -719,6 +723,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
         &'ecache;stores;rename'= {
             cand --to-dataset 'Link the store to this dataset instead'
             cand --to-collection 'Move the store to this collection'
+            cand --format 'Print the summary in this format [default: text, on standard error]'
             cand --dataset 'The dataset that the store is linked to, by its id, or in FiftyOne''s database its name'
             cand --db 'Use this store: a file, mongodb://HOST/NAME, or fiftyone'
             cand --db-file 'Use the store whose location is in this file, as a URL with a password has to be'
@@ -730,6 +735,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --no-undo 'Keep nothing for undo, so that `ecache undo` cannot take the renaming back'
             cand -n 'Say what would be renamed, and rename nothing'
             cand --dry-run 'Say what would be renamed, and rename nothing'
+            cand --json 'Print the summary as one JSON object on standard output'
             cand --all-collections 'Work in all collections, where there is a filter'
             cand --no-config 'Read no settings from config.toml'
             cand --durable 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
@@ -990,6 +996,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --color 'Print colours [default: auto]'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
+            cand --format 'Print the summary in this format [default: text, on standard error]'
             cand --all-collections 'Work in all collections, where there is a filter'
             cand --no-config 'Read no settings from config.toml'
             cand --durable 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
@@ -999,6 +1006,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --verbose 'Say more on standard error'
             cand -n 'Say what would be undone, and undo nothing'
             cand --dry-run 'Say what would be undone, and undo nothing'
+            cand --json 'Print the summary as one JSON object on standard output'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
@@ -1167,6 +1175,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --min-cost 'Keep no result of `run` or a function that took less time than this, as in 50ms'
             cand --undo-keep 'Keep removed entries for undo this long [default: 1d]'
             cand --undo-size 'Let removed entries that are kept for undo take this much, besides the latest removal'
+            cand --format 'Print the summary in this format [default: text, on standard error]'
             cand --store 'Entries of this store'
             cand --dataset 'Entries linked to this dataset: its id'
             cand --user 'Entries made for this user'
@@ -1177,6 +1186,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --color 'Print colours [default: auto]'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
+            cand --json 'Print the summary as one JSON object on standard output'
             cand --no-dataset 'Entries linked to no dataset'
             cand --glob 'Take names for patterns: * ? [a-z]'
             cand --each 'One limit for each name that matches, instead of one for all of them'
@@ -1197,6 +1207,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --collection 'Work in this collection; may be repeated where there is a filter'
             cand --color 'Print colours [default: auto]'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
+            cand --wide 'Show all columns of a table, and cut nothing'
             cand --json 'Print JSON, as --format json does'
             cand -0 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
             cand --null 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
@@ -1211,6 +1222,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'ecache;limit;rm'= {
+            cand --format 'Print the summary in this format [default: text, on standard error]'
             cand --store 'Entries of this store'
             cand --dataset 'Entries linked to this dataset: its id'
             cand --user 'Entries made for this user'
@@ -1222,6 +1234,8 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --color 'Print colours [default: auto]'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
             cand --undo 'Remove the settings of --undo-keep and --undo-size instead of a limit'
+            cand --all 'Remove the limit for everything'
+            cand --json 'Print the summary as one JSON object on standard output'
             cand --no-dataset 'Entries linked to no dataset'
             cand --glob 'Take names for patterns: * ? [a-z]'
             cand --each 'One limit for each name that matches, instead of one for all of them'

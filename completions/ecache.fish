@@ -747,6 +747,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from show" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l metadata -d 'The metadata, a JSON object [default: null]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l policy -d 'Say whether clearing the cache removes the metadata; entries have policies of their own' -r -f -a "persist\t'Kept until it expires or is removed by name, or cleared with this policy named'
 evict\t'May be cleared and pruned; whatever is written with a TTL is of this policy'"
@@ -760,6 +762,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from create" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
@@ -787,6 +790,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l collection -d 'Work in this collection; may be repeated where there is a filter' -r -f
@@ -797,6 +802,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l no-config -d 'Read no settings from config.toml'
@@ -806,6 +812,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-dataset -d 'Link the store to this dataset instead' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-collection -d 'Move the store to this collection' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l dataset -d 'The dataset that the store is linked to, by its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -821,6 +829,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-no-dataset -d 'Link the store to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l no-undo -d 'Keep nothing for undo, so that `ecache undo` cannot take the renaming back'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s n -l dry-run -d 'Say what would be renamed, and rename nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
@@ -1118,12 +1127,15 @@ complete -c ecache -n "__fish_ecache_using_subcommand undo" -l time -d 'Show tim
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l all-collections -d 'Work in all collections, where there is a filter'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l no-config -d 'Read no settings from config.toml'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -l durable -d 'Have each write on the disk before it is acknowledged, which a power loss may cost otherwise'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s n -l dry-run -d 'Say what would be undone, and undo nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand undo" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand undo" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l db -d 'Use this store: a file, mongodb://HOST/NAME, or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand log" -l db-file -d 'Use the store whose location is in this file, as a URL with a password has to be' -r -F
@@ -1315,6 +1327,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_sub
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l min-cost -d 'Keep no result of `run` or a function that took less time than this, as in 50ms' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l undo-keep -d 'Keep removed entries for undo this long [default: 1d]' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l undo-size -d 'Let removed entries that are kept for undo take this much, besides the latest removal' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l dataset -d 'Entries linked to this dataset: its id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l user -d 'Entries made for this user' -r -f
@@ -1330,6 +1344,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_sub
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l glob -d 'Take names for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from set" -l each -d 'One limit for each name that matches, instead of one for all of them'
@@ -1354,6 +1369,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_sub
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l wide -d 'Show all columns of a table, and cut nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l json -d 'Print JSON, as --format json does'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s 0 -l null -d 'End rows with a NUL byte and escape nothing in them, for `xargs -0`'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -l all-collections -d 'Work in all collections, where there is a filter'
@@ -1362,6 +1378,8 @@ complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_sub
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s v -l verbose -d 'Say more on standard error'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from ls" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
+json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l dataset -d 'Entries linked to this dataset: its id' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l user -d 'Entries made for this user' -r -f
@@ -1378,6 +1396,8 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l undo -d 'Remove the settings of --undo-keep and --undo-size instead of a limit'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l all -d 'Remove the limit for everything'
+complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l glob -d 'Take names for patterns: * ? [a-z]'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l each -d 'One limit for each name that matches, instead of one for all of them'

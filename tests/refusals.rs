@@ -21,6 +21,59 @@ fn refused(line: &str, code: i32) -> (String, String) {
 }
 
 #[test]
+fn a_unit_behind_a_bare_number_is_no_store() {
+    let session = Session::new();
+    for (line, option) in [
+        ("limit set --max-size 1 KiB", "--max-size"),
+        ("limit set --undo-size 1 gb", "--undo-size"),
+        ("prune --max-size 500 MB -n", "--max-size"),
+        ("clear --larger-than 1 MiB -n", "--larger-than"),
+        ("ls --smaller-than 1 B", "--smaller-than"),
+    ] {
+        let ran = session.run(line);
+        assert_eq!(ran.code, 2, "{line}: {ran:?}");
+        let says = format!("not the unit of {option}");
+        assert!(ran.stderr.contains(&says), "{line}: {ran:?}");
+    }
+    session.run("limit set --max-size 1 --store KiB").notes("");
+}
+
+#[test]
+fn a_limit_for_everything_goes_only_by_name() {
+    let session = Session::new();
+    session.run("limit set --max-size 1GiB").notes("");
+    assert_eq!(session.run("limit rm").code, 2);
+    assert_eq!(session.run("limit rm s --all").code, 2);
+    let ran = session.run("limit rm --all --json").succeeds();
+    let json: serde_json::Value = serde_json::from_str(ran.text()).expect("an object");
+    assert_eq!(json["operation"], "limit rm");
+    assert_eq!(json["scope"], "everything");
+    let ran = session.run("undo --json").succeeds();
+    let json: serde_json::Value = serde_json::from_str(ran.text()).expect("an object");
+    assert_eq!(json["operation"], "undo");
+    assert_eq!(json["settings"], 1);
+}
+
+#[test]
+fn a_renaming_says_what_keeps_the_name() {
+    let session = Session::new();
+    session.run("set thumbs k v").notes("");
+    for dataset in ["6b03de1228195dbc2df5c505", "6b03de1228195dbc2df5c682"] {
+        session
+            .run(&format!("set thumbs k v --dataset {dataset}"))
+            .notes("");
+    }
+    let ran = session.run("stores rename thumbs pics").succeeds();
+    let says = "2 entries of thumbs in 6b03de1228195dbc2df5c505 and 1 more stay\n";
+    assert!(ran.stderr.contains(says), "{ran:?}");
+    session.run("stores show thumbs").ends(
+        1,
+        "warning: thumbs is in 2 datasets\n  tip: add --dataset 6b03de1228195dbc2df5c505 or \
+         6b03de1228195dbc2df5c682\n",
+    );
+}
+
+#[test]
 fn a_negative_value_is_told_for_every_option_that_takes_a_value() {
     // Every option of every verb that takes a number, a size, a duration or a time.
     const NUMBERS: [&str; 9] = [

@@ -145,10 +145,32 @@ fn the_name_of_the_only_store_is_seen_in_every_table() {
     }
 }
 
+/// Commands whose first line is the header of a table at every width.
+const HEADED: [&str; 13] = [
+    "ls",
+    "stats",
+    "stores",
+    "log",
+    "config ls",
+    "prune --expired --max-entries 1 -n",
+    "ls --sort worth --larger-than 1",
+    "ls --sort created --min-hits 0 --unused-for 1ms",
+    "top --by waste --unused-for 1ms",
+    "stats --by user,store,operator",
+    "limit ls",
+    "diff @ other.db",
+    "stores ls",
+];
+
 #[test]
 fn nothing_that_a_terminal_shows_is_wider_than_it() {
     let session = filled();
+    session.run("copy @ other.db -q").notes("");
     session.run("set persistent k v --policy persist").notes("");
+    let limits = "limit set --undo-keep 2d --min-free 1%; \
+                  ecache limit set thumbs --user ann --operator @a/b --max-size 1GiB \
+                  --max-entries 9 --default-ttl 1d --min-cost 1ms";
+    session.shell(&format!("ecache {limits}")).notes("");
     session
         .run("rm python3 9999999999999999999999999999999999999999999999999999999999999999")
         .succeeds();
@@ -168,8 +190,20 @@ fn nothing_that_a_terminal_shows_is_wider_than_it() {
             "warm --refresh --all -n -q",
             "doctor",
             "",
+            "ls --sort worth --larger-than 1",
+            "ls --sort created --min-hits 0 --unused-for 1ms",
+            "top --by waste --unused-for 1ms",
+            "stats --by user,store,operator",
+            "limit ls",
+            "diff @ other.db",
+            "stores ls",
         ] {
             let wide = shown(&session, line, width);
+            let header = wide.first().filter(|_| HEADED.contains(&line));
+            assert!(
+                header.is_none_or(|header| !header.contains('…')),
+                "{line:?} at {width}: {header:?}"
+            );
             let wide = wide.iter().filter(|line| {
                 // Sentences and commands to type are as long as they are; rows have gaps.
                 let is_sentence = ["tip: ", "error: ", "warning: "]
@@ -182,6 +216,114 @@ fn nothing_that_a_terminal_shows_is_wider_than_it() {
             assert!(wide.is_empty(), "{line:?} at {width}: {wide:#?}");
         }
     }
+}
+
+#[test]
+fn a_column_that_is_sorted_or_filtered_by_stays_at_every_width() {
+    let session = filled();
+    for key in ["a", "a key of quite some length, and longer than others"] {
+        session
+            .run(["set", "a_store_with_24_letters_", key, "v"])
+            .notes("");
+        session
+            .run(["get", "a_store_with_24_letters_", key])
+            .prints("v");
+    }
+    for width in [50, 60, 80, 100, 120, 160] {
+        for (options, title) in [
+            ("--sort hits", "HITS"),
+            ("--sort cost", "COST"),
+            ("--sort size", "SIZE"),
+            ("--sort created", "CREATED"),
+            ("--sort updated", "AGE"),
+            ("--sort used", "UNUSED"),
+            ("--sort expires", "EXPIRES"),
+            ("--sort worth", "WORTH"),
+            ("--min-hits 0", "HITS"),
+            ("--larger-than 1", "SIZE"),
+            ("--smaller-than 1MiB", "SIZE"),
+            ("--cost-above 1ms", "COST"),
+            ("--older-than 1s", "AGE"),
+            ("--newer-than 99y", "AGE"),
+            ("--unused-for 1ms", "UNUSED"),
+            ("--fresh", "EXPIRES"),
+            ("--expired", "EXPIRES"),
+            ("--expiring-within 30d", "EXPIRES"),
+        ] {
+            for command in ["ls", "top"] {
+                if command == "top" && options.starts_with("--sort") {
+                    continue;
+                }
+                let table = table(&session, &format!("{command} {options}"), width);
+                let header = table.lines().next().expect("a header");
+                assert!(header.contains(title), "{options} at {width}: {table}");
+                assert!(header.contains("KEY"), "{options} at {width}: {table}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_name_of_24_letters_is_whole_beside_a_longer_one_and_a_long_key() {
+    let session = Session::new();
+    session.run("set other k v").notes("");
+    session.run("copy @ other.db -q").notes("");
+    for store in ["a_store_with_24_letters_", &"a_long_name".repeat(20)] {
+        session
+            .run(["set", store, &"a long key ".repeat(9), "v"])
+            .notes("");
+    }
+    for line in [
+        "ls",
+        "ls --sort hits",
+        "stats",
+        "stores",
+        "top",
+        "prune --max-entries 0 -n",
+        "diff other.db @",
+    ] {
+        let lines = shown(&session, line, 80);
+        let is_whole = lines
+            .iter()
+            .any(|line| line.contains("a_store_with_24_letters_"));
+        assert!(is_whole, "{line}: {lines:#?}");
+    }
+}
+
+#[test]
+fn limits_are_listed_by_scope_with_a_share_and_all_that_is_set() {
+    let session = Session::new();
+    for line in [
+        "limit set thumbs --max-size 4MiB --max-entries 10",
+        "limit set --user ann --dataset 6b03de1228195dbc2df5c505 --min-cost 1s",
+        "limit set --max-size 2GiB --min-free 5%",
+        "limit set --undo-keep 2d",
+        "set thumbs k v",
+    ] {
+        session.run(line).notes("");
+    }
+    let lines = shown(&session, "limit ls", 80);
+    let words: Vec<&str> = lines[0].split_whitespace().collect();
+    assert_eq!(
+        words,
+        ["SCOPE", "LIMIT", "USED", "SHARE", "ENTRIES", "COST", "FREE"],
+        "{lines:#?}"
+    );
+    let starts = ["all  ", "dataset …f5c505 user ann  ", "store thumbs  "];
+    for (line, start) in lines[1..].iter().zip(starts) {
+        assert!(line.starts_with(start), "{lines:#?}");
+    }
+    assert!(
+        lines[3].contains(" 10%") && lines[3].contains("1 of 10"),
+        "{lines:#?}"
+    );
+    assert_eq!(
+        lines[4..],
+        [
+            "3 limits; USED has the overhead of entries, and those kept for undo",
+            "kept for undo: 0 entries (0 B), for 2d"
+        ]
+    );
 }
 
 #[test]
@@ -209,7 +351,7 @@ fn long_names_give_way_before_numbers() {
     for (line, titles) in [
         ("stats --by user,store,operator", "ENTRIES SIZE HITS RATE"),
         ("stats --by user,store --since 1d", "HITS RATE"),
-        ("limit ls", "MAX SIZE USED ENTRIES TTL"),
+        ("limit ls", "LIMIT USED SHARE ENTRIES TTL"),
         (
             "ls --fields store_name,user_id,operator_uri,size,hits",
             "SIZE HITS",

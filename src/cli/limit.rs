@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use ecache_core::backend::limit::Bounds;
 
-use super::FormatArgs;
 use super::filter::{FilterArgs, StoreNames};
+use super::{FormatArgs, SummaryArgs};
 use crate::units::{parse_duration, parse_size};
 
 #[derive(Debug, Args)]
@@ -38,7 +38,8 @@ Examples:
     /// List the limits, and how much of each is used
     ///
     /// The amount used includes the overhead of entries, and removed ones kept for undo. The
-    /// row `undo` has what --undo-size and --undo-keep set, and what removed entries take.
+    /// line or row `undo` has what --undo-size and --undo-keep set, and what removed entries take,
+    /// without overhead.
     #[command(after_help = "\
 Examples:
   ecache limit ls
@@ -50,7 +51,8 @@ Examples:
     #[command(after_help = "\
 Examples:
   ecache limit rm thumbs
-  ecache limit rm --user '*' --glob --each")]
+  ecache limit rm --user '*' --glob --each
+  ecache limit rm --all")]
     Rm(Box<LimitRemoveArgs>),
 }
 
@@ -84,6 +86,11 @@ pub(crate) struct LimitScopeArgs {
 }
 
 impl LimitScopeArgs {
+    /// Returns the store that was typed as an argument.
+    pub(crate) fn store(&self) -> Option<&String> {
+        self.store.argument()
+    }
+
     /// Returns the filter of the same entries.
     pub(crate) fn filter(&self) -> FilterArgs {
         FilterArgs {
@@ -103,6 +110,8 @@ impl LimitScopeArgs {
 pub(crate) struct LimitSetArgs {
     #[command(flatten)]
     bounds: BoundArgs,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) scope: LimitScopeArgs,
 }
@@ -173,6 +182,16 @@ impl LimitSetArgs {
         }
     }
 
+    /// Returns the option of a size that was typed.
+    pub(crate) fn size_option(&self) -> Option<&'static str> {
+        let sizes = [
+            (self.bounds.max_size, "--max-size"),
+            (self.bounds.undo_size, "--undo-size"),
+        ];
+        let mut typed = sizes.into_iter().filter(|(size, _)| size.is_some());
+        typed.next().map(|(_, option)| option)
+    }
+
     /// Reports whether --min-free was typed.
     pub(crate) fn has_min_free(&self) -> bool {
         self.bounds.min_free.is_some()
@@ -189,12 +208,20 @@ pub(crate) struct LimitRemoveArgs {
     /// Remove the settings of --undo-keep and --undo-size instead of a limit
     #[arg(long)]
     pub(crate) undo: bool,
+    /// Remove the limit for everything
+    #[arg(long, conflicts_with = "undo")]
+    pub(crate) all: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) scope: LimitScopeArgs,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct LimitListArgs {
+    /// Show all columns of a table, and cut nothing
+    #[arg(long)]
+    pub(crate) wide: bool,
     #[command(flatten)]
     pub(crate) format: FormatArgs,
 }

@@ -179,6 +179,8 @@ pub(crate) struct UndoArgs {
     /// Say what would be undone, and undo nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
 }
 
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use clap::{Args, Subcommand};
 use ecache_core::entry::Policy;
 
-use super::FormatArgs;
 use super::filter::FilterArgs;
+use super::{FormatArgs, SummaryArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -94,6 +94,8 @@ Examples:
 pub(crate) struct StoresCreateArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     /// The metadata, a JSON object [default: null]
     #[arg(long, value_name = "JSON")]
     pub(crate) metadata: Option<String>,
@@ -125,6 +127,8 @@ Examples:
 pub(crate) struct StoresRmArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
@@ -161,6 +165,8 @@ pub(crate) struct StoresRenameArgs {
     /// Say what would be renamed, and rename nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) link: LinkArgs,
 }

@@ -10,7 +10,7 @@ use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{
     Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
 };
-use super::shared::filter::{Unless, check_possible, filter, note_unknown_names};
+use super::shared::filter::{Unless, check_possible, filter, note_unknown_names, refuse_unit};
 use super::shared::jobs::{note_running, spare_running, without_running};
 use super::shared::live_datasets::Live;
 use super::shared::operation::tell_final;
@@ -25,6 +25,8 @@ use crate::units::Moment;
 pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let now = context.now();
     context.summary.begin("prune", args.summary.is_json());
+    let size = args.max_size.map(|_| "--max-size");
+    refuse_unit(args.filter.store.argument(), size)?;
     let run = Run::from(args.dry_run);
     let scope = scope(context, &args, now)?;
     let backend = open(context, run)?;

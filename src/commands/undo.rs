@@ -1,7 +1,7 @@
 //! `ecache undo`: undoes an operation.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Cause, Effect};
+use ecache_core::backend::{Backend, Cause, Effect, Undone};
 use ecache_core::error::Error;
 
 use super::shared::deletion::{Run, Verb, run_batches};
@@ -10,6 +10,7 @@ use super::shared::undo_text::{left, told};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::error::Exit;
+use crate::output::{Cell, Column, Format};
 
 const RESTORE: Verb<'_> = Verb {
     doing: "restoring",
@@ -43,6 +44,9 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
             backend.undo(args.operation, &operation, now, progress)
         })?,
     };
+    if args.summary.is_json() {
+        return print(context, &undone, run);
+    }
     let word = told(&undone, run);
     let meant = named(&undone.undone, now);
     let possible = match (run, undone.undone.undo.until()) {
@@ -57,6 +61,26 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
         let id = undone.operation;
         context.tip(&format!("this is op {id}; ecache undo {id} takes it back"));
     }
+    Ok(Exit::Done)
+}
+
+/// Prints the effect of an undo as one object.
+fn print(context: &Context, undone: &Undone, run: Run) -> Result<Exit> {
+    let fields = [
+        ("operation", Cell::from("undo")),
+        ("dry_run", Cell::Bool(run == Run::Dry)),
+        ("entries", Cell::Count(undone.usage.entries)),
+        ("bytes", Cell::Size(undone.usage.bytes)),
+        ("stores", Cell::Count(undone.documents)),
+        ("settings", Cell::Count(undone.settings)),
+        ("undone", Cell::Count(undone.undone.id)),
+        ("newer", Cell::Count(undone.newer)),
+        ("gone", Cell::Count(undone.gone)),
+        ("damaged", Cell::Count(undone.damaged)),
+    ];
+    let fields = fields.into_iter();
+    let fields = fields.map(|(name, cell)| (Column::text(name), cell));
+    context.record(Format::Jsonl, fields.collect())?;
     Ok(Exit::Done)
 }
 

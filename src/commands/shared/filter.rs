@@ -86,6 +86,12 @@ pub(in crate::commands) fn filter_among(
         moment.map(|moment| Timestamp::from_millis(moment.resolve(now.as_millis())))
     };
     check_names(args)?;
+    let sizes = [
+        (args.larger_than, "--larger-than"),
+        (args.smaller_than, "--smaller-than"),
+    ];
+    let size = sizes.into_iter().find(|(size, _)| size.is_some());
+    refuse_unit(args.store.argument(), size.map(|(_, option)| option))?;
     let filter = Filter {
         collections: collections(context, unless)?,
         stores: patterns(&args.store)?,
@@ -159,6 +165,24 @@ fn bad_pattern(error: GlobError) -> anyhow::Error {
         error.to_string(),
         "a \\ before a character takes its meaning away",
     )
+}
+
+/// Refuses a unit in the place of a store, behind the number of a size: `--max-size 1 KiB`.
+pub(in crate::commands) fn refuse_unit(
+    store: Option<&String>,
+    option: Option<&'static str>,
+) -> Result<()> {
+    let units = ["B", "KB", "MB", "GB", "TB", "KIB", "MIB", "GIB", "TIB"];
+    let (Some(store), Some(option)) = (store, option) else {
+        return Ok(());
+    };
+    if units.contains(&&*store.to_uppercase()) {
+        return Err(usage_tip(
+            format!("{store} is the name of a store here, not the unit of {option}"),
+            format!("write {option} 1{store}, without a space; for a store: --store {store}"),
+        ));
+    }
+    Ok(())
 }
 
 /// Refuses names that no entry can have, as an unset variable leaves them.

@@ -134,7 +134,7 @@ impl<'a> Listing<'a> {
     }
 }
 
-/// Returns the column of what is shown.
+/// Returns the column of a content.
 fn column(shown: Shown, entries: Entries) -> Column {
     match shown {
         Shown::Field(Field::CostMs) if entries == Entries::Any => Field::CostMs.column().optional(),

@@ -4,6 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::StoreMetadata;
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
+use ecache_core::filter::Usage;
 use ecache_core::python_json::Json;
 
 use super::super::shared::resolve::check_written;
@@ -34,6 +35,13 @@ pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> 
         policy: args.policy,
     };
     backend.set_metadata(&store, Some(&document))?;
+    context
+        .summary
+        .begin("stores create", args.summary.is_json());
+    if context.summary.takes(Usage::default(), 1) {
+        context.finish_summary(false)?;
+        return Ok(Exit::Done);
+    }
     context.note(&format!("created {store}, policy {}", document.policy));
     Ok(Exit::Done)
 }

@@ -87,10 +87,22 @@ fn find(
         return Ok(Some(store.clone()));
     }
     let mut places = Vec::new();
+    let mut datasets = Vec::new();
     for StoreRecord { address: other, .. } in &stores {
         if other.store_name == address.store_name {
             places.push(change(address, other));
+            if other.collection == address.collection {
+                datasets.extend(other.dataset_id.as_deref());
+            }
         }
+    }
+    if address.dataset_id.is_none() && datasets.len() > 1 && datasets.len() == places.len() {
+        let name = &address.store_name;
+        let message = format!("{name} is in {} datasets", datasets.len());
+        let last = datasets.pop().unwrap_or_default();
+        let others = datasets.join(", ");
+        context.absent(&message, Some(&format!("add --dataset {others} or {last}")));
+        return Ok(None);
     }
     let tip = if places.is_empty() {
         let names: Vec<_> = stores

@@ -14,9 +14,13 @@ use super::{address, find};
 use crate::cli::{LinkArgs, StoresRenameArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage};
+use crate::output::human::{entries, plural};
 use crate::signals;
 
 pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
+    context
+        .summary
+        .begin("stores rename", args.summary.is_json());
     let old = address(context, &args.old, &args.link)?;
     let new = target(context, &args)?;
     if old == new {
@@ -67,8 +71,16 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
                 (true, false) => " and its metadata",
                 (true, true) => ", without its metadata, since the other store has some",
             };
+            if let Some(until) = until {
+                context.summary.set_undo_until(until);
+            }
+            if context.summary.takes(usage, 1) {
+                context.finish_summary(args.dry_run)?;
+                return Ok(Exit::Done);
+            }
             let amount = amount(usage);
             context.note(&format!("{verb} {old} to {new}: {amount}{with_document}"));
+            note_others(context, backend.as_ref(), &old, &new)?;
             if let Some(until) = until {
                 tell_undo(context, until, now);
             }
@@ -91,6 +103,49 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
             _ => Err(error.context(format!("cannot rename {old} to {new}"))),
         },
     }
+}
+
+/// Says which entries of stores of the old name, in other datasets, keep that name.
+fn note_others(
+    context: &Context,
+    backend: &dyn Backend,
+    old: &StoreAddress,
+    new: &StoreAddress,
+) -> Result<()> {
+    let (mut staying, mut places) = (Usage::default(), Vec::new());
+    for store in backend.stores()? {
+        let other = &store.address;
+        let is_other = other.store_name == old.store_name
+            && other.collection == old.collection
+            && **other != *old
+            && **other != *new;
+        if is_other {
+            staying += backend.usage(&Filter::store(other).into(), context.now())?;
+            places.push(match other.dataset_id.as_deref() {
+                Some(dataset) => format!("in {dataset}"),
+                None => "of no dataset".to_owned(),
+            });
+        }
+    }
+    if let [place, ..] = &*places {
+        let more = match places.len() - 1 {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let name = &old.store_name;
+        let entries = entries(staying.entries);
+        let stay = plural(staying.entries, "stays", "stay");
+        context.note(&format!("{entries} of {name} {place}{more} {stay}"));
+        let scope = if old.dataset_id.is_some() {
+            ""
+        } else {
+            "; --dataset names one"
+        };
+        context.detail(&format!(
+            "a store is renamed in one dataset at a time{scope}"
+        ));
+    }
+    Ok(())
 }
 
 /// Reports whether a store has a document of its own, whatever wrote it.

@@ -13,6 +13,7 @@ use crate::error::Exit;
 use crate::output::human::entries;
 
 pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
+    context.summary.begin("stores rm", args.summary.is_json());
     let store = address(context, &args.store.store, &args.store.link)?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
@@ -37,11 +38,12 @@ pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
         run,
         now,
     )?;
-    if persistent > 0 {
+    if persistent > 0 && !context.summary.is_wanted() {
         context.note(&format!(
             "including {} of policy persist",
             entries(persistent)
         ));
     }
+    context.finish_summary(args.dry_run)?;
     Ok(Exit::Done)
 }
