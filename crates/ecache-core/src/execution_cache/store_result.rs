@@ -56,6 +56,34 @@ pub(super) struct Kept {
     pub(super) copy: Option<Shared>,
 }
 
+/// The times and the cost of a result that is stored.
+#[derive(Clone, Copy)]
+struct New {
+    now: Timestamp,
+    expires_at: Option<Timestamp>,
+    cost_ms: Option<u64>,
+}
+
+impl New {
+    fn remembered(self, value: Shared, size: u64) -> Remembered {
+        Remembered {
+            value,
+            size,
+            written_at: Some(self.now),
+            expires_at: self.expires_at,
+            cost_ms: self.cost_ms.unwrap_or(0),
+        }
+    }
+}
+
+/// Returns encoded bytes as the content of an entry, staged where they are large.
+fn content_of(backend: &dyn Backend, bytes: Vec<u8>, now: Timestamp) -> Result<Content> {
+    if bytes.len() <= CHUNK_SIZE {
+        return Ok(Content::Inline(bytes));
+    }
+    backend.stage(&mut bytes.as_slice(), now)
+}
+
 impl Call<'_> {
     /// Stores a result, or counts and logs the reason why it was not stored.
     ///
@@ -83,68 +111,72 @@ impl Call<'_> {
         value: &Shared,
         cost_ms: Option<u64>,
     ) -> Result<Kept> {
-        let (function, cache) = (self.function, &self.ctx.cache);
-        let now = cache.now();
-        cache.flush_if_due(now);
-        let options = &function.options;
+        let (options, now) = (&self.function.options, self.ctx.cache.now());
+        self.ctx.cache.flush_if_due(now);
         let own = caught(|| Ok(codec.lifetime(&**value))).map_err(unsupported)?;
         let lifetime = own.or(options.ttl);
-        let expires_at = lifetime
-            .map(|lifetime| now.saturating_add(lifetime.saturating_add(options.extra_time())));
-        let remembered = |value: Shared, size| Remembered {
-            value,
-            size,
-            written_at: Some(now),
-            expires_at,
-            cost_ms: cost_ms.unwrap_or(0),
+        let new = New {
+            now,
+            expires_at: lifetime
+                .map(|lifetime| now.saturating_add(lifetime.saturating_add(options.extra_time()))),
+            cost_ms,
         };
-        if !function.options.residency.has_store() {
-            let size = caught(|| codec.encode(&**value)).map_or(0, |stored| stored.bytes.len());
-            if !function.memory.admits(size as u64) {
-                return Ok(Kept::default());
-            }
-            let copy = copied(codec, &**value).map_err(unsupported)?;
-            let copy = remembered(copy, size as u64);
-            let Some(_keeping) = function.keep_since(self.clears) else {
-                return Ok(Kept::default());
-            };
-            return Ok(self.remember(copy, None));
+        if !options.residency.has_store() {
+            return self.keep_in_memory(codec, value, new);
         }
+        let kept = self.keep_in_store(codec, value, new)?;
+        if kept.is_kept && lifetime.is_some() {
+            let removed = self.remove_expired(self.ctx.cache.backend()?.as_ref(), now);
+            self.attempt("remove expired results", removed);
+        }
+        Ok(kept)
+    }
+
+    /// Keeps a result of a function without a store.
+    fn keep_in_memory(&self, codec: &dyn AnyCodec, value: &Shared, new: New) -> Result<Kept> {
+        let stored = caught(|| codec.encode(&**value));
+        let size = stored.map_or(0, |stored| stored.bytes.len()) as u64;
+        if !self.function.memory.admits(size) {
+            return Ok(Kept::default());
+        }
+        let copy = copied(codec, &**value).map_err(unsupported)?;
+        let Some(_keeping) = self.function.keep_since(self.clears) else {
+            return Ok(Kept::default());
+        };
+        Ok(self.remember(new.remembered(copy, size), None))
+    }
+
+    /// Keeps a result in the store, and in memory where the function uses that.
+    fn keep_in_store(&self, codec: &dyn AnyCodec, value: &Shared, new: New) -> Result<Kept> {
+        let (function, cache) = (self.function, &self.ctx.cache);
         let (stored, read) = self.encode(codec, value)?;
-        let (kind, size) = (stored.kind, stored.bytes.len());
+        let (kind, size) = (stored.kind, stored.bytes.len() as u64);
         let backend = cache.backend()?;
         if function.clears() != self.clears {
             return Ok(Kept::default());
         }
-        let bytes = stored.bytes;
-        let content = if size <= CHUNK_SIZE {
-            Content::Inline(bytes)
-        } else {
-            let staged = backend.stage(&mut bytes.as_slice(), now)?;
-            // Freed before memory gets its copy: otherwise a large result would exist three times.
-            drop(bytes);
-            staged
-        };
+        // Freed before memory gets its copy: otherwise a large result would exist three times.
+        let content = content_of(backend.as_ref(), stored.bytes, new.now)?;
         // Read before the entry is written, so that any later change moves it.
         let epoch = self.epoch();
         let copy = epoch
-            .filter(|_| function.memory.admits(size as u64))
+            .filter(|_| function.memory.admits(size))
             .and_then(|_| {
                 let copy = || self.attempt("copy a result", copied(codec, &**value));
-                Some(remembered(read.or_else(copy)?, size as u64))
+                Some(new.remembered(read.or_else(copy)?, size))
             });
         let (store, scopes) = (self.store(), self.scopes());
         let identity = self.identity(&store, &scopes, epoch.is_some());
-        let mut entry = Entry::new(identity.address(), kind, now);
-        entry.expires_at = expires_at;
+        let mut entry = Entry::new(identity.address(), kind, new.now);
+        entry.expires_at = new.expires_at;
         entry.function = Some(function.function.clone());
         entry.args = Some(identity.args().into_owned());
-        entry.cost_ms = cost_ms;
+        entry.cost_ms = new.cost_ms;
         entry.scopes.clone_from(&scopes);
-        let Some(keeping) = function.keep_since(self.clears) else {
+        let Some(_keeping) = function.keep_since(self.clears) else {
             return Ok(Kept::default());
         };
-        let written = match backend.put_call(&identity, &entry, &content, now) {
+        let written = match backend.put_call(&identity, &entry, &content, new.now) {
             // No trouble: it is what the limit is for.
             Err(error @ Error::OverLimit { .. }) => {
                 log::debug!("a result of {} is not kept: {error}", entry.address);
@@ -152,35 +184,27 @@ impl Call<'_> {
             }
             put => put?,
         };
-        let copy = copy.map(|copy| Remembered {
+        let (Some(epoch), Some(generation), Some(copy)) = (epoch, written.generation, copy) else {
+            return Ok(Kept {
+                is_kept: true,
+                copy: None,
+            });
+        };
+        let version = Version {
+            written_at: new.now,
+            cost_ms: new.cost_ms.unwrap_or(0),
+        };
+        let group = CounterGroup::new(store.clone(), &scopes);
+        let seen = Seen {
+            epoch,
+            generation,
+            hits: cache.pending.hits(&group, self.place(), version),
+        };
+        let copy = Remembered {
             expires_at: written.expires_at,
             ..copy
-        });
-        let mut kept = Kept {
-            is_kept: true,
-            copy: None,
         };
-        if let (Some(epoch), Some(generation), Some(copy)) = (epoch, written.generation, copy) {
-            let seen = Seen {
-                epoch,
-                generation,
-                hits: cache.pending.hits(
-                    &CounterGroup::new(store.clone(), &scopes),
-                    self.place(),
-                    Version {
-                        written_at: now,
-                        cost_ms: cost_ms.unwrap_or(0),
-                    },
-                ),
-            };
-            kept = self.remember(copy, Some(seen));
-        }
-        drop(keeping);
-        if lifetime.is_some() {
-            let removed = self.remove_expired(backend.as_ref(), now);
-            self.attempt("remove expired results", removed);
-        }
-        Ok(kept)
+        Ok(self.remember(copy, Some(seen)))
     }
 
     /// Removes a few of the function's expired results if that is due: once a minute, as MongoDB

@@ -1,15 +1,16 @@
 //! The options of the attribute: FiftyOne's, and those beyond.
 
+mod codec;
+mod contradictions;
 mod names;
 mod values;
 
-use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::{Error, Expr, Ident, Result, Token};
 
-use crate::spans::{at, moved};
 use names::{NAMES, unknown};
 use values::{Argument, cache, cache_err, duration, residency, self_key, version, word};
 
@@ -73,6 +74,43 @@ pub(crate) struct Options {
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
+        let arguments = Arguments::parse(input)?;
+        let krate = path_of_core(&arguments)?;
+        let (codec, codec_name) = codec::codec(&arguments, &krate)?;
+        let mut options = Self {
+            fields: Vec::new(),
+            key_fn: None,
+            codec,
+            has_codec: arguments
+                .get("codec")
+                .or(arguments.get("serialize"))
+                .is_some(),
+            codec_name,
+            self_key: None,
+            self_key_name: None,
+            cache: None,
+            cache_err: CacheErr::None,
+            skips_none: false,
+            stale: None,
+            stale_if_error: None,
+            spawn: None,
+            ttl_fn: None,
+            scoped: None,
+            krate,
+        };
+        for argument in arguments.all() {
+            options.take(argument)?;
+        }
+        contradictions::check(&arguments, &options.cache_err)?;
+        Ok(options)
+    }
+}
+
+/// The arguments of an attribute, each of a name of its own.
+pub(super) struct Arguments(Vec<Argument>);
+
+impl Arguments {
+    fn parse(input: ParseStream<'_>) -> Result<Self> {
         let arguments = Punctuated::<Argument, Token![,]>::parse_terminated(input)?;
         let mut seen: Vec<&Ident> = Vec::new();
         for argument in &arguments {
@@ -85,163 +123,30 @@ impl Parse for Options {
             }
             seen.push(name);
         }
-        let given = |wanted: &str| arguments.iter().find(|argument| argument.name == wanted);
-        let krate: syn::Path = match given("crate") {
-            Some(argument) => {
-                let value = argument.value()?;
-                let parsed = match word(value) {
-                    Some(text) => syn::parse_str(&text),
-                    None => syn::parse2(value.to_token_stream()),
-                };
-                let message = "expected the path of `ecache_core`, as in `crate = my::ecache_core`";
-                parsed.map_err(|_| Error::new_spanned(value, message))?
-            }
-            None => syn::parse_quote!(::ecache_core),
-        };
-        let mut options = Self {
-            fields: Vec::new(),
-            key_fn: None,
-            codec: quote!(#krate::execution_cache::StoredForm),
-            has_codec: given("codec").or(given("serialize")).is_some(),
-            codec_name: None,
-            self_key: None,
-            self_key_name: None,
-            cache: None,
-            cache_err: CacheErr::None,
-            skips_none: false,
-            stale: None,
-            stale_if_error: None,
-            spawn: None,
-            ttl_fn: None,
-            scoped: None,
-            krate: krate.clone(),
-        };
-        for argument in &arguments {
-            let name = &argument.name;
-            match name.to_string().as_str() {
-                "residency" => options.set(name, residency(argument.value()?, &krate)?),
-                "ttl" => options.set(name, duration(argument.value()?, &krate)?),
-                "stale_if_error" => {
-                    options.set(name, duration(argument.value()?, &krate)?);
-                    options.stale_if_error = Some(name.clone());
-                }
-                "stale" => {
-                    options.set(name, duration(argument.value()?, &krate)?);
-                    options.stale = Some(name.clone());
-                }
-                "max_size" | "max_bytes" | "verify_every" => {
-                    let value = argument.value()?;
-                    options.set(name, quote!(#value));
-                }
-                "link_to_dataset" => {
-                    let flag = argument.flag()?;
-                    options.set(name, quote!(#flag));
-                    options.scoped = options.scoped.take().or(Some(name.clone()));
-                }
-                "operator_scoped" | "user_scoped" | "prompt_scoped" | "jwt_scoped" => {
-                    let flag = argument.flag()?;
-                    options.set(name, quote!(#flag));
-                    options.scoped = options.scoped.take().or(flag.then(|| name.clone()));
-                }
-                "collection_name" => options.set(name, argument.text()?),
-                "store_name" => {
-                    let text = argument.text()?;
-                    options.set(name, quote!(::core::option::Option::Some(#text)));
-                }
-                "version" => options.set(name, version(argument.value()?)?),
-                "key_fn" => options.key_fn = Some(argument.value()?.clone()),
-                "self_key" => {
-                    options.self_key = Some(self_key(argument.value()?));
-                    options.self_key_name = Some(name.clone());
-                }
-                "cache" => options.cache = Some(cache(argument.value()?)?),
-                "cache_err" => options.cache_err = cache_err(argument, &krate)?,
-                "cache_none" => options.skips_none = !argument.flag()?,
-                "spawn" => options.spawn = Some(argument.value()?.clone()),
-                "ttl_fn" => options.ttl_fn = Some(argument.value()?.clone()),
-                _ => {}
-            }
-        }
-        let residency = match given("residency") {
-            Some(residency) => word(residency.value()?),
-            None => None,
-        };
-        for bound in ["max_size", "max_bytes"]
-            .iter()
-            .filter_map(|name| given(name))
-        {
-            let name = &bound.name;
-            let message = match residency.as_deref() {
-                Some("transient") => format!(
-                    "`{name}` bounds what is kept in memory, and `residency = \"transient\"` keeps nothing there"
-                ),
-                Some("ephemeral") if bound.is_zero() => format!(
-                    "`{name} = 0` keeps nothing in memory, and `residency = \"ephemeral\"` nothing elsewhere: for \
-                     the store alone, write `residency = \"transient\"`"
-                ),
-                _ => continue,
-            };
-            return Err(Error::new_spanned(name, message));
-        }
-        if let (Some(stale), Some(_)) = (given("stale_if_error"), given("cache_err"))
-            && !matches!(options.cache_err, CacheErr::None)
-        {
-            let message = "`stale_if_error` serves a result in the place of an `Err`, and `cache_err` keeps the \
-                           `Err` as a result: leave one of them out";
-            return Err(Error::new_spanned(&stale.name, message));
-        }
-        for (name, until) in [
-            ("stale", "refreshed"),
-            ("stale_if_error", "computed in vain"),
-        ] {
-            if let (Some(stale), None, None) = (given(name), given("ttl"), given("ttl_fn")) {
-                let message = format!(
-                    "`{name}` is how much longer than its `ttl` a result is served while it is {until}: without a \
-                     `ttl` nothing gets old"
-                );
-                return Err(Error::new_spanned(&stale.name, message));
-            }
-        }
-        if let (Some(spawn), None) = (given("spawn"), given("stale")) {
-            let message =
-                "`spawn` runs what refreshes a result: without `stale` nothing is refreshed";
-            return Err(Error::new_spanned(&spawn.name, message));
-        }
-        match (given("codec"), given("serialize"), given("deserialize")) {
-            (None, None, None) => {}
-            (Some(codec), None, None) => {
-                options.codec = codec.value()?.to_token_stream();
-                options.codec_name = codec.value.clone();
-            }
-            (Some(codec), _, _) => {
-                let message = "`codec` takes the place of `serialize` and `deserialize`: leave out \
-                               either one or the other";
-                return Err(Error::new_spanned(&codec.name, message));
-            }
-            (None, Some(serialize), Some(deserialize)) => {
-                let (serialize, deserialize) = (serialize.value()?, deserialize.value()?);
-                let value = Ident::new("value", Span::mixed_site());
-                // A function that does not fit is the fault of the word that names it.
-                let returned = |span| moved(quote!(#krate::__macro::returned), span);
-                let (writes, reads) = (at(&serialize), at(&deserialize));
-                let (written, was_read) = (returned(writes), returned(reads));
-                let write = quote_spanned! {writes=>
-                    |#value: &_| (&mut #written((#serialize)(#value))).result()
-                };
-                let read = quote_spanned! {reads=>
-                    |#value| (&mut #was_read((#deserialize)(#value))).result()
-                };
-                options.codec = quote!({
-                    #[allow(unused_imports)]
-                    use #krate::__macro::{Infallible as _, Wordless as _};
-                    #krate::execution_cache::try_with(#write, #read)
-                });
-            }
-            (None, Some(one), None) => return Err(alone(&one.name, "deserialize")),
-            (None, None, Some(one)) => return Err(alone(&one.name, "serialize")),
-        }
-        Ok(options)
+        Ok(Self(arguments.into_iter().collect()))
     }
+
+    fn all(&self) -> &[Argument] {
+        &self.0
+    }
+
+    fn get(&self, name: &str) -> Option<&Argument> {
+        self.0.iter().find(|argument| argument.name == name)
+    }
+}
+
+/// Returns the path of `ecache_core` that the option `crate` names.
+fn path_of_core(arguments: &Arguments) -> Result<syn::Path> {
+    let Some(argument) = arguments.get("crate") else {
+        return Ok(syn::parse_quote!(::ecache_core));
+    };
+    let value = argument.value()?;
+    let parsed = match word(value) {
+        Some(text) => syn::parse_str(&text),
+        None => syn::parse2(value.to_token_stream()),
+    };
+    let message = "expected the path of `ecache_core`, as in `crate = my::ecache_core`";
+    parsed.map_err(|_| Error::new_spanned(value, message))
 }
 
 impl Options {
@@ -251,14 +156,56 @@ impl Options {
         codec.is_some_and(|codec| !matches!(codec, Expr::Path(_)))
     }
 
+    /// Takes an argument; those of the codec and the crate were read before.
+    fn take(&mut self, argument: &Argument) -> Result<()> {
+        let name = &argument.name;
+        match name.to_string().as_str() {
+            "residency" => self.set(name, residency(argument.value()?, &self.krate)?),
+            "ttl" => self.set(name, duration(argument.value()?, &self.krate)?),
+            "stale_if_error" => {
+                self.set(name, duration(argument.value()?, &self.krate)?);
+                self.stale_if_error = Some(name.clone());
+            }
+            "stale" => {
+                self.set(name, duration(argument.value()?, &self.krate)?);
+                self.stale = Some(name.clone());
+            }
+            "max_size" | "max_bytes" | "verify_every" => {
+                let value = argument.value()?;
+                self.set(name, quote!(#value));
+            }
+            "link_to_dataset" => {
+                let flag = argument.flag()?;
+                self.set(name, quote!(#flag));
+                self.scoped = self.scoped.take().or(Some(name.clone()));
+            }
+            "operator_scoped" | "user_scoped" | "prompt_scoped" | "jwt_scoped" => {
+                let flag = argument.flag()?;
+                self.set(name, quote!(#flag));
+                self.scoped = self.scoped.take().or(flag.then(|| name.clone()));
+            }
+            "collection_name" => self.set(name, argument.text()?),
+            "store_name" => {
+                let text = argument.text()?;
+                self.set(name, quote!(::core::option::Option::Some(#text)));
+            }
+            "version" => self.set(name, version(argument.value()?)?),
+            "key_fn" => self.key_fn = Some(argument.value()?.clone()),
+            "self_key" => {
+                self.self_key = Some(self_key(argument.value()?));
+                self.self_key_name = Some(name.clone());
+            }
+            "cache" => self.cache = Some(cache(argument.value()?)?),
+            "cache_err" => self.cache_err = cache_err(argument, &self.krate)?,
+            "cache_none" => self.skips_none = !argument.flag()?,
+            "spawn" => self.spawn = Some(argument.value()?.clone()),
+            "ttl_fn" => self.ttl_fn = Some(argument.value()?.clone()),
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn set(&mut self, name: &Ident, value: TokenStream) {
         self.fields.push((name.clone(), value));
     }
-}
-
-fn alone(name: &Ident, other: &str) -> Error {
-    Error::new_spanned(
-        name,
-        format!("`{name}` without `{other}`: results must be read as they were written"),
-    )
 }
