@@ -1269,7 +1269,6 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'Print colours [default: auto]')
             [CompletionResult]::new('--time', '--time', [CompletionResultType]::ParameterName, 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]')
             [CompletionResult]::new('--undo', '--undo', [CompletionResultType]::ParameterName, 'Remove the settings of --undo-keep and --undo-size instead of a limit')
-            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'Remove the limit for everything')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as one JSON object on standard output')
             [CompletionResult]::new('--no-dataset', '--no-dataset', [CompletionResultType]::ParameterName, 'Entries linked to no dataset')
             [CompletionResult]::new('--glob', '--glob', [CompletionResultType]::ParameterName, 'Take names for patterns: * ? [a-z]')

@@ -3128,7 +3128,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit__subcmd__rm)
-            opts="-q -v -h --undo --all --format --json --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --undo --format --json --store --dataset --no-dataset --user --operator --prompt --glob --each --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -1234,7 +1234,6 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --color 'Print colours [default: auto]'
             cand --time 'Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default: relative]'
             cand --undo 'Remove the settings of --undo-keep and --undo-size instead of a limit'
-            cand --all 'Remove the limit for everything'
             cand --json 'Print the summary as one JSON object on standard output'
             cand --no-dataset 'Entries linked to no dataset'
             cand --glob 'Take names for patterns: * ? [a-z]'

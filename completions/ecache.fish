@@ -1396,7 +1396,6 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l undo -d 'Remove the settings of --undo-keep and --undo-size instead of a limit'
-complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l all -d 'Remove the limit for everything'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l json -d 'Print the summary as one JSON object on standard output'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand limit; and __fish_seen_subcommand_from rm" -l glob -d 'Take names for patterns: * ? [a-z]'

@@ -52,7 +52,7 @@ Examples:
 Examples:
   ecache limit rm thumbs
   ecache limit rm --user '*' --glob --each
-  ecache limit rm --all")]
+  ecache limit rm")]
     Rm(Box<LimitRemoveArgs>),
 }
 
@@ -208,9 +208,6 @@ pub(crate) struct LimitRemoveArgs {
     /// Remove the settings of --undo-keep and --undo-size instead of a limit
     #[arg(long)]
     pub(crate) undo: bool,
-    /// Remove the limit for everything
-    #[arg(long, conflicts_with = "undo")]
-    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) summary: SummaryArgs,
     #[command(flatten)]

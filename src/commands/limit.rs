@@ -13,7 +13,7 @@ use crate::cli::{
     Bound, LimitArgs, LimitListArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb,
 };
 use crate::context::Context;
-use crate::error::{Exit, contradiction, usage, usage_tip};
+use crate::error::{Exit, usage};
 use crate::output::cut::short_id;
 use crate::output::{Cell, Column, Format, chart, human};
 
@@ -94,16 +94,6 @@ fn set(context: &Context, args: &LimitSetArgs) -> Result<Exit> {
 
 fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
     let scope = scope(context, &args.scope)?;
-    match (scope.filter().is_narrowed(), args.all || args.undo) {
-        (false, false) => {
-            return Err(usage_tip(
-                "without names this would remove the limit for everything",
-                "name STORE, --dataset, --user …, or add --all; ecache limit ls lists the limits",
-            ));
-        }
-        (true, _) if args.all => return Err(contradiction("--all", "the names")),
-        _ => {}
-    }
     let is_json = args.summary.is_json();
     let backend = context.writer()?;
     if args.undo {
