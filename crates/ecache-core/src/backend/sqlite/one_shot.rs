@@ -75,6 +75,8 @@ impl SqliteBackend {
         match lookup {
             Lookup::Hit(_, Content::Chunked(_)) => None,
             lookup => {
+                // Another look waits for other processes as one at any other connection does.
+                session.busy_timeout(patience).ok()?;
                 backend.begin_short(session);
                 Some((backend, lookup))
             }
