@@ -27,7 +27,8 @@ use super::shared::operation::{tell_undo, this};
 use super::shared::record_filter::RecordFilter;
 use super::shared::resolve::check_name;
 use super::shared::transfer::{
-    is_database, lines, note_beyond_undo, open_records, pour, report, to_file, to_stdout,
+    is_database, lines, note_beyond_undo, note_evicted, open_records, pour, report, to_file,
+    to_stdout,
 };
 use crate::cli::CopyArgs;
 use crate::context::Context;
@@ -283,6 +284,8 @@ impl Copy<'_> {
             "copied"
         };
         report(self.context, verb, importer.done());
+        let evicted = importer.log().map_or(0, |log| log.evicted);
+        note_evicted(self.context, evicted, self.args.dry_run);
         if let Some(until) = importer.log().and_then(|log| log.until) {
             tell_undo(self.context, until, now);
         }

@@ -18,7 +18,7 @@ use super::shared::filter_words;
 use super::shared::left_out::Omissions;
 use super::shared::operation::{tell_undo, this};
 use super::shared::record_filter::RecordFilter;
-use super::shared::transfer::{note_beyond_undo, open_records, report};
+use super::shared::transfer::{note_beyond_undo, note_evicted, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -94,6 +94,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     };
     let imported = imported.map_err(attempt)?;
     report(context, verb, imported);
+    note_evicted(context, log.evicted, commit == Commit::Rehearse);
     if let Some(until) = log.until {
         tell_undo(context, until, now);
     }

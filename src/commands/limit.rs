@@ -56,24 +56,19 @@ fn set(context: &Context, args: &LimitSetArgs) -> Result<Exit> {
         }
     }
     let backend = context.writer()?;
-    let mut changes = undo;
-    let name = scope.setting();
-    let before = bounds_of(backend.as_ref(), &scope)?.unwrap_or_default();
-    let bounds = args.bounds(before);
-    if bounds != before {
-        changes.push((&name, (!bounds.is_empty()).then(|| bounds.setting())));
-    }
-    let changes: Vec<(&str, Option<&str>)> = changes
+    let undo: Vec<(&str, Option<&str>)> = undo
         .iter()
         .map(|(name, value)| (*name, value.as_deref()))
         .collect();
-    change(context, backend.as_ref(), &scope, &changes)?;
+    let operation = this(Cause::Pruned, scope.to_string());
+    let change = |before| args.bounds(before);
+    backend.change_limit(&scope, &change, &undo, &operation, context.now())?;
     let limits = backend.limits()?;
     let of_scope = limits.iter().filter(|used| used.limit.scope == scope);
     let summary = Summary {
         operation: "limit set",
         scope: &scope,
-        bounds,
+        bounds: bounds_of(backend.as_ref(), &scope)?.unwrap_or_default(),
         used: of_scope.clone().next(),
         undo: undo_bounds(backend.as_ref())?,
     };

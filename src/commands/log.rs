@@ -34,7 +34,7 @@ const WIDE: [Column; 9] = [
 ];
 
 /// The columns for programs.
-const EXACT: [Column; 16] = [
+const EXACT: [Column; 17] = [
     Column::number("op"),
     Column::text("at"),
     Column::text("user"),
@@ -51,6 +51,7 @@ const EXACT: [Column; 16] = [
     Column::text("undo_until"),
     Column::number("undone_by"),
     Column::number("undoes"),
+    Column::text("not_undoable"),
 ];
 
 pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
@@ -213,7 +214,7 @@ fn wide(operation: &OperationRecord, now: Timestamp) -> Vec<Cell<'_>> {
     vec![op, at, user, host, entries, size, undo, filter, command]
 }
 
-fn exact(operation: &OperationRecord, now: Timestamp) -> [Cell<'_>; 16] {
+fn exact(operation: &OperationRecord, now: Timestamp) -> [Cell<'_>; 17] {
     let number = |number: Option<u64>| number.map_or(Cell::Null, Cell::Count);
     let undo = operation.undo.at(now);
     let until = undo.until();
@@ -238,5 +239,12 @@ fn exact(operation: &OperationRecord, now: Timestamp) -> [Cell<'_>; 16] {
         until.map_or(Cell::Null, |until| Cell::Time(until.as_millis())),
         number(undone_by),
         number(operation.undoes),
+        match undo {
+            UndoState::Until(_) | UndoState::Through(..) => Cell::Null,
+            UndoState::Over(_) => Cell::from("over"),
+            UndoState::Undone(_) => Cell::from("undone"),
+            UndoState::Evicted => Cell::from("evicted"),
+            UndoState::Impossible => Cell::from("not kept"),
+        },
     ]
 }

@@ -98,6 +98,9 @@ impl Model {
                     UndoState::Over(_) => {
                         self.message = Some(format!("the time to undo op {id} is over"));
                     }
+                    UndoState::Evicted => {
+                        self.message = Some(format!("a limit took what op {id} kept for undo"));
+                    }
                     UndoState::Impossible => {
                         self.message = Some(format!("nothing is kept to undo op {id}"));
                     }

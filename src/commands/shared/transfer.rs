@@ -252,6 +252,17 @@ pub(in crate::commands) fn note_beyond_undo(context: &Context) {
     context.note("it replaces more than an undo can bring back, and cannot be taken back");
 }
 
+/// Says that a limit takes some of the replaced entries at once.
+pub(in crate::commands) fn note_evicted(context: &Context, count: u64, is_rehearsed: bool) {
+    if count > 0 {
+        let went = if is_rehearsed { "would go" } else { "went" };
+        context.note(&format!(
+            "{} that it replaces {went} to a limit: undo cannot bring back what they were",
+            entries(count)
+        ));
+    }
+}
+
 /// Reports the written entries: `imported 3 entries (2 new, 1 replaced)`.
 pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported) {
     if context.summary.takes_imported(imported) {

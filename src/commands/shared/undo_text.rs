@@ -10,7 +10,7 @@ use crate::output::human::entries;
 /// Says what undoing an operation did or would do, as in `restored 2 entries (7 B)`.
 pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {
     let usage = undone.usage;
-    let of = usage.entries + undone.newer + undone.gone + undone.damaged;
+    let of = usage.entries + undone.newer + undone.gone + undone.damaged + undone.evicted;
     let what = if usage.entries < of {
         let size = human::size(usage.bytes);
         let part = format!("{} of {} ({size})", usage.entries, entries(of));
@@ -86,6 +86,19 @@ pub(in crate::commands) fn left(undone: &Undone, run: Run) -> Vec<String> {
     if undone.gone > 0 {
         let count = human::count(undone.gone);
         notes.push(format!("{count} {} removed since then", were(undone.gone)));
+    }
+    if undone.evicted > 0 {
+        let count = human::count(undone.evicted);
+        notes.push(match (undone.effect, run) {
+            (Effect::Removed, Run::Dry) => {
+                format!("{count} would stay, since a limit took what it replaced")
+            }
+            (Effect::Removed, Run::Wet) => {
+                let stay = human::plural(undone.evicted, "stays", "stay");
+                format!("{count} {stay}, since a limit took what it replaced")
+            }
+            _ => format!("{count} went to a limit"),
+        });
     }
     if undone.damaged > 0 {
         let come = match run {

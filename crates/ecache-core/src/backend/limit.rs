@@ -35,6 +35,31 @@ pub struct Bounds {
     pub min_cost_ms: Option<u64>,
 }
 
+/// Returns the value of a setting with a change from `old` to `new` taken back, where `None` is a
+/// setting that is not there. A bound of a limit is a setting of its own; what was changed since
+/// stays.
+pub(crate) fn without_change(
+    name: &str,
+    value: Option<&str>,
+    (old, new): (Option<&str>, Option<&str>),
+) -> Option<String> {
+    let read = |value: Option<&str>| match value {
+        Some(value) => Bounds::read(value),
+        None => Some(Bounds::default()),
+    };
+    let bounds = LimitScope::read(name).and(read(value).zip(read(old)).zip(read(new)));
+    match bounds {
+        Some(((bounds, old), new)) => {
+            let bounds = bounds.without_change(old, new);
+            (!bounds.is_empty()).then(|| bounds.setting())
+        }
+        None => {
+            let is_unchanged = value == new;
+            if is_unchanged { old } else { value }.map(str::to_owned)
+        }
+    }
+}
+
 /// A limit and its scope.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limit {
@@ -97,6 +122,23 @@ impl Bounds {
             min_free_percent: self.min_free_percent.or(before.min_free_percent),
             default_ttl_ms: self.default_ttl_ms.or(before.default_ttl_ms),
             min_cost_ms: self.min_cost_ms.or(before.min_cost_ms),
+        }
+    }
+
+    /// Returns these bounds with a change from `old` to `new` taken back, except of those that were
+    /// changed since.
+    fn without_change(self, old: Self, new: Self) -> Self {
+        let back = |bound: Option<u64>, old, new| if bound == new { old } else { bound };
+        Self {
+            max_bytes: back(self.max_bytes, old.max_bytes, new.max_bytes),
+            max_entries: back(self.max_entries, old.max_entries, new.max_entries),
+            min_free_percent: back(
+                self.min_free_percent,
+                old.min_free_percent,
+                new.min_free_percent,
+            ),
+            default_ttl_ms: back(self.default_ttl_ms, old.default_ttl_ms, new.default_ttl_ms),
+            min_cost_ms: back(self.min_cost_ms, old.min_cost_ms, new.min_cost_ms),
         }
     }
 

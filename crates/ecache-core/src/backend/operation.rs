@@ -1,7 +1,8 @@
 //! Operations: who changed a store and how, and what undoing it did.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
+use super::limit::{Bounds, LimitScope};
 use super::{
     ChangeBackend, Commit, Effect, ImportBackend, Imported, OnConflict, OnExistingStore, OnRefused,
     Progress, Record, RenameBackend, StoresBackend, Touch,
@@ -52,6 +53,10 @@ pub struct ImportLog<'a> {
     pub number: Option<u64>,
     /// The time until which it can be undone, if it can
     pub until: Option<Timestamp>,
+    /// Number of replaced entries that a limit took at once, which no undo can bring back
+    pub evicted: u64,
+    /// The rows of the replaced entries, where a limit may take them
+    pub(in crate::backend) set_aside: HashSet<i64>,
 }
 
 impl<'a> ImportLog<'a> {
@@ -69,6 +74,8 @@ impl<'a> ImportLog<'a> {
             on_beyond,
             number: None,
             until: None,
+            evicted: 0,
+            set_aside: HashSet::new(),
         }
     }
 }
@@ -181,6 +188,8 @@ pub enum UndoState {
     Over(Timestamp),
     /// It is undone, by that operation
     Undone(u64),
+    /// Limits took all that was kept for it
+    Evicted,
     /// Nothing is kept for it
     Impossible,
 }
@@ -200,7 +209,7 @@ impl UndoState {
     pub fn until(self) -> Option<Timestamp> {
         match self {
             Self::Until(until) | Self::Through(_, until) => Some(until),
-            Self::Over(_) | Self::Undone(_) | Self::Impossible => None,
+            Self::Over(_) | Self::Undone(_) | Self::Evicted | Self::Impossible => None,
         }
     }
 }
@@ -264,6 +273,9 @@ pub struct Undone {
     pub gone: u64,
     /// Number of entries that were damaged in the meantime, and do not come back
     pub damaged: u64,
+    /// Number of entries that a limit took while they were kept for undo. An entry in the place of
+    /// one of them stays
+    pub evicted: u64,
 }
 
 /// Removes entries so that they can be brought back.
@@ -408,6 +420,24 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         _now: Timestamp,
     ) -> Result<Option<u64>> {
         Err(Error::Unsupported("this store has no settings".into()))
+    }
+
+    /// Changes the bounds of a limit to what `change` makes of them, and settings, as one
+    /// operation. Reads the bounds in the transaction that writes them, so that of two changes of
+    /// different bounds neither is lost. Returns the number of the operation, or `None` if all are
+    /// so already.
+    ///
+    /// # Errors
+    /// [`Error::NoLimits`] where the engine has none.
+    fn change_limit(
+        &self,
+        _scope: &LimitScope,
+        _change: &dyn Fn(Bounds) -> Bounds,
+        _settings: &[(&str, Option<&str>)],
+        _operation: &Operation,
+        _now: Timestamp,
+    ) -> Result<Option<u64>> {
+        Err(Error::NoLimits)
     }
 
     /// Returns the log of operations, latest first.

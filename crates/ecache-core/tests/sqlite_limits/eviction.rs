@@ -267,3 +267,63 @@ fn a_hit_keeps_an_entry() {
     let refused = backend.put(&entry, &content, &Condition::IfAbsent.into(), NOW);
     assert_eq!(refused.expect("a put"), Put::Refused);
 }
+
+#[test]
+fn hits_that_only_the_log_has_keep_entries() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    set(&backend, &everything(), entries(10));
+    make_usual(&backend, 0..10, 0);
+    let entry = Entry::new(common::address("3"), Kind::Bytes, NOW);
+    let at = Timestamp::from_millis(NOW.as_millis() + 1);
+    let hit = Event::of_entry(Outcome::Hit, at, &entry, 1000);
+    let log = Log::beside(&path);
+    log.append(&vec![hit; 20]).expect("a log");
+    for number in 10..30 {
+        let key = &number.to_string();
+        make(&backend, Made { key, ..USUAL }, 60_000).expect("room");
+        assert!(get(&backend, "3").expect("a look-up").is_some(), "{number}");
+    }
+    // Each was added once.
+    ecache_core::statistics::fold(&backend, &log, NOW).expect("a fold");
+    let Lookup::Hit(entry, _) = backend
+        .lookup_unread(&common::address("3"), NOW)
+        .expect("a look-up")
+    else {
+        panic!("it is there");
+    };
+    assert_eq!(entry.hits, 20);
+}
+
+#[test]
+fn dead_entries_of_a_share_go_before_those_of_use_elsewhere() {
+    for is_removed in [true, false] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = write(&folder.path().join("store.db"));
+        set(&backend, &everything(), entries(20));
+        set(&backend, &LimitScope::new(&store("t"), false), entries(10));
+        make_usual(&backend, 0..15, 0);
+        let dead = |key: &str| {
+            let address = StoreAddress::new("t").entry(Key::new(key).expect("a key"));
+            let mut entry = Entry::new(address, Kind::Bytes, NOW);
+            if !is_removed {
+                entry.expires_at = Some(Timestamp::from_millis(NOW.as_millis() + 1));
+            }
+            let content = Content::Inline(vec![7; 10]);
+            let options = Condition::Always.into();
+            backend.put(&entry, &content, &options, NOW).expect("room");
+        };
+        ["1", "2", "3", "4", "5"].into_iter().for_each(dead);
+        if is_removed {
+            let gone: Selection = store("t").into();
+            let operation = Operation::default();
+            let removal = backend.remove_undoably(&gone, None, &operation, NOW, &mut no_progress);
+            removal.expect("a removal");
+        }
+        make_usual(&backend, 15..20, 60_000);
+        assert_eq!(keys(&backend, "s"), 20, "removed: {is_removed}");
+        make_usual(&backend, 20..21, 60_000);
+        assert_eq!(keys(&backend, "s"), 20);
+    }
+}

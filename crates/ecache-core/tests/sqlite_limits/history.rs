@@ -122,3 +122,82 @@ fn a_loss_counts_for_the_limit_that_evicted_whoever_computes_again() {
     assert!(lost > 0, "{limits:#?}");
     assert_eq!(counts.lost_ms, lost, "{limits:#?}");
 }
+
+fn bounds(backend: &SqliteBackend) -> Option<Bounds> {
+    used(backend).first().map(|used| used.limit.bounds)
+}
+
+#[test]
+fn a_change_of_a_limit_takes_back_the_bounds_that_nothing_changed_since() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    let change = |change: &dyn Fn(Bounds) -> Bounds| {
+        let operation = Operation::default();
+        let changed = backend.change_limit(&everything(), change, &[], &operation, NOW);
+        changed.expect("a limit").expect("a change")
+    };
+    let undo = |number| backend.undo(Some(number), &Operation::default(), NOW, &mut no_progress);
+    let first = change(&|_| Bounds {
+        max_bytes: Some(5000),
+        ..entries(3)
+    });
+    let second = change(&|before| Bounds {
+        max_entries: Some(4),
+        ..before
+    });
+    undo(first).expect("an undo of the size");
+    assert_eq!(bounds(&backend), Some(entries(4)));
+    undo(second).expect("an undo");
+    assert_eq!(bounds(&backend), Some(entries(3)));
+    let third = change(&|_| entries(5));
+    let fourth = change(&|_| entries(6));
+    let refused = undo(third).expect_err("nothing of it is left").to_string();
+    let why =
+        format!("operation {third} cannot be undone: operation {fourth} changed the same since");
+    assert_eq!(refused, why);
+    let log = backend.operations().expect("the log");
+    let third = log
+        .iter()
+        .find(|one| one.id == third)
+        .expect("it is logged");
+    assert!(third.undo.until().is_some(), "it is not marked as undone");
+    undo(fourth).expect("an undo");
+    undo(third.id).expect("an undo");
+    assert_eq!(bounds(&backend), Some(entries(3)));
+}
+
+#[test]
+fn bounds_that_are_set_at_the_same_time_are_all_kept() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    for round in 1..20 {
+        let start = std::sync::Barrier::new(2);
+        let change = |change: &dyn Fn(Bounds) -> Bounds| {
+            let other = write(&path);
+            start.wait();
+            let changed =
+                other.change_limit(&everything(), change, &[], &Operation::default(), NOW);
+            changed.expect("a limit").expect("a change");
+        };
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                change(&|before| Bounds {
+                    max_bytes: Some(round),
+                    ..before
+                })
+            });
+            scope.spawn(|| {
+                change(&|before| Bounds {
+                    max_entries: Some(round),
+                    ..before
+                })
+            });
+        });
+        let both = Bounds {
+            max_bytes: Some(round),
+            ..entries(round)
+        };
+        assert_eq!(bounds(&backend), Some(both));
+    }
+}

@@ -9,6 +9,7 @@ mod records;
 mod sequences;
 mod shares;
 mod tail;
+mod undo;
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -32,6 +33,7 @@ use ecache_core::key::Key;
 use ecache_core::scope::{Address, StoreAddress};
 use ecache_core::time::Timestamp;
 use ecache_core::transfer::{FoundRecord, Importer, Records};
+use ecache_core::usage::{Event, Log, Outcome};
 use ecache_core::value::{CHUNK_SIZE, Kind};
 
 /// An entry of a test.

@@ -97,6 +97,60 @@ fn a_large_value_comes_back() {
     }
 }
 
+#[test]
+fn undos_at_the_same_time_undo_different_operations() {
+    const USERS: [&str; 3] = ["ann", "bob", "eve"];
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    // As many as take two transactions.
+    let entries = (0..2500).flat_map(|number: u32| USERS.map(|user| (number, user)));
+    let records = entries.map(|(number, user)| {
+        let key = Key::new(format!("{user} {number}")).expect("a key");
+        let mut entry = Entry::new(StoreAddress::new("a").entry(key), Kind::Bytes, NOW);
+        entry.scopes.user_id = Some(user.into());
+        Ok(Record::Entry(Box::new(entry), vec![7; 9]))
+    });
+    let imported = backend.import(
+        &mut { records },
+        OnConflict::Replace,
+        Commit::Whole,
+        &mut fail_at_refused,
+        &mut no_progress,
+    );
+    imported.expect("an import");
+    let before = contents(&backend, NOW);
+    let undo_by_three = |which: Option<u64>| {
+        let start = std::sync::Barrier::new(USERS.len());
+        let undo = || {
+            let other = write(&path);
+            start.wait();
+            other.undo(which, &operation(1), NOW, &mut no_progress)
+        };
+        std::thread::scope(|scope| {
+            let threads = USERS.map(|_| scope.spawn(undo));
+            threads.map(|thread| thread.join().expect("no panic"))
+        })
+    };
+    for _ in 0..3 {
+        for user in USERS {
+            killed::remove(&backend, &[user]);
+        }
+        let undone = undo_by_three(None).map(|undone| undone.expect("an undo").undone.id);
+        assert_eq!(std::collections::BTreeSet::from(undone).len(), USERS.len());
+        assert!(contents(&backend, NOW) == before);
+        killed::remove(&backend, &["ann"]);
+        let number = backend.operations().expect("the log")[0].id;
+        let undone = undo_by_three(Some(number));
+        assert_eq!(undone.iter().filter(|undone| undone.is_ok()).count(), 1);
+        for refused in undone.iter().filter_map(|undone| undone.as_ref().err()) {
+            let by = format!("operation {number} was undone by operation {}", number + 1);
+            assert!(refused.to_string().starts_with(&by), "{refused}");
+        }
+        assert!(contents(&backend, NOW) == before);
+    }
+}
+
 fn rows(path: &std::path::Path, table: &str) -> i64 {
     let connection = rusqlite::Connection::open(path).expect("a database");
     connection

@@ -95,6 +95,7 @@ fn undo(
     match backend.undo(which, &operation, now, &mut no_progress) {
         Ok(undone) => {
             assert_eq!(rehearsed.ok().as_ref(), Some(&undone));
+            assert_eq!(undone.evicted, 0, "there are no limits");
             Some(undone)
         }
         Err(error @ Error::NotUndoable(_)) => {

@@ -19,9 +19,14 @@
 //! - *Some at once, ahead of need* (chosen): one write in 16 makes room for all of them, in less
 //!   than two milliseconds. A sample grows with the number that goes, so that their mean rank in it
 //!   stays the same.
+//!
+//! Hits are in the usage log until a call folds them, at 64 KiB. A write that evicts folds as much
+//! first, since it would evict the entries that were just hit otherwise. Reading the log for the
+//! sampled entries alone was weighed: the next write would read the same records again, and they
+//! have to be folded anyway.
 
 use std::cell::Cell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
 use super::SqliteBackend;
@@ -80,7 +85,8 @@ struct Target {
 
 impl SqliteBackend {
     /// Removes entries until the limits hold that this transaction has exceeded. An entry is about
-    /// to be acknowledged: `written`, which stays.
+    /// to be acknowledged: `written`, which stays. The rows that the transaction itself keeps for
+    /// undo, `kept`, go last of those of no use. Returns the number of these that went.
     ///
     /// Where a limit was exceeded before, this removes twice what the transaction added.
     ///
@@ -90,11 +96,12 @@ impl SqliteBackend {
         &self,
         transaction: &Session,
         written: Option<i64>,
+        kept: &HashSet<i64>,
         now: Timestamp,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         let sqlite = |error| self.error(error);
         if !transaction.has_limits() {
-            return Ok(());
+            return Ok(0);
         }
         transaction.absorb(self).map_err(sqlite)?;
         let targets = targets(transaction, &self.path);
@@ -102,6 +109,8 @@ impl SqliteBackend {
             backend: self,
             transaction,
             written,
+            kept,
+            kept_gone: 0,
             now,
             own: targets.iter().map(|target| target.counter).collect(),
             spares_shares: true,
@@ -115,7 +124,8 @@ impl SqliteBackend {
             room.bury(target.counter).map_err(sqlite)?;
         }
         let written = room.evictions.write(self, transaction, now);
-        written.map_err(sqlite)
+        written.map_err(sqlite)?;
+        Ok(room.kept_gone)
     }
 }
 
@@ -188,12 +198,16 @@ struct Room<'a> {
     backend: &'a SqliteBackend,
     transaction: &'a Session,
     written: Option<i64>,
+    /// The rows that the transaction keeps for undo
+    kept: &'a HashSet<i64>,
+    /// Number of those that went
+    kept_gone: u64,
     now: Timestamp,
     /// The counters that the new entry belongs to
     own: BTreeSet<Counter>,
     /// Set while entries of narrower limits that are not exceeded stay
     spares_shares: bool,
-    /// Set once the entries that were added lately can be sampled
+    /// Set once the entries that were added lately can be sampled, and their hits are counted
     has_tail: bool,
     evictions: Evictions,
     graves: Graves,
@@ -268,6 +282,7 @@ impl Room<'_> {
     /// Removes some of a sample, and returns their number.
     fn evict(&mut self, target: &Target, excess: Amount) -> Result<i64, RowError> {
         if !std::mem::replace(&mut self.has_tail, true) {
+            self.backend.add_logged(self.transaction, self.now)?;
             self.transaction.sample_tail()?;
         }
         let counter = target.counter;
@@ -282,7 +297,13 @@ impl Room<'_> {
         let (mut evicted, mut stores) = (0, BTreeSet::new());
         let mut in_use = StoresInUse::default();
         let most_ahead = most_ahead(sample.len(), size) as i64;
-        for place in order(&candidates) {
+        let mut places = order(&candidates);
+        // Dead entries come first, those that this transaction keeps for undo last of them.
+        places.sort_by_key(|place| {
+            let is_kept = self.kept.contains(&sample[*place].id);
+            (!candidates[*place].is_dead, is_kept)
+        });
+        for place in places {
             let most = if is_many(excess, gone) {
                 AT_MOST
             } else {
@@ -299,6 +320,7 @@ impl Room<'_> {
                 continue;
             };
             gone += removed.amount;
+            self.kept_gone += u64::from(self.kept.contains(&sample[place].id));
             if removed.is_in_use {
                 stores.insert(sample[place].id >> 32);
                 evicted += 1;
@@ -375,9 +397,9 @@ impl Room<'_> {
         };
         let in_scope = Cell::new(0);
         let take = |source: Source| {
-            sample::take(self.transaction, source, self.now, |id, names| {
+            sample::take(self.transaction, source, self.now, |one, names| {
                 in_scope.set(in_scope.get() + usize::from(self.is_in(counter, names)?));
-                Ok(Some(id) != self.written && self.may_go(counter, names)?)
+                self.may_go(counter, one, names)
             })
         };
         let mut source = Source::of(shared, size);
@@ -431,8 +453,8 @@ impl Room<'_> {
                 ids
             }
         };
-        sample::take_of(transaction, ids, self.now, |id, cell| {
-            Ok(Some(id) != self.written && self.may_go(counter, cell)?)
+        sample::take_of(transaction, ids, self.now, |one, names| {
+            self.may_go(counter, one, names)
         })
     }
 
@@ -443,14 +465,18 @@ impl Room<'_> {
         Ok(counters.contains(&counter))
     }
 
-    /// Reports whether entries of some names may go for a limit.
-    fn may_go(&self, counter: Counter, cell: Names) -> rusqlite::Result<bool> {
+    /// Reports whether an entry of some names may go for a limit.
+    fn may_go(&self, counter: Counter, one: &Sampled, cell: Names) -> rusqlite::Result<bool> {
+        if Some(one.id) == self.written {
+            return Ok(false);
+        }
         let mut limits = self.transaction.limits.borrow_mut();
         let counters = limits.counters(self.transaction, self.backend, cell)?;
         if !counters.contains(&counter) {
             return Ok(false);
         }
-        if !self.spares_shares {
+        // A share is of entries that are of use.
+        if !self.spares_shares || one.candidate.is_dead {
             return Ok(true);
         }
         let narrowness = limits.all[counter.0].scope.narrowness();

@@ -3,7 +3,7 @@
 //! A replaced entry keeps its row, which is marked; the imported one gets a row of its own. Undoing
 //! the import therefore brings back exactly the old entries.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use rusqlite::Connection;
 
@@ -11,6 +11,7 @@ use super::entry_rows::Existing;
 use super::marks;
 use super::operations::{Added, DocumentChange, LoggedOperation, Part};
 use super::purge::delete_marked;
+use super::session::Session;
 use super::store_rows::bump_generation;
 use crate::backend::{Effect, ImportLog, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
 use crate::filter::Usage;
@@ -24,6 +25,8 @@ pub(super) struct Recorder<'a, 'b> {
     stored: LoggedOperation,
     added: Added,
     set_aside: Vec<i64>,
+    /// New entries, and the rows of those that they replaced
+    replaced: BTreeMap<i64, i64>,
     /// The last id of each store before this transaction
     last: HashMap<i64, i64>,
     has_changed: bool,
@@ -48,6 +51,7 @@ impl<'a, 'b> Recorder<'a, 'b> {
             stored,
             added: Added::default(),
             set_aside: Vec::new(),
+            replaced: BTreeMap::new(),
             last: HashMap::new(),
             has_changed: false,
         })
@@ -93,12 +97,12 @@ impl<'a, 'b> Recorder<'a, 'b> {
         self.stored.add_usage(Usage { entries: 1, bytes });
     }
 
-    /// Sets an entry aside that is about to be replaced. Reports whether it is; otherwise its row
-    /// is overwritten.
+    /// Sets an entry aside that is about to be replaced by the entry `new`. Reports whether it is;
+    /// otherwise its row is overwritten.
     pub(super) fn set_aside(
         &mut self,
-        transaction: &Connection,
-        store: i64,
+        transaction: &Session,
+        (store, new): (i64, i64),
         existing: &Existing,
     ) -> rusqlite::Result<bool> {
         // A row of this transaction is not an earlier entry.
@@ -111,12 +115,26 @@ impl<'a, 'b> Recorder<'a, 'b> {
         self.stored.add_replaced(Usage { entries: 1, bytes });
         bump_generation(transaction, store)?;
         self.set_aside.push(existing.id);
+        self.replaced.insert(new, existing.id);
+        if transaction.has_limits() {
+            self.log.set_aside.insert(existing.id);
+        }
         let replaced = self.stored.replaced();
         if replaced.entries > MAX_UNDO_ENTRIES || replaced.bytes > MAX_UNDO_BYTES {
             (self.log.on_beyond)();
             self.forget(transaction)?;
         }
         Ok(true)
+    }
+
+    /// Returns the rows that were set aside.
+    pub(super) fn all_set_aside(&self) -> &HashSet<i64> {
+        &self.log.set_aside
+    }
+
+    /// Counts rows that were set aside and that a limit took.
+    pub(super) fn add_evicted(&mut self, count: u64) {
+        self.log.evicted += count;
     }
 
     /// Notes a change of a store's own document.
@@ -140,6 +158,8 @@ impl<'a, 'b> Recorder<'a, 'b> {
         }
         self.stored.forget();
         (self.added, self.set_aside) = (Added::default(), Vec::new());
+        self.replaced.clear();
+        self.log.set_aside.clear();
         Ok(())
     }
 
@@ -148,7 +168,9 @@ impl<'a, 'b> Recorder<'a, 'b> {
         let added = std::mem::take(&mut self.added);
         self.stored
             .add_part(transaction, &Part::Removed(set_aside))?;
-        self.stored.add_part(transaction, &Part::Added(added))
+        self.stored.add_part(transaction, &Part::Added(added))?;
+        let replaced = std::mem::take(&mut self.replaced);
+        self.stored.add_part(transaction, &Part::Replaced(replaced))
     }
 
     /// Writes the operation, and returns what to tell once the transaction is committed.

@@ -129,10 +129,45 @@ pub(super) fn mark_unchanged(
     id: i64,
     at: i64,
 ) -> rusqlite::Result<Option<u64>> {
-    let is_unchanged = |fields: &Fields<'_>| {
-        !fields.is_marked() && added.is_unchanged(id, fields.identity().written_at, at)
-    };
+    let is_unchanged = |fields: &Fields<'_>| is_as_added(fields, added, at);
     mark(transaction, id, is_unchanged, |new| new.store)
+}
+
+/// Reports whether [`mark_unchanged`] would mark a row.
+pub(super) fn is_unchanged(
+    transaction: &Connection,
+    added: &Added,
+    id: i64,
+    at: i64,
+) -> rusqlite::Result<bool> {
+    has(transaction, id, |fields| is_as_added(fields, added, at))
+}
+
+/// Reports whether there is an intact row that is marked.
+pub(super) fn is_marked(transaction: &Connection, id: i64) -> rusqlite::Result<bool> {
+    has(transaction, id, |fields| fields.is_marked())
+}
+
+fn is_as_added(fields: &Fields<'_>, added: &Added, at: i64) -> bool {
+    !fields.is_marked() && added.is_unchanged(fields.id, fields.identity().written_at, at)
+}
+
+/// Reports whether there is an intact row that `is_meant`.
+fn has(
+    transaction: &Connection,
+    id: i64,
+    is_meant: impl FnOnce(&Fields<'_>) -> bool,
+) -> rusqlite::Result<bool> {
+    let mut statement = transaction.prepare_cached(BY_ID)?;
+    let mut rows = statement.query([id])?;
+    let Some(row) = rows.next()? else {
+        return Ok(false);
+    };
+    match row::fields(row) {
+        Ok(fields) => Ok(is_meant(&fields)),
+        Err(RowError::Damaged) => Ok(false),
+        Err(RowError::Sqlite(error)) => Err(error),
+    }
 }
 
 /// Marks the row of an entry and takes it out of the way of the one that replaces it. Returns its

@@ -117,7 +117,7 @@ pub(super) fn take(
     connection: &Connection,
     source: Source,
     now: Timestamp,
-    mut may_go: impl FnMut(i64, Cell) -> rusqlite::Result<bool>,
+    mut may_go: impl FnMut(&Sampled, Cell) -> rusqlite::Result<bool>,
 ) -> Result<Vec<Sampled>, RowError> {
     let mut in_use = StoresInUse::default();
     let mut sample = Vec::with_capacity(source.size);
@@ -138,8 +138,9 @@ pub(super) fn take(
         let mut statement = connection.prepare_cached(IN_ORDER)?;
         let mut rows = statement.query((from, to, user, operator, prompt))?;
         while let Some(row) = rows.next()? {
-            if may_go(row.get(0)?, Cell::of_row(row)?)? {
-                sample.push(sampled(connection, row, &mut in_use, now)?);
+            let one = sampled(connection, row, &mut in_use, now)?;
+            if may_go(&one, Cell::of_row(row)?)? {
+                sample.push(one);
             }
             read += 1;
             if sample.len() == source.size || read == source.most {
@@ -155,7 +156,7 @@ pub(super) fn take_of(
     connection: &Connection,
     mut ids: Vec<i64>,
     now: Timestamp,
-    mut may_go: impl FnMut(i64, Cell) -> rusqlite::Result<bool>,
+    mut may_go: impl FnMut(&Sampled, Cell) -> rusqlite::Result<bool>,
 ) -> Result<Vec<Sampled>, RowError> {
     let mut in_use = StoresInUse::default();
     let mut sample = Vec::new();
@@ -164,10 +165,11 @@ pub(super) fn take_of(
         ids.swap(place, other);
         let mut statement = connection.prepare_cached(BY_ID)?;
         let mut rows = statement.query([ids[place]])?;
-        if let Some(row) = rows.next()?
-            && may_go(row.get(0)?, Cell::of_row(row)?)?
-        {
-            sample.push(sampled(connection, row, &mut in_use, now)?);
+        if let Some(row) = rows.next()? {
+            let one = sampled(connection, row, &mut in_use, now)?;
+            if may_go(&one, Cell::of_row(row)?)? {
+                sample.push(one);
+            }
         }
         if sample.len() == SAMPLE {
             break;

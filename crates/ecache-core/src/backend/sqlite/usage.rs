@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use super::damage::readable;
 use super::encoding::stored_key;
 use super::history::{self, RecordKind};
 use super::key_index::find_ids;
@@ -23,7 +24,7 @@ use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, CallGroup, Counts, DAY, EntryUse, Gap, HOUR, HOURS_KEPT, KEPT, LogId, LogRange,
+    Batch, CallGroup, Counts, DAY, EntryUse, Gap, HOUR, HOURS_KEPT, KEPT, Log, LogId, LogRange,
     MAX_ROWS, Period, Recorded, StoredRow, Tally,
 };
 
@@ -38,6 +39,10 @@ const CLOSED: i64 = i64::MAX;
 
 /// Ids that groups of one hash may have.
 const PROBES: i64 = 8;
+
+/// Number of bytes of the log that a write adds before it evicts entries: about as many as are
+/// there before a call folds them.
+const MOST_FOLDED: usize = 64 * 1024;
 
 /// Returns the ids under which the row of a group may be.
 fn ids(group: &[u8]) -> impl Iterator<Item = i64> + use<> {
@@ -54,35 +59,8 @@ impl CallCountBackend for SqliteBackend {
         }
         // Counting must not delay a call.
         self.transaction_within(SHORT_WAIT, |transaction| {
-            let write = || -> rusqlite::Result<bool> {
-                if let Some(LogRange { log, from, to }) = position {
-                    if offset(transaction, log)? != from {
-                        return Ok(false);
-                    }
-                    put_offset(transaction, log, to, now.as_millis())?;
-                }
-                for log in &batch.closed {
-                    let to = offset(transaction, *log)?;
-                    put_offset(transaction, *log, to, CLOSED)?;
-                }
-                for log in &batch.forgotten {
-                    history::delete(transaction, RecordKind::Offset, NO_TIME, id_of(*log))?;
-                }
-                Self::add_uses(transaction, &batch.uses)?;
-                let merged = merge_hours(transaction, now)?;
-                add_periods(transaction, &batch.periods, merged)?;
-                for gap in &batch.gaps {
-                    put_gap(transaction, *gap)?;
-                }
-                for Tally { since, id } in &batch.ended {
-                    history::delete(transaction, RecordKind::Tally, since.as_millis(), *id)?;
-                }
-                for Tally { since, id } in &batch.begun {
-                    history::put(transaction, RecordKind::Tally, since.as_millis(), *id, &[])?;
-                }
-                Ok(true)
-            };
-            write().map_err(|error| self.error(error))
+            let added = Self::add_batch(transaction, batch, position, now);
+            added.map_err(|error| self.error(error))
         })
     }
 
@@ -165,6 +143,74 @@ impl CallCountBackend for SqliteBackend {
 
 impl SqliteBackend {
     /// Adds the hits of entries; those of entries that are gone are dropped, and so are those of a
+    /// Adds the hits that the log has and the store has not, up to [`MOST_FOLDED`] bytes of each
+    /// file, in a transaction that is to evict entries. Best effort: a log that cannot be read is
+    /// folded later.
+    pub(super) fn add_logged(
+        &self,
+        transaction: &Connection,
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        for open in Log::beside(&self.path).open().unwrap_or_default() {
+            let Some((from, folded_at)) = readable(folded(transaction, open.id()))? else {
+                continue;
+            };
+            let Ok(bytes) = open.read(from, MOST_FOLDED) else {
+                continue;
+            };
+            let (batch, read) = Batch::read(&bytes);
+            let to = open.after(from, read);
+            let is_valid = |period: &Period| match &period.group {
+                CallGroup::Of { store, .. } => store.check().is_ok(),
+                _ => true,
+            };
+            if to == from || folded_at == CLOSED || !batch.periods.iter().all(is_valid) {
+                continue;
+            }
+            let log = open.id();
+            let position = LogRange { log, from, to };
+            // An import has only the times of its entries.
+            let now = Timestamp::from_millis(now.as_millis().max(folded_at));
+            Self::add_batch(transaction, &batch, Some(position), now)?;
+        }
+        Ok(())
+    }
+
+    /// Adds what [`CallCountBackend::add_usage`] adds, in a transaction.
+    fn add_batch(
+        transaction: &Connection,
+        batch: &Batch,
+        position: Option<LogRange>,
+        now: Timestamp,
+    ) -> rusqlite::Result<bool> {
+        if let Some(LogRange { log, from, to }) = position {
+            if offset(transaction, log)? != from {
+                return Ok(false);
+            }
+            put_offset(transaction, log, to, now.as_millis())?;
+        }
+        for log in &batch.closed {
+            let to = offset(transaction, *log)?;
+            put_offset(transaction, *log, to, CLOSED)?;
+        }
+        for log in &batch.forgotten {
+            history::delete(transaction, RecordKind::Offset, NO_TIME, id_of(*log))?;
+        }
+        Self::add_uses(transaction, &batch.uses)?;
+        let merged = merge_hours(transaction, now)?;
+        add_periods(transaction, &batch.periods, merged)?;
+        for gap in &batch.gaps {
+            put_gap(transaction, *gap)?;
+        }
+        for Tally { since, id } in &batch.ended {
+            history::delete(transaction, RecordKind::Tally, since.as_millis(), *id)?;
+        }
+        for Tally { since, id } in &batch.begun {
+            history::put(transaction, RecordKind::Tally, since.as_millis(), *id, &[])?;
+        }
+        Ok(true)
+    }
+
     /// result from before an entry was created, which belong to an earlier one of its key.
     fn add_uses(transaction: &Connection, uses: &[EntryUse]) -> rusqlite::Result<()> {
         let mut ids = Vec::with_capacity(uses.len());
@@ -227,11 +273,16 @@ fn id_of(log: LogId) -> i64 {
 
 /// Returns the offset up to which a log is folded.
 fn offset(connection: &Connection, log: LogId) -> rusqlite::Result<u64> {
+    folded(connection, log).map(|(offset, _)| offset)
+}
+
+/// Returns the offset up to which a log is folded, and when it was.
+fn folded(connection: &Connection, log: LogId) -> rusqlite::Result<(u64, i64)> {
     match history::get(connection, RecordKind::Offset, NO_TIME, id_of(log))? {
-        None => Ok(0),
-        Some(body) => offset_of(&body)
-            .map(|(offset, _)| offset)
-            .ok_or_else(|| damage::damaged("an offset of the usage log is damaged")),
+        None => Ok((0, i64::MIN)),
+        Some(body) => {
+            offset_of(&body).ok_or_else(|| damage::damaged("an offset of the usage log is damaged"))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Writes single entries; imports share the statements.
 
+use std::collections::HashSet;
 use std::io::Read;
 
 use rusqlite::Connection;
@@ -137,7 +138,7 @@ impl SqliteBackend {
                 Put::Created => transaction.note_added(id, cell, amount),
                 _ => transaction.note_changed(id, cell, amount),
             }
-            self.make_room(transaction, Some(id), now)?;
+            self.make_room(transaction, Some(id), &HashSet::new(), now)?;
         }
         Ok((put, entry.expires_at))
     }

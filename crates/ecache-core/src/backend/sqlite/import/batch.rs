@@ -1,6 +1,6 @@
 //! One transaction of an import: its records, store by store.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::super::encoding::{StoredKey, stored_key};
@@ -37,10 +37,10 @@ pub(super) struct Batch<'a, 'b> {
     stores: HashMap<Arc<StoreAddress>, (i64, i64)>,
     names: HashMap<(NameKind, Arc<str>), i64>,
     /// Time of the latest write or use among the records: an import is not told the time
-    pub(super) latest: Timestamp,
+    latest: Timestamp,
     /// The entry that was written last. It stays where others make room, as one that is set does,
     /// so that a store in which nothing may go refuses an import.
-    pub(super) last: Option<i64>,
+    last: Option<i64>,
     pub(super) recorder: Option<Recorder<'a, 'b>>,
     /// The keys that were written, while there is no index of them
     pub(super) seen: Option<SeenKeys>,
@@ -216,7 +216,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         }
         let mut is_set_aside = false;
         if let (Some(recorder), Some(existing)) = (&mut self.recorder, &existing) {
-            let set_aside = recorder.set_aside(self.transaction, interned.store, existing);
+            let set_aside = recorder.set_aside(self.transaction, (interned.store, id), existing);
             is_set_aside = set_aside.map_err(sqlite)?;
         }
         let id = match existing {
@@ -261,6 +261,24 @@ impl<'a, 'b> Batch<'a, 'b> {
         self.last = Some(id);
         self.count_loss(cell, entry).map_err(sqlite)?;
         self.write_uses(entry, id).map_err(sqlite)
+    }
+
+    /// Makes room for the written entries. Of the replaced ones, which are kept for undo, as many
+    /// as possible stay.
+    pub(super) fn make_room(&mut self) -> Result<()> {
+        let none = HashSet::new();
+        let spared = match &self.recorder {
+            Some(recorder) => recorder.all_set_aside(),
+            None => &none,
+        };
+        let (transaction, latest) = (self.transaction, self.latest);
+        let evicted = self
+            .backend
+            .make_room(transaction, self.last, spared, latest)?;
+        if let Some(recorder) = &mut self.recorder {
+            recorder.add_evicted(evicted);
+        }
+        Ok(())
     }
 
     /// Reports whether no entry has that key, which is known while there is no index of keys. A key

@@ -84,7 +84,7 @@ impl SqliteBackend {
         on_refused: OnRefused<'_>,
         progress: Progress<'_>,
     ) -> Result<Imported> {
-        let mut log = log.filter(|_| commit != Commit::Rehearse);
+        let mut log = log;
         let sqlite = |error| self.error(error);
         let size = match commit {
             Commit::Whole | Commit::Rehearse => u64::MAX,
@@ -123,7 +123,7 @@ impl SqliteBackend {
                     for record in taken {
                         batch.write(record, &mut imported, on_refused)?;
                     }
-                    self.make_room(transaction, batch.last, batch.latest)?;
+                    batch.make_room()?;
                     if !is_empty && progress(done + count).is_break() {
                         let entries = done;
                         return Err(Error::Interrupted {
@@ -140,7 +140,7 @@ impl SqliteBackend {
                 }
                 Ok((count, logged))
             })?;
-            if let (Some(log), Some(stored)) = (log.as_deref_mut(), logged) {
+            if let (Some(log), Some(stored), End::Commit) = (log.as_deref_mut(), logged, end) {
                 log.number = Some(stored.number.unsigned_abs());
                 log.until = stored.removed().until;
             }

@@ -7,8 +7,12 @@
 //!
 //! - An operation in force is undone by reversing the last of its chain.
 //! - One that is undone is refused, with the last of its chain: undoing that brings it back.
-//! - Without a number, the latest operation is undone that is no undo, is in force and can be.
-//! - After the time for which the last of its chain can be undone, neither is possible.
+//! - Without a number, the latest operation is undone that is no undo, is in force and can be; not
+//!   if a limit took what a later one kept.
+//! - After the time for which the last of its chain can be undone, neither is possible, nor is it
+//!   once limits have taken all that this one kept.
+
+use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
@@ -16,13 +20,25 @@ use super::LoggedOperation;
 use crate::backend::{OperationRecord, UndoState};
 use crate::time::Timestamp;
 
-/// The log of operations, latest first.
-pub(in super::super) struct Chains(Vec<LoggedOperation>);
+/// The log of operations.
+pub(in super::super) struct Chains {
+    /// Latest first
+    all: Vec<LoggedOperation>,
+    /// The numbers of those of which limits have left nothing
+    evicted: BTreeSet<i64>,
+}
 
 impl Chains {
     /// Reads the log.
     pub(in super::super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        LoggedOperation::all(connection).map(Self)
+        let all = LoggedOperation::all(connection)?;
+        let mut evicted = BTreeSet::new();
+        for one in &all {
+            if one.is_evicted(connection)? {
+                evicted.insert(one.number);
+            }
+        }
+        Ok(Self { all, evicted })
     }
 
     /// Returns the operation that is meant, and the last of its chain, which is to be reversed.
@@ -50,6 +66,7 @@ impl Chains {
             }
             UndoState::Undone(by) => format!("was undone by operation {by}"),
             UndoState::Over(until) => format!("cannot be undone any more: it could until {until}"),
+            UndoState::Evicted => "cannot be undone any more: a limit took what it kept".into(),
             UndoState::Impossible => "cannot be undone: nothing of it is kept".into(),
         };
         Err(format!("operation {number} {why}"))
@@ -57,28 +74,40 @@ impl Chains {
 
     fn latest(&self, now: Timestamp) -> Result<(&LoggedOperation, &LoggedOperation), String> {
         const NOTHING: &str = "there is nothing to undo";
-        let mut over = None;
-        for meant in self.0.iter().filter(|one| one.undoes == 0) {
+        let (mut over, mut evicted) = (None, None);
+        for meant in self.all.iter().filter(|one| one.undoes == 0) {
             match self.state(meant).at(now) {
                 UndoState::Until(_) | UndoState::Through(..) => {
-                    return Ok((meant, self.last(meant).0));
+                    let Some(evicted) = evicted else {
+                        return Ok((meant, self.last(meant).0));
+                    };
+                    // A user who undoes the latest operation does not mean an earlier one.
+                    let number = meant.number;
+                    return Err(format!(
+                        "operation {evicted} cannot be undone any more: a limit took what it kept; \
+                         `ecache undo {number}` undoes the one before it"
+                    ));
                 }
                 UndoState::Over(until) => over = over.or(Some((meant.number, until))),
+                UndoState::Evicted => evicted = evicted.or(Some(meant.number)),
                 UndoState::Undone(_) | UndoState::Impossible => {}
             }
         }
-        Err(match over {
-            _ if self.0.is_empty() => format!("{NOTHING}: no operation is logged"),
-            Some((number, until)) => {
+        Err(match (evicted, over) {
+            _ if self.all.is_empty() => format!("{NOTHING}: no operation is logged"),
+            (Some(number), _) => {
+                format!("{NOTHING} any more: a limit took what operation {number} kept")
+            }
+            (None, Some((number, until))) => {
                 format!("{NOTHING} any more: operation {number} could be undone until {until}")
             }
-            None => format!("{NOTHING}: no operation in the log can be undone"),
+            (None, None) => format!("{NOTHING}: no operation in the log can be undone"),
         })
     }
 
     /// Returns the records of all operations.
     pub(in super::super) fn records(&self) -> Vec<OperationRecord> {
-        self.0
+        self.all
             .iter()
             .map(|one| one.record(self.state(one)))
             .collect()
@@ -95,6 +124,8 @@ impl Chains {
             UndoState::Undone(number)
         } else if !last.is_undoable() {
             UndoState::Impossible
+        } else if self.evicted.contains(&last.number) {
+            UndoState::Evicted
         } else if is_last {
             UndoState::Until(last.until())
         } else {
@@ -122,8 +153,8 @@ impl Chains {
     }
 
     fn find(&self, number: i64) -> Option<&LoggedOperation> {
-        let place = self.0.binary_search_by(|one| number.cmp(&one.number));
-        place.ok().map(|place| &self.0[place])
+        let place = self.all.binary_search_by(|one| number.cmp(&one.number));
+        place.ok().map(|place| &self.all[place])
     }
 }
 

@@ -16,11 +16,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
+use super::entry_rows::has_row;
 use super::history::{self, RecordKind};
 use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
 use super::store_rows::{self, write_metadata};
-use super::stores::{OwnDocument, last_id, meant_documents};
+use super::stores::{OwnDocument, has_entries, last_id, meant_documents};
 use crate::backend::{ChangeReport, Effect, Operation, StoreMetadata, UNDO_KEEP};
 use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
@@ -340,6 +341,56 @@ impl LoggedOperation {
             }
         }
         Ok(found)
+    }
+
+    /// Returns the entries that were written or brought back in the place of others, with the rows
+    /// of those.
+    pub(super) fn replaced_rows(
+        &self,
+        connection: &Connection,
+    ) -> rusqlite::Result<BTreeMap<i64, i64>> {
+        let mut found = BTreeMap::new();
+        for number in 1..=self.parts {
+            if let Part::Replaced(rows) = self.part(connection, number)? {
+                found.extend(rows);
+            }
+        }
+        Ok(found)
+    }
+
+    /// Reports whether limits have taken all entries that undoing it would bring back or remove.
+    pub(super) fn is_evicted(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        let keeps_entries = matches!(
+            self.effect,
+            Effect::Removed | Effect::Restored | Effect::Imported
+        );
+        let has_kept = self.parts > 0 || !self.swaps.is_empty();
+        let is_other = !self.changed.is_empty() || self.usage == Some((0, 0));
+        if !keeps_entries || !has_kept || is_other || self.undone_by != 0 {
+            return Ok(false);
+        }
+        for swap in &self.swaps {
+            if self.effect != Effect::Removed || has_entries(connection, swap.retired)? {
+                return Ok(false);
+            }
+        }
+        let replaced = self.replaced_rows(connection)?;
+        for number in 1..=self.parts {
+            let ids = match self.part(connection, number)? {
+                Part::Removed(ids) => ids,
+                // Others are removed again whatever is kept.
+                Part::Added(added) if added.ids.iter().any(|id| !replaced.contains_key(id)) => {
+                    return Ok(false);
+                }
+                _ => continue,
+            };
+            for id in ids {
+                if has_row(connection, id)? {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
     }
 
     /// Deletes the record of a part.

@@ -18,6 +18,9 @@ pub(in super::super) enum Part {
     /// They stayed while the others of their store were removed or came back; their ids, and those
     /// that they had among the others
     Stayed(BTreeMap<i64, i64>),
+    /// Entries that were written or brought back in the place of others; their ids, and those of
+    /// the marked rows of the others
+    Replaced(BTreeMap<i64, i64>),
 }
 
 /// Entries that an operation wrote or brought back.
@@ -69,7 +72,7 @@ impl Part {
             // Marked rows keep their ids until they are restored.
             Self::Removed(_) => {}
             Self::Moved(ids) => ids.iter_mut().for_each(follow),
-            Self::Stayed(places) => {
+            Self::Stayed(places) | Self::Replaced(places) => {
                 let stayed = std::mem::take(places).into_iter();
                 *places = stayed
                     .map(|(mut id, place)| {
@@ -115,8 +118,8 @@ impl Part {
             Self::Removed(ids) => parts(&ids, Self::Removed),
             Self::Moved(ids) => parts(&ids, Self::Moved),
             Self::Touched(entries) => cut(&entries, size).into_iter().map(Self::Touched).collect(),
-            // It says where others are, and is read as a whole.
-            Self::Stayed(_) => vec![self],
+            // They say where others are, and are read as a whole.
+            Self::Stayed(_) | Self::Replaced(_) => vec![self],
             Self::Added(Added { ids, later }) => {
                 let parts = cut(&ids, size).into_iter();
                 let added = parts.map(|ids| {
@@ -140,7 +143,7 @@ impl Part {
                 Box::new(ids.iter().copied())
             }
             Self::Touched(entries) => Box::new(entries.iter().map(|touched| touched.id)),
-            Self::Stayed(places) => Box::new(places.keys().copied()),
+            Self::Stayed(places) | Self::Replaced(places) => Box::new(places.keys().copied()),
         }
     }
 
@@ -150,7 +153,7 @@ impl Part {
                 ids.is_empty()
             }
             Self::Touched(entries) => entries.is_empty(),
-            Self::Stayed(places) => places.is_empty(),
+            Self::Stayed(places) | Self::Replaced(places) => places.is_empty(),
         }
     }
 
@@ -197,12 +200,11 @@ impl Part {
             }
             Self::Stayed(places) => {
                 body.push(4);
-                let mut last = (0, 0);
-                for (id, place) in places {
-                    put_number(&mut body, id.wrapping_sub(last.0));
-                    put_number(&mut body, place.wrapping_sub(last.1));
-                    last = (*id, *place);
-                }
+                put_pairs(&mut body, places);
+            }
+            Self::Replaced(others) => {
+                body.push(5);
+                put_pairs(&mut body, others);
             }
         }
         body
@@ -237,19 +239,32 @@ impl Part {
                 Self::Touched(entries)
             }
             3 => Self::Moved(ids(rest)?),
-            4 => {
-                let mut places = BTreeMap::new();
-                let mut last = (0_i64, 0_i64);
-                while !rest.is_empty() {
-                    last.0 = last.0.wrapping_add(number(rest)?);
-                    last.1 = last.1.wrapping_add(number(rest)?);
-                    places.insert(last.0, last.1);
-                }
-                Self::Stayed(places)
-            }
+            4 => Self::Stayed(pairs(rest)?),
+            5 => Self::Replaced(pairs(rest)?),
             _ => return Err(unreadable()),
         })
     }
+}
+
+/// Appends pairs of ids: the distances from the last pair.
+fn put_pairs(body: &mut Vec<u8>, pairs: &BTreeMap<i64, i64>) {
+    let mut last = (0, 0);
+    for (id, other) in pairs {
+        put_number(body, id.wrapping_sub(last.0));
+        put_number(body, other.wrapping_sub(last.1));
+        last = (*id, *other);
+    }
+}
+
+fn pairs(rest: &mut &[u8]) -> rusqlite::Result<BTreeMap<i64, i64>> {
+    let mut pairs = BTreeMap::new();
+    let mut last = (0_i64, 0_i64);
+    while !rest.is_empty() {
+        last.0 = last.0.wrapping_add(number(rest)?);
+        last.1 = last.1.wrapping_add(number(rest)?);
+        pairs.insert(last.0, last.1);
+    }
+    Ok(pairs)
 }
 
 /// Appends ids as runs: the distance from the last one, and the length if it is more than one.
@@ -314,6 +329,7 @@ mod tests {
                 (store | 2, 5),
                 (i64::MAX, 7),
             ])),
+            Part::Replaced(BTreeMap::from([(store | 8, store | 2), (store | 9, 3)])),
             Part::Added(added),
             Part::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
         ] {

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::super::checksum::Fields;
 use super::super::damage::RowError;
 use super::super::encoding::UNMARKED;
-use super::super::entry_rows::{full_store_of, id_after};
+use super::super::entry_rows::{full_store_of, has_row, id_after};
 use super::super::operations::{self, Added, DocumentChange, LoggedOperation, Part, Swap, Touched};
 use super::super::query::{Range, WRITTEN};
 use super::super::rename::move_entry;
@@ -22,6 +22,7 @@ use super::super::{SqliteBackend, marks, row};
 use super::findings::Findings;
 use super::restore::{same_key, usage_of_entry};
 use crate::backend::Effect;
+use crate::backend::limit::without_change;
 use crate::error::Result;
 use crate::filter::Usage;
 
@@ -194,26 +195,45 @@ pub(super) fn set_lifetimes_back(
     undo.add_part(transaction, &Part::Touched(changed))
 }
 
-/// Removes entries that an operation wrote or brought back, unless they were written since.
+/// Removes entries that an operation wrote or brought back, unless they were written since. Returns
+/// the rows of the entries that they had replaced, with their own.
+///
+/// Where that entry cannot come back, as one that a limit took, the one in its place stays.
 pub(super) fn mark_added(
     transaction: &Session,
     added: &Added,
     target: &LoggedOperation,
     undo: &mut LoggedOperation,
     findings: &mut Findings,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<BTreeMap<i64, i64>> {
     let (mut marked, mut stores) = (Vec::new(), BTreeSet::new());
+    let mut replaced = BTreeMap::new();
     let mut in_use = StoresInUse::default();
     let is_counted = undo.effect == Effect::Removed;
     for id in findings.without_own(&added.ids) {
         let store = id >> 32;
         let is_in_use = in_use.has(transaction, store)?;
+        let row = findings.replaced_by(id);
+        if let Some(row) = row
+            && is_in_use
+            && !marks::is_marked(transaction, row)?
+            && marks::is_unchanged(transaction, added, id, target.at)?
+        {
+            if has_row(transaction, row)? {
+                findings.damaged += 1;
+            } else {
+                findings.evicted += 1;
+            }
+            findings.settled.insert(row);
+            continue;
+        }
         let bytes = if is_in_use {
             marks::mark_unchanged(transaction, added, id, target.at)?
         } else {
             None
         };
         if let Some(bytes) = bytes {
+            replaced.extend(row.map(|row| (row, id)));
             stores.insert(store);
             findings.removed += Usage { entries: 1, bytes };
             marked.push(id);
@@ -230,7 +250,8 @@ pub(super) fn mark_added(
     for store in stores {
         bump_generation(transaction, store)?;
     }
-    undo.add_part(transaction, &Part::Removed(marked))
+    undo.add_part(transaction, &Part::Removed(marked))?;
+    Ok(replaced)
 }
 
 /// Gives stores their old documents, unless those were changed since.
@@ -260,20 +281,35 @@ pub(super) fn set_documents_back(
     Ok(())
 }
 
-/// Sets settings back, unless they were changed since.
+/// Sets settings back, unless they were changed since. Returns the number of the operation that
+/// did, if none of them could be.
 pub(super) fn set_settings_back(
     transaction: &Session,
     target: &LoggedOperation,
     undo: &mut LoggedOperation,
-) -> rusqlite::Result<()> {
-    for SettingChange { name, old, new } in target.settings.iter().rev().cloned() {
-        if settings::get(transaction, &name)? == new {
-            settings::put(transaction, &name, old.as_deref())?;
-            let (old, new) = (new, old);
-            undo.settings.push(SettingChange { name, old, new });
+) -> rusqlite::Result<Option<u64>> {
+    for SettingChange { name, old, new } in target.settings.iter().rev() {
+        let value = settings::get(transaction, name)?;
+        let change = (old.as_deref(), new.as_deref());
+        let back = without_change(name, value.as_deref(), change);
+        if back != value {
+            settings::put(transaction, name, back.as_deref())?;
+            undo.settings.push(SettingChange {
+                name: name.clone(),
+                old: value,
+                new: back,
+            });
         }
     }
-    Ok(())
+    if !undo.settings.is_empty() {
+        return Ok(None);
+    }
+    let is_meant =
+        |change: &SettingChange| target.settings.iter().any(|one| one.name == change.name);
+    let later = LoggedOperation::all(transaction)?
+        .into_iter()
+        .find(|one| one.number > target.number && one.settings.iter().any(is_meant));
+    Ok(later.map(|later| later.number.unsigned_abs()))
 }
 
 fn is_live(connection: &Connection, id: i64) -> rusqlite::Result<bool> {

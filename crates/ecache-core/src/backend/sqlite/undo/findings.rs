@@ -1,13 +1,13 @@
 //! The findings of an undo so far.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
 use super::super::operations::{LoggedOperation, Part};
 use super::super::rename;
 use super::super::retire::usage_of;
-use crate::backend::Effect;
+use crate::backend::{Effect, OperationRecord, Undone};
 use crate::filter::Usage;
 use crate::scope::{Address, StoreAddress};
 
@@ -23,6 +23,8 @@ pub(super) struct Findings {
     pub(super) examples: Vec<Address>,
     pub(super) gone: u64,
     pub(super) damaged: u64,
+    /// Entries that a limit took
+    pub(super) evicted: u64,
     /// Rows of stores that are in use again, and the newer entries that moved there
     pub(super) revived: Vec<(i64, Usage)>,
     /// Entries that came back
@@ -33,12 +35,19 @@ pub(super) struct Findings {
     pub(super) changed: Usage,
     /// Rows that the operation wrote and replaced itself, in another transaction
     own: BTreeSet<i64>,
+    /// Its entries, and the rows of those that they replaced
+    replaced: BTreeMap<i64, i64>,
+    /// Those of the rows that came back already, or do not
+    pub(super) settled: BTreeSet<i64>,
 }
 
 impl Findings {
     /// Begins to undo an operation.
     pub(super) fn of(connection: &Connection, target: &LoggedOperation) -> rusqlite::Result<Self> {
-        let mut findings = Self::default();
+        let mut findings = Self {
+            replaced: target.replaced_rows(connection)?,
+            ..Self::default()
+        };
         if target.effect != Effect::Imported || target.replaced().entries == 0 {
             return Ok(findings);
         }
@@ -50,7 +59,7 @@ impl Findings {
                     let ids = added.ids.into_iter();
                     findings.own.extend(ids.filter(|id| replaced.contains(id)));
                 }
-                Part::Touched(_) | Part::Moved(_) | Part::Stayed(_) => {}
+                Part::Touched(_) | Part::Moved(_) | Part::Stayed(_) | Part::Replaced(_) => {}
             }
         }
         Ok(findings)
@@ -66,6 +75,16 @@ impl Findings {
         self.split_own(ids).1
     }
 
+    /// Returns the row that comes back in the place of an entry of the operation: that of the entry
+    /// which it found.
+    pub(super) fn replaced_by(&self, id: i64) -> Option<i64> {
+        let mut row = *self.replaced.get(&id)?;
+        while self.own.contains(&row) {
+            row = *self.replaced.get(&row)?;
+        }
+        Some(row)
+    }
+
     /// Counts the entries of the stores that are in use again.
     pub(super) fn count_revived(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         for (row, moved) in std::mem::take(&mut self.revived) {
@@ -76,6 +95,14 @@ impl Findings {
             };
         }
         Ok(())
+    }
+
+    /// Counts the entries of retired stores that limits took.
+    pub(super) fn count_evicted(&mut self, target: &LoggedOperation) {
+        if target.effect == Effect::Removed && !target.swaps.is_empty() {
+            let found = self.restored.entries + self.newer + self.damaged + self.evicted;
+            self.evicted += target.usage().entries.saturating_sub(found);
+        }
     }
 
     /// Counts the entries of the stores that are retired again.
@@ -91,6 +118,24 @@ impl Findings {
             }
         }
         Ok(())
+    }
+
+    /// Describes an undo for the answer to it.
+    pub(super) fn undone(self, meant: OperationRecord, undo: &LoggedOperation) -> Undone {
+        Undone {
+            undone: meant,
+            operation: undo.number.unsigned_abs(),
+            effect: undo.effect,
+            usage: undo.usage(),
+            replaced: undo.replaced(),
+            documents: undo.documents.unsigned_abs(),
+            settings: undo.settings.len() as u64,
+            newer: self.newer,
+            newer_examples: self.examples,
+            gone: self.gone,
+            damaged: self.damaged,
+            evicted: self.evicted,
+        }
     }
 
     /// Returns the number of entries done.

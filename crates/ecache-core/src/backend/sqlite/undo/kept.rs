@@ -1,4 +1,4 @@
-//! Counts what is kept for undo, from the rows that are there: a limit may have evicted some, and
+//! Counts the rows that are kept for undo and are still there: a limit may have evicted some, and
 //! an operation that was undone may have left others.
 
 use std::collections::HashSet;

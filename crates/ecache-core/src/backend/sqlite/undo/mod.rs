@@ -12,7 +12,6 @@ mod reverse;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use findings::Findings;
 use rusqlite::Connection;
 
 use super::damage::RowError;
@@ -23,10 +22,12 @@ use super::purge::Purge;
 use super::query::Plan;
 use super::reclaim::Due;
 use super::remove::{ForGood, Pace};
+use super::session::Session;
 use super::settings::{self, SettingChange};
 use super::undo_bounds::KeptPart;
 use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, reserve};
+use crate::backend::limit::{Bounds, Limit, LimitScope};
 use crate::backend::{
     ChangeOutcome, ChangeReport, Commit, DropKept, Effect, Fate, ImportLog, Imported, KeepForUndo,
     KeptForUndo, OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord, Progress,
@@ -211,24 +212,34 @@ impl UndoBackend for SqliteBackend {
         now: Timestamp,
     ) -> Result<Option<u64>> {
         self.transaction(|transaction| {
-            let change = || -> rusqlite::Result<Option<u64>> {
-                let mut stored = LoggedOperation::begin(transaction, operation, Effect::Set, now)?;
-                for (name, new) in changes {
-                    let old = settings::get(transaction, name)?;
-                    if old.as_deref() != *new {
-                        settings::put(transaction, name, *new)?;
-                        stored.settings.push(SettingChange {
-                            name: (*name).into(),
-                            old,
-                            new: new.map(Into::into),
-                        });
-                    }
+            let changed = put_settings(transaction, changes, operation, now);
+            changed.map_err(|error| self.error(error))
+        })
+    }
+
+    fn change_limit(
+        &self,
+        scope: &LimitScope,
+        change: &dyn Fn(Bounds) -> Bounds,
+        changes: &[(&str, Option<&str>)],
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<Option<u64>> {
+        let name = scope.setting();
+        self.transaction(|transaction| {
+            let change = || {
+                let before = settings::get(transaction, &name)?;
+                let limit = before
+                    .as_deref()
+                    .and_then(|value| Limit::read(&name, value));
+                let bounds = limit.map_or_else(Bounds::default, |limit| limit.bounds);
+                let after = change(bounds);
+                let setting = (!after.is_empty()).then(|| after.setting());
+                let mut changes = changes.to_vec();
+                if after != bounds {
+                    changes.push((&name, setting.as_deref()));
                 }
-                if stored.settings.is_empty() {
-                    return Ok(None);
-                }
-                stored.write(transaction)?;
-                Ok(Some(stored.number.unsigned_abs()))
+                put_settings(transaction, &changes, operation, now)
             };
             change().map_err(|error| self.error(error))
         })
@@ -265,11 +276,9 @@ impl UndoBackend for SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Undone> {
         let _held = self.hold(Look::Always);
-        let log = Chains::read(&*self.connection()?).map_err(|error| self.error(error))?;
-        let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
-        let (undo, findings) = self.reverse(last, operation, now, progress)?;
+        let undone = self.reverse(which, operation, now, progress)?;
         let _ = self.reclaim(Due::By(now));
-        Ok(undone(meant.record(log.state(meant)), &undo, findings))
+        Ok(undone)
     }
 
     fn rehearse_undo(
@@ -279,25 +288,32 @@ impl UndoBackend for SqliteBackend {
         now: Timestamp,
     ) -> Result<Undone> {
         let _held = self.hold(Look::Always);
-        let log = Chains::read(&*self.connection()?).map_err(|error| self.error(error))?;
-        let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
-        let (undo, findings) = self.rehearse(last, operation, now)?;
-        Ok(undone(meant.record(log.state(meant)), &undo, findings))
+        self.rehearse(which, operation, now)
     }
 }
 
-fn undone(meant: OperationRecord, undo: &LoggedOperation, findings: Findings) -> Undone {
-    Undone {
-        undone: meant,
-        operation: undo.number.unsigned_abs(),
-        effect: undo.effect,
-        usage: undo.usage(),
-        replaced: undo.replaced(),
-        documents: undo.documents.unsigned_abs(),
-        settings: undo.settings.len() as u64,
-        newer: findings.newer,
-        newer_examples: findings.examples,
-        gone: findings.gone,
-        damaged: findings.damaged,
+/// Changes settings as an operation, and returns its number; `None` if they are so already.
+fn put_settings(
+    transaction: &Session,
+    changes: &[(&str, Option<&str>)],
+    operation: &Operation,
+    now: Timestamp,
+) -> rusqlite::Result<Option<u64>> {
+    let mut stored = LoggedOperation::begin(transaction, operation, Effect::Set, now)?;
+    for (name, new) in changes {
+        let old = settings::get(transaction, name)?;
+        if old.as_deref() != *new {
+            settings::put(transaction, name, *new)?;
+            stored.settings.push(SettingChange {
+                name: (*name).into(),
+                old,
+                new: new.map(Into::into),
+            });
+        }
     }
+    if stored.settings.is_empty() {
+        return Ok(None);
+    }
+    stored.write(transaction)?;
+    Ok(Some(stored.number.unsigned_abs()))
 }

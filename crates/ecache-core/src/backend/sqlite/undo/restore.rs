@@ -8,7 +8,7 @@ use super::super::blobs::{self, Unnamed};
 use super::super::column;
 use super::super::damage::RowError;
 use super::super::encoding::UNMARKED;
-use super::super::entry_rows::{full_store_of, id_after};
+use super::super::entry_rows::{full_store_of, has_row, id_after};
 use super::super::operations::{self, Added, LoggedOperation, Part, Swap};
 use super::super::query::{Range, WRITTEN};
 use super::super::retire::{set_retired, take_over, usage_of};
@@ -147,15 +147,17 @@ impl SqliteBackend {
         Ok(back)
     }
 
-    /// Makes marked rows entries again, unless their keys were written since.
+    /// Makes marked rows entries again, unless their keys were written since. Returns the ids that
+    /// they have now.
     pub(super) fn unmark(
         &self,
         transaction: &Session,
         ids: &[i64],
         undo: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<()> {
+    ) -> Result<BTreeMap<i64, i64>> {
         let sqlite = |error| self.error(error);
+        let mut back = BTreeMap::new();
         let mut restored = Added::default();
         let mut stores = BTreeSet::new();
         let mut moves = BTreeMap::new();
@@ -168,7 +170,15 @@ impl SqliteBackend {
         for id in ids {
             let marked = match marks::Marked::read(transaction, *id) {
                 Ok(Some(marked)) => marked,
-                Ok(None) => continue,
+                Ok(None) => {
+                    // Otherwise it replaced an entry, and that one was counted.
+                    if undo.effect == Effect::Restored
+                        && !has_row(transaction, *id).map_err(sqlite)?
+                    {
+                        findings.evicted += 1;
+                    }
+                    continue;
+                }
                 Err(RowError::Damaged) => {
                     findings.damaged += 1;
                     continue;
@@ -227,6 +237,7 @@ impl SqliteBackend {
                 places.insert(to, to);
             }
             stores.insert(store);
+            back.insert(*id, to);
             restored.push(to, marked.written_at, undo.at);
             findings.restored += Usage {
                 entries: 1,
@@ -245,14 +256,26 @@ impl SqliteBackend {
             end().map_err(sqlite)?;
         }
         undo.add_part(transaction, &Part::Added(restored))
-            .map_err(sqlite)
+            .map_err(sqlite)?;
+        Ok(back)
     }
-}
 
-/// Reports whether there is a row with an id, marked or not.
-fn has_row(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id = ?1";
-    connection.prepare_cached(sql)?.exists([id])
+    /// Brings entries back in the place of others, which were just marked: `rows` has their rows
+    /// and those of the others.
+    pub(super) fn put_replaced_back(
+        &self,
+        transaction: &Session,
+        rows: &BTreeMap<i64, i64>,
+        undo: &mut LoggedOperation,
+        findings: &mut Findings,
+    ) -> Result<()> {
+        let ids: Vec<i64> = rows.keys().copied().collect();
+        let back = self.unmark(transaction, &ids, undo, findings)?;
+        findings.settled.extend(ids);
+        let replaced = back.into_iter().map(|(row, id)| (id, rows[&row]));
+        undo.add_part(transaction, &Part::Replaced(replaced.collect()))
+            .map_err(|error| self.error(error))
+    }
 }
 
 fn count(connection: &Connection, store: i64) -> rusqlite::Result<u64> {

@@ -9,35 +9,45 @@
 //! operation is meant and which record is reversed for it is decided by `Chains`.
 
 use super::super::SqliteBackend;
-use super::super::operations::{LoggedOperation, Part};
+use super::super::operations::{Chains, LoggedOperation, Part};
 use super::super::purge::delete_marked;
 use super::super::session::Session;
 use super::super::transaction::End;
 use super::change;
 use super::findings::Findings;
-use crate::backend::{Effect, Operation, Progress};
+use crate::backend::{Effect, Operation, OperationRecord, Progress, Undone};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
+use crate::sidecar::Sidecar;
+use crate::single_flight::{FlightLock, FlightLocks};
 use crate::time::Timestamp;
 
 /// Number of entries that one transaction restores.
 const BATCH: usize = 2000;
 
+/// The name of the lock of undos among those of keys, which are hashes.
+const UNDO_LOCK: &[u8; 32] = b"ecache: the undo of an operation";
+
 impl SqliteBackend {
-    /// Takes an operation back, as another one.
+    /// Undoes an operation, as another one.
+    ///
+    /// It is chosen in the first transaction. An undo may take several; until it has ended, another
+    /// one waits, which would find its target undone in part.
     pub(super) fn reverse(
         &self,
-        target: &LoggedOperation,
+        which: Option<u64>,
         operation: &Operation,
         now: Timestamp,
         progress: Progress<'_>,
-    ) -> Result<(LoggedOperation, Findings)> {
+    ) -> Result<Undone> {
         let sqlite = |error| self.error(error);
-        let mut findings = Findings::of(&*self.connection()?, target).map_err(sqlite)?;
-        let mut undo = self.transaction(|transaction| {
-            let undo = self.begin_undo(transaction, target, operation, now, &mut findings)?;
-            self.end_with(transaction, target, &undo, target.parts == 0)?;
-            Ok(undo)
+        let _lock = self.lock_undo()?;
+        let (meant, target, mut undo, mut findings) = self.transaction(|transaction| {
+            let (meant, target) = self.choose(transaction, which, now)?;
+            let mut findings = Findings::of(transaction, &target).map_err(sqlite)?;
+            let undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
+            self.end_with(transaction, &target, &undo, target.parts == 0)?;
+            Ok((meant, target, undo, findings))
         })?;
         let revived = findings.count_revived(&*self.connection()?);
         revived.map_err(sqlite)?;
@@ -49,8 +59,8 @@ impl SqliteBackend {
             for (batch, part) in batches.into_iter().enumerate() {
                 let is_last = number == 1 && batch + 1 == count;
                 self.transaction(|transaction| {
-                    self.reverse_part(transaction, target, &part, &mut undo, &mut findings)?;
-                    self.end_with(transaction, target, &undo, is_last)
+                    self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
+                    self.end_with(transaction, &target, &undo, is_last)
                 })?;
                 if progress(findings.entries()).is_break() && !is_last {
                     let done = self.write_sum(&mut undo, &findings)?;
@@ -58,36 +68,65 @@ impl SqliteBackend {
                 }
             }
         }
-        let retired = findings.count_retired(&*self.connection()?, target, &undo);
+        let retired = findings.count_retired(&*self.connection()?, &target, &undo);
         retired.map_err(sqlite)?;
+        findings.count_evicted(&target);
         self.write_sum(&mut undo, &findings)?;
-        Ok((undo, findings))
+        Ok(findings.undone(meant, &undo))
     }
 
     /// Does what [`Self::reverse`] does in one transaction, which is rolled back.
     pub(super) fn rehearse(
         &self,
-        target: &LoggedOperation,
+        which: Option<u64>,
         operation: &Operation,
         now: Timestamp,
-    ) -> Result<(LoggedOperation, Findings)> {
+    ) -> Result<Undone> {
         let sqlite = |error| self.error(error);
         let connection = self.writing_connection()?;
         self.transaction_ending(&connection, End::Rollback, |transaction| {
-            let mut findings = Findings::of(transaction, target).map_err(sqlite)?;
-            let mut undo = self.begin_undo(transaction, target, operation, now, &mut findings)?;
+            let (meant, target) = self.choose(transaction, which, now)?;
+            let mut findings = Findings::of(transaction, &target).map_err(sqlite)?;
+            let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
             findings.count_revived(transaction).map_err(sqlite)?;
             for number in (1..=target.parts).rev() {
                 let part = target.part(transaction, number).map_err(sqlite)?;
                 for part in part.split(BATCH) {
-                    self.reverse_part(transaction, target, &part, &mut undo, &mut findings)?;
+                    self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
                 }
             }
-            let retired = findings.count_retired(transaction, target, &undo);
+            let retired = findings.count_retired(transaction, &target, &undo);
             retired.map_err(sqlite)?;
+            findings.count_evicted(&target);
             sum_up(&mut undo, &findings);
-            Ok((undo, findings))
+            Ok(findings.undone(meant, &undo))
         })
+    }
+
+    /// Returns the operation that is meant, and the one that is reversed for it.
+    fn choose(
+        &self,
+        transaction: &Session,
+        which: Option<u64>,
+        now: Timestamp,
+    ) -> Result<(OperationRecord, LoggedOperation)> {
+        let log = Chains::read(transaction).map_err(|error| self.error(error))?;
+        let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
+        Ok((meant.record(log.state(meant)), last.clone()))
+    }
+
+    /// Waits for the undo of another process; `None` if the file system has no locks.
+    fn lock_undo(&self) -> Result<Option<FlightLock>> {
+        let Ok(locks) = FlightLocks::open(&Sidecar::Locks.path(&self.path)) else {
+            return Ok(None);
+        };
+        match locks.lock(UNDO_LOCK, self.patience) {
+            Ok(Some(lock)) => Ok(Some(lock)),
+            Ok(None) => Err(Error::Busy {
+                waited: self.patience,
+            }),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Reverts what an operation did to whole stores, their documents and settings.
@@ -113,7 +152,13 @@ impl SqliteBackend {
             }
         }
         change::set_documents_back(transaction, target, &mut undo).map_err(sqlite)?;
-        change::set_settings_back(transaction, target, &mut undo).map_err(sqlite)?;
+        let later = change::set_settings_back(transaction, target, &mut undo).map_err(sqlite)?;
+        if let Some(later) = later {
+            let number = target.number;
+            return Err(Error::NotUndoable(format!(
+                "operation {number} cannot be undone: operation {later} changed the same since"
+            )));
+        }
         Ok(undo)
     }
 
@@ -129,12 +174,15 @@ impl SqliteBackend {
         let sqlite = |error| self.error(error);
         match part {
             Part::Removed(ids) => {
-                let (own, others) = findings.split_own(ids);
+                let (own, mut others) = findings.split_own(ids);
                 delete_marked(transaction, &own).map_err(sqlite)?;
-                self.unmark(transaction, &others, undo, findings)
+                others.retain(|id| !findings.settled.contains(id));
+                self.unmark(transaction, &others, undo, findings).map(drop)
             }
             Part::Added(added) => {
-                change::mark_added(transaction, added, target, undo, findings).map_err(sqlite)
+                let rows = change::mark_added(transaction, added, target, undo, findings);
+                let rows = rows.map_err(sqlite)?;
+                self.put_replaced_back(transaction, &rows, undo, findings)
             }
             Part::Touched(entries) => {
                 change::set_lifetimes_back(transaction, entries, undo, findings).map_err(sqlite)
@@ -142,6 +190,8 @@ impl SqliteBackend {
             Part::Moved(ids) => self.move_back(transaction, ids, undo, findings),
             // They went back with the others of their store.
             Part::Stayed(_) => Ok(()),
+            // They are read beforehand.
+            Part::Replaced(_) => Ok(()),
         }
     }
 
