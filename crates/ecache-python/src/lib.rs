@@ -14,6 +14,7 @@ mod greenlets;
 mod interrupt;
 mod memory_copy;
 mod methods;
+mod operation;
 mod options;
 mod parameters;
 mod per_process;

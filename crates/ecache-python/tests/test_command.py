@@ -48,6 +48,18 @@ def test_entries_are_listed_explained_cleared_and_restored(labels, ecache):
     assert labels.counters()["computations"] == 3
 
 
+def test_a_clear_of_python_is_listed_and_taken_back(labels, cache, ecache):
+    first, bobs = labels(ANN, "a"), labels(BOB, "a")
+    assert cache.clear(user="ann", arg="a") == 1
+    (operation,) = json.loads(ecache("log", "--json"))
+    assert operation["command"] == "Cache.clear(user='ann', arg='a')"
+    assert (operation["entries"], operation["undoable"]) == (1, True)
+    assert operation["user"] and operation["host"]
+    ecache("undo")
+    settle()
+    assert [labels(ANN, "a"), labels(BOB, "a")] == [first, bobs]
+
+
 def test_a_value_that_the_command_wrote_is_a_hit(cache, ecache):
     @execution_cache(cache=cache, store_name="sums")
     def total(a, b):

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ecache_core::backend::{Scan, no_progress};
+use ecache_core::backend::{ChangeOutcome, Scan, no_progress};
 use ecache_core::entry::Policy;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 use ecache_core::usage::{CallGroup, Counts, Log};
@@ -11,6 +11,7 @@ use pyo3::types::PyDict;
 
 use crate::cache::{Cache, failed};
 use crate::filter::{self, Entry};
+use crate::operation;
 use crate::shutdown;
 use crate::store::ExecutionStore;
 
@@ -149,21 +150,28 @@ impl Cache {
     }
 
     /// Removes the entries that a filter selects, except those of policy "persist" unless the
-    /// filter names it; returns their number. Without a filter, removes all.
+    /// filter names it; returns their number. Without a filter, removes all. `ecache undo` brings
+    /// them back, unless they are more than one operation keeps.
     #[pyo3(signature = (**filter))]
     fn clear(&self, py: Python<'_>, filter: Option<&Bound<'_, PyDict>>) -> PyResult<u64> {
+        let operation = operation::of_clear(py, filter)?;
         let mut filter = filter::read(filter)?;
         filter.policy.get_or_insert(Policy::Evict);
-        let core = self.core();
+        let (core, selection) = (self.core(), filter.into());
         let removed = shutdown::detach(py, || {
-            let now = SystemClock.now();
-            let removed = core
-                .backend()?
-                .remove(&filter.into(), now, &mut no_progress);
+            let (backend, now) = (core.backend()?, SystemClock.now());
+            let removed =
+                backend.remove_undoably(&selection, None, &operation, now, &mut no_progress);
+            let removed = removed.and_then(|outcome| match outcome {
+                ChangeOutcome::Done(report) => Ok(report),
+                ChangeOutcome::TooMany(_) => {
+                    backend.remove_for_good(&selection, None, &operation, now, &mut no_progress)
+                }
+            });
             core.advance_epoch();
             removed
         });
-        Ok(failed(removed)?.entries)
+        Ok(failed(removed)?.usage.entries)
     }
 
     fn __repr__(&self) -> String {
