@@ -147,9 +147,8 @@ fn failures_are_listed_with_what_they_said() {
     let again = "ecache: line 2 (3) has failed before, with exit code 3, which is kept\necache: 0 ran, 1 fresh, 1 failed\n";
     warm(&session, "-j 1", line, "0\n3\n").ends(1, again);
     assert_eq!(runs(&session), 2);
-    let forgotten = format!(
-        "ecache: {failed}: it is not kept: it failed{said}ecache: 0 ran, 1 fresh, 1 failed\n"
-    );
+    let forgotten =
+        format!("ecache: {failed}: not kept: it failed{said}ecache: 0 ran, 1 fresh, 1 failed\n");
     session.run("clear --all -q").notes("");
     warm(&session, "-j 1 -q", line, "0\n").notes("");
     for count in [4, 5] {
@@ -159,13 +158,20 @@ fn failures_are_listed_with_what_they_said() {
 }
 
 #[test]
-fn results_that_are_not_kept_are_failures() {
+fn results_that_are_not_kept_are_counted_and_are_no_failures() {
     let session = Session::new();
     let ran = session.run_with_input("warm --max-output 3 -- echo", b"ab\nabc\n");
-    let why = "it is not kept: it printed more than 3 bytes";
+    let why = "not kept: it printed more than 3 bytes";
     ran.ends(
-        1,
-        &format!("ecache: line 2 (abc) failed: {why}\necache: 1 ran, 0 fresh, 1 failed\n"),
+        0,
+        &format!("ecache: line 2 (abc): {why}\necache: 2 ran, 0 fresh, 1 not kept\n"),
+    );
+    session.run("limit set w --min-cost 10m").notes("");
+    let ran = session.run_with_input("warm --store w -- echo", b"1\n");
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.stderr.ends_with("1 ran, 0 fresh, 1 not kept\n"),
+        "{ran:?}"
     );
 }
 

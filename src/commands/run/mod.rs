@@ -17,7 +17,7 @@ use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome as Counted};
 use rustix::fs::FileType;
 
-use report::Status;
+use report::{Status, Told};
 
 use super::shared::command_args::{CommandLine, Invocation};
 use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
@@ -104,7 +104,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     };
     let beside = location.as_deref().and_then(|path| context.beside(path));
     let call = &invocation.call;
-    let (damage_told, unusable) = (Cell::new(false), Cell::new(None));
+    let (damage_told, told) = (Cell::new(false), Told::default());
     let note_failure = |error: &Error| {
         // Counting does not try a server again that is known to be unreachable.
         if let Some(beside) = &beside {
@@ -146,16 +146,19 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             ));
             Ok(())
         },
-        on_unkept: &|why| context.detail(&format!("the result is not kept: {why}")),
+        on_unkept: &|why| drop(told.unkept.replace(Some(why.to_owned()))),
         on_stopped: &|pid| {
             context.absent(
                 &format!("process {pid} is running the same command and is stopped, so it is not waited for"),
                 Some(&format!("kill -CONT {pid} continues it, kill {pid} ends it")),
             );
         },
-        on_unusable: &|why| unusable.set(Some(why)),
-        on_stale: &|why| context.detail(&format!("stale: {why}")),
-        refresh: &|input| background::start(call, input, outputs),
+        on_unusable: &|why| told.unusable.set(Some(why)),
+        on_stale: &|why| drop(told.stale.replace(Some(why.to_owned()))),
+        refresh: &|input| {
+            told.is_refreshing.set(true);
+            background::start(call, input, outputs)
+        },
         left_open: &|open| background::forward(location.as_deref(), open),
     };
     let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
@@ -174,21 +177,27 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         }
         ran => ran?,
     };
-    // A run without a key has said why already.
-    let mode = if has_key {
-        call.settings.mode
-    } else {
-        Mode::On
-    };
-    if context.verbose
-        && let Some(sentence) = report::sentence(&report, unusable.get(), mode)
-    {
-        context.detail(&sentence);
+    if context.verbose {
+        // A run without a key has said why already.
+        let mode = if has_key {
+            call.settings.mode
+        } else {
+            Mode::On
+        };
+        let settings = Settings {
+            mode,
+            ..call.settings.clone()
+        };
+        if let Some(sentence) = report::sentence(&report, &told, &settings) {
+            context.detail(&sentence);
+        } else if let Some(why) = &*told.unkept.borrow() {
+            context.detail(&format!("not kept: {why}"));
+        }
     }
     if let Some(file) = status_file {
         let address = &call.entry.address;
         let key = has_key.then_some(&address.key);
-        let status = Status::new(key, &address.store.store_name, &report, unusable.get());
+        let status = Status::new(key, &address.store.store_name, &report, told.unusable.get());
         let written = status.write(file);
         written.or_else(|error| do_without("the status", context, &args, error))?;
     }

@@ -1,11 +1,12 @@
 //! The report of `run` on its outcome: a sentence with `-v`, an object with `--status-fd`.
 
+use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Mode, Report, RunOutcome, Unusable};
+use ecache_core::command::{Failures, Mode, Outputs, Report, RunOutcome, Settings, Unusable};
 use ecache_core::key::Key;
 use ecache_core::streams::Patient;
 use ecache_core::time::whole_millis;
@@ -13,15 +14,29 @@ use serde::Serialize;
 
 use crate::output::{JsonToTerminal, human};
 
+/// The reasons that a run gave while it went on.
+#[derive(Default)]
+pub(super) struct Told {
+    /// The reason for not replaying a result
+    pub(super) unusable: Cell<Option<Unusable>>,
+    /// The reason for replaying a stale result
+    pub(super) stale: RefCell<Option<String>>,
+    /// The stale result is refreshed in the background
+    pub(super) is_refreshing: Cell<bool>,
+    /// The reason for not keeping the new result
+    pub(super) unkept: RefCell<Option<String>>,
+}
+
 /// Returns the sentence for `-v`. A run that failed to use the cache has said why already.
-pub(super) fn sentence(report: &Report, unusable: Option<Unusable>, mode: Mode) -> Option<String> {
+pub(super) fn sentence(report: &Report, told: &Told, settings: &Settings) -> Option<String> {
+    let mode = settings.mode;
     let mut parts = match report.outcome {
         RunOutcome::Hit => vec!["hit".into(), format!("{} old", age(report.age))],
-        RunOutcome::Stale => vec!["stale hit".into(), format!("{} old", age(report.age))],
+        RunOutcome::Stale => vec![stale(report, told, settings)],
         RunOutcome::Followed => vec!["followed the same run of another process".into()],
         RunOutcome::Miss if mode == Mode::Off => vec!["miss: the cache is off".into()],
-        RunOutcome::Miss => match why(unusable) {
-            Some(why) => vec![format!("miss: {why}")],
+        RunOutcome::Miss => match why(told.unusable.get()) {
+            Some(why) => vec![format!("miss{why}")],
             None => vec!["miss".into()],
         },
         RunOutcome::Refreshed => vec!["refreshed".into()],
@@ -40,17 +55,56 @@ pub(super) fn sentence(report: &Report, unusable: Option<Unusable>, mode: Mode) 
         }
         _ => {}
     }
-    Some(parts.join(", "))
+    let is_kept = report.kept_at.is_some();
+    if matches!(report.outcome, RunOutcome::Miss | RunOutcome::Refreshed) && is_kept {
+        parts.push(match report.ttl_left {
+            Some(left) => format!("kept for {}", duration(left)),
+            None => "kept for ever".into(),
+        });
+    }
+    let mut sentence = parts.join(", ");
+    if report.outcome == RunOutcome::Stale && told.is_refreshing.get() {
+        sentence.push_str("; refreshing in the background");
+    }
+    if let Some(why) = &*told.unkept.borrow() {
+        let exit = report.exit;
+        sentence.push_str(&if exit != 0 && settings.failures == Failures::Forget {
+            format!("; exit code {exit}, not kept (--no-failures)")
+        } else {
+            format!("; not kept: {why}")
+        });
+    }
+    Some(sentence)
+}
+
+/// Says why a stale result was replayed.
+fn stale(report: &Report, told: &Told, settings: &Settings) -> String {
+    match &*told.stale.borrow() {
+        Some(why) => format!("stale: {why}"),
+        None if settings.max_age.is_some() => format!("stale: {} old", age(report.age)),
+        None if report.overdue < Duration::from_secs(1) => {
+            format!("stale: expired {} ago", duration(report.overdue))
+        }
+        None => format!("stale: expired {} ago", age(report.overdue)),
+    }
 }
 
 /// Says why there was no hit. Damage was reported when it was found.
 fn why(unusable: Option<Unusable>) -> Option<String> {
     Some(match unusable {
-        None => "nothing is kept for it".into(),
-        Some(Unusable::Expired(since)) => format!("the result expired {} ago", age(since)),
-        Some(Unusable::TooOld(old)) => format!("the result is {} old", age(old)),
-        Some(Unusable::FromTheFuture) => "the result has a write time in the future".into(),
-        Some(Unusable::Failure) => "the result is a failure".into(),
+        None => " (no result yet)".into(),
+        Some(Unusable::Expired(since)) => format!(" (expired {} ago)", age(since)),
+        Some(Unusable::TooOld(old)) => format!(" ({} old)", age(old)),
+        Some(Unusable::FromTheFuture) => " (written in the future)".into(),
+        Some(Unusable::Failure) => " (the last run failed)".into(),
+        Some(Unusable::OtherOutputs(Outputs::Apart)) => {
+            ": recorded with stdout and stderr merged (a terminal, 2>&1); here they are separate"
+                .into()
+        }
+        Some(Unusable::OtherOutputs(Outputs::Merged)) => {
+            ": recorded with stdout and stderr separate; here they are merged (a terminal, 2>&1)"
+                .into()
+        }
         Some(Unusable::Damaged) => return None,
     })
 }
@@ -96,7 +150,9 @@ impl<'a> Status<'a> {
     ) -> Self {
         let missed = match unusable {
             Some(Unusable::Expired(_) | Unusable::TooOld(_) | Unusable::FromTheFuture) => "stale",
-            Some(Unusable::Failure | Unusable::Damaged) | None => "miss",
+            Some(Unusable::Failure | Unusable::OtherOutputs(_) | Unusable::Damaged) | None => {
+                "miss"
+            }
         };
         let (outcome, fwd) = match report.outcome {
             RunOutcome::Hit => ("hit", None),

@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan};
-use ecache_core::command::{Existing, Mode, PreparedItem};
+use ecache_core::command::{Existing, Mode, PreparedItem, Unusable};
 use ecache_core::filter::Filter;
 use ecache_core::scope::StoreAddress;
 use ecache_core::time::whole_millis;
@@ -56,7 +56,7 @@ pub(super) fn forecast<T>(
                         ("hit", Some(entry))
                     }
                     Existing::Fresh(entry, _) => ("fresh", Some(entry)),
-                    Existing::Stale(entry) => ("expired", Some(entry)),
+                    Existing::Stale(entry, why) => (state(why), Some(entry)),
                     Existing::Nothing => ("missing", None),
                 };
                 if outcome != "hit" {
@@ -116,6 +116,18 @@ pub(super) fn forecast<T>(
     let pace = whole_millis(args.rate.unwrap_or_default());
     forecast.print(context, workers(args).get(), pace, usual);
     Ok(Exit::Done)
+}
+
+/// Returns the word for an entry that is not replayed.
+fn state(why: Option<Unusable>) -> &'static str {
+    match why {
+        Some(Unusable::Expired(_)) => "expired",
+        Some(Unusable::TooOld(_)) => "old",
+        Some(Unusable::FromTheFuture) => "future",
+        Some(Unusable::Failure) => "failure",
+        Some(Unusable::OtherOutputs(_)) => "merged",
+        Some(Unusable::Damaged) | None => "unusable",
+    }
 }
 
 /// Returns the total cost and size of the latest results of a store, and their number.

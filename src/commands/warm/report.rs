@@ -45,7 +45,7 @@ impl<'a> Line<'a> {
             key: done.key.as_ref().map(Key::as_str),
             outcome: match done.outcome {
                 Warmed::Hit => "hit",
-                Warmed::Ran => "ran",
+                Warmed::Ran | Warmed::Unkept => "ran",
                 Warmed::Failed => "failed",
                 Warmed::Skipped => "skipped",
             },
@@ -94,12 +94,16 @@ impl<'a> Report<'a> {
 pub(super) struct Summary {
     hits: u64,
     ran: u64,
+    /// Number of those whose results are not stored
+    unkept: u64,
     skipped: u64,
     /// Number of new failures and of hits that are cached failures
     failed: u64,
     failures: Vec<String>,
     /// Reasons why items were left out, which is not a failure
     omissions: Vec<String>,
+    /// Reasons why results were not stored, which is not a failure
+    unstored: Vec<String>,
 }
 
 impl Summary {
@@ -113,6 +117,15 @@ impl Summary {
         match done.outcome {
             Warmed::Hit if done.exit == Some(0) => self.hits += 1,
             Warmed::Ran => self.ran += 1,
+            Warmed::Unkept => {
+                self.ran += 1;
+                self.unkept += 1;
+                if self.unstored.len() < LISTED {
+                    let why = done.problem.as_deref().unwrap_or("not kept");
+                    self.unstored
+                        .push(format!("{}: {}", name(), escape::for_line(why)));
+                }
+            }
             Warmed::Skipped => {
                 self.skipped += 1;
                 if self.omissions.len() < LISTED {
@@ -138,6 +151,9 @@ impl Summary {
             lines.for_each(say);
         }
         more(context, self.failed, self.failures.len(), "failed");
+        for unstored in &self.unstored {
+            context.note(unstored);
+        }
         if left_out == LeftOut::Listed {
             for omission in &self.omissions {
                 context.warn(omission);
@@ -149,9 +165,13 @@ impl Summary {
             ran,
             failed,
             skipped,
+            unkept,
             ..
         } = self;
         let mut parts = vec![format!("{ran} ran"), format!("{hits} fresh")];
+        if *unkept > 0 {
+            parts.push(format!("{unkept} not kept"));
+        }
         if *failed > 0 {
             parts.push(format!("{failed} failed"));
         }

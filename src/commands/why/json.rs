@@ -1,6 +1,7 @@
 //! The explanation as JSON.
 
 use ecache_core::backend::{Cause, Effect, Fate, OperationRecord};
+use ecache_core::command::Outputs;
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation};
 use ecache_core::python_json::Json;
@@ -40,6 +41,13 @@ impl View<'_> {
             "expires_at": entry.and_then(|entry| entry.expires_at).map(|time| time.to_string()),
             "cost_ms": entry.and_then(|entry| entry.cost_ms),
         });
+        if let Some(only) = self.only {
+            object["outputs"] = match only {
+                Outputs::Merged => "one",
+                Outputs::Apart => "two",
+            }
+            .into();
+        }
         let differences = |entry: &Entry, differences: &[Difference]| -> Value {
             differences
                 .iter()

@@ -9,6 +9,7 @@ use std::io::{LineWriter, Write};
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Effect, Fate, OperationRecord};
+use ecache_core::command::Outputs;
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
 use ecache_core::python_json::Json;
@@ -37,7 +38,7 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     };
     let now = context.now();
     let backend = context.reader()?;
-    let explanation = explain(backend.as_ref(), &question, now)?;
+    let (explanation, only) = explained(backend.as_ref(), &question, now)?;
     let fate = backend.fate(&question.address)?;
     let fate = fate.filter(|fate| explains(fate, &explanation));
     let renamed = match &explanation {
@@ -56,6 +57,7 @@ pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {
     };
     let view = View {
         question: &question,
+        only,
         fate,
         renamed,
         unkept,
@@ -140,9 +142,47 @@ fn renaming(
     Ok(None)
 }
 
+/// Explains a call. The result of a command may answer one destination of its output alone, which
+/// is returned; where the output of this process goes does not matter.
+fn explained(
+    backend: &dyn Backend,
+    question: &Question,
+    now: Timestamp,
+) -> Result<(Explanation, Option<Outputs>)> {
+    let here = explain(backend, question, now)?;
+    let Some(outputs) = question.outputs else {
+        return Ok((here, None));
+    };
+    let is_other = |explanation: &Explanation| match explanation {
+        Explanation::Another(_, differences) => {
+            differences.iter().all(|it| it.part == Part::Outputs)
+        }
+        _ => false,
+    };
+    if !matches!(here, Explanation::Hit(_)) && !is_other(&here) {
+        return Ok((here, None));
+    }
+    let elsewhere = match outputs {
+        Outputs::Merged => Outputs::Apart,
+        Outputs::Apart => Outputs::Merged,
+    };
+    let question = Question {
+        outputs: Some(elsewhere),
+        ..question.clone()
+    };
+    let there = explain(backend, &question, now)?;
+    Ok(match (&here, &there) {
+        (Explanation::Hit(_), there) if is_other(there) => (here, Some(outputs)),
+        (here, Explanation::Hit(_)) if is_other(here) => (there, Some(elsewhere)),
+        _ => (here, None),
+    })
+}
+
 /// Formats an explanation.
 struct View<'a> {
     question: &'a Question,
+    /// The destination of output that the result answers alone
+    only: Option<Outputs>,
     /// The removal that took the entry away, and the entry
     fate: Option<Fate>,
     /// The renaming that took the entry to another store

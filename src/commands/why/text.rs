@@ -49,7 +49,15 @@ impl View<'_> {
         };
         match explanation {
             Explanation::Hit(entry) => {
-                say(format!("hit: {address}"));
+                say(match self.only {
+                    None => format!("hit: {address}"),
+                    Some(Outputs::Merged) => format!(
+                        "hit on a terminal: {address}; a pipe runs it once more: recorded merged"
+                    ),
+                    Some(Outputs::Apart) => format!(
+                        "hit in a pipe: {address}; a terminal runs it once more: recorded separate"
+                    ),
+                });
                 say(format!("  {}", self.times(entry)));
             }
             Explanation::Stale(entry) if entry.is_expired(self.now) => {
@@ -223,7 +231,12 @@ impl View<'_> {
     fn times(&self, entry: &Entry) -> String {
         let span =
             |from: Timestamp, to: Timestamp| human::duration(to.since(from).as_millis() as u64);
-        let mut text = format!("written {} ago", span(entry.written_at(), self.now));
+        let written = entry.written_at();
+        let mut text = if written > self.now {
+            format!("written {} in the future", span(self.now, written))
+        } else {
+            format!("written {} ago", span(written, self.now))
+        };
         if let Some(expires) = entry.expires_at {
             let _ = if entry.is_expired(self.now) {
                 write!(text, ", expired {} ago", span(expires, self.now))

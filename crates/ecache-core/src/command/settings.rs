@@ -251,6 +251,8 @@ pub enum Unusable {
     FromTheFuture,
     /// It is a failure, and failures are not replayed
     Failure,
+    /// Its streams are in one order, and the caller has two places for them, or the other way round
+    OtherOutputs(Outputs),
     /// Its value differs from the one written
     Damaged,
 }

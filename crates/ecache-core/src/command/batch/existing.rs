@@ -1,12 +1,13 @@
 //! Looks up the result of a command without running it.
 
+use std::cell::Cell;
 use std::io;
 use std::path::Path;
 
 use crate::backend::{Backend, Content, Lookup};
 use crate::command::output::recording::{Form, form};
 use crate::command::run::stale::Usable;
-use crate::command::settings::Outputs;
+use crate::command::settings::{Outputs, Unusable};
 use crate::command::{Call, LeftOpen, Mode, Runner};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -22,28 +23,42 @@ impl Call {
             Error::DamagedEntry { .. } => Ok(()),
             error => Err(error),
         };
-        let runner = self.runner(
+        let unusable = Cell::new(None);
+        let mut runner = self.runner(
             (Outputs::Apart, None),
             clock,
             &pass_over_damage,
             &|_| {},
             &|_| Ok(()),
         );
+        let on_unusable = |why| unusable.set(Some(why));
+        runner.on_unusable = &on_unusable;
         Ok(match backend.lookup(&self.entry.address, clock.now())? {
             Lookup::Hit(mut entry, content) => {
-                let is_hit = runner.allows(backend, &mut entry, &content)?
-                    && runner.is_hit(&entry, clock.now());
+                let is_allowed = runner.allows(backend, &mut entry, &content)?;
+                let is_hit = is_allowed && runner.is_hit(&entry, clock.now());
+                if !is_allowed {
+                    unusable.set(Some(Unusable::Failure));
+                } else if !is_hit {
+                    runner.tell_stale(&entry, clock.now());
+                }
                 let form = form(backend, &content)?.filter(|_| is_hit);
                 match form.map(|form| form.answers(runner.outputs)) {
                     Some(true) => Existing::Fresh(entry, content),
                     Some(false) => match runner.find_beside(backend, &entry, clock.now())? {
                         Usable::Fresh(entry, content) => Existing::Fresh(entry, content),
-                        Usable::Stale(..) | Usable::Nothing => Existing::Stale(entry),
+                        Usable::Stale(..) | Usable::Nothing => {
+                            let why = Unusable::OtherOutputs(runner.outputs);
+                            Existing::Stale(entry, Some(why))
+                        }
                     },
-                    None => Existing::Stale(entry),
+                    None => Existing::Stale(entry, unusable.get()),
                 }
             }
-            Lookup::Stale(entry) => Existing::Stale(entry),
+            Lookup::Stale(entry) => {
+                runner.tell_stale(&entry, clock.now());
+                Existing::Stale(entry, unusable.get())
+            }
             Lookup::Damaged(_) | Lookup::Foreign(..) | Lookup::Missing => Existing::Nothing,
         })
     }
@@ -93,8 +108,8 @@ impl Call {
 pub enum Existing {
     /// A result that can be replayed
     Fresh(Box<Entry>, Content),
-    /// An entry that cannot be replayed, such as a stale one
-    Stale(Box<Entry>),
+    /// An entry that cannot be replayed, such as a stale one, and the reason as far as it is known
+    Stale(Box<Entry>, Option<Unusable>),
     /// No entry
     Nothing,
 }

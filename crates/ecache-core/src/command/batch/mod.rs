@@ -69,7 +69,9 @@ pub enum Warmed {
     Hit,
     /// It was run, and its result is stored
     Ran,
-    /// It failed, could not be run, or its result is not stored
+    /// It was run and succeeded, and its result is not to be stored
+    Unkept,
+    /// It failed, or could not be run
     Failed,
     /// It was not run
     Skipped,

@@ -131,11 +131,13 @@ impl<T> Work<'_, T> {
         let is_refresh = call.settings.mode == Mode::Refresh;
         let (outcome, saved_ms, spent_ms) = match (done.outcome, done.exit) {
             (Warmed::Hit, _) => (usage::Outcome::Hit, millis(done.cost), 0),
-            (Warmed::Ran | Warmed::Failed, Some(_)) if is_refresh => {
+            (Warmed::Ran | Warmed::Unkept | Warmed::Failed, Some(_)) if is_refresh => {
                 (usage::Outcome::Refresh, 0, millis(done.cost))
             }
-            (Warmed::Ran | Warmed::Failed, Some(_)) => (usage::Outcome::Miss, 0, millis(done.cost)),
-            (Warmed::Ran | Warmed::Failed | Warmed::Skipped, _) => return,
+            (Warmed::Ran | Warmed::Unkept | Warmed::Failed, Some(_)) => {
+                (usage::Outcome::Miss, 0, millis(done.cost))
+            }
+            (Warmed::Ran | Warmed::Unkept | Warmed::Failed | Warmed::Skipped, _) => return,
         };
         let (now, store) = (self.warm.clock.now(), call.entry.address.store.clone());
         let event = Event {
@@ -234,6 +236,7 @@ impl<T> Work<'_, T> {
         }
         let outcome = match (report.exit, report.size) {
             (0, Some(_)) => Warmed::Ran,
+            (0, None) => Warmed::Unkept,
             _ => Warmed::Failed,
         };
         Ok(Done {
@@ -243,7 +246,7 @@ impl<T> Work<'_, T> {
             cost: report.cost,
             written_at: None,
             size: report.size,
-            problem: unkept.take().map(|why| format!("it is not kept: {why}")),
+            problem: unkept.take().map(|why| format!("not kept: {why}")),
             stderr: stderr.0,
         })
     }

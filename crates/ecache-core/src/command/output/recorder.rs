@@ -16,7 +16,7 @@ const FRAME: usize = 1 << 16;
 /// The reason why a command's output is not recorded.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotRecorded {
-    #[error("it printed more than {limit} bytes")]
+    #[error("it printed more than {limit} {}", if *limit == 1 { "byte" } else { "bytes" })]
     TooLarge { limit: u64 },
     #[error("what it printed could not be kept: {0}")]
     Spool(#[from] io::Error),

@@ -48,11 +48,10 @@ impl Runner<'_> {
             (_, Failures::KeepFor(ttl)) => (ttl, Expiry::Named),
             (_, Failures::Forget) => return self.leave("it failed"),
         };
-        if report.cost.is_some_and(|cost| cost < settings.min_cost) {
+        if let Some(cost) = report.cost.filter(|cost| *cost < settings.min_cost) {
+            let took = Duration::from_millis(whole_millis(cost));
             let least = settings.min_cost;
-            return self.leave(&format!(
-                "it ran for less than the {least:?} that min_cost asks for"
-            ));
+            return self.leave(&format!("took {took:?}, below the {least:?} of --min-cost"));
         }
         match ended.input {
             InputUse::Unknown(why) => return self.leave(why),

@@ -29,7 +29,6 @@ impl Runner<'_> {
         found: StoredResult,
         ports: &mut Ports<'_>,
     ) -> Result<Option<Report>, CommandError> {
-        (self.on_stale)("its time is over");
         self.replay(backend, found, RunOutcome::Stale, ports)
     }
 

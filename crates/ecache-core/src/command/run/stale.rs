@@ -81,7 +81,13 @@ impl Runner<'_> {
     ) -> Result<Usable> {
         match self.kept_there(backend, lookup, now)? {
             AtAddress::Usable(kept) => Ok(kept),
-            AtAddress::Other(own) => self.find_beside(backend, &own, now),
+            AtAddress::Other(own) => {
+                let kept = self.find_beside(backend, &own, now)?;
+                if matches!(kept, Usable::Nothing) {
+                    (self.on_unusable)(Unusable::OtherOutputs(self.outputs));
+                }
+                Ok(kept)
+            }
         }
     }
 
