@@ -14,6 +14,7 @@ use crate::error::usage_tip;
 const ID_LENGTH: usize = 24;
 
 /// The names of datasets.
+#[derive(Default)]
 pub(crate) struct Datasets {
     /// By id; `None` for a store in a file
     known: Option<HashMap<Arc<str>, String>>,

@@ -130,6 +130,43 @@ fn the_configured_format_is_that_of_every_list_on_a_terminal() {
 }
 
 #[test]
+fn settings_can_be_listed_beside_a_wrong_one() {
+    let session = with_settings("[run]\ntll = \"1h\"\n");
+    for line in ["config ls", "info"] {
+        let ran = session.run(line);
+        assert_eq!(ran.code, 2, "{line}: {ran:?}");
+        assert!(ran.text().contains("run.ttl"), "{line}: {ran:?}");
+        assert!(
+            ran.stderr.contains("config.toml, line 2"),
+            "{line}: {ran:?}"
+        );
+    }
+    session.run("config unset run.tll").succeeds();
+    session.run("config ls").succeeds();
+}
+
+#[test]
+fn a_value_that_cannot_work_is_not_set() {
+    let session = Session::new();
+    for (key, value) in [
+        ("ls.fields", "key,sise"),
+        ("ls.fields", ""),
+        ("db", ""),
+        ("datasets.street", "…f5c505"),
+        ("datasets.street", ""),
+        ("warm.jobs", "0"),
+        ("hints", "off"),
+    ] {
+        let ran = session.run(["config", "set", key, value]);
+        assert_eq!(ran.code, 2, "{key} {value:?}: {ran:?}");
+        assert!(ran.stderr.contains("\n  tip: "), "{key} {value:?}: {ran:?}");
+    }
+    session.run("config set ls.fields key,size").succeeds();
+    let ran = session.run("config set hints off");
+    assert!(ran.stderr.starts_with("error: hints cannot be "), "{ran:?}");
+}
+
+#[test]
 fn a_file_that_is_not_toml_is_named_with_its_line_by_every_verb() {
     for text in ["db = \"x\n", "[run]\nttl = 5\n[run]\n", "= 3\n"] {
         let session = with_settings(text);
@@ -142,7 +179,8 @@ fn a_file_that_is_not_toml_is_named_with_its_line_by_every_verb() {
             "config get db",
             "ls",
         ] {
-            assert_eq!(session.run(line), listed, "{line}");
+            let ran = session.run(line);
+            assert_eq!((ran.code, &ran.stderr), (2, &listed.stderr), "{line}");
         }
     }
 }

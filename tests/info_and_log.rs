@@ -36,9 +36,13 @@ fn info_says_where_a_store_is_that_cannot_be_read_and_why() {
         let shown = session.shell_on_columns(80, &format!("ecache {words} info"));
         let shown = String::from_utf8_lossy(&shown.bytes).into_owned();
         assert!(
-            shown.contains("error:") && shown.contains("run.ttl"),
+            shown.contains("error:") && shown.contains("version"),
             "{shown}"
         );
+        // Settings that have their defaults are details.
+        assert!(!shown.contains("run.ttl"), "{shown}");
+        let shown = session.shell_on_columns(80, &format!("ecache {words} info -v"));
+        assert!(String::from_utf8_lossy(&shown.bytes).contains("run.ttl"));
     }
 }
 

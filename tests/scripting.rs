@@ -157,6 +157,41 @@ fn a_command_names_its_entry() {
 }
 
 #[test]
+fn an_import_says_what_limits_evicted() {
+    let session = Session::new();
+    session.run("limit set s --max-entries 2").notes("");
+    let lines = |prefix: &str| -> String {
+        let line = |number| {
+            format!(
+                r#"{{"store_name": "s", "key": "{prefix}{number}", "policy": "evict", "value": 1, "created_at": "2026-11-23T06:00:00Z"}}"#
+            ) + "\n"
+        };
+        (0..5).map(line).collect()
+    };
+    let ran = session.run_with_input("import -", lines("a").as_bytes());
+    let says = "imported 5 entries (5 new, 0 replaced); limits evicted 3\n";
+    assert!(ran.stderr.contains(says), "{ran:?}");
+    let ran = session.run_with_input("import - --json", lines("b").as_bytes());
+    let json: Value = serde_json::from_str(ran.text()).expect("an object");
+    assert_eq!(json["evicted"], 5);
+    let lines = session.shell_on_columns(120, "ecache stats --color never");
+    let lines = String::from_utf8(lines.bytes).expect("text");
+    assert!(lines.contains("EVICTED"), "{lines}");
+}
+
+#[test]
+fn stats_of_a_store_that_only_a_call_named_says_nothing_against_it() {
+    let session = Session::new();
+    session.run("set other k v").notes("");
+    assert_eq!(session.run("get e x").code, 1);
+    let ran = session.run("stats e").succeeds();
+    assert!(ran.text().starts_with("e\t"), "{ran:?}");
+    assert_eq!(ran.stderr, "");
+    let ran = session.run("stats f");
+    assert!(ran.stderr.contains("there is no store"), "{ran:?}");
+}
+
+#[test]
 fn summaries_are_one_object() {
     let session = filled();
     std::fs::write(
@@ -186,15 +221,20 @@ fn summaries_are_one_object() {
             json!({"operation": "rm", "dry_run": true, "entries": 1, "bytes": 1, "stores": 0, "persist_left": null, "undo_until": null}),
         ),
         (
+            "rm thumbs nothing",
+            json!({"operation": "rm", "dry_run": false, "entries": 0, "bytes": 0, "stores": 0, "persist_left": null, "undo_until": null}),
+        ),
+        (
             "copy @ copy.jsonl",
             json!({"operation": "copy", "dry_run": false, "entries": 4, "bytes": 10, "stores": 0, "persist_left": null, "undo_until": null}),
         ),
         (
             "import one.jsonl",
-            json!({"operation": "import", "dry_run": false, "entries": 1, "bytes": null, "stores": 0, "persist_left": null, "undo_until": "2026-11-24T06:32:51.000Z", "created": 1, "replaced": 0, "kept": 0}),
+            json!({"operation": "import", "dry_run": false, "entries": 1, "bytes": null, "stores": 0, "persist_left": null, "undo_until": "2026-11-24T06:32:51.000Z", "created": 1, "replaced": 0, "kept": 0, "evicted": 0, "left_out": 0}),
         ),
     ] {
-        let ran = session.run(&format!("{words} --json")).succeeds();
+        let ran = session.run(&format!("{words} --json"));
+        assert_eq!(ran.code == 1, words == "rm thumbs nothing", "{ran:?}");
         let object: Value = serde_json::from_str(ran.text()).expect("an object");
         assert_eq!(object, expected, "{words}");
         // The object takes the place of the sentence.

@@ -296,7 +296,7 @@ fn limits_are_listed_by_scope_with_a_share_and_all_that_is_set() {
     for line in [
         "limit set thumbs --max-size 4MiB --max-entries 10",
         "limit set --user ann --dataset 6b03de1228195dbc2df5c505 --min-cost 1s",
-        "limit set --max-size 2GiB --min-free 5%",
+        "limit set --max-size 2GiB --min-free 1%",
         "limit set --undo-keep 2d",
         "set thumbs k v",
     ] {

@@ -7,11 +7,13 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
+use super::shared::fields;
 use crate::cli::{ConfigArgs, ConfigVerb, FormatArgs};
 use crate::config::{Config, KEYS, check_key, with_setting};
 use crate::context::Context;
+use crate::datasets::Datasets;
 use crate::error::{Exit, usage_tip};
-use crate::output::{Column, escape, stdout};
+use crate::output::{Column, Format, escape, stdout};
 
 pub(crate) fn run(context: &Context, args: ConfigArgs) -> Result<Exit> {
     match args.verb {
@@ -44,17 +46,29 @@ fn list(context: &Context, format: FormatArgs) -> Result<Exit> {
         Column::text("from"),
         Column::text("about"),
     ];
-    let mut rows = context.rows(context.format(format.chosen()), &columns)?;
-    for setting in context.settings_in_force()? {
+    let format = context.format(format.chosen());
+    let is_table = format == Format::Table;
+    let mut columns = columns;
+    if is_table {
+        // A sentence that is cut says nothing.
+        columns[3] = columns[3].optional();
+    }
+    let mut rows = context.rows(format, &columns)?;
+    let (settings, problem) = context.settings_in_force();
+    for setting in settings {
+        let origin = Some(setting.origin).filter(|origin| !(is_table && *origin == "default"));
         rows.row(&[
             setting.key.as_str().into(),
             setting.value.as_deref().into(),
-            setting.origin.into(),
+            origin.into(),
             setting.about.into(),
         ])?;
     }
     rows.finish()?;
-    Ok(Exit::Done)
+    if is_table {
+        context.footer("no origin: the default; man ecache-config says what each is for");
+    }
+    problem.map_or(Ok(Exit::Done), Err)
 }
 
 fn get(config: &Config, key: &str) -> Result<Exit> {
@@ -74,6 +88,12 @@ fn get(config: &Config, key: &str) -> Result<Exit> {
 
 /// Writes the changed file beside the old one, and puts it in its place.
 fn change(context: &Context, key: &str, value: Option<&str>) -> Result<Exit> {
+    if key == "ls.fields"
+        && let Some(names) = value
+    {
+        let names = names.split(',').map(|name| name.trim().to_owned());
+        fields::parse(&Vec::from_iter(names), &Datasets::default())?;
+    }
     let path = file(context)?;
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),

@@ -27,8 +27,8 @@ use super::shared::operation::{tell_undo, this};
 use super::shared::record_filter::RecordFilter;
 use super::shared::resolve::check_name;
 use super::shared::transfer::{
-    is_database, lines, note_beyond_undo, note_evicted, open_records, pour, report, to_file,
-    to_stdout,
+    evictions, is_database, lines, note_beyond_undo, note_evicted, open_records, pour, report,
+    to_file, to_stdout,
 };
 use crate::cli::CopyArgs;
 use crate::context::Context;
@@ -250,6 +250,7 @@ impl Copy<'_> {
         found: impl Iterator<Item = Result<FoundRecord, Error>>,
     ) -> Result<Exit> {
         let backend = self.target()?;
+        let evicted_before = evictions(backend.as_ref());
         let foreign = Omissions::of_foreign(self.context);
         let refused = Omissions::new(self.context, "which TO cannot keep");
         let mut on_refused = |address: &Address, error| {
@@ -283,7 +284,8 @@ impl Copy<'_> {
         } else {
             "copied"
         };
-        report(self.context, verb, importer.done());
+        let all_evicted = evictions(backend.as_ref()).saturating_sub(evicted_before);
+        report(self.context, verb, importer.done(), all_evicted);
         let evicted = importer.log().map_or(0, |log| log.evicted);
         note_evicted(self.context, evicted, self.args.dry_run);
         if let Some(until) = importer.log().and_then(|log| log.until) {

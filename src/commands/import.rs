@@ -18,7 +18,7 @@ use super::shared::filter_words;
 use super::shared::left_out::Omissions;
 use super::shared::operation::{tell_undo, this};
 use super::shared::record_filter::RecordFilter;
-use super::shared::transfer::{note_beyond_undo, note_evicted, open_records, report};
+use super::shared::transfer::{evictions, note_beyond_undo, note_evicted, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -60,6 +60,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         &mut on_beyond,
     );
     let mut wanted = RecordFilter::new(context, filter, now);
+    let evicted_before = evictions(backend.as_ref());
     let refused = Omissions::new(context, "which the store cannot keep");
     let imported = backend.import_logged(
         &mut read_ahead(records).filter_map(|read| wanted.take(read)),
@@ -93,7 +94,8 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         Commit::Whole | Commit::Every(_) => "imported",
     };
     let imported = imported.map_err(attempt)?;
-    report(context, verb, imported);
+    let all_evicted = evictions(backend.as_ref()).saturating_sub(evicted_before);
+    report(context, verb, imported, all_evicted);
     note_evicted(context, log.evicted, commit == Commit::Rehearse);
     if let Some(until) = log.until {
         tell_undo(context, until, now);

@@ -27,13 +27,16 @@ struct Store {
 
 /// A store that cannot be read is said to be so after all else: where it is looked for, and why.
 pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
-    let settings = context.settings_in_force()?;
+    let (settings, problem) = context.settings_in_force();
     let store = read(context);
     let format = context.format(args.format.chosen());
     if format == Format::Table {
         print_for_people(context, &settings, store.as_ref().ok())?;
     } else {
         print(context, format, &settings, store.as_ref())?;
+    }
+    if let Some(problem) = problem {
+        return Err(problem);
     }
     store.map(|_| Exit::Done)
 }
@@ -105,22 +108,19 @@ fn print_for_people(context: &Context, settings: &[InForce], store: Option<&Stor
                 }
             }
             let stores = human::counted(described.stores, "store", "stores");
-            let entries = human::entries(described.entries);
+            let entries = human::count(described.entries);
             let expired = human::count(store.expired);
             line(
                 "entries",
                 &format!("{entries} in {stores}, {expired} expired"),
                 "",
             )?;
-            line(
-                "calls",
-                if store.counts == Some(true) {
-                    "are counted"
-                } else {
-                    "are not counted: nothing can be written here"
-                },
-                "",
-            )?;
+            if store.counts != Some(true) {
+                let why = "are not counted: nothing can be written here";
+                line("calls", why, "")?;
+            } else if context.verbose {
+                line("calls", "are counted", "")?;
+            }
         } else {
             line(
                 "file",
@@ -140,15 +140,15 @@ fn print_for_people(context: &Context, settings: &[InForce], store: Option<&Stor
         }
     }
     if let Some(path) = context.settings().path() {
-        let missing = if path.exists() {
-            ""
-        } else {
-            ", which is not there"
-        };
-        line("config", &format!("{}{missing}", path.display()), "")?;
+        let missing = if path.exists() { "" } else { "(not there) " };
+        let shown = location::shown(path.as_os_str());
+        line("config", &format!("{missing}{shown}"), "")?;
     }
     line("version", env!("CARGO_PKG_VERSION"), "")?;
-    for setting in settings.iter().filter(|setting| setting.key != "db") {
+    let is_shown = |setting: &&InForce| {
+        setting.key != "db" && (context.verbose || setting.origin != "default")
+    };
+    for setting in settings.iter().filter(is_shown) {
         line(
             &setting.key,
             setting.value.as_deref().unwrap_or("-"),

@@ -257,33 +257,28 @@ impl Top<'_> {
 /// A unit of time that waste is shown in.
 #[derive(Clone, Copy)]
 struct Unit {
-    short: &'static str,
     name: &'static str,
     millis: i128,
 }
 
 impl Unit {
-    const fn new(short: &'static str, name: &'static str, millis: i128) -> Self {
-        Self {
-            short,
-            name,
-            millis,
-        }
+    const fn new(name: &'static str, millis: i128) -> Self {
+        Self { name, millis }
     }
 
     /// Returns the longest unit of time in which the largest waste of a table is a byte or more.
     fn of(most: i128) -> Self {
         [
-            Self::new("d", "days", DAY),
-            Self::new("h", "hours", 3_600_000),
-            Self::new("m", "minutes", 60_000),
+            Self::new("days", DAY),
+            Self::new("hours", 3_600_000),
+            Self::new("minutes", 60_000),
         ]
         .into_iter()
         .find(|unit| most >= unit.millis)
-        .unwrap_or(Self::new("s", "seconds", 1000))
+        .unwrap_or(Self::new("seconds", 1000))
     }
 
-    /// Prints a waste, in bytes times milliseconds, as `2.9 MiB d`.
+    /// Prints a waste, in bytes times milliseconds, as `2.9 MiB days`.
     fn text(self, waste: i128) -> String {
         let size = u64::try_from(waste / self.millis).unwrap_or(u64::MAX);
         let shown = if size == 0 && waste > 0 {
@@ -291,6 +286,6 @@ impl Unit {
         } else {
             human::size(size)
         };
-        format!("{shown} {}", self.short)
+        format!("{shown} {}", self.name)
     }
 }

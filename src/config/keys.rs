@@ -267,6 +267,10 @@ pub(crate) fn check_key(key: &str) -> Result<()> {
 pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
     if let Some(name) = key.strip_prefix("datasets.") {
         return match value.as_str() {
+            Some(id) if id.contains('…') || id.ends_with("...") => Err(Fault::new(
+                format!("the id of dataset {name:?} is cut: {id}"),
+                "ecache ls --wide shows ids in full",
+            )),
             Some(id) if !id.is_empty() => Ok(()),
             _ => Err(Fault::of_value(format!(
                 "the id of dataset {name:?} has to be a text in quotes"
@@ -279,19 +283,36 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
         text.ok_or_else(|| Fault::of_value(format!("{key} has to be a text in quotes")))
     };
     match setting.kind {
-        Kind::Text => text().map(drop),
-        Kind::Bool => value
-            .as_bool()
-            .map(drop)
-            .ok_or_else(|| Fault::of_value(format!("{key} is true or false"))),
+        Kind::Text => match text()? {
+            "" if key == "db" => Err(Fault::new(
+                "db cannot be empty",
+                "ecache config unset db names the usual store",
+            )),
+            _ => Ok(()),
+        },
+        Kind::Bool => match value {
+            Value::Boolean(_) => Ok(()),
+            other => Err(Fault::new(
+                format!("{key} cannot be {}", other.to_string().trim()),
+                "it is one of true, false",
+            )),
+        },
         Kind::Parsed(parse) => {
             parse(text()?).map_err(|error| Fault::of_value(format!("{key}: {error}")))
         }
         Kind::Count => match value.as_integer() {
+            Some(0) if key == "warm.jobs" => Err(Fault::new(
+                "warm.jobs cannot be 0",
+                "ecache config unset warm.jobs runs as many as there are processors",
+            )),
             Some(0..) => Ok(()),
             _ => Err(Fault::of_value(format!("{key} has to be a number"))),
         },
         Kind::List => {
+            if value.as_array().is_some_and(toml_edit::Array::is_empty) {
+                let unset = format!("ecache config unset {key} drops it");
+                return Err(Fault::new(format!("{key} cannot be empty"), unset));
+            }
             let are_texts = |list: &toml_edit::Array| list.iter().all(Value::is_str);
             value
                 .as_array()

@@ -54,10 +54,13 @@ impl Context {
     /// Returns every setting in force: those of a fixed name in their order, then those of the file
     /// for stores and datasets.
     ///
-    /// # Errors
-    /// If the file cannot be read.
-    pub(crate) fn settings_in_force(&self) -> anyhow::Result<Vec<InForce>> {
-        let in_file = self.config()?.all();
+    /// Of a file that cannot be read, or has an unknown key or value, there is the error, and
+    /// nothing of it is in force.
+    pub(crate) fn settings_in_force(&self) -> (Vec<InForce>, Option<anyhow::Error>) {
+        let (in_file, problem) = match self.config() {
+            Ok(config) => (config.all(), None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
         let mut settings = Vec::new();
         for setting in KEYS {
             let in_file = in_file.iter().find(|(key, _)| key == setting.key);
@@ -86,7 +89,7 @@ impl Context {
                 });
             }
         }
-        Ok(settings)
+        (settings, problem)
     }
 
     /// Returns the value that an option or a variable sets over the file.

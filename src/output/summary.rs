@@ -23,6 +23,10 @@ struct Facts {
     persist_left: Option<u64>,
     undo_until: Option<Timestamp>,
     imported: Option<Imported>,
+    /// Entries that a limit evicted in the meantime
+    evicted: u64,
+    /// Entries that could not be taken along
+    left_out: u64,
     /// For a dry run: the cost of the entries to remove, and some of them as a JSON array
     going: Option<(u64, String)>,
 }
@@ -59,6 +63,16 @@ impl Summary {
         self.operation.get().is_some()
     }
 
+    /// Sets the number of entries that a limit evicted during an import.
+    pub(crate) fn set_evicted(&self, entries: u64) {
+        self.facts.borrow_mut().evicted = entries;
+    }
+
+    /// Adds entries that an import or a copy left out.
+    pub(crate) fn add_left_out(&self, entries: u64) {
+        self.facts.borrow_mut().left_out += entries;
+    }
+
     /// Sets the number of entries of policy `persist` that stay.
     pub(crate) fn set_persist_left(&self, entries: u64) {
         self.facts.borrow_mut().persist_left = Some(entries);
@@ -85,12 +99,14 @@ impl Summary {
         let operation = self.operation.get()?;
         let facts = self.facts.borrow();
         let count = |count: Option<u64>| count.map_or(Cell::Null, Cell::Count);
+        // An import does not count bytes; another change that found nothing changed none.
+        let nothing = facts.imported.is_none().then_some(0);
         let until = facts.undo_until.map(Timestamp::as_millis);
         let mut fields = vec![
             ("operation", Cell::from(operation)),
             ("dry_run", Cell::Bool(dry_run)),
             ("entries", Cell::Count(facts.entries)),
-            ("bytes", count(facts.bytes)),
+            ("bytes", count(facts.bytes.or(nothing))),
             ("stores", Cell::Count(facts.stores)),
             ("persist_left", count(facts.persist_left)),
             ("undo_until", until.map_or(Cell::Null, Cell::Time)),
@@ -100,6 +116,8 @@ impl Summary {
                 ("created", Cell::Count(imported.created)),
                 ("replaced", Cell::Count(imported.replaced)),
                 ("kept", Cell::Count(imported.kept)),
+                ("evicted", Cell::Count(facts.evicted)),
+                ("left_out", Cell::Count(facts.left_out)),
             ]);
         }
         if let Some((cost_ms, entries)) = &facts.going {

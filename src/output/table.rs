@@ -320,6 +320,14 @@ impl<'a, W: Write> Table<'a, W> {
             Cell::Size(bytes) => human::size(*bytes),
             Cell::Duration(0) if column.name != "cost_ms" => NOTHING.to_owned(),
             Cell::Duration(ms) => human::duration(*ms),
+            // An expiry says whether it is over, or will be.
+            Cell::Time(ms)
+                if column.name == "expires_at"
+                    && self.terminal.times == Times::Relative
+                    && (self.terminal.now - 999..=self.terminal.now).contains(ms) =>
+            {
+                "0s ago".to_owned()
+            }
             Cell::Time(ms) => self.terminal.time(*ms, column.content == Content::Age),
             Cell::Percent { part, rest } => {
                 let part = u128::from(*part);

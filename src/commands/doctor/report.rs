@@ -154,7 +154,11 @@ impl Doctor<'_> {
                     Cell::Count(finding.usage.entries),
                     Cell::Size(finding.usage.bytes),
                     Cell::Json(serde_json::to_string(&samples(finding))?.into()),
-                    Cell::from(self.command(collection, finding)),
+                    // Advice that cannot be typed is in the table alone.
+                    Cell::from(
+                        Some(self.command(collection, finding))
+                            .filter(|command| command.starts_with("ecache ")),
+                    ),
                 ])?;
             }
             for store in growing(examination) {

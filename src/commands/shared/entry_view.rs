@@ -136,7 +136,15 @@ pub(in crate::commands) fn value(value: &Value, width: usize, color: bool) -> St
         return text;
     }
     let size = human::counted(value.bytes.len() as u64, "byte", "bytes");
-    fact("value", &format!("{}, {size}", value.kind));
+    let is_binary = str::from_utf8(&value.bytes).is_err();
+    fact(
+        "value",
+        &match value.kind {
+            Kind::Bytes if is_binary => format!("{size}, {}", kind_of_bytes(&value.bytes)),
+            Kind::Bytes => format!("{size}, text"),
+            kind => format!("{kind}, {size}"),
+        },
+    );
     text.push('\n');
     push_value(&mut text, value.kind, &value.bytes, width, color);
     text
@@ -220,7 +228,8 @@ fn push_dump(text: &mut String, bytes: &[u8]) {
         let _ = writeln!(text, "{:08x} {digits:<50} {printable}", index * 16);
     }
     if bytes.len() > DUMPED {
-        let more = human::size((bytes.len() - DUMPED) as u64);
-        let _ = writeln!(text, "{more} more, of {}", kind_of_bytes(bytes));
+        let more = (bytes.len() - DUMPED) as u64;
+        let more = human::counted(more, "more byte", "more bytes");
+        let _ = writeln!(text, "{more}");
     }
 }

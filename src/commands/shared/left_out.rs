@@ -51,6 +51,7 @@ impl<'a> Omissions<'a> {
 
     /// Reports how many were left out, and returns the exit code.
     pub(in crate::commands) fn finish(&self) -> Exit {
+        self.context.summary.add_left_out(self.count.get());
         match self.count.get() {
             0 => Exit::Done,
             count => {
@@ -94,6 +95,8 @@ impl LeftOut {
     /// Tells how many there were.
     pub(in crate::commands) fn note(&self, context: &Context) {
         let persistent = self.persistent.get();
+        let left_out = persistent.entries + self.jobs.get().entries;
+        context.summary.add_left_out(left_out);
         if persistent != Usage::default() {
             context.note(&format!(
                 "{} of policy persist {} left out; --policy any copies them too",

@@ -34,7 +34,10 @@ pub(in crate::commands) fn cells(operation: &OperationRecord, now: Timestamp) ->
         Cell::Count(operation.id),
         Cell::Time(operation.at.as_millis()),
         Cell::Count(operation.usage.entries),
-        Cell::Size(operation.usage.bytes),
+        match operation.usage.entries {
+            0 => Cell::Null,
+            _ => Cell::Size(operation.usage.bytes),
+        },
         match operation.undo.at(now) {
             UndoState::Until(time) | UndoState::Through(_, time) => {
                 Cell::from(format!("{} left", rounded(now, time)))

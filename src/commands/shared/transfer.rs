@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, LineWriter, Read, Seek, Write
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Imported, Record};
+use ecache_core::backend::{Backend, Imported, Record};
 use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{FoundRecord, write_record};
@@ -247,6 +247,13 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
     Ok(spool)
 }
 
+/// Returns the number of entries that the limits of a store evicted so far.
+pub(in crate::commands) fn evictions(backend: &dyn Backend) -> u64 {
+    // A database has no limits.
+    let limits = backend.limits().unwrap_or_default();
+    limits.iter().map(|limit| limit.evictions).sum()
+}
+
 /// Says that an import replaces more than can be brought back.
 pub(in crate::commands) fn note_beyond_undo(context: &Context) {
     context.note("it replaces more than an undo can bring back, and cannot be taken back");
@@ -264,7 +271,10 @@ pub(in crate::commands) fn note_evicted(context: &Context, count: u64, is_rehear
 }
 
 /// Reports the written entries: `imported 3 entries (2 new, 1 replaced)`.
-pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported) {
+///
+/// `evicted` is the number of those that limits evicted in the meantime.
+pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported, evicted: u64) {
+    context.summary.set_evicted(evicted);
     if context.summary.takes_imported(imported) {
         return;
     }
@@ -281,6 +291,10 @@ pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Impor
         ));
     }
     message.push(')');
+    if evicted > 0 {
+        let evicted = human::count(evicted);
+        message.push_str(&format!("; limits evicted {evicted}"));
+    }
     if imported.stores > 0 {
         message.push_str(&format!(" and {}", metadata(imported.stores)));
     }

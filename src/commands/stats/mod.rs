@@ -6,12 +6,12 @@
 mod grouping;
 mod metrics;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Group, Scan, Spread, Values};
-use ecache_core::filter::Filter;
+use ecache_core::filter::{Filter, Pattern};
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{CallGroup, Counts, DAY, Gap, KEPT};
 
@@ -67,6 +67,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     let since = args
         .since
         .map(|since| Timestamp::from_millis(since.resolve(now.as_millis())));
+    let mut called = BTreeSet::new();
     if is_counted {
         let from = since.unwrap_or(Timestamp::from_millis(now.as_millis().saturating_sub(KEPT)));
         let (recorded, unread) = context.calls_since(backend.as_ref(), from)?;
@@ -94,6 +95,7 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
                 *calls += period.counts.calls();
             }
             if filter.matches_group(store, user_id, operator_uri) {
+                called.insert(store.store_name.clone());
                 let name = by.iter().map(|by| match by {
                     GroupBy::User => user.clone(),
                     GroupBy::Operator => operator.clone(),
@@ -149,7 +151,13 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
     }
     note_gaps(context, &gaps);
     note_failures(context, groups.values());
-    note_unknown_names(context, backend.as_ref(), &filter)?;
+    // A store that was asked for has calls without being there.
+    let mut named = filter.clone();
+    named.stores.retain(|store| match store {
+        Pattern::Exact(name) => !called.iter().any(|called| **called == **name),
+        Pattern::Glob(_) => true,
+    });
+    note_unknown_names(context, backend.as_ref(), &named)?;
     if since.is_some() {
         collections::note(context, Counted::Calls, elsewhere);
     } else {
@@ -256,24 +264,30 @@ const FIGURES: [&str; 21] = [
 
 /// The figures of a table, of the entries or of a period, and their ranks: of two, the one of the
 /// larger rank leaves a narrow terminal first.
-const TABLE: [(&str, u8); 8] = [
+const TABLE: [(&str, u8); 11] = [
     ("entries", 4),
     ("bytes", 1),
     (SHARE, OPTIONAL + 1),
     ("expired", OPTIONAL),
-    ("hits", 5),
-    ("misses", 6),
+    ("hits", 6),
+    ("misses", 8),
     ("hit_percent", 3),
     ("saved_ms", 2),
+    ("evictions", 5),
+    ("lost_ms", 7),
+    ("evicted_age_ms", 9),
 ];
-const TABLE_OF_PERIOD: [(&str, u8); 7] = [
-    ("hits", 4),
-    ("misses", 6),
+const TABLE_OF_PERIOD: [(&str, u8); 10] = [
+    ("hits", 6),
+    ("misses", 8),
     ("hit_percent", 2),
     (HIT_RATE, OPTIONAL),
     ("saved_ms", 1),
-    ("spent_ms", 5),
+    ("spent_ms", 7),
     ("time_percent", 3),
+    ("evictions", 4),
+    ("lost_ms", 5),
+    ("evicted_age_ms", 9),
 ];
 
 /// The bars of a table: a group's share of the bytes, and its hit rate.
@@ -287,6 +301,8 @@ const OPTIONAL: u8 = 10;
 fn figure(name: &'static str, rank: u8) -> Column {
     let column = match name {
         SHARE | HIT_RATE => Column::whole(name).titled(" "),
+        "evictions" => Column::number(name).titled("EVICTED"),
+        "evicted_age_ms" => Column::number(name).titled("AT AGE"),
         name => Column::number(name),
     };
     let column = column.ranked(rank);
@@ -362,6 +378,20 @@ fn print(
                 Some(_) => stats.counts.saved_ms,
                 None => stats.entries.usage.bytes,
             })
+        });
+    }
+    if is_table {
+        // A call that was not counted as a hit or a miss is no figure of a table.
+        let is_figure = |cell: &Cell<'_>| match cell {
+            Cell::Null => false,
+            Cell::Count(number) | Cell::Size(number) | Cell::Duration(number) => *number > 0,
+            Cell::Text(bar) => !bar.is_empty(),
+            _ => true,
+        };
+        groups.retain(|(_, stats)| {
+            figures
+                .iter()
+                .any(|figure| is_figure(&shown(figure, stats)))
         });
     }
     for (name, stats) in &groups {
