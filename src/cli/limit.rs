@@ -157,7 +157,10 @@ fn bound<E>(text: &str, parse: fn(&str) -> Result<u64, E>) -> Result<Bound, E> {
 }
 
 fn parse_count(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "not a number of entries".into())
+    let count = text.parse().ok();
+    count
+        .filter(|count| i64::try_from(*count).is_ok())
+        .ok_or_else(|| "not a number of entries".into())
 }
 
 /// Reads a share of the disk, as in `10%`.

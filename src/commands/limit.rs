@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::limit::{Bounds, Limit, LimitScope, LimitUsage};
 use ecache_core::backend::{Backend, Cause, UNDO_KEEP, UNDO_SIZE};
 use ecache_core::error::{Error, entries};
-use ecache_core::filter::Usage;
+use ecache_core::filter::{Pattern, Usage};
 use ecache_core::location;
 
 use super::shared::filter::{Unless, filter, refuse_unit};
@@ -13,12 +13,12 @@ use crate::cli::{
     Bound, LimitArgs, LimitListArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb,
 };
 use crate::context::Context;
-use crate::error::{Exit, usage};
+use crate::error::{Exit, usage, usage_tip};
 use crate::output::cut::short_id;
 use crate::output::{Cell, Column, Format, chart, human};
 
 /// The columns for programs.
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     Column::text("scope"),
     Column::number("max_bytes"),
     Column::number("used_bytes"),
@@ -29,6 +29,7 @@ const COLUMNS: [Column; 10] = [
     Column::number("default_ttl_ms"),
     Column::number("min_cost_ms"),
     Column::number("min_free_percent"),
+    Column::text("each"),
 ];
 
 pub(crate) fn run(context: &Context, args: LimitArgs) -> Result<Exit> {
@@ -54,6 +55,15 @@ fn set(context: &Context, args: &LimitSetArgs) -> Result<Exit> {
                 "{option} for the whole file: leave out store, dataset, user, operator and prompt"
             )));
         }
+    }
+    let is_dropped =
+        args.bounds(Bounds::default()).is_empty() && undo.iter().all(|(_, value)| value.is_none());
+    if is_dropped && !context.has_store()? {
+        // A store that is not there has no bounds, and is not made for that.
+        let mut summary = Summary::of_removal(&scope, [None; 2]);
+        summary.operation = "limit set";
+        summary.print(context, args.summary.is_json())?;
+        return Ok(Exit::Done);
     }
     let backend = context.writer()?;
     let undo: Vec<(&str, Option<&str>)> = undo
@@ -90,10 +100,28 @@ fn set(context: &Context, args: &LimitSetArgs) -> Result<Exit> {
 fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
     let scope = scope(context, &args.scope)?;
     let is_json = args.summary.is_json();
+    if args.undo && scope.filter().is_narrowed() {
+        return Err(usage(
+            "--undo is for the whole file: leave out store, dataset, user, operator and prompt",
+        ));
+    }
+    let absent = || {
+        let message = if args.undo {
+            "neither --undo-keep nor --undo-size is set".to_owned()
+        } else {
+            format!("there is no limit for {scope}")
+        };
+        context.absent(&message, Some("ecache limit ls lists the limits"));
+        Ok(Exit::No)
+    };
+    if !context.has_store()? {
+        return absent();
+    }
     let backend = context.writer()?;
     if args.undo {
-        let settings = backend.settings()?;
-        let set = [UNDO_KEEP, UNDO_SIZE].map(|name| settings.contains_key(name));
+        if undo_bounds(backend.as_ref())? == [None; 2] {
+            return absent();
+        }
         change(
             context,
             backend.as_ref(),
@@ -101,16 +129,10 @@ fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
             &[(UNDO_KEEP, None), (UNDO_SIZE, None)],
         )?;
         Summary::of_removal(&scope, undo_bounds(backend.as_ref())?).print(context, is_json)?;
-        return Ok(if set.contains(&true) {
-            Exit::Done
-        } else {
-            Exit::No
-        });
+        return Ok(Exit::Done);
     }
     if bounds_of(backend.as_ref(), &scope)?.is_none() {
-        let message = format!("there is no limit for {scope}");
-        context.absent(&message, Some("ecache limit ls lists the limits"));
-        return Ok(Exit::No);
+        return absent();
     }
     change(
         context,
@@ -237,6 +259,12 @@ fn undo_bounds(backend: &dyn Backend) -> Result<[Option<u64>; 2]> {
 fn list(context: &Context, args: &LimitListArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let mut limits = backend.limits()?;
+    // Those for each of some names are counted for each of these alone.
+    for (name, value) in backend.settings()? {
+        let limit = Limit::read(&name, &value);
+        let limit = limit.filter(|limit| limit.scope.is_each());
+        limits.extend(limit.map(LimitUsage::unused));
+    }
     // The one for everything first.
     limits.sort_by_key(|used| (used.limit.scope.filter().is_narrowed(), used.name()));
     let [keep, size] = undo_bounds(backend.as_ref())?;
@@ -273,6 +301,7 @@ fn list(context: &Context, args: &LimitListArgs) -> Result<Exit> {
                 Cell::Null,
                 Cell::Null,
                 keep.map_or(Cell::Null, Cell::Duration),
+                Cell::Null,
                 Cell::Null,
                 Cell::Null,
             ])?;
@@ -328,13 +357,14 @@ fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Resu
     };
     for row in limits {
         let (of, used) = (&row.limit.bounds, row.used);
+        let counted = |cell| if row.is_for_each() { Cell::Null } else { cell };
         let mut cells = vec![
             Cell::from(words(&row.name(), !args.wide)),
             of.max_bytes.map_or(Cell::Null, Cell::Size),
-            Cell::Size(used.bytes),
+            counted(Cell::Size(used.bytes)),
         ];
         if has_share {
-            let fullest = fullest(of, used);
+            let fullest = fullest(of, used).filter(|_| !row.is_for_each());
             cells.push(fullest.map_or(Cell::from(""), |(part, whole)| {
                 Cell::from(chart::bar(
                     part.into(),
@@ -348,14 +378,15 @@ fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Resu
         }
         cells.extend([
             match of.max_entries {
+                Some(most) if row.is_for_each() => Cell::Count(most),
                 Some(most) => {
                     let entries = human::count(used.entries);
                     Cell::from(format!("{entries} of {}", human::count(most)))
                 }
-                None => Cell::Count(used.entries),
+                None => counted(Cell::Count(used.entries)),
             },
-            Cell::Count(row.evictions),
-            Cell::Duration(row.lost_ms),
+            counted(Cell::Count(row.evictions)),
+            counted(Cell::Duration(row.lost_ms)),
         ]);
         for (name, _, bound) in &bounds {
             cells.push(match bound(of) {
@@ -425,21 +456,25 @@ fn undo_settings(args: &LimitSetArgs) -> Vec<(&'static str, Option<String>)> {
         .collect()
 }
 
-fn cells(row: &LimitUsage) -> [Cell<'_>; 10] {
+fn cells(row: &LimitUsage) -> [Cell<'_>; 11] {
     let LimitUsage { limit, used, .. } = row;
+    let counted = |cell| if row.is_for_each() { Cell::Null } else { cell };
+    let each = limit.scope.to_string();
+    let each = each.strip_suffix(" each").map(str::to_owned);
     let duration = |millis: Option<u64>| millis.map_or(Cell::Null, Cell::Duration);
     let bounds = &limit.bounds;
     [
         Cell::from(row.name()),
         limit.bounds.max_bytes.map_or(Cell::Null, Cell::Size),
-        Cell::Size(used.bytes),
+        counted(Cell::Size(used.bytes)),
         limit.bounds.max_entries.map_or(Cell::Null, Cell::Count),
-        Cell::Count(used.entries),
-        Cell::Count(row.evictions),
-        Cell::Duration(row.lost_ms),
+        counted(Cell::Count(used.entries)),
+        counted(Cell::Count(row.evictions)),
+        counted(Cell::Duration(row.lost_ms)),
         duration(bounds.default_ttl_ms),
         duration(bounds.min_cost_ms),
         bounds.min_free_percent.map_or(Cell::Null, Cell::Count),
+        each.map_or(Cell::Null, Cell::from),
     ]
 }
 
@@ -447,6 +482,12 @@ fn cells(row: &LimitUsage) -> [Cell<'_>; 10] {
 fn scope(context: &Context, args: &LimitScopeArgs) -> Result<LimitScope> {
     let typed = args.filter();
     let filter = filter(context, &typed, Unless::AnyPolicy, context.now())?;
+    if filter.stores.contains(&Pattern::exact("")) {
+        return Err(usage_tip(
+            "STORE is empty",
+            "an unset variable is empty, too; without a store the limit is for all of them",
+        ));
+    }
     let scope = LimitScope::new(&filter, args.each);
     if args.each && !(typed.glob && filter.is_narrowed()) {
         return Err(usage(

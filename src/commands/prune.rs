@@ -48,6 +48,9 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         Some(of_orphans) if !args.jobs => Some(spare_running(context, of_orphans)?),
         _ => documents,
     };
+    if !args.retired && over_with_kept(backend.as_ref(), &selection, now)? {
+        drop_kept(context, backend.as_ref(), run, false)?;
+    }
     let (removed, documents) = if args.retired && selection == Selection::default() {
         (Usage::default(), 0)
     } else if run == Run::Dry {
@@ -129,6 +132,20 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     }
     context.finish_summary(args.dry_run)?;
     Ok(args.filter.exit((removed.entries, documents) == (0, 0)))
+}
+
+/// Reports whether the entries kept for undo make the whole file larger than --max-size asks for:
+/// they go before those in use.
+fn over_with_kept(backend: &dyn Backend, selection: &Selection, now: Timestamp) -> Result<bool> {
+    let Some(capacity) = &selection.beyond else {
+        return Ok(false);
+    };
+    let Some(most) = capacity.max_size.filter(|_| !capacity.scope.is_narrowed()) else {
+        return Ok(false);
+    };
+    let kept = backend.kept_for_undo()?.usage;
+    let used = backend.usage(&capacity.scope.clone().into(), now)?;
+    Ok(kept.entries > 0 && used.bytes.saturating_add(kept.bytes) > most)
 }
 
 /// Deletes the entries kept for undo, and reports their number.

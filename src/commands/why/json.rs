@@ -78,6 +78,9 @@ impl View<'_> {
                     Some(Fate::Kept(operation, _)) => Some(&**operation),
                     Some(Fate::Gone(tombstone)) => {
                         object["removed_at"] = tombstone.at.to_string().into();
+                        if tombstone.cause == Cause::Evicted && !tombstone.note.is_empty() {
+                            object["limit"] = tombstone.note.as_str().into();
+                        }
                         object["expired_at"] = tombstone.expired_at.map(|at| at.to_string()).into();
                         tombstone.operation.as_ref()
                     }

@@ -88,6 +88,25 @@ pub struct LimitUsage {
 }
 
 impl LimitUsage {
+    /// Returns a limit of which nothing is used, as one for each of some names by itself.
+    #[must_use]
+    pub fn unused(limit: Limit) -> Self {
+        Self {
+            limit,
+            group: None,
+            used: Usage::default(),
+            evictions: 0,
+            losses: 0,
+            lost_ms: 0,
+        }
+    }
+
+    /// Reports whether this is a limit for each of some names itself, and not one of these.
+    #[must_use]
+    pub fn is_for_each(&self) -> bool {
+        self.limit.scope.is_each() && self.group.is_none()
+    }
+
     /// Returns the names that the limit is about, as in `user=ann`.
     #[must_use]
     pub fn name(&self) -> String {
@@ -193,7 +212,38 @@ impl LimitScope {
             arguments: Vec::new(),
             ..names.names()
         };
-        Self { names, is_each }
+        Self { names, is_each }.in_order()
+    }
+
+    /// Puts its names in order, each once: they mean the same however they were typed.
+    fn in_order(mut self) -> Self {
+        fn text(pattern: &Pattern) -> (bool, &str) {
+            match pattern {
+                Pattern::Exact(name) => (false, name),
+                Pattern::Glob(glob) => (true, glob.as_str()),
+            }
+        }
+        let names = &mut self.names;
+        for patterns in [
+            &mut names.collections,
+            &mut names.stores,
+            &mut names.users,
+            &mut names.operators,
+            &mut names.prompts,
+        ] {
+            patterns.sort_by(|one, other| text(one).cmp(&text(other)));
+            patterns.dedup();
+        }
+        let place = |pattern: &DatasetPattern| match pattern {
+            DatasetPattern::Id(pattern) => {
+                let (is_glob, name) = text(pattern);
+                (false, is_glob, name.to_owned())
+            }
+            DatasetPattern::Unlinked => (true, false, String::new()),
+        };
+        names.datasets.sort_by_key(place);
+        names.datasets.dedup();
+        self
     }
 
     /// Returns the filter of its entries.
@@ -326,7 +376,7 @@ impl LimitScope {
         if scope.names.collections.is_empty() {
             scope.names.collections = Filter::default().collections;
         }
-        Some(scope)
+        Some(scope.in_order())
     }
 }
 
@@ -505,6 +555,19 @@ mod tests {
         ] {
             assert_eq!(Limit::read(name, value), None, "{name} {value}");
         }
+    }
+
+    #[test]
+    fn the_same_names_in_another_order_are_the_same_scope() {
+        let of = |names: [&str; 3]| {
+            let stores = Filter {
+                stores: names.map(Pattern::exact).into(),
+                ..Filter::default()
+            };
+            scope(stores, false)
+        };
+        assert_eq!(of(["b", "a", "b"]), of(["a", "b", "a"]));
+        assert_eq!(of(["b", "a", "b"]).setting(), "limit store=a store=b");
     }
 
     #[test]

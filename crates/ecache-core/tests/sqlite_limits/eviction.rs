@@ -327,3 +327,23 @@ fn dead_entries_of_a_share_go_before_those_of_use_elsewhere() {
         assert_eq!(keys(&backend, "s"), 20);
     }
 }
+
+#[test]
+fn the_file_takes_little_more_than_a_limit_of_large_values_that_are_replaced() {
+    const MOST: u64 = 5 << 20;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    set(&backend, &LimitScope::new(&store("s"), false), bytes(MOST));
+    for number in 0..60 {
+        let key = &(number % 7).to_string();
+        let large = Made {
+            key,
+            size: 2_000_000,
+            ..USUAL
+        };
+        make(&backend, large, number).expect("room");
+        let size = backend.describe().expect("a description").file_size;
+        assert!(size <= MOST + MOST / 10 + (8 << 20), "{number}: {size}");
+    }
+}

@@ -19,7 +19,7 @@ use rusqlite::Connection;
 use super::blobs::{self, REPLACED};
 use super::chunks::chunk_id;
 use super::session::Session;
-use super::{SqliteBackend, reserve};
+use super::{SqliteBackend, limits, reserve};
 use crate::backend::{REPLACED_FOR, STAGED_FOR, UnnamedValues};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
@@ -27,6 +27,7 @@ use crate::sidecar::Sidecar;
 use crate::single_flight::{FlightLock, FlightLocks};
 use crate::sync::lock;
 use crate::time::Timestamp;
+use crate::value::CHUNK_SIZE;
 
 /// Chunks deleted per transaction: its log is a dozen pages, and it holds the lock only briefly.
 const STEP: u64 = 16;
@@ -36,6 +37,10 @@ const MANY_CHUNKS: u64 = 256;
 
 /// Minimum retention of a replaced value, regardless of `MANY_CHUNKS`.
 const LEAST: Duration = Duration::from_secs(5);
+
+/// Bytes of replaced values that are retained in a store with a limit of its size, besides a tenth
+/// of that. As much again is for the value that is being written.
+const LIMITED: u64 = 4 << 20;
 
 /// Selects the replaced values to delete.
 #[derive(Clone, Copy)]
@@ -50,7 +55,13 @@ impl SqliteBackend {
     /// Deletes replaced and removed values.
     pub(super) fn reclaim(&self, due: Due) -> Result<()> {
         let connection = self.connection()?;
-        let replaced = replaced(&connection).map_err(|error| self.error(error))?;
+        let sqlite = |error| self.error(error);
+        let replaced = replaced(&connection).map_err(sqlite)?;
+        let most = if replaced.is_empty() {
+            None
+        } else {
+            most_retained(&connection).map_err(sqlite)?
+        };
         drop(connection);
         if replaced.is_empty() {
             return Ok(());
@@ -70,6 +81,7 @@ impl SqliteBackend {
             chunks += blob.chunks;
             let is_due = match due {
                 Due::All => true,
+                Due::By(_) if most.is_some_and(|most| chunks > most) => true,
                 Due::By(_) if blob.replaced_at == REPLACED => false,
                 Due::By(now) => {
                     let kept_for = if chunks > MANY_CHUNKS {
@@ -163,6 +175,14 @@ impl SqliteBackend {
             result => result,
         }
     }
+}
+
+/// Returns the maximum number of chunks of replaced values that are retained at all; `None` without
+/// a limit of the size. Their readers fail sooner, but the file takes little more than the limit.
+fn most_retained(connection: &Connection) -> rusqlite::Result<Option<u64>> {
+    let limits = limits::read(connection)?.into_iter();
+    let most = limits.filter_map(|limit| limit.bounds.max_bytes).max();
+    Ok(most.map(|bytes| (bytes / 10 + LIMITED) / CHUNK_SIZE as u64))
 }
 
 /// A value whose entry was replaced or removed.
