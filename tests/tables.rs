@@ -327,6 +327,20 @@ fn limits_are_listed_by_scope_with_a_share_and_all_that_is_set() {
 }
 
 #[test]
+fn a_search_that_ends_early_does_not_count_what_it_did_not_read() {
+    let session = filled();
+    for (limit, footer) in [
+        (1, "the first entry that contains \"text\"; -L 0 for all"),
+        (3, "the first 3 entries that contain \"text\"; -L 0 for all"),
+        (0, "7 of 14 entries contain that"),
+    ] {
+        let line = format!("ls --value-contains text -L {limit}");
+        let lines = shown(&session, &line, 80);
+        assert_eq!(lines.last().map(String::as_str), Some(footer), "{lines:#?}");
+    }
+}
+
+#[test]
 fn long_names_give_way_before_numbers() {
     let session = Session::new();
     let long = |name: &str| format!("{name}-with-a-name-of-quite-some-length-and-more");

@@ -5,7 +5,7 @@ use ecache_core::filter::{Filter, Freshness};
 
 use super::super::shared::listing::shared_by_all;
 use super::{List, Seen};
-use crate::output::{Left, human};
+use crate::output::{Format, Left, human};
 
 impl List<'_> {
     /// Says below a table on a terminal how many entries there are, and what it left out.
@@ -14,6 +14,18 @@ impl List<'_> {
             return Ok(());
         }
         if self.text.is_some() {
+            let is_cut = self.is_full(Format::Table, seen.count)
+                && seen.searched < self.usage(self.filter)?.entries;
+            if is_cut {
+                let text = self.args.value_contains.as_deref().unwrap_or_default();
+                let first = match seen.count {
+                    1 => "the first entry that contains".to_owned(),
+                    count => format!("the first {} that contain", human::entries(count)),
+                };
+                self.context
+                    .footer(&format!("{first} {text:?}; -L 0 for all"));
+                return Ok(());
+            }
             let searched = human::entries(seen.searched);
             self.context.footer(&match seen.count {
                 0 => format!("none of {searched} contains that"),
