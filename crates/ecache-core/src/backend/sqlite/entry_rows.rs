@@ -263,9 +263,3 @@ pub(super) fn replace(
     }
     bump_generation(connection, interned.store)
 }
-
-/// Reports whether there is a row with an id, marked or not.
-pub(super) fn has_row(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
-    let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id = ?1";
-    connection.prepare_cached(sql)?.exists([id])
-}

@@ -31,7 +31,7 @@
 //! | `limit_records` | comparing what limits count and sample with the entries |
 //! | `row_changes`, `tail` | the changes of a transaction; new entries that are not counted yet |
 //! | `admission` | the entries that limits let in, and their lifetimes |
-//! | `evict`, `sample`, `worth` | making room where a write exceeds a limit; random entries; their worth |
+//! | `evict`, `eviction_targets`, `sample`, `worth` | making room where a write exceeds a limit; the amounts; random entries; their worth |
 //! | `purge` | deleting the entries kept for undo |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | reading the intact rows of a damaged file, and removing from one |
@@ -39,7 +39,7 @@
 //! | `tombstones` | why entries are gone for good |
 //! | `codec` | numbers and texts in records |
 //! | `history` | records that are not entries: operations, settings, usage by period, tombstones |
-//! | `evictions` | entries that a limit evicts, counted where they are removed |
+//! | `eviction_records` | entries that a limit evicts, counted where they are removed |
 //! | `usage` | hits of entries, counts by period, and how far each usage log is folded |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
@@ -68,6 +68,7 @@ mod entry_rows;
 mod errors;
 mod evict;
 mod eviction_records;
+mod eviction_targets;
 mod fates;
 mod folder;
 mod format;

@@ -205,6 +205,12 @@ pub(super) fn has_entries(connection: &Connection, id: i64) -> rusqlite::Result<
     Ok(intact(exists)?.unwrap_or(true))
 }
 
+/// Reports whether there is a row with an id, marked or not.
+pub(super) fn has_row(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM entries NOT INDEXED WHERE id = ?1";
+    connection.prepare_cached(sql)?.exists([id])
+}
+
 /// Returns the last id of a store's entries, or the one before its first possible id.
 pub(super) fn last_id(connection: &Connection, store: i64) -> rusqlite::Result<i64> {
     let Range { after, end } = Range::store(store);
