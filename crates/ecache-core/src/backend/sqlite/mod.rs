@@ -27,7 +27,7 @@
 //! | `retire`, `undo` | removals that can be undone, and undoing them |
 //! | `undo_bounds` | how much one operation keeps for its undo |
 //! | `fates` | what became of an entry |
-//! | `limits`, `counters` | the usage of each limit, counted in the transaction of each change |
+//! | `limits`, `limit_counters` | the usage of each limit, counted in the transaction of each change |
 //! | `limit_records` | comparing what limits count and sample with the entries |
 //! | `row_changes`, `tail` | the changes of a transaction; new entries that are not counted yet |
 //! | `admission` | the entries that limits let in, and their lifetimes |
@@ -45,7 +45,7 @@
 //! | `reclaim` | large values that no entry names |
 //! | `observe`, `maintain` | changes and recorded uses; checks, garbage and free space |
 //! | `reserve` | space put by for clearing a full disk |
-//! | `log`, `timeouts` | whether the header of the log is damaged; how long a connection waits |
+//! | `wal_header`, `timeouts` | whether the header of the log is damaged; how long a connection waits |
 //! | `shrink` | giving free pages back to the file system |
 //! | `allocator` | SQLite's allocator, and how much it begins with |
 //!
