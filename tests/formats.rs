@@ -173,6 +173,36 @@ fn every_output_for_programs_has_the_fields_of_the_schema() {
     checked("summary", "rm echo $(ecache ls echo --fields key) --json");
     checked("summary", "clear thumbs --json");
     checked("operation", "log --format jsonl");
+    for json in ["json", "jsonl"] {
+        checked("info", &format!("info --format {json}"));
+        checked("entry", &format!("show settings theme --format {json}"));
+        checked("store facts", &format!("stores show owned --format {json}"));
+        checked("key", &format!("key -a x --format {json}"));
+        checked("key", &format!("key --explain --format {json} -- echo hi"));
+    }
+    checked("info", "info --db missing.db --json");
+    session.run("limit set thumbs --max-size 1MiB").succeeds();
+    session.run("limit set --undo-keep 2d").succeeds();
+    checked("limit", "limit ls --format jsonl");
+    session
+        .run("set settings theme light --db other.db")
+        .succeeds();
+    session.run("set settings size 9 --db other.db").succeeds();
+    checked("difference", "diff @ other.db --format jsonl");
+    // A miss, a hit, an expired and a removed entry, and one that lives elsewhere.
+    session
+        .shell("ecache run -- echo ho < /dev/null; ecache set short k v --ttl 1ms; sleep 0.1")
+        .succeeds();
+    session.shell("ecache rm settings theme").succeeds();
+    for question in [
+        "-- echo ho",
+        "-- echo hu",
+        "short k",
+        "settings theme",
+        "thumbs nothing",
+    ] {
+        checked("why", &format!("why --json {question} < /dev/null"));
+    }
     let watched = "(ecache watch --count 1 --format jsonl -v 2>ready & \
                    until grep -qs watching ready; do :; done; \
                    ecache set s k v -q; wait)";

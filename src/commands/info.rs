@@ -243,11 +243,8 @@ fn print(
         ("settings", Cell::Json(in_force.as_str().into())),
     ];
     if matches!(format, Format::Json | Format::Jsonl) {
-        let columns = facts.each_ref().map(|(name, _)| Column::text(name));
-        let mut rows = context.rows(format, &columns)?;
-        rows.row(&facts.map(|(_, cell)| cell))?;
-        rows.finish()?;
-        return Ok(());
+        let facts = facts.map(|(name, cell)| (Column::text(name), cell));
+        return Ok(context.record(format, facts.into())?);
     }
     let columns = ["fact", "value", "from"].map(Column::text);
     let mut rows = context.rows(format, &columns)?;

@@ -8,7 +8,7 @@ use super::shared::resolve::{call_scopes, token};
 use crate::cli::KeyArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column};
+use crate::output::{Cell, Column, Format};
 
 pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
     refuse_options_of_none(&args.command)?;
@@ -20,16 +20,23 @@ pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
         meant_call(context, &args.command, &args.scope)?.preimage()
     };
     let key = Key::of_preimage(&text);
-    let columns = [Column::whole("key"), Column::text("preimage")];
     // A token is a secret: the text that is shown has its hash in its place.
     let shown = match &args.scope.jwt_file {
         Some(_) => "(not shown: it contains the token)",
         None => &text,
     };
-    let cells = [Cell::from(key.as_str()), Cell::from(shown)];
-    let count = if args.explain { 2 } else { 1 };
-    let mut rows = context.rows(context.format(args.format.chosen()), &columns[..count])?;
-    rows.row(&cells[..count])?;
+    let mut fields = vec![(Column::whole("key"), Cell::from(key.as_str()))];
+    if args.explain {
+        fields.push((Column::text("preimage"), Cell::from(shown)));
+    }
+    let format = context.format(args.format.chosen());
+    if matches!(format, Format::Json | Format::Jsonl) {
+        context.record(format, fields)?;
+        return Ok(Exit::Done);
+    }
+    let (columns, cells): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
+    let mut rows = context.rows(format, &columns)?;
+    rows.row(&cells)?;
     rows.finish()?;
     Ok(Exit::Done)
 }

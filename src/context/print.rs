@@ -31,11 +31,12 @@ impl Context {
         Writer::new(format, columns, stdout(), &self.terminal.widened())
     }
 
-    /// Prints one record: an object to a program, a line for each field to a person.
+    /// Prints one record: an object to a program, a line for each field to a person. Of a single
+    /// object, JSON is that object, not an array.
     pub(crate) fn record(&self, format: Format, fields: Vec<(Column, Cell<'_>)>) -> io::Result<()> {
         if matches!(format, Format::Json | Format::Jsonl) {
             let (columns, cells): (Vec<_>, Vec<_>) = fields.into_iter().unzip();
-            let mut rows = self.rows(format, &columns)?;
+            let mut rows = self.rows(Format::Jsonl, &columns)?;
             rows.row(&cells)?;
             return rows.finish();
         }
