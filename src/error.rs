@@ -161,7 +161,7 @@ fn instead_of_program(error: &CommandError) -> Option<String> {
     let is_shell = |c: char| c.is_whitespace() || "|&;<>()$`*?".contains(c);
     if name.is_empty() || name.starts_with(['.', '/', '~']) && !name.contains(is_shell) {
         None
-    } else if name.split_once('=').is_some_and(is_variable) {
+    } else if !name.contains(char::is_whitespace) && name.split_once('=').is_some_and(is_variable) {
         Some(format!(
             "for a variable: ecache run -- env {} COMMAND",
             shell(name)
@@ -327,7 +327,12 @@ fn fixed(error: &Error) -> (Exit, Option<&'static str>) {
         Error::Replaced | Error::FileReplaced { .. } => (Exit::Failed, Some("try again")),
         Error::Interrupted { .. } => (Exit::Interrupted, None),
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            (Exit::Usage, Some("say what it is with --type"))
+            let tip = if error.to_string().contains("UTF-8") {
+                "for binary data add --type bytes"
+            } else {
+                "name its type with --type"
+            };
+            (Exit::Usage, Some(tip))
         }
         Error::Name(_) => (Exit::Usage, None),
         Error::UnsupportedScheme { scheme } if scheme == "mongodb+srv" => (

@@ -41,15 +41,17 @@ fn main() -> ExitCode {
     signals::survive_file_limit();
     ecache_core::backend::sqlite::begin_small();
     let mut voice = Voice::default();
-    let result = if std::env::args_os().len() == 1 && io::stdout().is_terminal() {
-        Context::new(Cli::defaults(), voice).and_then(|context| commands::welcome::run(&context))
-    } else {
-        let cli = match Cli::read() {
-            Ok(cli) => cli,
-            Err(answer) => return tell(&answer),
-        };
-        voice = cli.voice();
-        Context::new(cli.global, voice).and_then(|context| commands::run(&context, cli.command))
+    let result = match Cli::read() {
+        Ok(cli) => {
+            voice = cli.voice();
+            Context::new(cli.global, voice).and_then(|context| commands::run(&context, cli.command))
+        }
+        Err(answer) => match Cli::without_command().filter(|_| io::stdout().is_terminal()) {
+            Some(global) => {
+                Context::new(global, voice).and_then(|context| commands::welcome::run(&context))
+            }
+            None => return tell(&answer),
+        },
     };
     match result {
         Ok(exit) => {

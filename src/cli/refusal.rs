@@ -96,7 +96,7 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
         ErrorKind::InvalidSubcommand => {
             let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
             let cli = commands();
-            let parent = parent(&cli, words);
+            let (parent, _) = named_command(&cli, words);
             let known = parent.get_subcommands().map(Command::get_name);
             let known: Vec<&str> = known.filter(|name| *name != "help").collect();
             if parent.get_name() == cli.get_name() {
@@ -115,17 +115,27 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
         {
             ("the command goes after --".to_owned(), line)
         }
-        ErrorKind::UnknownArgument if matches!(&*argument, "-n" | "--dry-run") => {
-            let line = command_line(words);
-            (
-                format!("{argument} is a dry run, and {line} changes nothing"),
-                format!("leave out {argument}"),
-            )
-        }
         ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            let near = text(ContextKind::SuggestedArg);
             let cli = commands();
-            let other = suggest::option_instead_of(&argument, parent(&cli, words));
+            let (command, line) = named_command(&cli, words);
+            if let Some(line) = behind_its_command(command, &argument, words) {
+                let name = command.get_name();
+                return (
+                    format!("{option} stands before {name}, but is an option of it"),
+                    line,
+                );
+            }
+            let pairs = words.windows(2).rev();
+            let mut values = pairs.filter(|pair| pair[1].to_string_lossy().starts_with(&argument));
+            let of = values.next().map(|pair| pair[0].to_string_lossy());
+            if let Some((of, tip)) = of.and_then(|of| Some((of.clone(), reversed(&of, words)?))) {
+                return (format!("{of} needs a value"), tip);
+            }
+            if let Some(answer) = other_way(command, &line, &argument, words) {
+                return answer;
+            }
+            let near = text(ContextKind::SuggestedArg);
+            let other = suggest::option_instead_of(&argument, command);
             let near = other.map(str::to_owned).or(near);
             let tip = near.map_or_else(
                 || match key_behind_dashes(&argument, words) {
@@ -143,7 +153,10 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
         ErrorKind::MissingRequiredArgument => {
             let missing = list(ContextKind::InvalidArg);
             let are = if missing.len() > 1 { "are" } else { "is" };
-            let missing = alternatives(&missing.join(" "));
+            let missing = match missing.as_slice() {
+                [ttl] if ttl.starts_with("--ttl ") => "--ttl or --policy".to_owned(),
+                _ => alternatives(&missing.join(" ")),
+            };
             let tip = match command_line(words) {
                 line if missing == "<FILE>" => {
                     format!("name a file, or - for standard input: {line} -")
@@ -153,12 +166,14 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             (format!("{missing} {are} missing"), tip)
         }
         ErrorKind::InvalidValue if value.is_empty() => {
-            (format!("{option} needs a value: {argument}"), help())
+            let tip = reversed(option, words).unwrap_or_else(help);
+            (format!("{option} needs a value: {argument}"), tip)
         }
         ErrorKind::InvalidValue => {
             let known = list(ContextKind::ValidValue);
             let near = text(ContextKind::SuggestedValue);
-            let tip = match near {
+            let tip = match reversed(option, words).or(near) {
+                Some(line) if line.starts_with(option) => line,
                 Some(near) => format!("did you mean {near}?"),
                 None if known.is_empty() || known.len() > LISTED => help(),
                 None => format!("{option} is one of {}", known.join(", ")),
@@ -251,29 +266,143 @@ fn commands() -> Command {
     cli
 }
 
-/// Returns the command or the group of verbs that the first words name.
-fn parent<'a>(cli: &'a Command, words: &[OsString]) -> &'a Command {
-    let words = words.iter().filter_map(|word| word.to_str());
-    words.fold(cli, |command, word| {
-        command.find_subcommand(word).unwrap_or(command)
-    })
-}
-
-/// Returns the words that name the command, as in `ecache stores rename`.
-fn command_line(words: &[OsString]) -> String {
-    let cli = commands();
-    let mut command = &cli;
-    let mut line = "ecache".to_owned();
+/// Returns the command or the group of verbs that the first words name, and these words, as in
+/// `ecache stores rename`. Options may stand between them.
+fn named_command<'a>(cli: &'a Command, words: &[OsString]) -> (&'a Command, String) {
+    let (mut command, mut line) = (cli, "ecache".to_owned());
+    let mut may_be_value = false;
     for word in words.iter().map_while(|word| word.to_str()) {
         if word == "--" {
             break;
-        }
-        if let Some(found) = command.find_subcommand(word) {
+        } else if word.starts_with('-') {
+            may_be_value = !word.contains('=');
+        } else if let Some(found) = command.find_subcommand(word) {
             line = format!("{line} {word}");
-            command = found;
+            (command, may_be_value) = (found, false);
+        } else if may_be_value {
+            may_be_value = false;
+        } else {
+            break;
         }
     }
-    line
+    (command, line)
+}
+
+/// Returns the words that name the command.
+fn command_line(words: &[OsString]) -> String {
+    named_command(&commands(), words).1
+}
+
+/// Reports whether a command has an option.
+fn takes(command: &Command, option: &str) -> bool {
+    let mut known = command.get_arguments();
+    known.any(|known| match option.strip_prefix("--") {
+        Some(long) => known.get_long() == Some(long),
+        None => {
+            known
+                .get_short()
+                .map(|short| format!("-{short}"))
+                .as_deref()
+                == Some(option)
+        }
+    })
+}
+
+/// Returns the typed line with an option behind the command that takes it, if it stood before.
+fn behind_its_command(command: &Command, argument: &str, words: &[OsString]) -> Option<String> {
+    let name = words.iter().position(|word| *word == *command.get_name())?;
+    let place = words.iter().position(|word| {
+        let word = word.to_string_lossy();
+        word.split('=').next() == Some(argument)
+    })?;
+    if place > name || !takes(command, argument) {
+        return None;
+    }
+    let mut line = words.to_vec();
+    let moved: Vec<OsString> = line.drain(place..name).collect();
+    let end = line
+        .iter()
+        .position(|word| *word == "--")
+        .unwrap_or(line.len());
+    line.splice(end..end, moved);
+    let program = OsString::from("ecache");
+    let is_right = Cli::try_parse_from([&program].into_iter().chain(&line)).is_ok();
+    is_right.then(|| to_type(&line))
+}
+
+/// Returns the fault and the way of this program for options that other programs have.
+fn other_way(
+    command: &Command,
+    line: &str,
+    argument: &str,
+    words: &[OsString],
+) -> Option<(String, String)> {
+    let is_it = |word: &OsString| word.to_string_lossy().starts_with(argument);
+    let next = words
+        .iter()
+        .position(is_it)
+        .and_then(|at| words.get(at + 1));
+    let next = next.map(|word| word.to_string_lossy());
+    let unknown = || format!("there is no option {argument}");
+    match argument {
+        "-n" | "--dry-run" => {
+            let count = next.filter(|next| takes(command, "-L") && next.parse::<u64>().is_ok());
+            let tip = match count {
+                Some(count) => format!("to list {count}: {line} -L {count}"),
+                None => format!("leave out {argument}"),
+            };
+            let fault = format!("{argument} is a dry run, and {line} changes nothing");
+            Some((fault, tip))
+        }
+        "--all" if takes(command, "-L") => Some((unknown(), format!("to list all: {line} -L 0"))),
+        "--json" | "--format" if command.get_name() == "has" => Some((
+            unknown(),
+            "has prints nothing: use its exit code".to_owned(),
+        )),
+        "--timeout" if command.get_name() == "run" => {
+            let time = next.as_deref().unwrap_or("10").to_owned();
+            Some((unknown(), format!("timeout {time} {line} …")))
+        }
+        _ => {
+            let formats = command
+                .get_arguments()
+                .find(|it| it.get_long() == Some("format"))?;
+            let wanted = match argument {
+                "-o" | "--output" | "-f" => next?.into_owned(),
+                option => option.strip_prefix("--")?.to_owned(),
+            };
+            let formats = formats.get_possible_values();
+            let is_one = formats.iter().any(|it| it.matches(&wanted, false));
+            is_one.then(|| (unknown(), format!("did you mean --format {wanted}?")))
+        }
+    }
+}
+
+/// Returns how to type `--sort -size`, as other programs reverse an order.
+fn reversed(option: &str, words: &[OsString]) -> Option<String> {
+    let (cli, typed) = (commands(), option.strip_prefix("--")?);
+    let (command, _) = named_command(&cli, words);
+    let choice = command
+        .get_arguments()
+        .find(|it| it.get_long() == Some(typed))?;
+    let values = choice.get_possible_values();
+    let meant = words.iter().find_map(|word| {
+        let word = word.to_str()?;
+        let word = word
+            .strip_prefix(option)
+            .map_or(word, |rest| rest.trim_start_matches('='));
+        let word = word.strip_prefix('-')?;
+        values
+            .iter()
+            .any(|it| it.matches(word, false))
+            .then(|| word.to_owned())
+    })?;
+    let reverse = if takes(command, "-r") {
+        "; -r reverses"
+    } else {
+        ""
+    };
+    Some(format!("{option} {meant}{reverse}"))
 }
 
 /// Returns the typed line with the verb that it lacks: the only one that takes all of its options.

@@ -55,9 +55,13 @@ const OTHER_WORDS: &[(&[&str], &str)] = &[
     (&["dump", "backup"], "did you mean export?"),
     (
         &["load", "restore"],
-        "import reads a file; undo takes back a removal",
+        "import reads a file; undo reverts an operation",
     ),
-    (&["revert", "rollback", "undelete"], "did you mean undo?"),
+    (
+        &["revert", "rollback", "undelete", "redo"],
+        "did you mean undo?",
+    ),
+    (&["ui", "tui", "interactive"], "did you mean browse?"),
     (&["history", "operations"], "did you mean log?"),
     (
         &["tail", "follow", "monitor", "events"],
@@ -72,7 +76,7 @@ const OTHER_WORDS: &[(&[&str], &str)] = &[
     (&["hash", "id"], "did you mean key?"),
     (&["cp", "clone", "sync", "migrate"], "did you mean copy?"),
     (
-        &["fsck", "check", "repair", "audit"],
+        &["fsck", "check", "verify", "repair", "audit"],
         "did you mean doctor?",
     ),
     (
@@ -97,8 +101,9 @@ const OTHER_WORDS: &[(&[&str], &str)] = &[
 /// Commands that remove something: a misspelt harmless one must not lead to them.
 const DESTRUCTIVE: [&str; 3] = ["rm", "clear", "prune"];
 
-/// Similarity from which a command is suggested, and that from which one is that removes something.
-const SIMILAR: (f64, f64) = (0.6, 0.75);
+/// Similarity from which a command is suggested if one letter is wrong, if more are, and if it
+/// removes something.
+const SIMILAR: [f64; 3] = [0.6, 0.7, 0.75];
 
 /// Options of other tools, and what they are called here.
 const OTHER_OPTIONS: &[(&str, &str)] = &[
@@ -141,10 +146,11 @@ pub(super) fn instead_of(typed: &str, known: &[&str]) -> Option<String> {
         .iter()
         .map(|name| (strsim::normalized_damerau_levenshtein(&typed, name), *name))
         .filter(|(similarity, name)| {
-            let least = if DESTRUCTIVE.contains(name) {
-                SIMILAR.1
-            } else {
-                SIMILAR.0
+            let is_one_off = strsim::damerau_levenshtein(&typed, name) == 1;
+            let least = match is_one_off {
+                _ if DESTRUCTIVE.contains(name) => SIMILAR[2],
+                true => SIMILAR[0],
+                false => SIMILAR[1],
             };
             *similarity >= least
         })
@@ -198,7 +204,10 @@ mod tests {
         ] {
             assert_eq!(instead_of(typed, &KNOWN).as_deref(), Some(said), "{typed}");
         }
-        assert_eq!(instead_of("xyzzy", &KNOWN), None);
+        for other in ["xyzzy", "nosuch"] {
+            let known = [&KNOWN[..], &["touch"]].concat();
+            assert_eq!(instead_of(other, &known), None);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod store;
 
 pub(crate) use self::effective_settings::InForce;
 
-use std::cell::{LazyCell, OnceCell, RefCell};
+use std::cell::{Cell, LazyCell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -81,6 +81,8 @@ pub(crate) struct Context {
     pub(crate) access: Access,
     /// The tip for the end of the command
     last_tip: RefCell<Option<String>>,
+    /// It was said that there is no store
+    has_noted_no_file: Cell<bool>,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,
     typed: Typed,
@@ -131,6 +133,7 @@ impl Context {
                 Access::Write
             },
             last_tip: RefCell::default(),
+            has_noted_no_file: Cell::new(false),
             db: global.db,
             db_file: global.db_file,
             typed: Typed { color, time: times },

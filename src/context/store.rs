@@ -1,5 +1,6 @@
 //! Opens the store of a command, and counts its calls.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,6 +14,8 @@ use ecache_core::time::Timestamp;
 use ecache_core::usage::{Appended, Event, Log, Recorded};
 
 use super::Context;
+use super::location::Origin;
+use crate::output::stderr;
 use crate::unreachable;
 
 impl Context {
@@ -53,10 +56,40 @@ impl Context {
         }
         match location::open(path.as_os_str(), Access::Read) {
             Err(Error::Missing { path }) => {
-                self.detail(&format!("there is no store at {} yet", path.display()));
+                self.note_no_file(&path);
                 Ok(location::empty())
             }
             result => Ok(result?),
+        }
+    }
+
+    /// Says that there is no store yet: to a person who named it, and with `--verbose`. Its name
+    /// may be misspelt.
+    fn note_no_file(&self, path: &Path) {
+        /// Similarity from which the name of a file is suggested.
+        const SIMILAR: f64 = 0.8;
+        let is_named = matches!(self.location(), Ok((_, origin)) if origin != Origin::Default);
+        if !(is_named && stderr().is_terminal()) {
+            self.detail(&format!("there is no store at {} yet", path.display()));
+            return;
+        }
+        if self.quiet || self.has_noted_no_file.replace(true) {
+            return;
+        }
+        self.note(&format!("there is no store at {}", path.display()));
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let files = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter();
+        let files = files.flatten().flatten().map(|file| file.file_name());
+        let similarity = |file: &OsString| {
+            strsim::normalized_damerau_levenshtein(&name, &file.to_string_lossy())
+        };
+        let near = files.map(|file| (similarity(&file), file));
+        let near = near.filter(|(similarity, _)| *similarity >= SIMILAR);
+        if let Some((_, near)) = near.max_by(|one, other| one.0.total_cmp(&other.0)) {
+            let near = path.with_file_name(near);
+            self.voice
+                .tip_below(&format!("did you mean {}?", near.display()));
         }
     }
 

@@ -14,12 +14,14 @@ use ecache_core::scope::{Address, STORE_KEY};
 use ecache_core::time::Timestamp;
 
 use super::cut_name::{Accept, CutName, is_marked};
+use super::near_names;
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::cli::filter::FilterArgs;
 use crate::context::Context;
 use crate::datasets::dataset_id;
 use crate::error::usage_tip;
 use crate::output::cut::{MARK, short_id, short_key};
+use crate::output::escape::shell;
 
 /// Number of entries from which an ambiguous key is not searched further.
 const MOST: usize = 20;
@@ -187,9 +189,19 @@ pub(in crate::commands) fn whole_entry(
 ) -> Result<EntryArgs> {
     whole_scopes(backend, &mut args.scope)?;
     let store = args.store()?;
-    if args.key.is_none() && args.call.0.is_none() && is_marked(store) {
-        let key = store.to_owned();
-        return settle(context, backend, args, None, &key, Accept::Marked);
+    if args.key.is_none() && args.call.0.is_none() {
+        let lone = store.to_owned();
+        if is_marked(&lone) {
+            return settle(context, backend, args, None, &lone, Accept::Marked);
+        }
+        let stores = backend.names(Dimension::Store)?;
+        if !stores.iter().any(|name| **name == *lone) {
+            // A double click selects the digits of a key without its mark.
+            if accept == Accept::Digits && CutName::read(&lone, accept).is_some() {
+                return settle(context, backend, args, None, &lone, accept);
+            }
+            return Err(no_store_alone(context, backend, &lone, &stores)?);
+        }
     }
     let store = whole_name(backend, Dimension::Store, "store", store)?;
     args.store = Some(store.clone());
@@ -197,6 +209,49 @@ pub(in crate::commands) fn whole_entry(
         return Ok(args);
     };
     settle(context, backend, args, Some(&store), &key, accept)
+}
+
+/// Makes the error of a lone argument, if it is not a store.
+pub(in crate::commands) fn not_a_store(
+    context: &Context,
+    typed: &str,
+) -> Result<Option<anyhow::Error>> {
+    let backend = context.reader()?;
+    let stores = backend.names(Dimension::Store)?;
+    if stores.iter().any(|name| **name == *typed) {
+        return Ok(None);
+    }
+    no_store_alone(context, backend.as_ref(), typed, &stores).map(Some)
+}
+
+/// Makes the error of a lone argument that is no store: it may be a key of one.
+fn no_store_alone(
+    context: &Context,
+    backend: &dyn Backend,
+    typed: &str,
+    stores: &[Arc<str>],
+) -> Result<anyhow::Error> {
+    let within = Filter {
+        collections: vec![Pattern::exact(context.collection()?)],
+        ..Filter::default()
+    };
+    let found = find(backend, &within, typed, Accept::Marked, context.now())?;
+    let (mut message, near) = near_names::no_store(typed, stores);
+    let tip = match found.first() {
+        Some(address) => {
+            let store = &address.store.store_name;
+            message = format!("{message}, but {store} has this key");
+            let dataset = address.store.dataset_id.as_deref();
+            let dataset = dataset.map_or(String::new(), |id| format!(" --dataset {id}"));
+            format!(
+                "name its store, too: {} {}{dataset}",
+                shell(store),
+                shell(typed)
+            )
+        }
+        None => near.unwrap_or_else(|| "name a STORE and a KEY, as ecache ls prints them".into()),
+    };
+    Ok(usage_tip(message, tip))
 }
 
 /// Reports whether any name of an entry has the mark of a cut.

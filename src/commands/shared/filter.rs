@@ -6,7 +6,7 @@ use std::time::Duration;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Dimension};
+use ecache_core::backend::{Backend, Dimension, Row, Scan};
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use ecache_core::glob::GlobError;
 use ecache_core::location;
@@ -18,7 +18,12 @@ use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};
 use crate::error::{contradiction, usage_tip};
+use crate::output::cut::short_id;
+use crate::output::escape::shell;
 use crate::units::Moment;
+
+/// Number of digits of an id's end that tables show.
+const LAST_DIGITS: usize = 6;
 
 /// The entries that a verb selects by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -280,7 +285,10 @@ pub(in crate::commands) fn note_names_unknown_to_all(
                 continue;
             }
             let (message, tip) = match of {
-                Dimension::Store => near_names::no_store(name, &known),
+                Dimension::Store => {
+                    let (message, tip) = near_names::no_store(name, &known);
+                    (message, key_of_other(backends, filter, name)?.or(tip))
+                }
                 _ => (
                     format!("no entry has {what} {name:?}"),
                     near_names::did_you_mean(name, &known),
@@ -291,6 +299,36 @@ pub(in crate::commands) fn note_names_unknown_to_all(
         }
     }
     Ok(note_unknown_datasets(context, backends, filter)? && are_known)
+}
+
+/// Returns a tip if the name of a store that there is not is a key of another store that was named.
+fn key_of_other(backends: &[&dyn Backend], filter: &Filter, name: &str) -> Result<Option<String>> {
+    let others: Vec<Pattern> = filter.stores.iter().cloned().collect();
+    if others.len() < 2 {
+        return Ok(None);
+    }
+    let of_key = Filter {
+        collections: filter.collections.clone(),
+        stores: others,
+        keys: vec![Pattern::exact(name)],
+        ..Filter::default()
+    };
+    for backend in backends {
+        let scan = Scan {
+            limit: Some(1),
+            ..Scan::new(of_key.clone())
+        };
+        for row in backend.scan(&scan, Timestamp::from_millis(0))? {
+            if let Row::Entry(entry, _) = row? {
+                let store = shell(&entry.address.store.store_name);
+                return Ok(Some(format!(
+                    "one key: ecache show {store} {}",
+                    shell(name)
+                )));
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// Returns the names among some patterns.
@@ -345,6 +383,12 @@ fn note_unknown_datasets(
         "no dataset has a name here: use its id, or name it in [datasets] of config.toml",
     );
     for id in nameless {
+        // Tables show the end of an id.
+        let is_end = |linked: &&Arc<str>| id.len() >= LAST_DIGITS && linked.ends_with(&*id);
+        let meant = linked.iter().find(is_end);
+        let meant = meant.map(|linked| short_id(linked).unwrap_or_else(|| linked.to_string()));
+        let meant = meant.map(|short| format!("did you mean --dataset {short}?"));
+        let tip = meant.as_deref().or(tip);
         context.absent(&format!("no entry is linked to dataset {id}"), tip);
     }
     Ok(false)

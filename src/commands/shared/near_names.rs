@@ -10,10 +10,11 @@ const MOST: usize = 3;
 
 /// Returns the message that there is no store of a name, and near names as a tip.
 pub(in crate::commands) fn no_store(name: &str, known: &[Arc<str>]) -> (String, Option<String>) {
-    (
-        format!("there is no store {name:?}"),
-        did_you_mean(name, known),
-    )
+    let tip = did_you_mean(name, known).or_else(|| {
+        let is_pattern = name.contains(['*', '?', '[']);
+        is_pattern.then(|| "--glob takes it as a pattern".to_owned())
+    });
+    (format!("there is no store {name:?}"), tip)
 }
 
 /// Returns a tip that suggests the nearest existing name.
@@ -42,6 +43,8 @@ fn near<'a>(name: &str, known: &'a [Arc<str>]) -> Vec<&'a str> {
         }
     }
     near.sort_by(|one, other| other.0.total_cmp(&one.0).then(one.1.cmp(other.1)));
+    // Stores of several datasets have one name.
+    near.dedup_by_key(|(_, name)| *name);
     near.into_iter().take(MOST).map(|(_, name)| name).collect()
 }
 
@@ -51,9 +54,15 @@ mod tests {
 
     #[test]
     fn near_names_are_suggested_and_others_not() {
-        let known: Vec<Arc<str>> = ["my_labels", "thumbs", "Thumbnails", "operator::count"]
-            .map(Arc::from)
-            .to_vec();
+        let known: Vec<Arc<str>> = [
+            "my_labels",
+            "thumbs",
+            "thumbs",
+            "Thumbnails",
+            "operator::count",
+        ]
+        .map(Arc::from)
+        .to_vec();
         let said = |name| did_you_mean(name, &known);
         assert_eq!(
             said("my_lables").as_deref(),

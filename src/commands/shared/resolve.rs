@@ -38,6 +38,9 @@ impl Request {
             (Some(key), _) => Named::Key(key),
             (None, Some(arguments)) => Named::Call(arguments),
             (None, None) => {
+                if let Ok(Some(error)) = abbreviated::not_a_store(context, &store) {
+                    return Err(error);
+                }
                 return Err(usage_tip(
                     format!("no entry of {store} is named"),
                     "name its KEY, or the call's arguments with -a, -j or --args",
