@@ -44,8 +44,8 @@ fn a_hit_is_told_with_its_times_and_runs_nothing() {
     explains(
         &before,
         &[
-            "miss: no result of this command is kept",
-            "  its result would be key in store tool",
+            "miss: this command has not been run",
+            "  key      in tool",
             "  store tool has no entries",
         ],
     );
@@ -57,10 +57,10 @@ fn a_hit_is_told_with_its_times_and_runs_nothing() {
     assert_eq!(hit.code, 0);
     assert!(
         hit.text()
-            .contains("\n  written 10m ago, expires in 50m, took "),
+            .starts_with("hit: 10m old, expires in 50m, took "),
         "{hit:?}"
     );
-    assert!(hit.text().starts_with("hit: key "), "{hit:?}");
+    assert!(hit.text().contains("\n  key      "), "{hit:?}");
     let ran = std::fs::read(session.path("ran")).expect("it ran");
     assert_eq!(ran, b"run\n");
 
@@ -70,7 +70,7 @@ fn a_hit_is_told_with_its_times_and_runs_nothing() {
     assert!(
         expired
             .text()
-            .contains("is expired\n  written 1h3m ago, expired 3m ago"),
+            .contains("is expired\n  1h3m old, expired 3m ago"),
         "{expired:?}"
     );
 }
@@ -111,10 +111,9 @@ fn a_miss_says_what_differs_from_the_nearest() {
     assert_eq!(
         lines[3..],
         [
-            "  it differs in",
-            "    argument 2: \"b\" there, \"c\" here",
-            "    dataset: nothing there, \"d1\" here",
-            "  these are the nearest of the 2 latest entries of store tool",
+            "  differs  in argument 2: \"b\" there, \"c\" here",
+            "              dataset: nothing there, \"d1\" here",
+            "  compared with the 2 latest entries of store tool",
         ]
     );
     // An entry that differs only in the dataset is reported as such.
@@ -122,7 +121,7 @@ fn a_miss_says_what_differs_from_the_nearest() {
     assert!(
         dataset
             .text()
-            .contains("\n  that key is in store tool, written "),
+            .contains("\n  that key is in store tool, just written"),
         "{dataset:?}"
     );
     let collection = why(&session, "--collection c2 -- ./tool a b");
@@ -204,11 +203,9 @@ fn calls_are_explained_as_commands_are() {
         &ran,
         &[
             "miss: there is no key in store labels",
-            "  near it is key written 0ms ago",
-            "  it differs in",
-            "    argument 2: 10 there, 11 here, 1 more",
-            "    user: nothing there, \"ann\" here",
-            "  store labels has no other entry",
+            "  nearest  just written, never expires",
+            "  differs  in argument 2: 10 there, 11 here, 1 more",
+            "              user: nothing there, \"ann\" here",
         ],
     );
     let ran = session.run("why labels nothing");
@@ -254,7 +251,7 @@ const CAUSES: [(&str, &str, &str); 19] = [
     (":", "miss: there is no key k in store s", "missing"),
     (
         "ecache set s k v --ttl 1s; sleep_until 8",
-        "miss: key k in store s is expired\n  written 1h27m ago, expired 1h27m ago",
+        "miss: key k in store s is expired\n  1h27m old, expired 1h27m ago",
         "expired",
     ),
     (
@@ -264,82 +261,82 @@ const CAUSES: [(&str, &str, &str); 19] = [
     ),
     (
         "ecache set s k v; ecache rm s k",
-        "miss: key k in store s was removed 0s ago by op 1, `ecache rm s k`\n  written 0ms ago\n  tip: ecache undo 1 brings 1 entry back",
+        "miss: key k in store s was removed just now by op 1, `ecache rm s k`\n  just written, never expires\n  tip: ecache undo 1 brings 1 entry back",
         "removed",
     ),
     (
         "ecache set s k v --user ann; ecache clear --user ann",
-        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear --user ann`\n  written 0ms ago\n  tip: ecache undo 1 brings 1 entry back",
+        "miss: key k in store s was cleared just now by op 1, `ecache clear --user ann`\n  just written, never expires\n  tip: ecache undo 1 brings 1 entry back",
         "cleared",
     ),
     (
         "ecache set s k v; ecache set s l v; ecache clear s",
-        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear s`\n  written 0ms ago\n  tip: ecache undo 1 brings 2 entries back",
+        "miss: key k in store s was cleared just now by op 1, `ecache clear s`\n  just written, never expires\n  tip: ecache undo 1 brings 2 entries back",
         "cleared",
     ),
     (
         "ecache set s k v; ecache clear s --no-undo",
-        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear s --no-undo`",
+        "miss: key k in store s was cleared just now by op 1, `ecache clear s --no-undo`",
         "cleared",
     ),
     (
         "ecache set s k v; ecache clear s; ecache prune --retired",
-        "miss: key k in store s was cleared 0s ago by op 1, `ecache clear s`",
+        "miss: key k in store s was cleared just now by op 1, `ecache clear s`",
         "cleared",
     ),
     (
         "ecache set s k v; sleep_until 8; ecache prune --older-than 1h -q",
-        "miss: key k in store s was pruned 0s ago by op 1, `ecache prune --older-than 1h -q`\n  written 1h27m ago\n  tip: ecache undo 1 brings 1 entry back",
+        "miss: key k in store s was pruned just now by op 1, `ecache prune --older-than 1h -q`\n  1h27m old, never expires\n  tip: ecache undo 1 brings 1 entry back",
         "pruned",
     ),
     (
         "ecache set s k v; ecache set s l v; ecache prune --max-entries 1",
-        "miss: key k in store s was pruned 0s ago by op 1, `ecache prune --max-entries 1`",
+        "miss: key k in store s was pruned just now by op 1, `ecache prune --max-entries 1`",
         "pruned",
     ),
     (
         "ecache limit set s --max-entries 1; ecache set s k v; ecache set s l v",
-        "miss: key k in store s was evicted 0s ago by the limit for store=s",
+        "miss: key k in store s was evicted just now by the limit for store=s",
         "evicted",
     ),
     (
         "ecache limit set --max-entries 1; ecache set s k v; ecache rm s k; ecache set t l v",
-        "miss: key k in store s was removed, and evicted for good 0s ago by the limit for everything",
+        "miss: key k in store s was removed, and evicted for good just now by the limit for everything",
         "removed",
     ),
     (
         "ecache limit set --max-entries 1; ecache set s k v; ecache clear s; ecache set t l v",
-        "miss: key k in store s was removed, and evicted for good 0s ago by the limit for everything",
+        "miss: key k in store s was removed, and evicted for good just now by the limit for everything",
         "removed",
     ),
     (
         "ecache set s k v --dataset d1; ecache set s k v --dataset d2; echo d2 > live; ecache prune --orphaned --live-datasets live; scope='--dataset d1'",
-        "miss: key k in store s of dataset d1 was removed 0s ago by op 1, `ecache prune --orphaned --live-datasets live`, since its dataset was deleted\n  that key is in store s of dataset d2, written 0ms ago",
+        "miss: key k in store s of dataset d1 was removed just now by op 1, `ecache prune --orphaned --live-datasets live`, since its dataset was deleted\n  that key is in store s of dataset d2, just written, never expires",
         "orphaned",
     ),
     (
         "ecache set s k v; ecache stores rename s t",
-        "miss: store s was renamed 0s ago by op 1, `ecache stores rename s t`\n  that key is in store t, written 0ms ago",
+        "miss: store s was renamed just now by op 1, `ecache stores rename s t`\n  that key is in store t, just written, never expires",
         "renamed",
     ),
     (
         "ecache set s l v; echo '{\"store_name\":\"s\",\"key\":\"k\",\"value\":1,\"policy\":\"evict\"}' | ecache import - -q; ecache undo",
-        "miss: key k in store s was removed 0s ago by op 2, `ecache undo`\n  written 0ms ago\n  tip: ecache undo 2 brings 1 entry back",
+        "miss: key k in store s was removed just now by op 2, `ecache undo`\n  just written, never expires\n  tip: ecache undo 2 brings 1 entry back",
         "removed",
     ),
     (
         "ecache set s k v; echo '{\"store_name\":\"s\",\"key\":\"k\",\"value\":1,\"policy\":\"evict\",\"created_at\":\"2026-11-23T06:00:00Z\",\"expires_at\":\"2026-11-23T06:30:00Z\"}' | ecache import - -q",
-        "miss: key k in store s is expired\n  written 32m51s ago, expired 2m51s ago\n  replaced an earlier one 0s ago by op 1, `ecache import - -q`\n  the earlier one: written 0ms ago\n  tip: ecache undo 1 brings 1 entry back",
+        "miss: key k in store s is expired\n  32m51s old, expired 2m51s ago\n  replaced an earlier one just now by op 1, `ecache import - -q`\n  the earlier one: just written, never expires\n  tip: ecache undo 1 brings 1 entry back",
         "expired",
     ),
     (
         "ecache set s k v; echo '{\"store_name\":\"s\",\"key\":\"k\",\"value\":1,\"policy\":\"evict\"}' | ecache import - -q; export ECACHE_TEST_NOW=2026-11-23T08:00:00.000Z; ecache set s k later",
-        "hit: key k in store s\n  written 0ms ago",
+        "hit: just written, never expires\n  key      k in s",
         "hit",
     ),
     (
         "ecache set s k v; ecache clear s; ecache undo",
-        "hit: key k in store s\n  written 0ms ago",
+        "hit: just written, never expires\n  key      k in s",
         "hit",
     ),
 ];
@@ -399,10 +396,11 @@ fn a_result_that_was_not_kept_is_not_said_to_be_of_no_run() {
                   --no-failures, of more output than --max-output, or of a command that a signal \
                   ended";
     let explained = |reasons: &[&str]| {
-        let first = [
-            "miss: no result of this command is kept",
-            "  its result would be key in store tool",
-        ];
+        let first = match reasons {
+            [] => "miss: this command has not been run",
+            _ => "miss: no result of this command was kept",
+        };
+        let first = [first, "  key      in tool"];
         let last = ["  store tool has no entries"];
         explains(
             &why(&session, "-- ./tool a"),

@@ -107,9 +107,18 @@ fn note_what_fiftyone_hides(
             && (entry.args.as_ref(), entry.function.as_ref()) == (None, None)
             && entry.scopes == Scopes::default()
         {
+            let (what, option) = match filter {
+                Filter { users, .. } if !users.is_empty() => ("user", "--user"),
+                Filter { operators, .. } if !operators.is_empty() => ("operator", "--operator"),
+                Filter { prompts, .. } if !prompts.is_empty() => ("prompt", "--prompt"),
+                _ => ("arguments", "--arg"),
+            };
             context.absent(
-                "entries that FiftyOne wrote record neither scopes nor arguments",
-                Some("ecache rm STORE -a ... removes such a call"),
+                &format!(
+                    "entries written by FiftyOne have no {what} on record, so {option} cannot \
+                     match them"
+                ),
+                Some("name the call: ecache rm STORE -a ARG --user ID"),
             );
             break;
         }

@@ -248,14 +248,15 @@ impl Diff<'_> {
         self.context.footer(&if is_same {
             format!("no difference: {} on both sides", entries(same))
         } else {
-            let count = human::count;
-            format!(
-                "{} added, {} removed, {} changed; {} are the same",
-                count(added),
-                count(removed),
-                count(changed),
-                count(same)
-            )
+            let parts = [
+                (added, "added"),
+                (removed, "removed"),
+                (changed, "changed"),
+                (same, "the same"),
+            ];
+            let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+            let parts = parts.map(|(count, what)| format!("{} {what}", human::count(count)));
+            parts.collect::<Vec<_>>().join(", ")
         });
         match (damaged, is_same) {
             (1.., _) => Exit::Damaged,

@@ -16,7 +16,7 @@ use super::shared::transfer::{check_interrupted, leave_out, to_file, to_stdout};
 use crate::cli::ExportArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::Progress;
+use crate::output::{Progress, human};
 
 pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     let now = context.now();
@@ -24,7 +24,7 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     context.fold_usage();
     let backend = context.reader()?;
     let foreign = Omissions::of_foreign(context);
-    let mut is_empty = true;
+    let (mut is_empty, mut done) = (true, 0);
     let write = |out: &mut dyn Write| {
         let mut lines = Lines {
             context,
@@ -39,13 +39,17 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
             failed: None,
         };
         visit(backend.as_ref(), &filter, now, &mut lines)?;
-        is_empty = lines.is_empty;
+        (is_empty, done) = (lines.is_empty, lines.done);
         lines.finish()
     };
     let exit = match &args.output {
         Some(path) => to_file(context, path, write),
         None => to_stdout(context, write),
     }?;
+    if let Some(path) = &args.output {
+        let count = human::entries(done);
+        context.note(&format!("exported {count} to {}", path.display()));
+    }
     let exit = exit.max_trouble(foreign.finish());
     note_unknown_names(context, backend.as_ref(), &filter)?;
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;

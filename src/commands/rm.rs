@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ecache_core::backend::{Cause, Row, Scan};
-use ecache_core::filter::{Filter, Pattern, Selection};
+use ecache_core::filter::{Filter, Pattern, Selection, Usage};
 use ecache_core::scope::{Address, StoreAddress};
 
-use super::shared::abbreviated::whole_entry;
+use super::shared::abbreviated::{not_a_store, whole_entry};
 use super::shared::command_args::{
     entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
 };
@@ -72,6 +72,9 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
             context.absent(&format!("there is no {}", own.address), None);
             return Ok(Exit::No);
         }
+        if requests.is_empty() && !context.summary.takes(Usage::default(), 0) {
+            context.note("nothing to remove: the list is empty");
+        }
         return Ok(exit);
     }
     let of_store = |(store, keys): (Arc<StoreAddress>, Vec<Pattern>)| Filter {
@@ -130,6 +133,9 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
         named.push(None);
     }
     if named.is_empty() {
+        if let Ok(Some(error)) = not_a_store(context, store) {
+            return Err(error);
+        }
         return Err(usage_tip(
             format!("no key of {store} is named"),
             format!(

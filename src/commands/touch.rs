@@ -83,8 +83,13 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     )?;
     let already = all.entries.saturating_sub(touched.entries);
     if already > 0 && meant != selection {
-        let are = human::plural(already, "is", "are");
-        context.note(&format!("{} {are} so already", entries(already)));
+        let have = human::plural(already, "has", "have");
+        let what = match (args.ttl, args.new_policy) {
+            (None, _) => "this policy",
+            (_, None) => "this lifetime",
+            _ => "this lifetime and policy",
+        };
+        context.note(&format!("{} {have} {what} already", entries(already)));
     }
     note_elsewhere(context, backend.as_ref(), &meant, now)?;
     let is_missing = all.entries < named.len() as u64

@@ -70,9 +70,58 @@ impl Voice {
 
 /// Returns a message as its reader gets it: on a terminal ids are short, and can be pasted so.
 pub(crate) fn shown(message: &str) -> Cow<'_, str> {
+    let message = without_error_numbers(message);
     if stderr().is_terminal() {
-        Cow::Owned(short_ids(message))
+        Cow::Owned(short_ids(&message))
     } else {
-        Cow::Borrowed(message)
+        message
+    }
+}
+
+/// Replaces `: Permission denied (os error 13)` by `: permission denied`.
+fn without_error_numbers(message: &str) -> Cow<'_, str> {
+    const NUMBER: &str = " (os error ";
+    let mut message = Cow::Borrowed(message);
+    while let Some(at) = message.find(NUMBER) {
+        let (before, rest) = message.split_at(at);
+        let rest = &rest[NUMBER.len()..];
+        let Some((_, rest)) = rest.split_once(')').filter(|(number, _)| is_number(number)) else {
+            break;
+        };
+        let start = before.rfind(": ").map_or(0, |colon| colon + 2);
+        let (kept, cause) = before.split_at(start);
+        let mut letters = cause.chars();
+        let first = letters.next().map(|first| first.to_ascii_lowercase());
+        let first = first.into_iter();
+        message = Cow::Owned(format!(
+            "{kept}{}{}{rest}",
+            first.collect::<String>(),
+            letters.as_str()
+        ));
+    }
+    message
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_the_system_have_no_number() {
+        for (message, said) in [
+            (
+                "cannot read a: No such file or directory (os error 2); go on",
+                "cannot read a: no such file or directory; go on",
+            ),
+            ("Permission denied (os error 13)", "permission denied"),
+            ("a file (os error x)", "a file (os error x)"),
+            ("a: b", "a: b"),
+        ] {
+            assert_eq!(without_error_numbers(message), said);
+        }
     }
 }

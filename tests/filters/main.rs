@@ -177,8 +177,8 @@ fn prune_takes_more_than_limits() {
     let dry = |words: &str| session.run(&format!("prune -n --collection execution_store {words}"));
     // Without a limit, the expired entries that match the filter go.
     dry("").notes("would remove 1 entry (3 B)\n");
-    dry("--kind text").notes("would remove 0 entries (0 B)\n");
-    dry("--older-than 1h --user bob").notes("would remove 0 entries (0 B)\n");
+    dry("--kind text").notes("nothing matched\n");
+    dry("--older-than 1h --user bob").notes("nothing matched\n");
     dry("--older-than 1m --user bob").notes("would remove 1 entry (4 B): 3ms at stake\n");
     // An entry of policy `persist` goes if it is asked for.
     dry("--older-than 1h --store s").notes("would remove 2 entries (4 B)\n");
@@ -213,7 +213,7 @@ fn a_persistent_entry_stays_until_it_is_expired() {
     let run = |words: &str| session.run(words);
     let stays = "1 entry (4 B) is persist and would stay; --policy any removes it\n";
     run("clear -n --store s --key both --collection execution_store")
-        .notes(&format!("would remove 0 entries (0 B)\n{stays}"));
+        .notes(&format!("nothing matched\n{stays}"));
     run("prune -n --policy evict --collection execution_store")
         .notes("would remove 1 entry (3 B)\n");
     let doctor = run("doctor --fail-on none --collection execution_store --format tsv");
@@ -361,7 +361,7 @@ fn stores_are_arguments_of_every_verb_that_selects_entries() {
     }
     let dry = |words: &str| session.run(&format!("touch -n --ttl 1d {words}"));
     assert_eq!(dry("s k1 k2"), dry("--store s --key k1 --key k2"));
-    let nothing = "would change 0 entries (0 B)\nwarning: there is no key nothing in store s\n  \
+    let nothing = "nothing matched\nwarning: there is no key nothing in store s\n  \
                    tip: ecache ls s lists its keys\n";
     let ran = dry("s nothing");
     assert_eq!((&*ran.stderr, ran.code), (nothing, 1));

@@ -62,7 +62,7 @@ fn each_difference_is_told_apart() {
     assert_eq!(session.run("ls --fields key").text(), key("--file a"));
     session.run("run --file missing -- cat a").ends(
         125,
-        "ecache: cannot read missing: No such file or directory (os error 2)\n",
+        "ecache: cannot read missing: no such file or directory\n",
     );
     // Only the hash of a value is kept.
     session

@@ -119,13 +119,13 @@ fn a_command_whose_output_is_closed_finds_it_closed() {
     };
     closed("set a b", 0).ends(
         3,
-        "error: cannot read the value from standard input: Bad file descriptor (os error 9)\n",
+        "error: cannot read the value from standard input: bad file descriptor\n",
     );
     session.run("get a b").prints("c");
     closed("set a b d", 1).notes("");
     closed("get a b", 1).ends(
         3,
-        "error: cannot write to standard output: Bad file descriptor (os error 9)\n",
+        "error: cannot write to standard output: bad file descriptor\n",
     );
 }
 
@@ -156,7 +156,7 @@ fn standard_input_that_fails_has_one_exit_code_wherever_it_is_read() {
         for how in FAILING {
             let ran = session.shell(&format!("ecache {verb} {how}"));
             assert_eq!(ran.code, 3, "{verb} {how}: {ran:?}");
-            let is_told = ran.stderr.contains("(os error ") && ran.stderr.contains("cannot ");
+            let is_told = !ran.stderr.contains("(os error ") && ran.stderr.contains("cannot ");
             assert!(is_told, "{verb} {how}: {ran:?}");
         }
     }
@@ -185,6 +185,6 @@ fn a_file_of_items_that_cannot_be_read_is_named() {
     let session = Session::new();
     session.run("warm --input . -- echo {}").ends(
         3,
-        "ecache: 0 ran, 0 fresh\necache: cannot read the items from .: Is a directory (os error 21)\n",
+        "ecache: 0 ran, 0 fresh\necache: cannot read the items from .: is a directory\n",
     );
 }

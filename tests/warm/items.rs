@@ -39,7 +39,7 @@ fn items_end_with_a_line_or_with_a_nul_byte() {
     let missing = session.run("warm --input nowhere -- echo");
     missing.ends(
         3,
-        "ecache: cannot read nowhere: No such file or directory (os error 2)\n",
+        "ecache: cannot read nowhere: no such file or directory\n",
     );
 }
 

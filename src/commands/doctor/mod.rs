@@ -24,7 +24,7 @@ use crate::error::Exit;
 use crate::output::Format;
 
 /// Says that orphans were not looked for.
-const SKIPPED: &str = "orphaned: not checked; --live-datasets FILE says which datasets exist";
+const SKIPPED: &str = "orphaned: skipped; needs --live-datasets FILE";
 
 pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let now = context.now();

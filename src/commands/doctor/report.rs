@@ -62,7 +62,7 @@ impl Doctor<'_> {
                 let growing = growing.join(", ");
                 view.finding(
                     Label::Found(Severity::Note),
-                    &format!("written within a day: {growing}"),
+                    &format!("grew in the last day: {growing}"),
                 );
             }
             let (jobs, usage) = self.running_jobs(collection)?;
@@ -101,13 +101,13 @@ impl Doctor<'_> {
         let damaged = found(Check::Damaged).map_or(0, |finding| finding.usage.entries);
         let all = examination.usage.entries;
         let mut good = format!(
-            "{} of {} are what was written, in {}",
+            "{} of {} match, {}",
             human::count(all.saturating_sub(damaged)),
-            human::entries(all),
+            human::counted(all, "checksum", "checksums"),
             human::counted(examination.growth.len() as u64, "store", "stores"),
         );
         if found(Check::Structure).is_none() && found(Check::MissingIndexes).is_none() {
-            good.push_str(", and all indexes are there");
+            good.push_str(", all indexes present");
         }
         if collection != DEFAULT_COLLECTION {
             good = format!("collection {collection}: {good}");
@@ -205,10 +205,11 @@ fn growing(examination: &Examination) -> impl Iterator<Item = &Growth> {
 }
 
 fn growth(store: &Growth) -> String {
-    format!(
-        "{} {} of {}",
-        store.store_name,
-        human::size(store.recent.bytes),
-        human::size(store.usage.bytes)
-    )
+    let [recent, all] = [store.recent, store.usage].map(|usage| human::size(usage.bytes));
+    let of = if store.recent == store.usage {
+        "(all)".to_owned()
+    } else {
+        format!("of {all}")
+    };
+    format!("{} {recent} {of}", store.store_name)
 }

@@ -31,7 +31,7 @@ pub(super) struct Told {
 pub(super) fn sentence(report: &Report, told: &Told, settings: &Settings) -> Option<String> {
     let mode = settings.mode;
     let mut parts = match report.outcome {
-        RunOutcome::Hit => vec!["hit".into(), format!("{} old", age(report.age))],
+        RunOutcome::Hit => vec!["hit".into(), old(report.age)],
         RunOutcome::Stale => vec![stale(report, told, settings)],
         RunOutcome::Followed => vec!["followed the same run of another process".into()],
         RunOutcome::Miss if mode == Mode::Off => vec!["miss: the cache is off".into()],
@@ -107,6 +107,14 @@ fn why(unusable: Option<Unusable>) -> Option<String> {
         }
         Some(Unusable::Damaged) => return None,
     })
+}
+
+fn old(of: Duration) -> String {
+    if of < Duration::from_secs(1) {
+        "just written".to_owned()
+    } else {
+        format!("{} old", age(of))
+    }
 }
 
 fn age(age: Duration) -> String {

@@ -56,6 +56,9 @@ pub(in crate::commands) fn open(context: &Context, run: Run) -> Result<Arc<dyn B
     }
 }
 
+/// The report of a change that found nothing to do.
+const NOTHING: &str = "nothing matched";
+
 /// The words of a change in progress and reports.
 #[derive(Clone, Copy)]
 pub(in crate::commands) struct Verb<'a> {
@@ -90,6 +93,10 @@ impl Verb<'_> {
         documents: u64,
     ) {
         if context.summary.takes(usage, documents) {
+            return;
+        }
+        if usage == Usage::default() && documents == 0 {
+            context.note(NOTHING);
             return;
         }
         let detail = self.detail.filter(|_| usage.entries > 0);
@@ -158,7 +165,8 @@ pub(in crate::commands) fn forecast_undo(
     } else if !backend.has_room_for_undo() {
         context.note("they would go for good: a nearly full disk keeps nothing for undo");
     } else if is_beyond_undo(selection, usage) {
-        context.note("they are more than an undo can bring back, and would go for good");
+        context.note("undo cannot bring these back: they are too many");
+        context.tip("ecache copy @ backup.db first");
     }
 }
 
@@ -241,7 +249,7 @@ fn remove_step(
         match removal {
             ChangeOutcome::Done(removed) => return Ok(removed),
             ChangeOutcome::TooMany(usage) => context.note(&format!(
-                "{} are more than an undo can bring back, and go for good",
+                "undo cannot bring these back: {} are too many",
                 amount(usage)
             )),
         }
@@ -266,7 +274,7 @@ pub(in crate::commands) fn touch_logged(
         verb.report(context, verb.would, usage, 0);
         let is_kept = backend.keeps_for_undo() && keep == KeepForUndo::Yes;
         if is_kept && usage.entries > MAX_UNDO_ENTRIES {
-            context.note("they are more than an undo can change back");
+            context.note("undo cannot change these back: they are too many");
         }
         return Ok(usage);
     }
@@ -285,7 +293,7 @@ pub(in crate::commands) fn touch_logged(
             }
             ChangeOutcome::TooMany(usage) => {
                 context.note(&format!(
-                    "{} are more than an undo can change back",
+                    "undo cannot change these back: {} are too many",
                     amount(usage)
                 ));
                 keep = KeepForUndo::No;

@@ -148,6 +148,15 @@ fn expiring(filter: Filter) -> Option<Filter> {
     }
 }
 
+/// Prints the time that is left in milliseconds, rounded to a second: some have passed since it was
+/// 1d.
+pub(in crate::commands) fn left(ms: u64) -> String {
+    human::duration(match ms {
+        0..1_000 => ms,
+        _ => ms.saturating_add(500) / 1_000 * 1_000,
+    })
+}
+
 /// Says how long an entry lasts, as in `policy evict, expires in 1d (2026-11-24T06:32:51Z)`.
 pub(in crate::commands) fn lifetime(
     policy: Policy,
@@ -162,7 +171,7 @@ pub(in crate::commands) fn lifetime(
     let left = expires_at.as_millis().saturating_sub(now.as_millis());
     match u64::try_from(left) {
         Ok(left) if left > 0 => {
-            let left = human::duration(left);
+            let left = self::left(left);
             format!("policy {policy}, expires in {left} ({time})")
         }
         _ => format!("policy {policy}, expired at {time}"),

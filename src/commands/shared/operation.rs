@@ -108,11 +108,19 @@ pub(in crate::commands) fn rounded(from: Timestamp, to: Timestamp) -> String {
     }
 }
 
+/// Prints a time in the past by its distance, as `2m ago` or `just now`.
+pub(in crate::commands) fn ago(at: Timestamp, now: Timestamp) -> String {
+    match now.since(at).as_millis() {
+        0..1000 => "just now".to_owned(),
+        _ => format!("{} ago", rounded(at, now)),
+    }
+}
+
 /// Names an operation in a sentence, as in `op 5, clear --all, 2m ago`.
 pub(in crate::commands) fn named(operation: &OperationRecord, now: Timestamp) -> String {
-    let ago = rounded(operation.at, now);
+    let ago = ago(operation.at, now);
     let (id, command) = (operation.id, &operation.operation.command);
-    format!("op {id}, {command}, {ago} ago")
+    format!("op {id}, {command}, {ago}")
 }
 
 /// Says until when something can be undone, as in `tomorrow 16:30`, in local time.

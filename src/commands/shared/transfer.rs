@@ -256,7 +256,7 @@ pub(in crate::commands) fn evictions(backend: &dyn Backend) -> u64 {
 
 /// Says that an import replaces more than can be brought back.
 pub(in crate::commands) fn note_beyond_undo(context: &Context) {
-    context.note("it replaces more than an undo can bring back, and cannot be taken back");
+    context.note("undo cannot take this back: it replaces too many entries");
 }
 
 /// Says that a limit takes some of the replaced entries at once.

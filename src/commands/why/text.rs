@@ -10,7 +10,8 @@ use ecache_core::python_json::Json;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 
-use super::super::shared::operation::rounded;
+use super::super::shared::lifetime::left;
+use super::super::shared::operation::ago;
 use super::View;
 use crate::output::escape::shell;
 use crate::output::human::entries;
@@ -22,10 +23,10 @@ impl View<'_> {
         if let Some(Fate::Kept(operation, earlier)) = &self.fate
             && !matches!(explanation, Explanation::Missing(_))
         {
-            let (ago, written) = (rounded(operation.at, self.now), self.times(earlier));
+            let (ago, written) = (ago(operation.at, self.now), self.times(earlier));
             let (id, command) = (operation.id, &operation.operation.command);
             for line in [
-                format!("  replaced an earlier one {ago} ago by op {id}, `ecache {command}`"),
+                format!("  replaced an earlier one {ago} by op {id}, `ecache {command}`"),
                 format!("  the earlier one: {written}"),
             ]
             .into_iter()
@@ -49,16 +50,17 @@ impl View<'_> {
         };
         match explanation {
             Explanation::Hit(entry) => {
+                let times = self.times(entry);
                 say(match self.only {
-                    None => format!("hit: {address}"),
+                    None => format!("hit: {times}"),
                     Some(Outputs::Merged) => format!(
-                        "hit on a terminal: {address}; a pipe runs it once more: recorded merged"
+                        "hit on a terminal: {times}; a pipe runs it once more: recorded merged"
                     ),
                     Some(Outputs::Apart) => format!(
-                        "hit in a pipe: {address}; a terminal runs it once more: recorded separate"
+                        "hit in a pipe: {times}; a terminal runs it once more: recorded separate"
                     ),
                 });
-                say(format!("  {}", self.times(entry)));
+                say(self.key_line());
             }
             Explanation::Stale(entry) if entry.is_expired(self.now) => {
                 say(format!("miss: {address} is expired"));
@@ -106,17 +108,20 @@ impl View<'_> {
                     Some(Fate::Kept(operation, entry)) => self.removed(operation, entry, &mut say),
                     Some(Fate::Gone(tombstone)) => self.gone(tombstone, &mut say),
                     None if let Some(operation) = &self.renamed => {
-                        let ago = rounded(operation.at, self.now);
+                        let ago = ago(operation.at, self.now);
                         let (id, command) = (operation.id, &operation.operation.command);
                         let store = &address.store;
                         say(format!(
-                            "miss: {store} was renamed {ago} ago by op {id}, `ecache {command}`"
+                            "miss: {store} was renamed {ago} by op {id}, `ecache {command}`"
                         ));
                     }
                     None if self.question.outputs.is_some() => {
-                        say("miss: no result of this command is kept".to_owned());
-                        say(format!("  its result would be {address}"));
                         let reasons = self.unkept.iter();
+                        say(match reasons.len() {
+                            0 => "miss: this command has not been run".to_owned(),
+                            _ => "miss: no result of this command was kept".to_owned(),
+                        });
+                        say(self.key_line());
                         reasons.for_each(|reason| say(format!("  {reason}")));
                     }
                     None => say(format!("miss: there is no {address}")),
@@ -128,7 +133,7 @@ impl View<'_> {
     }
 
     fn removed(&self, operation: &OperationRecord, entry: &Entry, say: &mut impl FnMut(String)) {
-        let ago = rounded(operation.at, self.now);
+        let ago = ago(operation.at, self.now);
         let (id, command) = (operation.id, &operation.operation.command);
         let how = match operation.operation.cause {
             _ if operation.effect == Effect::Imported => "replaced",
@@ -138,7 +143,7 @@ impl View<'_> {
             Cause::Removed | Cause::Expired | Cause::Orphaned => "removed",
         };
         say(format!(
-            "miss: {} was {how} {ago} ago by op {id}, `ecache {command}`",
+            "miss: {} was {how} {ago} by op {id}, `ecache {command}`",
             self.question.address
         ));
         say(format!("  {}", self.times(entry)));
@@ -159,19 +164,19 @@ impl View<'_> {
     /// Says why an entry is gone for good.
     fn gone(&self, tombstone: &Tombstone, say: &mut impl FnMut(String)) {
         let address = &self.question.address;
-        let when = rounded(tombstone.at, self.now);
-        let expired = tombstone.expired_at.map(|at| rounded(at, self.now));
+        let when = ago(tombstone.at, self.now);
+        let expired = tombstone.expired_at.map(|at| ago(at, self.now));
         let how = match (tombstone.cause, expired) {
-            (Cause::Expired, Some(expired)) => format!("expired {expired} ago and was removed"),
-            (Cause::Expired, None) => format!("was expired when it was removed {when} ago"),
+            (Cause::Expired, Some(expired)) => format!("expired {expired} and was removed"),
+            (Cause::Expired, None) => format!("was expired when it was removed {when}"),
             // A limit has evicted the copy that was kept for undo.
             (Cause::Removed, _) if !tombstone.note.is_empty() => {
-                format!("was removed, and evicted for good {when} ago")
+                format!("was removed, and evicted for good {when}")
             }
-            (Cause::Removed | Cause::Orphaned, _) => format!("was removed {when} ago"),
-            (Cause::Pruned, _) => format!("was pruned {when} ago"),
-            (Cause::Evicted, _) => format!("was evicted {when} ago"),
-            (Cause::Cleared, _) => format!("was cleared {when} ago"),
+            (Cause::Removed | Cause::Orphaned, _) => format!("was removed {when}"),
+            (Cause::Pruned, _) => format!("was pruned {when}"),
+            (Cause::Evicted, _) => format!("was evicted {when}"),
+            (Cause::Cleared, _) => format!("was cleared {when}"),
         };
         let by = match (&tombstone.operation, &*tombstone.note) {
             (Some(operation), _) => {
@@ -198,14 +203,13 @@ impl View<'_> {
         }
         for near in &missing.nearest {
             let key = shell(near.entry.address.key.as_str());
-            say(format!(
-                "  near it is key {key}, {}",
-                self.times(&near.entry)
-            ));
-            say("  it differs in".to_owned());
-            near.differences
-                .iter()
-                .for_each(|difference| say(self.difference(&near.entry, difference)));
+            say(format!("  nearest  {key}, {}", self.times(&near.entry)));
+            let mut label = "  differs  in ";
+            for difference in &near.differences {
+                let difference = self.difference(&near.entry, difference);
+                say(format!("{label}{}", difference.trim_start()));
+                label = "              ";
+            }
         }
         let store = &self.question.address.store.store_name;
         if self.question.arguments.is_none() {
@@ -220,30 +224,41 @@ impl View<'_> {
             (read, true) => say(format!(
                 "  none of the {read} latest entries of store {store} records what made it"
             )),
-            (1, false) => say(format!("  store {store} has no other entry")),
+            (1, false) => {}
             (read, false) => say(format!(
-                "  these are the nearest of the {read} latest entries of store {store}"
+                "  compared with the {read} latest entries of store {store}"
             )),
         }
     }
 
-    /// `written 3m ago, expires in 57m, took 1.2s`
+    /// Returns the line that names the key which is looked for: `  key      5b7f… in sh`.
+    fn key_line(&self) -> String {
+        let address = &self.question.address;
+        let store = address.store.to_string();
+        let store = store.strip_prefix("store ").unwrap_or(&store);
+        format!("  key      {} in {store}", shell(address.key.as_str()))
+    }
+
+    /// `3m old, expires in 57m, took 1.2s`
     fn times(&self, entry: &Entry) -> String {
         let span =
             |from: Timestamp, to: Timestamp| human::duration(to.since(from).as_millis() as u64);
         let written = entry.written_at();
-        let mut text = if written > self.now {
-            format!("written {} in the future", span(self.now, written))
-        } else {
-            format!("written {} ago", span(written, self.now))
+        let mut text = match self.now.since(written).as_millis() {
+            _ if written > self.now => format!("written {} in the future", span(self.now, written)),
+            0..1000 => "just written".to_owned(),
+            _ => format!("{} old", span(written, self.now)),
         };
-        if let Some(expires) = entry.expires_at {
-            let _ = if entry.is_expired(self.now) {
+        let _ = match entry.expires_at {
+            None => write!(text, ", never expires"),
+            Some(expires) if entry.is_expired(self.now) => {
                 write!(text, ", expired {} ago", span(expires, self.now))
-            } else {
-                write!(text, ", expires in {}", span(self.now, expires))
-            };
-        }
+            }
+            Some(expires) => {
+                let left = left(expires.since(self.now).as_millis() as u64);
+                write!(text, ", expires in {left}")
+            }
+        };
         if let Some(cost) = entry.cost_ms {
             let _ = write!(text, ", took {}", human::duration(cost));
         }
