@@ -371,7 +371,7 @@ fn zsh_offers_names_and_keys_with_descriptions() -> io::Result<()> {
         ("ecache help ''", "ls|ls  List entries"),
         (
             "ecache help stores ''",
-            "show|show  Print all that is known of a store",
+            "show|show  Print all that is known about a store",
         ),
         ("ecache stores rename ''", "thumbs|thumbs  1 entry, 5 B"),
         ("ecache edit ''", "thumbs|thumbs  1 entry, 5 B"),

@@ -1,5 +1,5 @@
-//! The examples of README.md, docs/recipes.md, docs/run.md and docs/limits.md, run as they stand;
-//! the links of all pages, and the book's table of contents.
+//! The examples of README.md, docs/recipes.md, docs/run.md, docs/limits.md and the help, run as
+//! they stand; the links of all pages, and the book's table of contents.
 //!
 //! A fence `console` is a session: a line after `$ `, with those after `> `, is run by bash, in one
 //! shell per page; the lines below it are what it prints to both streams, compared if there are
@@ -119,6 +119,151 @@ fn the_page_on_limits_runs_as_it_stands() {
 #[test]
 fn the_recipes_run_as_they_stand() {
     check("docs/recipes.md");
+}
+
+/// Beginnings of lines of the help that need a terminal, a server or FiftyOne's database, or that
+/// do not end.
+const NOT_RUN: [&str; 4] = [
+    "ecache browse",
+    "ecache --db fiftyone",
+    "mongoexport ",
+    "ecache watch thumbs",
+];
+
+/// Programs of the help that are not installed everywhere.
+const HELP_STUBS: &[(&str, &str)] = &[
+    ("curl", "echo a page"),
+    ("cargo", "echo {}"),
+    ("git", "echo a commit"),
+    ("make", "echo a report"),
+    ("jq", "cat"),
+    ("vi", "sed -i s/dark/light/ \"$1\""),
+];
+
+/// Files and entries that the examples of the help name, in the folder that they are run in.
+const HELP_FIXTURE: &str = r#"
+    mkdir -p dump/fiftyone ~/.zfunc ~/.config/fish/completions ~/.local/share/man
+    cp tests/data/fiftyone/execution_store.bson dump.bson
+    cp dump.bson execution_store.bson; cp dump.bson dump/fiftyone/
+    printf '\377png' > cat.png; echo a > big.txt; echo 7 > ids; touch a.csv Cargo.lock
+    echo 6b03de1228195dbc2df5c505 > datasets.txt
+    echo '{"lat": 1, "lon": 2}' > cities.jsonl
+    printf '#!/bin/sh\necho "$@"\n' > summarise; cp summarise weather; chmod +x summarise weather
+    ecache import dump.bson
+    ecache set thumbs cat.jpg --type bytes < cat.png
+    ecache set thumbs dog.jpg dog --user ann --ttl 30m
+    ecache set settings theme dark --ttl 1d
+    for store in histograms 'histograms#v2'; do
+        ecache set "$store" -a uniqueness -j 10 --user u-alice 1
+    done
+    ecache set my_labels -j 0.25 --user u-alice --type json '["bird"]'
+    ecache set jobs done 1
+    for page in https://example.com https://x/7; do ecache run -- curl -s $page; done
+    ecache run --cwd --env LANG -- make report < /dev/null
+    ecache stores create thumbnails --dataset 6b03de1228195dbc2df5c505
+    ecache limit set thumbs --max-size 1GiB
+    ecache limit set --user '*' --glob --each --max-size 1GiB
+    ecache config set run.ttl 1d
+    for copy in team mine monday backup; do ecache copy @ $copy.db; done
+    ecache export > backup.jsonl; cp backup.jsonl found.jsonl
+"#;
+
+/// Returns the examples of a command's help, without what is said of them, a line each.
+fn help_examples(session: &Session, command: &str) -> Vec<String> {
+    let help = match command {
+        "" => of_manual(),
+        command => session
+            .run(&*format!("help {command}"))
+            .succeeds()
+            .text()
+            .to_owned(),
+    };
+    let lines = help.lines();
+    let lines = lines.skip_while(|line| *line != "Examples:").skip(1);
+    let mut examples: Vec<String> = Vec::new();
+    for line in lines.take_while(|line| !line.is_empty()) {
+        assert!(line.chars().count() <= 80, "{command}: {line}");
+        let line = line.strip_prefix("  ").expect("an indented line");
+        let line = line.split("   ").next().unwrap_or_default();
+        match examples.last_mut().filter(|last| last.ends_with('\\')) {
+            Some(last) => *last = format!("{last}\n{line}"),
+            None if line.is_empty() => {}
+            None => examples.push(line.to_owned()),
+        }
+    }
+    examples
+}
+
+/// Returns the examples of ecache(1), which the help of the whole program has no room for, as help.
+fn of_manual() -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("man/ecache.1");
+    let page = fs::read_to_string(page).expect("the page is there");
+    let (_, examples) = page.split_once(".SH EXAMPLES\n.nf\n").expect("examples");
+    let (examples, _) = examples.split_once(".fi\n").expect("an end");
+    let examples = examples
+        .replace("\\-", "-")
+        .replace("\\*(Aq", "'")
+        .replace("\\\\", "\\");
+    let lines = examples.lines().map(|line| format!("  {line}\n"));
+    format!("Examples:\n{}", lines.collect::<String>())
+}
+
+/// Returns the commands with an own page in the manual, as `help` takes them.
+fn help_pages() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("man");
+    let mut pages = Vec::new();
+    for file in fs::read_dir(folder).expect("a folder") {
+        let name = file.expect("a file").file_name();
+        let name = name.to_string_lossy();
+        if let Some(name) = name.strip_suffix(".1") {
+            pages.push(name.replace('-', " ")["ecache".len()..].trim().to_owned());
+        }
+    }
+    pages.sort();
+    pages
+}
+
+#[test]
+fn the_examples_of_the_help_run_as_they_stand() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let session = Session::new();
+    let stubs = session.path("stubs");
+    fs::create_dir(&stubs).expect("a folder");
+    for (name, stub) in HELP_STUBS {
+        let path = stubs.join(name);
+        fs::write(&path, format!("#!/bin/sh\n{stub}\n")).expect("a script");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("its owner may");
+    }
+    let begin = format!(
+        "export PATH={}:$PATH; mkdir -p run; cd run; export HOME=$PWD ECACHE_DB=store.db\n",
+        stubs.display()
+    );
+    let tests = repository.join("tests");
+    session
+        .shell(&format!(
+            "{begin}set -e; ln -s {} tests\n{HELP_FIXTURE}",
+            tests.display()
+        ))
+        .succeeds();
+    session.shell("mv run template").succeeds();
+    let mut failed: Vec<String> = Vec::new();
+    for page in help_pages() {
+        let examples = help_examples(&session, &page);
+        assert!(!examples.is_empty(), "{page} has no examples");
+        for example in examples {
+            if NOT_RUN.iter().any(|start| example.starts_with(start)) {
+                continue;
+            }
+            let ran = session.shell(&format!("rm -rf run; cp -a template run; {begin}{example}"));
+            let is_refused = ["error:", "warning:", "cannot "]
+                .iter()
+                .any(|it| ran.stderr.contains(it));
+            if ran.code != 0 || is_refused {
+                failed.push(format!("{page}: {example}\n{ran:?}"));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
 /// Returns the pages of the book, and the text of each.

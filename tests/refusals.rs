@@ -431,6 +431,68 @@ fn the_short_help_of_run_fits_a_screen() {
     }
 }
 
+/// Returns the commands and their verbs, as they are typed.
+fn all_commands() -> Vec<String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/man");
+    let pages = std::fs::read_dir(folder).expect("a folder");
+    let names = pages.filter_map(|page| {
+        let name = page.expect("a file").file_name().into_string().ok()?;
+        Some(
+            name.strip_prefix("ecache-")?
+                .strip_suffix(".1")?
+                .replace('-', " "),
+        )
+    });
+    names.collect()
+}
+
+#[test]
+fn the_short_help_of_every_command_fits_a_screen() {
+    let session = Session::new();
+    let mut long = Vec::new();
+    for command in all_commands() {
+        let shown = session.shell_on_columns(80, &format!("ecache {command} -h"));
+        let text = String::from_utf8_lossy(&shown.bytes).into_owned();
+        let count = text.lines().count();
+        if count > 40
+            || text
+                .lines()
+                .any(|line| line.trim_end().chars().count() > 80)
+        {
+            long.push(format!("{command}, {count} lines:\n{text}"));
+        }
+    }
+    assert!(long.is_empty(), "{}", long.join("\n"));
+}
+
+#[test]
+fn options_of_a_command_stand_under_no_heading_of_others() {
+    let session = Session::new();
+    for command in all_commands() {
+        let help = session.run(format!("{command} --help").as_str()).succeeds();
+        let mut heading = "";
+        for line in help.text().lines() {
+            if line.ends_with(':') && !line.starts_with(' ') {
+                heading = line;
+            }
+            let is_own = [
+                "--format ",
+                "--json",
+                "--dry-run",
+                "--reveal",
+                "--no-undo",
+                "-n,",
+            ]
+            .iter()
+            .any(|own| line.trim_start().starts_with(own) && line.starts_with("   "));
+            assert!(
+                !is_own || heading == "Options:",
+                "{command}: {line} is under {heading}"
+            );
+        }
+    }
+}
+
 #[test]
 fn an_import_without_a_file_names_standard_input() {
     let (error, tip) = refused("ecache import < /dev/null", 2);

@@ -66,6 +66,7 @@ fn page(
 ) -> io::Result<(String, Vec<u8>)> {
     // clap's own rendering of the text after the help would fill the lines of the examples.
     let plain = command.clone().after_help(None).after_long_help(None);
+    let plain = plain.before_help(None).before_long_help(None);
     let man = Man::new(plain.mut_args(described))
         .title(title.to_uppercase())
         // There is no date, and an empty one would not hold its place before the source.
@@ -78,7 +79,19 @@ fn page(
     let mut roff = Roff::new();
     synopsis(&mut roff, title, command);
     text.extend(roff.to_roff().into_bytes());
-    man.render_description_section(&mut text)?;
+    // A description that says no more than the name is left out.
+    let about = command.get_about().map(ToString::to_string);
+    let described = command.get_long_about().map(ToString::to_string);
+    let rest = about.zip(described);
+    let rest = rest.and_then(|(about, long)| Some(long.strip_prefix(&about)?.trim().to_owned()));
+    if title == "ecache" || rest.as_deref().is_some_and(|rest| !rest.is_empty()) {
+        let long = rest.filter(|_| title != "ecache");
+        let man = match long {
+            Some(long) => Man::new(command.clone().long_about(long)),
+            None => Man::new(command.clone()),
+        };
+        man.render_description_section(&mut text)?;
+    }
     man.render_options_section(&mut text)?;
     if command.has_subcommands() {
         man.render_subcommands_section(&mut text)?;
@@ -95,8 +108,17 @@ fn page(
         let heading = section.split('\n').next().unwrap_or_default();
         let is_own = own.contains(heading) || heading == "Examples:" || heading == "Files:";
         let is_run = title == "ecache-run" && heading == "Exit status:";
-        if !is_own && !is_run {
-            sections(&mut roff, section);
+        if is_own || is_run {
+            continue;
+        }
+        let of_run = |line: &&str| line.contains("`ecache run`");
+        let lines = section.lines();
+        match title {
+            "ecache" | "ecache-run" | "ecache-warm" => sections(&mut roff, section),
+            _ => {
+                let lines: Vec<&str> = lines.filter(|line| !of_run(line)).collect();
+                sections(&mut roff, &lines.join("\n"));
+            }
         }
     }
     end(&mut roff, see_also);
@@ -104,15 +126,23 @@ fn page(
     Ok((format!("{title}.1"), text))
 }
 
-/// Describes an option in the manual that the short help leaves out, too.
+/// Describes an option in the manual that the short help leaves out, too, and its values in a line.
 fn described(arg: Arg) -> Arg {
-    match (arg.get_long_help(), arg.get_help()) {
-        (None, Some(help)) => {
-            let help = help.clone();
-            arg.long_help(help)
-        }
-        _ => arg,
+    let Some(help) = arg.get_long_help().or(arg.get_help()) else {
+        return arg;
+    };
+    let mut help = help.to_string();
+    let values = arg.get_possible_values();
+    let explained = values.iter().filter_map(|value| {
+        let about = value.get_help()?;
+        Some(format!("{} ({about})", value.get_name()))
+    });
+    let explained: Vec<String> = explained.collect();
+    if explained.is_empty() {
+        return arg.long_help(help);
     }
+    help = format!("{help}; one of {}", explained.join(", "));
+    arg.long_help(help).hide_possible_values(true)
 }
 
 /// Renders how a command is typed, with the values of its options.
@@ -295,8 +325,8 @@ whose columns and cuts may change with any release. Anything else gets lines of 
 tabs, without a header, or what --format asks for: json is one array, jsonl one object a line, csv
 and tsv have a header, and -0 ends rows with a NUL byte and escapes nothing.
 
-In lines between tabs, a tab, a line end and a backslash in a field are written \\\\t, \\\\n, \\\\r and
-\\\\\\\\. Nothing is an empty field, and null in JSON. Sizes are bytes, durations milliseconds, times
+In lines between tabs, a tab, a line end and a backslash in a field are written \\t, \\n, \\r and
+\\\\. Nothing is an empty field, and null in JSON. Sizes are bytes, durations milliseconds, times
 RFC 3339 in UTC with milliseconds. A year beyond 9999, for which that has no form, has a sign and at
 least six digits, as in ISO 8601: +010000-01-01T00:00:00.000Z.
 

@@ -13,7 +13,7 @@ use super::refusal::reworded;
 Examples:
   ecache browse
   ecache browse thumbs --larger-than 1MiB
-  ecache --db fiftyone browse --dataset street")]
+  ecache --db fiftyone browse --user ann")]
 pub(crate) struct BrowseArgs {
     #[command(flatten)]
     pub(crate) reveal: RevealArgs,

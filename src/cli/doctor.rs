@@ -21,12 +21,12 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "SOURCE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) live_datasets: Option<PathBuf>,
     /// Exit with 1 only if one of these is found; `none` for never
-    #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = FailOn::parser())]
+    #[arg(long, value_name = "CHECKS", value_delimiter = ',', value_parser = FailOn::parser(), hide_possible_values = true)]
     pub(crate) fail_on: Vec<FailOn>,
-    /// Remove the entries that have this trouble, or `all` of those that can be removed; entries of
-    /// policy persist stay, unless they are damaged or expired. limit-counts counts again and
+    /// Remove the entries that this check finds; `all` means every check that can be fixed. Entries
+    /// of policy persist stay, unless they are damaged or expired. limit-counts counts again and
     /// removes nothing
-    #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = Fix::parser())]
+    #[arg(long, value_name = "CHECK", value_delimiter = ',', value_parser = Fix::parser(), hide_possible_values = true)]
     pub(crate) fix: Vec<Fix>,
     /// Say what --fix would do, and do nothing
     #[arg(long, short = 'n', requires = "fix")]

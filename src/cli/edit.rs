@@ -9,7 +9,7 @@ use super::entry::EntryArgs;
 Examples:
   ecache edit settings theme
   ecache edit 5b7f5a53d9c3…
-  EDITOR='sed -i s/bird/owl/' ecache edit my_labels -j 0.25 --user u-alice
+  EDITOR='sed -i s/dark/light/' ecache edit settings theme
 
 Environment:
   VISUAL, EDITOR    the editor, with its arguments; the first that is set, else vi")]

@@ -16,13 +16,13 @@ Examples:
   ecache get histograms#v2 -a uniqueness -j 10 --user u-alice
   ecache get -- curl -s https://example.com
   ecache ls thumbs --fields key | ecache get thumbs --keys-from -
-  ecache ls --expiring-within 1h --format jsonl | ecache get --entries-from -")]
+  ecache ls --user ann --format jsonl | ecache get --entries-from -")]
 pub(crate) struct GetArgs {
     /// Look up the keys in this file (- for standard input), and print JSON lines
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "command", "user", "operator", "prompt", "jwt_file"])]
+    #[arg(help = "Look up the keys in this file, or - for standard input", long_help = "Look up the keys in this file (- for standard input), and print JSON lines", long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "command", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) keys_from: Option<PathBuf>,
     /// Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+    #[arg(help = "Look up the entries in this file of JSON lines", long_help = "Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
     /// Print the value in this format
@@ -76,9 +76,15 @@ pub(crate) struct SetArgs {
     /// that the entry has [default: none, or with --if-value keep]
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change)]
     pub(crate) ttl: Option<TtlChange>,
-    /// Say whether the cache may drop the entry [default: keep; evict for a new entry, or with a
-    /// lifetime]
-    #[arg(long, value_name = "POLICY", value_enum)]
+    /// The policy: evict lets the cache drop the entry, persist does not [default: keep; evict for
+    /// a new entry, or with a lifetime]
+    #[arg(
+        help = "Set this policy: evict or persist",
+        long_help = "The policy: evict lets the cache drop the entry, persist does not [default: keep; evict for a new entry, or with a lifetime]",
+        long,
+        value_name = "POLICY",
+        value_enum
+    )]
     pub(crate) policy: Option<PolicyChange>,
     /// Set nothing, and exit with 1, if there is a fresh entry
     #[arg(long, conflicts_with = "if_value")]
@@ -95,7 +101,7 @@ pub(crate) struct SetArgs {
 #[command(after_help = "\
 Examples:
   ecache has thumbs cat.jpg && echo there
-  ecache has my_labels -j 0.25 --user u-alice
+  ecache has settings theme || echo no theme
   ecache has -- curl -s https://example.com")]
 pub(crate) struct HasArgs {
     #[command(flatten)]
@@ -113,7 +119,7 @@ Examples:
 pub(crate) struct KeyArgs {
     #[command(flatten)]
     pub(crate) call: CallArgs,
-    /// Print the text that is hashed, too
+    /// Also print the text that is hashed
     #[arg(long)]
     pub(crate) explain: bool,
     #[command(flatten)]
@@ -129,7 +135,7 @@ pub(crate) struct KeyArgs {
 Examples:
   ecache why -- curl -s https://example.com
   ecache why --cwd --env LANG -- make report
-  ecache why histograms -a uniqueness -j 10 --user u-alice --format json")]
+  ecache why histograms -a uniqueness -j 10 --user u-alice --json")]
 pub(crate) struct WhyArgs {
     /// The store's name, of a call
     #[arg(value_name = "STORE")]
@@ -173,7 +179,7 @@ Examples:
   ecache show -- curl -s https://example.com
   ecache show thumbs cat.jpg --json | jq .expires_at")]
 pub(crate) struct ShowArgs {
-    /// Print all of a value, of which a terminal gets two screens otherwise
+    /// Print all of a value instead of two screens of it
     #[arg(long)]
     pub(crate) all: bool,
     #[command(flatten)]

@@ -29,7 +29,7 @@ impl Args for CallArgs {
                     .value_name("TEXT")
                     .action(ArgAction::Append)
                     .allow_hyphen_values(true)
-                    .help("Name the entry by the call's next argument, a string"),
+                    .help("Find by the call's next argument, a string"),
             )
             .arg(
                 Arg::new(JSON)
@@ -38,14 +38,14 @@ impl Args for CallArgs {
                     .value_name("JSON")
                     .action(ArgAction::Append)
                     .allow_hyphen_values(true)
-                    .help("Name the entry by the call's next argument, as JSON"),
+                    .help("Find by the call's next argument, as JSON"),
             )
             .arg(
                 Arg::new(ALL)
                     .long("args")
                     .value_name("JSON_ARRAY")
                     .conflicts_with_all([TEXT, JSON])
-                    .help("Name the entry by all arguments of the call"),
+                    .help("Find by all arguments of the call, a JSON array"),
             )
     }
 
@@ -95,49 +95,55 @@ fn invalid(flag: &str, text: &str, error: &dyn std::fmt::Display) -> clap::Error
 
 // The scopes of one entry.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Scope")]
 pub(crate) struct ScopeArgs {
     /// The dataset's id, or in FiftyOne's database its name
-    #[arg(long, value_name = "ID")]
+    #[arg(help_heading = "Scope", long, value_name = "ID")]
     pub(crate) dataset: Option<String>,
     /// The user's id
-    #[arg(long, value_name = "ID")]
+    #[arg(help_heading = "Scope", long, value_name = "ID")]
     pub(crate) user: Option<String>,
     /// The operator, as in @acme/stats/dashboard
-    #[arg(long, value_name = "URI")]
+    #[arg(
+        help_heading = "Scope",
+        hide_short_help = true,
+        long,
+        value_name = "URI"
+    )]
     pub(crate) operator: Option<String>,
     /// The operator prompt
-    #[arg(long, value_name = "ID")]
+    #[arg(
+        hide_short_help = true,
+        help_heading = "Scope",
+        long,
+        value_name = "ID"
+    )]
     pub(crate) prompt: Option<String>,
     /// The file that holds the user's request token (a JWT)
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(hide_short_help = true, help_heading = "Scope", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) jwt_file: Option<PathBuf>,
 }
 
 // The inputs of a command beside its arguments, the program and standard input.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Key")]
 pub(crate) struct SurroundingsArgs {
-    /// Tell runs in different folders apart
-    #[arg(long, alias = "use-working-dir")]
+    /// Include the folder in the key
+    #[arg(help_heading = "Key", long, alias = "use-working-dir")]
     pub(crate) cwd: bool,
-    /// Tell runs with different values of this variable apart
-    ///
-    /// May be repeated.
-    #[arg(long, value_name = "NAME", alias = "use-environment", value_parser = variable_name)]
+    /// Include the value of this variable in the key; may be repeated
+    #[arg(help = "Include the value of this variable in the key", long_help = "Include the value of this variable in the key; may be repeated", help_heading = "Key", long, value_name = "NAME", alias = "use-environment", value_parser = variable_name)]
     pub(crate) env: Vec<String>,
-    /// Tell runs apart by the content of this file or folder
+    /// Include the content of this file or folder in the key; may be repeated
     ///
-    /// A quoted pattern, as in `src/**/*.rs`, means all files that match. May be repeated.
-    #[arg(long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath,
+    /// A quoted pattern, as in `src/**/*.rs`, means all files that match.
+    #[arg(help = "Include the content of this file or folder in the key", long_help = "Include the content of this file or folder in the key; may be repeated\n\nA quoted pattern, as in `src/**/*.rs`, means all files that match.", help_heading = "Key", long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath,
           value_parser = OsStringValueParser::new().try_map(not_empty))]
     pub(crate) file: Vec<OsString>,
-    /// Tell runs apart by the modification time of this file, as bkt does; may be repeated
-    #[arg(long, value_name = "PATH", alias = "use-file-modtime", hide_short_help = true,
+    /// Include the modification time of this file in the key, as bkt does; may be repeated
+    #[arg(help_heading = "Key", long, value_name = "PATH", alias = "use-file-modtime", hide_short_help = true,
           value_hint = clap::ValueHint::AnyPath)]
     pub(crate) modtime: Vec<PathBuf>,
-    /// Tell runs apart by this name, as bkt does
-    #[arg(long = "scope", value_name = "NAME", hide_short_help = true,
+    /// Include this name in the key, as bkt does
+    #[arg(help_heading = "Key", long = "scope", value_name = "NAME", hide_short_help = true,
           value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: Option<String>,
 }
@@ -164,14 +170,14 @@ fn not_empty(path: OsString) -> Result<OsString, &'static str> {
 
 // The inputs of a command beside its arguments and the program.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Key")]
 pub(crate) struct IdentityArgs {
     #[command(flatten)]
     pub(crate) surroundings: SurroundingsArgs,
-    /// Say what standard input means: auto, hash, ignore or none
+    /// How to treat standard input: auto, hash, ignore or none
     ///
-    /// By default runs are told apart by what the command reads of it.
+    /// By default the part that the command reads is included in the key.
     #[arg(
+        help_heading = "Key",
         long,
         value_enum,
         value_name = "HOW",
@@ -185,35 +191,55 @@ pub(crate) struct IdentityArgs {
 /// Handling of a command's standard input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum StdinChoice {
-    /// Leave it to the command, and tell runs apart by what it reads
+    /// Pass it to the command, and include what the command reads in the key
     #[default]
     Auto,
-    /// Read it to its end before anything runs, and tell runs apart by all of it
+    /// Read it to its end before anything runs, and include all of it in the key
     Hash,
-    /// Leave it to the command, and do not tell runs apart by it
+    /// Pass it to the command, and leave it out of the key
     Ignore,
-    /// Give the command /dev/null: it reads nothing, whatever standard input is
+    /// Give the command /dev/null as its input
     None,
 }
 
 // The command whose result is meant, for verbs that run nothing.
 #[derive(Clone, Debug, Default, Args)]
+#[command(mut_args(only_in_long_help))]
 pub(crate) struct CommandArgs {
-    /// The command whose result is meant, with the options of `ecache run` that are part of its key
+    /// The command, with the options of `ecache run` that are part of its key
     #[arg(value_name = "COMMAND", last = true, value_hint = clap::ValueHint::CommandWithArguments,
           conflicts_with_all = [TEXT, JSON, ALL])]
     pub(crate) command: Vec<OsString>,
-    /// The command's results are in this store [default: the program's name]
-    #[arg(long = "store", value_name = "NAME", requires = "command")]
+    /// Look in this store for the command's result [default: the program's name]
+    #[arg(
+        long = "store",
+        help_heading = "Key",
+        value_name = "NAME",
+        requires = "command"
+    )]
     pub(crate) command_store: Option<String>,
-    /// The command's results are kept apart from other versions: in the store NAME#vN
-    #[arg(long, value_name = "N", requires = "command")]
+    /// Look for the result of this version, in the store NAME#vN
+    #[arg(
+        long,
+        help_heading = "Key",
+        hide_short_help = true,
+        value_name = "N",
+        requires = "command"
+    )]
     pub(crate) version: Option<String>,
-    /// Mean what `run` keeps with this --ttl, if it is `boot` or `session`
-    #[arg(long, value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
+    /// Look for the result that `run` keeps with --ttl boot or session
+    #[arg(long, help_heading = "Key", value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
     pub(crate) ttl: Option<Lifetime>,
     #[command(flatten)]
     pub(crate) identity: IdentityArgs,
+}
+
+/// Hides in the short help the options of `ecache run` that the help of the command refers to.
+fn only_in_long_help(argument: Arg) -> Arg {
+    match argument.get_id().as_str() {
+        "command_store" | "cwd" | "env" | "file" | "stdin" => argument.hide_short_help(true),
+        _ => argument,
+    }
 }
 
 impl CommandArgs {

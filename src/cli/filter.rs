@@ -15,79 +15,181 @@ use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 // Different conditions must all hold; of a repeated one, any.
 #[derive(Clone, Debug, Default, PartialEq, Args)]
-#[command(next_help_heading = "Filter")]
 pub(crate) struct FilterArgs {
     #[command(flatten)]
     pub(crate) store: StoreNames,
+    #[command(flatten)]
+    pub(crate) summary: FilterSummary,
     /// Entries linked to this dataset: its id, or in FiftyOne's database its name
-    #[arg(long, value_name = "ID")]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        value_name = "ID"
+    )]
     pub(crate) dataset: Vec<String>,
     /// Entries linked to no dataset
-    #[arg(long)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long)]
     pub(crate) no_dataset: bool,
     /// Entries made for this user
-    #[arg(long, value_name = "ID")]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        value_name = "ID"
+    )]
     pub(crate) user: Vec<String>,
     /// Entries made by this operator
-    #[arg(long, value_name = "URI")]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        value_name = "URI"
+    )]
     pub(crate) operator: Vec<String>,
     /// Entries made in this operator prompt
-    #[arg(long, value_name = "ID")]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        value_name = "ID"
+    )]
     pub(crate) prompt: Vec<String>,
-    /// Entries of this key
-    #[arg(long, value_name = "KEY")]
+    /// Entries with this key
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        value_name = "KEY"
+    )]
     pub(crate) key: Vec<String>,
-    /// Entries of a call with this argument, as text or JSON
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    /// Entries of calls with this argument, as text or JSON
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
     pub(crate) arg: Vec<String>,
-    /// Take names, keys and arguments for patterns: * ? [a-z]
-    #[arg(long)]
+    /// Treat names, keys and arguments as patterns: * ? [a-z]
+    #[arg(help_heading = "Filter", hide_short_help = true, long)]
     pub(crate) glob: bool,
     /// Entries whose value is of this kind; in FiftyOne's database also records of jobs
-    #[arg(long, value_name = "KIND", value_parser = kinds())]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Vec<KindChoice>,
     /// Entries that are expired
-    #[arg(long, conflicts_with_all = ["fresh", "no_expiry", "expiring_within"])]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, conflicts_with_all = ["fresh", "no_expiry", "expiring_within"])]
     pub(crate) expired: bool,
     /// Entries that are not expired
-    #[arg(long, conflicts_with = "no_expiry")]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        conflicts_with = "no_expiry"
+    )]
     pub(crate) fresh: bool,
     /// Entries that never expire
-    #[arg(long, conflicts_with = "expiring_within")]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        conflicts_with = "expiring_within"
+    )]
     pub(crate) no_expiry: bool,
     /// Entries written before a time, or a duration ago
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) older_than: Option<Moment>,
     /// Entries written since a time, or within a duration
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) newer_than: Option<Moment>,
     /// Entries neither written nor used since then
-    #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) unused_for: Option<Moment>,
     /// Entries with at least this many hits
-    #[arg(long, value_name = "N", conflicts_with = "never_used")]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long,
+        value_name = "N",
+        conflicts_with = "never_used"
+    )]
     pub(crate) min_hits: Option<u64>,
     /// Entries without a hit
-    #[arg(long)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long)]
     pub(crate) never_used: bool,
     /// Fresh entries that expire within a duration
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) expiring_within: Option<u64>,
     /// Entries larger than this, as in 500MB or 1GiB
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) larger_than: Option<u64>,
     /// Entries smaller than this
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) smaller_than: Option<u64>,
-    /// Entries that took longer than this to compute, as far as recorded
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// Entries that took longer than this to compute, if that was recorded
+    #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) cost_above: Option<u64>,
-    /// Exit with 1 if there is no such entry
-    #[arg(long, help_heading = None::<&str>)]
+    /// Exit with 1 if nothing matches
+    #[arg(long, hide_short_help = true)]
     pub(crate) fail_empty: bool,
     /// Entries of this policy
-    #[arg(long = "policy", value_name = "POLICY", value_enum)]
+    #[arg(
+        help_heading = "Filter",
+        hide_short_help = true,
+        long = "policy",
+        value_name = "POLICY",
+        value_enum
+    )]
     pub(crate) policy: Option<PolicyChoice>,
+}
+
+/// Names the options of the filter in the short help, which has no room to list them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FilterSummary;
+
+impl FilterSummary {
+    /// The usual order, and the filter last.
+    const TEMPLATE: &str = "\
+{about-with-newline}
+{usage-heading} {usage}
+
+{all-args}{after-help}
+
+{before-help}";
+
+    const SHORT: &str = "\
+Filter (--help explains these options):
+  --store --dataset --no-dataset --user --operator --prompt --key --arg --glob
+  --kind --policy --expired --fresh --no-expiry --older-than --newer-than
+  --unused-for --min-hits --never-used --expiring-within --larger-than
+  --smaller-than --cost-above";
+
+    const LONG: &str = "\
+Different conditions of the filter must all hold; of a repeated one, any.";
+}
+
+impl Args for FilterSummary {
+    fn augment_args(command: Command) -> Command {
+        command
+            .help_template(Self::TEMPLATE)
+            .before_help(Self::SHORT)
+            .before_long_help(Self::LONG)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Self::augment_args(command)
+    }
+}
+
+impl FromArgMatches for FilterSummary {
+    fn from_arg_matches(_: &ArgMatches) -> Result<Self, Error> {
+        Ok(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, _: &ArgMatches) -> Result<(), Error> {
+        Ok(())
+    }
 }
 
 /// The names of stores, typed as arguments or with `--store`.
@@ -146,6 +248,8 @@ impl Args for StoreNames {
                     .long(Self::OPTION)
                     .value_name("NAME")
                     .action(ArgAction::Append)
+                    .help_heading("Filter")
+                    .hide_short_help(true)
                     .help("Entries of this store"),
             )
     }
@@ -189,7 +293,7 @@ pub(crate) fn stores_by_option(stores: Arg) -> Arg {
 /// A policy as it is typed to select entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum PolicyChoice {
-    /// Entries that the cache may drop by itself
+    /// Entries that the cache may drop
     Evict,
     /// Entries that are kept until they are removed by name
     Persist,

@@ -13,13 +13,13 @@ Run:      run          run a command, or replay what it printed before
           why          explain a hit or a miss
 
 Look:     ls           list entries
-          show         all about one entry
-          top          the largest entries, or what saves or wastes the most
+          show         show all about one entry
+          top          the entries that are largest, or save or waste the most
           stores       list and edit stores
-          stats        whether it helps
+          stats        hits, misses and time saved
           watch        follow changes live
-          browse       look around, interactively
-          info         where the store is, and its settings
+          browse       browse interactively
+          info         location, size and settings
           diff         compare two stores
 
 One:      get, set, edit, has, key, rm
@@ -27,12 +27,12 @@ One:      get, set, edit, has, key, rm
 Many:     clear        remove what a filter selects
           prune        remove expired, old, unused or excess entries
           touch        change lifetimes
-          limit        bound what entries may take
-          undo, log    take back, and what was done
+          limit        limit the size
+          undo, log    undo operations; list them
 
 Move:     import, export, copy
 
-Fix:     doctor
+Fix:      doctor
 
 Set up:   config, completions, man, help, version
 
@@ -42,7 +42,7 @@ Options:  --db <PATH>         this store, or mongodb://HOST/NAME, or fiftyone
           --color <WHEN>, --time <HOW>, --durable, --no-config
           -q, --quiet         say nothing on success
           -v, --verbose       say more on standard error
-          -h, --help          of each command; -V, --version
+          -h, --help          help on a command; -V, --version
 
   ecache run --ttl 10m -- curl -s https://x    run it once in ten minutes
   ecache ls thumbs --larger-than 1MiB          list
@@ -69,16 +69,18 @@ pub(super) fn styled_help() -> String {
 /// The manual page `ecache.1` has the same sections.
 pub(super) const LONG_EXAMPLES: &str = "\
 Examples:
-  ecache run --ttl 10m -- curl -s https://x      run it once in ten minutes
-  ecache set thumbs cat.jpg --ttl 1d < cat.png   keep a value for a day
-  ecache get thumbs cat.jpg > cat.png            print it again
-  ecache warm -- curl -s https://x/{} < ids      run it for each line that is not cached
-  ecache why -- curl -s https://x/7              say why that is a hit or a miss
-  ecache ls thumbs                               list what is cached
-  ecache import dump.bson                        read a mongodump of FiftyOne's
-  ecache get my_labels -j 0.25 --user u-alice    the result of a call
-  ecache clear thumbs --dry-run                  see what a removal would remove
-  ecache prune --expired --max-size 1GiB         remove what is dead or too much
+  ecache run --ttl 10m -- curl -s https://x   run it once in ten minutes
+  ecache set thumbs cat.jpg --type bytes --ttl 1d < cat.png
+                                              keep a value for a day
+  ecache get thumbs cat.jpg > cat.png         print it again
+  ecache warm -- curl -s https://x/{} < ids   run it for each new line
+  ecache why -- curl -s https://x/7           say why that is a hit or a miss
+  ecache ls thumbs                            list what is cached
+  ecache import dump.bson                     read a FiftyOne mongodump
+  ecache get my_labels -j 0.25 --user u-alice --dataset 6b03de1228195dbc2df5c505
+                                              print the result of a call
+  ecache clear thumbs --dry-run               list what would be removed
+  ecache prune --expired --max-size 1GiB      remove expired and excess entries
 
 Exit status:
   0         done
@@ -91,11 +93,11 @@ Exit status:
   any       `ecache run`: the command's own, or 125 if ecache refuses
 
 Environment:
-  ECACHE            how `ecache run` uses the cache, unless there is --cache
-  ECACHE_CONFIG     the file of settings, or none
-  ECACHE_DB         the store's file or URL, unless there is --db
-  ECACHE_DURABLE    as --durable, if it is 1
-  XDG_DATA_HOME     where the default store is, unless it is ~/.local/share
+  ECACHE            how `ecache run` uses the cache; --cache overrides it
+  ECACHE_CONFIG     the settings file, or none
+  ECACHE_DB         the store's file or URL; --db overrides it
+  ECACHE_DURABLE    1 means --durable
+  XDG_DATA_HOME     the folder of the default store; ~/.local/share if unset
   NO_COLOR          print no colours
   CLICOLOR_FORCE    print colours into pipes, too
   TERM              print no colours if this is dumb

@@ -25,27 +25,29 @@ pub(crate) struct LimitArgs {
 pub(crate) enum LimitVerb {
     /// Set a limit, or change its bounds
     ///
-    /// Bounds that are not named stay as they are, and `none` drops one. If more is used already,
-    /// nothing is removed at once: each write removes at least twice what it adds, until the limit
-    /// holds.
-    #[command(after_help = "\
+    /// Bounds that are not named stay as they are; `none` drops one. If usage already exceeds the
+    /// limit, nothing is removed at once: each write removes at least twice what it adds, until
+    /// the limit holds.
+    #[command(
+        override_usage = "ecache limit set [OPTIONS] [STORE]...",
+        after_help = "\
 Examples:
   ecache limit set --max-size 2GiB
   ecache limit set thumbs --max-size 4MiB --max-entries 1000
   ecache limit set thumbs --max-entries none
-  ecache limit set --user '*' --glob --each --max-size 200MiB")]
+  ecache limit set --user '*' --glob --each --max-size 200MiB"
+    )]
     Set(Box<LimitSetArgs>),
-    /// List the limits, and how much of each is used
+    /// List the limits and their usage
     ///
-    /// The amount used includes the overhead of entries, and removed ones kept for undo. The
-    /// line or row `undo` has what --undo-size and --undo-keep set, and what removed entries take,
-    /// without overhead.
+    /// Usage includes the overhead of entries, and removed entries kept for undo. The line or row
+    /// `undo` shows --undo-size, --undo-keep and the size of removed entries without overhead.
     #[command(after_help = "\
 Examples:
   ecache limit ls
   ecache limit ls --json")]
     Ls(LimitListArgs),
-    /// Remove a limit, and no entry
+    /// Remove a limit; entries stay
     ///
     /// Exits with 1 if there is no limit for this scope.
     #[command(after_help = "\
@@ -58,30 +60,34 @@ Examples:
 
 // The entries that a limit is about. Without any, all of the collection.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Scope")]
+#[command(mut_arg("stores", |stores| stores.help("The limit for these stores")))]
+#[command(mut_arg("store", |store| store
+    .help("The limit for this store")
+    .help_heading("Scope")
+    .hide_short_help(false)))]
 pub(crate) struct LimitScopeArgs {
     #[command(flatten)]
     store: StoreNames,
-    /// Entries linked to this dataset: its id
-    #[arg(long, value_name = "ID")]
+    /// The limit for this dataset: its id
+    #[arg(help_heading = "Scope", long, value_name = "ID")]
     dataset: Vec<String>,
-    /// Entries linked to no dataset
-    #[arg(long)]
+    /// The limit for entries without a dataset
+    #[arg(help_heading = "Scope", long)]
     no_dataset: bool,
-    /// Entries made for this user
-    #[arg(long, value_name = "ID")]
+    /// The limit for this user
+    #[arg(help_heading = "Scope", long, value_name = "ID")]
     user: Vec<String>,
-    /// Entries made by this operator
-    #[arg(long, value_name = "URI")]
+    /// The limit for this operator
+    #[arg(help_heading = "Scope", long, value_name = "URI")]
     operator: Vec<String>,
-    /// Entries made in this operator prompt
-    #[arg(long, value_name = "ID")]
+    /// The limit for this operator prompt
+    #[arg(help_heading = "Scope", long, value_name = "ID")]
     prompt: Vec<String>,
-    /// Take names for patterns: * ? [a-z]
-    #[arg(long)]
+    /// Treat names as patterns: * ? [a-z]
+    #[arg(help_heading = "Scope", long)]
     glob: bool,
     /// One limit for each name that matches, instead of one for all of them
-    #[arg(long)]
+    #[arg(help_heading = "Scope", long)]
     pub(crate) each: bool,
 }
 
@@ -126,20 +132,20 @@ struct BoundArgs {
     /// Evict entries beyond this number
     #[arg(long, value_name = "N", value_parser = |text: &str| bound(text, parse_count))]
     max_entries: Option<Bound>,
-    /// While less of the disk is free than this share, as in 10%, let each write remove twice what
-    /// it adds
+    /// Let each write remove twice what it adds while less than this share of the disk is free, as
+    /// in 10%
     #[arg(long, value_name = "PERCENT", value_parser = |text: &str| bound(text, parse_percent))]
     min_free: Option<Bound>,
-    /// Give this lifetime to new entries of policy evict that name none
+    /// The lifetime of new entries of policy evict that name none
     #[arg(long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
     default_ttl: Option<Bound>,
-    /// Keep no result of `run` or a function that took less time than this, as in 50ms
+    /// Keep only results of `run` and functions that took at least this long, as in 50ms
     #[arg(long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
     min_cost: Option<Bound>,
     /// Keep removed entries for undo this long [default: 1d]
     #[arg(long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
     undo_keep: Option<Bound>,
-    /// Let removed entries that are kept for undo take this much, besides the latest removal
+    /// Keep this much of removed entries for undo, besides the latest removal
     #[arg(long, value_name = "SIZE", value_parser = |text: &str| bound(text, parse_size))]
     undo_size: Option<Bound>,
 }

@@ -16,7 +16,8 @@ Examples:
   ecache ls --sort size --reverse -L 10
   ecache ls --user u-alice --fields store_name,key | cut -f 2
   ecache ls --format jsonl | jq -r 'select(.hits > 10) | .key'
-  ecache ls curl --value-contains '\"error\"' --format jsonl | ecache rm --entries-from - -n")]
+  ecache ls curl --value-contains error --format jsonl > found.jsonl
+  ecache rm --entries-from found.jsonl -n")]
 pub(crate) struct LsArgs {
     /// Order by this field
     #[arg(long, value_enum, value_name = "FIELD")]
@@ -24,15 +25,21 @@ pub(crate) struct LsArgs {
     /// Reverse the order
     #[arg(long, short)]
     pub(crate) reverse: bool,
-    /// Print no more than this many entries; 0 for all [default: 100 on a terminal, else all]
+    /// Print at most this many entries; 0 for all [default: 100 on a terminal, else all]
     #[arg(long, short = 'L', value_name = "COUNT")]
     pub(crate) limit: Option<u64>,
     /// Dry run, which a list is not
     #[arg(short = 'n', value_name = "COUNT", num_args = 0..=1, hide = true)]
     pub(crate) dry_run: Option<Option<String>>,
-    /// List only entries whose value contains this text. Values are read for it; of a command, what
-    /// it printed
-    #[arg(long, value_name = "TEXT", allow_hyphen_values = true)]
+    /// List only entries whose value, or the output of a command, contains this text; reads the
+    /// values
+    #[arg(
+        help = "List only entries whose value contains this text",
+        long_help = "List only entries whose value, or the output of a command, contains this text; reads the values",
+        long,
+        value_name = "TEXT",
+        allow_hyphen_values = true
+    )]
     pub(crate) value_contains: Option<String>,
     /// Show all columns of a table, and cut nothing
     #[arg(long, conflicts_with = "fields")]
@@ -65,7 +72,7 @@ pub(crate) struct StatsArgs {
         default_value = "store"
     )]
     pub(crate) by: Vec<GroupBy>,
-    /// Count the calls since a time, or within a duration: by the hour, beyond 30 days by the day
+    /// Count calls since a time, or within a duration; by the hour, beyond 30 days by the day
     #[arg(long, value_name = "WHEN", value_parser = parse_moment)]
     pub(crate) since: Option<Moment>,
     #[command(flatten)]
@@ -80,13 +87,20 @@ pub(crate) struct StatsArgs {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct StatsFormatArgs {
     /// Print in this format [default: table, or plain lines in a pipe]
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    #[arg(
+        hide_possible_values = true,
+        help = "Print as table, json, jsonl, csv, tsv or prom",
+        long_help = "Print in this format [default: table, or plain lines in a pipe]",
+        long,
+        value_name = "FORMAT",
+        value_enum
+    )]
     format: Option<StatsFormat>,
     /// Print JSON, as --format json does
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
-    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
+    #[arg(long, short = '0', hide_short_help = true, conflicts_with_all = ["format", "json"])]
     null: bool,
 }
 
@@ -176,13 +190,13 @@ impl GroupBy {
 #[command(after_help = "\
 Examples:
   ecache watch thumbs
-  ecache watch --dataset 6b03de1228195dbc2df5c505 --format jsonl | jq -r '[.change, .key] | @tsv'
+  ecache watch thumbs --format jsonl | jq -r '.change, .key'
   ecache watch jobs --key done --count 1")]
 pub(crate) struct WatchArgs {
-    /// End after so many changes
+    /// Exit after this many changes
     #[arg(long, value_name = "COUNT")]
     pub(crate) count: Option<usize>,
-    /// Look this often
+    /// Poll the store this often
     #[arg(long, value_name = "DURATION", value_parser = parse_duration, default_value = "100ms")]
     pub(crate) interval: u64,
     /// Print in this format [default: tab-separated lines]

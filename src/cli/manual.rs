@@ -9,7 +9,7 @@ use clap_complete::Shell;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  ecache completions bash > ~/.local/share/bash-completion/completions/ecache
+  eval \"$(ecache completions bash)\"
   ecache completions zsh > ~/.zfunc/_ecache
   ecache completions fish > ~/.config/fish/completions/ecache.fish")]
 pub(crate) struct CompletionsArgs {

@@ -19,7 +19,7 @@ use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 Examples:
   ecache rm thumbs cat.jpg dog.jpg
   ecache rm -- curl -s https://example.com
-  ecache ls --larger-than 1MiB --format jsonl | ecache rm --entries-from -")]
+  ecache ls --kind bytes --format jsonl | ecache rm --entries-from -")]
 pub(crate) struct RmArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
@@ -28,12 +28,12 @@ pub(crate) struct RmArgs {
     #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) keys: Vec<String>,
     /// Remove the entries whose keys are in this file, one a line; - for standard input
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+    #[arg(help = "Remove the keys in this file, or - for standard input", long_help = "Remove the entries whose keys are in this file, one a line; - for standard input", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           requires = "store",
           conflicts_with_all = ["keys", "argument", "json-argument", "args", "command"])]
     pub(crate) keys_from: Option<PathBuf>,
     /// Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
+    #[arg(help = "Remove the entries in this file of JSON lines", long_help = "Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
     #[command(flatten)]
@@ -43,8 +43,8 @@ pub(crate) struct RmArgs {
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
-    /// Remove them for good, so that `ecache undo` has nothing to bring back
-    #[arg(long)]
+    /// Remove them for good, so that `ecache undo` cannot restore them
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     #[command(flatten)]
     pub(crate) summary: SummaryArgs,
@@ -64,14 +64,14 @@ Examples:
     mut_arg("policy", filter::evict_by_default)
 )]
 pub(crate) struct ClearArgs {
-    /// Clear the whole collection, where there is no filter
+    /// Clear the whole collection, if there is no filter
     #[arg(long)]
     pub(crate) all: bool,
-    /// Remove them for good, so that `ecache undo` has nothing to bring back
-    #[arg(long)]
+    /// Remove them for good, so that `ecache undo` cannot restore them
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
-    /// Remove FiftyOne's jobs that are running, too
-    #[arg(long)]
+    /// Also remove FiftyOne's running jobs
+    #[arg(long, hide_short_help = true)]
     pub(crate) jobs: bool,
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
@@ -96,50 +96,55 @@ mut_arg("expired", |arg| limit(arg, "Remove entries that are expired")),
 mut_arg("older_than", |arg| limit(arg, "Remove entries written before a time, or a duration ago")),
 mut_arg("unused_for", |arg| limit(arg, "Remove entries neither written nor used since a time, or for a duration")))]
 pub(crate) struct PruneArgs {
-    /// Leave what expired no longer ago than this, which `run --stale` may yet print
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration,
+    /// Keep entries that expired within this time, for `run --stale`
+    #[arg(long, value_name = "TIME", value_parser = parse_duration,
           conflicts_with_all = ["fresh", "expiring_within"])]
     pub(crate) keep_stale: Option<u64>,
-    /// Remove entries until all values fit in this size, those of least worth first
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    /// Remove entries until all values fit in this size, the least useful first
+    #[arg(help = "Remove the least useful until the rest fits in this", long_help = "Remove entries until all values fit in this size, the least useful first", long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_size: Option<u64>,
-    /// Remove entries until there are only this many, those of least worth first
-    #[arg(long, value_name = "COUNT")]
+    /// Remove entries until only this many are left, the least useful first
+    #[arg(
+        help = "Remove the least useful until this many are left",
+        long_help = "Remove entries until only this many are left, the least useful first",
+        long,
+        value_name = "N"
+    )]
     pub(crate) max_entries: Option<u64>,
-    /// Let --max-size and --max-entries remove in this order [default: worth]
+    /// The order in which --max-size and --max-entries remove [default: worth]
     #[arg(long, value_enum)]
     pub(crate) order: Option<Order>,
     /// Keep results that took longer than this to compute, until they expire
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) keep_cost_above: Option<u64>,
-    /// Keep this many entries, the last written ones that have not expired; without another limit,
+    /// Keep the latest entries, this many of those that have not expired; without another limit,
     /// remove all others
-    #[arg(long, value_name = "COUNT", value_parser = parse_positive)]
+    #[arg(help = "Keep this many of the latest entries", long_help = "Keep the latest entries, this many of those that have not expired; without another limit, remove all others", long, value_name = "COUNT", value_parser = parse_positive)]
     pub(crate) keep_last: Option<u64>,
-    /// Keep that many of each store, dataset, user, operator or function
-    #[arg(long, value_enum, requires = "keep_last")]
+    /// Keep --keep-last entries of each store, dataset, user, operator or function
+    #[arg(long, hide_short_help = true, value_enum, requires = "keep_last")]
     pub(crate) per: Option<Per>,
     /// Remove entries whose dataset was deleted, and the metadata of such stores
-    #[arg(long)]
+    #[arg(long, hide_short_help = true)]
     pub(crate) orphaned: bool,
     /// The datasets that exist: a file with an id a line, or - for standard input
-    #[arg(long, value_name = "SOURCE", requires = "orphaned", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, hide_short_help = true, value_name = "SOURCE", requires = "orphaned", value_hint = clap::ValueHint::FilePath)]
     pub(crate) live_datasets: Option<PathBuf>,
-    /// Remove FiftyOne's jobs that are running, too
-    #[arg(long)]
+    /// Also remove FiftyOne's running jobs
+    #[arg(long, hide_short_help = true)]
     pub(crate) jobs: bool,
-    /// Delete the entries kept for `ecache undo` now, whatever their age
-    #[arg(long)]
+    /// Delete all entries kept for `ecache undo` now
+    #[arg(long, hide_short_help = true)]
     pub(crate) retired: bool,
-    /// Overwrite their values, keys and arguments, too, so that no byte is left in the store's
-    /// files; names of stores, functions and users stay, and what `ecache log` lists
-    #[arg(long, requires = "retired")]
+    /// Also overwrite their values, keys and arguments, so that no byte of them is left in the
+    /// store's files; names of stores, functions and users stay, and so does the log
+    #[arg(long, hide_short_help = true, requires = "retired")]
     pub(crate) shred: bool,
-    /// Give the freed space back to the file system
+    /// Return freed space to the file system
     #[arg(long)]
     pub(crate) vacuum: bool,
-    /// Remove entries by age and use for good, too, so that `ecache undo` has nothing to bring back
-    #[arg(long)]
+    /// Also remove entries by age and use for good, so that `ecache undo` cannot restore them
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
@@ -164,6 +169,7 @@ fn limit(condition: Arg, help: &'static str) -> Arg {
     condition
         .help(help)
         .help_heading(Resettable::Reset)
+        .hide_short_help(false)
         .display_order(0)
 }
 
@@ -187,18 +193,23 @@ pub(crate) struct UndoArgs {
 #[command(after_help = "\
 Examples:
   ecache log
-  ecache log --since 2h --format jsonl")]
+  ecache log --since 2h --format jsonl",
+    mut_arg("stores", |stores| stores.help("Operations on these stores")),
+    mut_arg("store", |store| store
+        .help("Operations on this store")
+        .help_heading(Resettable::Reset)
+        .hide_short_help(false)))]
 pub(crate) struct LogArgs {
     #[command(flatten)]
     pub(crate) store: StoreNames,
-    /// Only operations since a time, or a duration ago
+    /// Only operations since a time, or within a duration
     #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     pub(crate) since: Option<Moment>,
     /// Print at most this many
     #[arg(long, short = 'L', value_name = "COUNT")]
     pub(crate) limit: Option<u64>,
-    /// Show who did it, on which host and to which entries, and cut nothing; -v shows it on lines
-    /// of its own
+    /// Show who did it, on which host and to which entries, and cut nothing; with -v on a second
+    /// line
     #[arg(long)]
     pub(crate) wide: bool,
     #[command(flatten)]
@@ -218,7 +229,7 @@ Examples:
     mut_arg("command", |command| command)
 )]
 pub(crate) struct TouchArgs {
-    /// The command's results are kept apart from other versions: in the store NAME#vN
+    /// Look for the result of this version, in the store NAME#vN
     #[arg(long, value_name = "N", requires = "command")]
     pub(crate) version: Option<String>,
     /// Entries of these keys in that store, behind -- if the first begins with -
@@ -228,15 +239,21 @@ pub(crate) struct TouchArgs {
     /// that an entry has
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change, required_unless_present = "new_policy")]
     pub(crate) ttl: Option<TtlChange>,
-    /// Say whether the cache may drop the entries; with `keep` a lifetime is given to entries of
-    /// policy `evict` alone
-    #[arg(long = "policy", value_name = "POLICY", value_enum)]
+    /// The new policy: evict lets the cache drop the entries, persist does not; with `keep`, only
+    /// entries of policy `evict` get a lifetime
+    #[arg(
+        help = "Set this policy: evict or persist",
+        long_help = "The new policy: evict lets the cache drop the entries, persist does not; with `keep`, only entries of policy `evict` get a lifetime",
+        long = "policy",
+        value_name = "POLICY",
+        value_enum
+    )]
     pub(crate) new_policy: Option<PolicyChange>,
-    /// Change the whole collection, where there is no filter
+    /// Change the whole collection, if there is no filter
     #[arg(long)]
     pub(crate) all: bool,
-    /// Keep no old lifetimes, so that `ecache undo` cannot change them back
-    #[arg(long)]
+    /// Keep no old lifetimes, so that `ecache undo` cannot restore them
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     /// Say what would be changed, and change nothing
     #[arg(long, short = 'n')]
@@ -247,7 +264,7 @@ pub(crate) struct TouchArgs {
     pub(crate) identity: IdentityArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
-    /// The command whose result is meant, with the options of `ecache run` that are part of its key
+    /// The command, with the options of `ecache run` that are part of its key
     #[arg(value_name = "COMMAND", index = 3, last = true, value_hint = clap::ValueHint::CommandWithArguments,
           conflicts_with_all = ["key", "all"])]
     pub(crate) command: Vec<OsString>,

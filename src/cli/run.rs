@@ -19,26 +19,25 @@ Examples:
   ecache run --ttl 10m -- curl -s https://example.com
   ecache run --file Cargo.lock --cwd -- cargo metadata --format-version 1
   sort big.txt | ecache run --env LC_ALL -- uniq -c")]
-#[command(next_help_heading = "Serve")]
 pub(crate) struct RunArgs {
-    /// The program, and its arguments
+    /// The program and its arguments
     #[arg(value_name = "COMMAND", help_heading = None::<&str>, last = true, required = true, value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
-    /// Keep it in this store [default: the program]
+    /// Keep the result in this store [default: the program]
     #[arg(long, value_name = "NAME", help_heading = "Keep")]
     pub(crate) store: Option<String>,
-    /// Keep it apart from other versions: in the store NAME#vN
+    /// Keep the result of this version apart, in the store NAME#vN
     #[arg(long, value_name = "N", hide_short_help = true, help_heading = "Keep")]
     pub(crate) version: Option<String>,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-    /// Run it again if its result is older than this
+    /// Run it again if the result is older than this
     #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) max_age: Option<u64>,
-    /// Serve expired results this long, and refresh behind
-    #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration)]
+    /// Serve expired results up to this long after they expire, and refresh them in the background
+    #[arg(help = "Serve expired results this long while refreshing", long_help = "Serve expired results up to this long after they expire, and refresh them in the background", long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) stale: Option<u64>,
-    /// Serve an old result where the command fails
+    /// Serve an old result if the command fails
     #[arg(long, help_heading = "Serve")]
     pub(crate) stale_if_error: bool,
     /// Run it again, and keep the new result
@@ -49,13 +48,13 @@ pub(crate) struct RunArgs {
         alias = "force"
     )]
     pub(crate) refresh: bool,
-    /// Run it again in the background, keep the new result, and print nothing, as bkt does
+    /// Run it again in the background, keep the new result and print nothing, as bkt does
     #[arg(long, help_heading = "Serve", conflicts_with_all = ["no_exec", "refresh", "stale"], hide_short_help = true)]
     pub(crate) warm: bool,
     /// Run nothing: print the result, or exit with 1
     #[arg(long, help_heading = "Serve")]
     pub(crate) no_exec: bool,
-    /// Say how the cache is used [default: on, or as $ECACHE says]
+    /// Use the cache in this mode [default: on, or the value of $ECACHE]
     #[arg(
         long,
         help_heading = "Serve",
@@ -64,12 +63,14 @@ pub(crate) struct RunArgs {
         hide_short_help = true
     )]
     pub(crate) cache: Option<Mode>,
-    /// Wait this long for another process that runs the same and prints nothing, then run it
-    /// without the cache [default: 10m]
+    /// Wait this long for another process that runs the same command and prints nothing, then run
+    /// it without the cache [default: 10m]
     #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration, hide_short_help = true)]
     pub(crate) wait_timeout: Option<u64>,
-    /// While another runs it: wait, run, stale or fail
+    /// Do this while another process runs it: wait, run, stale or fail
     #[arg(
+        help = "If another process runs it: wait, run, stale, fail",
+        long_help = "Do this while another process runs it: wait, run, stale or fail",
         long,
         help_heading = "Serve",
         value_name = "WHAT",
@@ -77,25 +78,25 @@ pub(crate) struct RunArgs {
         hide_possible_values = true
     )]
     pub(crate) on_busy: Option<OnBusy>,
-    /// Exit with 125 on any trouble with the cache
+    /// Exit with 125 on any problem with the cache
     ///
-    /// Without it, the command is run without the cache.
-    #[arg(long, help_heading = "Tell")]
+    /// By default the command then runs without the cache.
+    #[arg(long, help_heading = "Report")]
     pub(crate) strict: bool,
-    /// Write what came of it to a file, as JSON
+    /// Write the outcome as JSON to a file
     ///
     /// `-` is standard output, after the command's.
-    #[arg(long, value_name = "FILE", help_heading = "Tell", value_hint = clap::ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", help_heading = "Report", value_hint = clap::ValueHint::FilePath)]
     pub(crate) status_file: Option<PathBuf>,
-    /// Write it to this open file descriptor
+    /// Write the outcome as JSON to this open file descriptor
     ///
-    /// Outcome, key and times, and hit, fwd, collapsed, stored and ttl as in the header
+    /// It has the outcome, key and times, and hit, fwd, collapsed, stored and ttl as in the header
     /// Cache-Status (RFC 9211).
     #[arg(
         long,
         value_name = "N",
         value_parser = clap::value_parser!(i32).range(0..),
-        help_heading = "Tell",
+        help_heading = "Report",
         conflicts_with = "status_file"
     )]
     pub(crate) status_fd: Option<i32>,
@@ -142,41 +143,37 @@ fn only_in_long_help(argument: Arg) -> Arg {
 
 // The parts of a run that are kept, and their lifetimes.
 #[derive(Clone, Debug, Default, Args)]
-#[command(next_help_heading = "Keep")]
 pub(crate) struct KeepArgs {
     /// 90s, 10m, 1d12h, boot, session or none
     ///
-    /// `boot` is until the next start of the machine, `session` as long as the terminal's session;
-    /// `none` is for ever.
-    #[arg(long, value_name = "TIME", value_parser = parse_lifetime, alias = "time-to-live")]
+    /// `boot` lasts until the machine restarts, `session` until the terminal's session ends, and
+    /// `none` for ever.
+    #[arg(help_heading = "Keep", long, value_name = "TIME", value_parser = parse_lifetime, alias = "time-to-live")]
     pub(crate) ttl: Option<Lifetime>,
     /// Set if the lifetime is none that was typed, but that of the configuration
     #[arg(skip)]
     pub(crate) is_default_ttl: bool,
     #[command(flatten)]
     pub(crate) failures: FailureArgs,
-    /// Keep nothing that took less time, as in 50ms
-    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    /// Keep only results that took at least this long, as in 50ms
+    #[arg(help_heading = "Keep", long, value_name = "TIME", value_parser = parse_duration)]
     pub(crate) min_cost: Option<u64>,
-    /// Do not record the arguments, which `ls` and `show` print: only the key, which is a hash of
-    /// them
-    #[arg(long, hide_short_help = true)]
+    /// Do not record the arguments, which `ls` and `show` print; record only the key, which is
+    /// their hash
+    #[arg(help_heading = "Keep", long, hide_short_help = true)]
     pub(crate) no_record_args: bool,
-    /// Keep nothing larger [default: 100MiB]
-    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    /// Keep only results up to this size [default: 100MiB]
+    #[arg(help_heading = "Keep", long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_output: Option<u64>,
 }
 
 // The failures that are kept and printed again.
 #[derive(Clone, Copy, Debug, Default, Args)]
-#[command(next_help_heading = "Keep")]
 pub(crate) struct FailureArgs {
-    /// Keep failures this long
-    ///
-    /// Instead of as long as a success. No older one is printed.
-    #[arg(long, value_name = "TIME", value_parser = parse_ttl, conflicts_with = "no_failures")]
+    /// Failures expire after this time instead of --ttl; older ones are not replayed
+    #[arg(help = "Keep failures this long instead", long_help = "Failures expire after this time instead of --ttl; older ones are not replayed", help_heading = "Keep", long, value_name = "TIME", value_parser = parse_ttl, conflicts_with = "no_failures")]
     pub(crate) failure_ttl: Option<Ttl>,
-    /// Keep no failures, and print none that was kept
-    #[arg(long, alias = "discard-failures")]
+    /// Keep no failures, and replay none
+    #[arg(help_heading = "Keep", long, alias = "discard-failures")]
     pub(crate) no_failures: bool,
 }

@@ -15,19 +15,20 @@ pub(crate) struct Global {
     /// The name fiftyone is FiftyOne's own database; a file of that name is ./fiftyone.
     #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
     pub(crate) db: Option<PathBuf>,
-    /// Use the store whose location is in this file, as a URL with a password has to be
+    /// Use the store whose location is in this file, so that a URL's password is not on the command
+    /// line
     #[arg(long, global = true, hide_short_help = true, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) db_file: Option<PathBuf>,
-    /// Work in this collection; may be repeated where there is a filter
+    /// Use this collection; repeatable on commands with filters
     #[arg(long, global = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) collection: Vec<String>,
-    /// Work in all collections, where there is a filter
+    /// Use all collections, on commands with filters
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) all_collections: bool,
     /// Read no settings from config.toml
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) no_config: bool,
-    /// Have each write on the disk before it is acknowledged, which a power loss may cost otherwise
+    /// Flush each write to disk before acknowledging it, so that a power loss cannot lose it
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) durable: bool,
     /// Print colours [default: auto]
@@ -39,8 +40,7 @@ pub(crate) struct Global {
         value_name = "WHEN"
     )]
     pub(crate) color: Option<ColorChoice>,
-    /// Show times in tables by their distance, in local time, in UTC or as RFC 3339 [default:
-    /// relative]
+    /// Show times as relative (default), local, UTC or RFC 3339
     #[arg(
         long,
         global = true,
@@ -61,13 +61,20 @@ pub(crate) struct Global {
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct FormatArgs {
     /// Print in this format [default: table, or plain lines in a pipe]
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    #[arg(
+        hide_possible_values = true,
+        help = "Print as table, json, jsonl, csv or tsv",
+        long_help = "Print in this format [default: table, or plain lines in a pipe]",
+        long,
+        value_name = "FORMAT",
+        value_enum
+    )]
     format: Option<Format>,
     /// Print JSON, as --format json does
     #[arg(long, conflicts_with = "format")]
     json: bool,
     /// End rows with a NUL byte and escape nothing in them, for `xargs -0`
-    #[arg(long, short = '0', conflicts_with_all = ["format", "json"])]
+    #[arg(long, short = '0', hide_short_help = true, conflicts_with_all = ["format", "json"])]
     null: bool,
 }
 
@@ -86,7 +93,7 @@ impl FormatArgs {
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct SummaryArgs {
     /// Print the summary in this format [default: text, on standard error]
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    #[arg(long, hide_short_help = true, value_name = "FORMAT", value_enum)]
     format: Option<SummaryFormat>,
     /// Print the summary as one JSON object on standard output
     #[arg(long, conflicts_with = "format")]
@@ -112,8 +119,8 @@ pub(crate) enum SummaryFormat {
 // Shows or masks suspected secrets.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct RevealArgs {
-    /// Show suspected secrets in recorded calls, which are *** otherwise
-    #[arg(long)]
+    /// Show suspected secrets in recorded calls instead of ***
+    #[arg(long, hide_short_help = true)]
     pub(crate) reveal: bool,
 }
 

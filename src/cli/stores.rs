@@ -25,7 +25,8 @@ pub(crate) struct StoresArgs {
 #[command(after_help = "\
 Examples:
   ecache stores
-  ecache stores ls --dataset 6b03de1228195dbc2df5c505 --json")]
+  ecache stores ls --dataset 6b03de1228195dbc2df5c505 --json",
+    mut_arg("stores", |stores| stores.help("List only these stores")))]
 pub(crate) struct StoresListArgs {
     #[command(flatten)]
     pub(crate) format: FormatArgs,
@@ -38,9 +39,9 @@ pub(crate) struct StoresListArgs {
 pub(crate) enum StoresVerb {
     /// List stores, with their entries and metadata
     Ls(Box<StoresListArgs>),
-    /// Print all that is known of a store
+    /// Print all that is known about a store
     Show(StoresShowArgs),
-    /// Make a store exist without entries, with metadata
+    /// Create an empty store with metadata
     ///
     /// Exits with 1 if it has metadata already; `ecache stores set` changes it.
     Create(StoresCreateArgs),
@@ -52,8 +53,8 @@ pub(crate) enum StoresVerb {
     Rm(StoresRmArgs),
     /// Give a store another name, with its metadata and all of its entries
     ///
-    /// In a file all at once. In MongoDB document by document: a renaming that was stopped is
-    /// continued with --merge. What calls came to (`ecache stats --since`) stays with the old name.
+    /// In a file all at once. In MongoDB document by document: continue an interrupted
+    /// renaming with --merge. The figures of `ecache stats --since` stay with the old name.
     Rename(StoresRenameArgs),
 }
 
@@ -99,7 +100,8 @@ pub(crate) struct StoresCreateArgs {
     /// The metadata, a JSON object [default: null]
     #[arg(long, value_name = "JSON")]
     pub(crate) metadata: Option<String>,
-    /// Say whether clearing the cache removes the metadata; entries have policies of their own
+    /// The policy of the metadata: clearing the cache removes it (evict) or not (persist); entries
+    /// have their own
     #[arg(long, value_enum, default_value_t = Policy::Persist)]
     pub(crate) policy: Policy,
 }
@@ -114,7 +116,8 @@ pub(crate) struct StoresSetArgs {
     /// The new metadata, a JSON object, or null
     #[arg(long, value_name = "JSON")]
     pub(crate) metadata: Option<String>,
-    /// Say whether clearing the cache removes the metadata; entries have policies of their own
+    /// The policy of the metadata: clearing the cache removes it (evict) or not (persist); entries
+    /// have their own
     #[arg(long, value_enum)]
     pub(crate) policy: Option<Policy>,
 }
@@ -146,8 +149,8 @@ pub(crate) struct StoresRenameArgs {
     /// The new name
     #[arg(value_name = "NEW")]
     pub(crate) new: String,
-    /// Move the entries to the store NEW if there is one, unless both have an entry of one key; the
-    /// metadata of NEW stays
+    /// If there is a store NEW, move the entries there, unless both have an entry with the same
+    /// key; the metadata of NEW stays
     #[arg(long)]
     pub(crate) merge: bool,
     /// Link the store to this dataset instead
@@ -159,8 +162,8 @@ pub(crate) struct StoresRenameArgs {
     /// Move the store to this collection
     #[arg(long, value_name = "NAME")]
     pub(crate) to_collection: Option<String>,
-    /// Keep nothing for undo, so that `ecache undo` cannot take the renaming back
-    #[arg(long)]
+    /// Keep nothing for undo, so that `ecache undo` cannot revert the renaming
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     /// Say what would be renamed, and rename nothing
     #[arg(long, short = 'n')]

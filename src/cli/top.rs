@@ -10,12 +10,13 @@ use super::{FormatArgs, RevealArgs};
 Examples:
   ecache top
   ecache top --by saved -L 3
-  ecache top curl --by waste --format jsonl | ecache rm --entries-from - -n")]
+  ecache top curl --by waste --format jsonl > found.jsonl
+  ecache rm --entries-from found.jsonl -n")]
 pub(crate) struct TopArgs {
-    /// Put first what has the most of this
+    /// Order by this, the largest first
     #[arg(long, value_enum, value_name = "WHAT", default_value_t)]
     pub(crate) by: Measure,
-    /// Print no more than this many entries; 0 for all
+    /// Print at most this many entries; 0 for all
     #[arg(long, short = 'L', value_name = "COUNT", default_value_t = 10)]
     pub(crate) limit: u64,
     #[command(flatten)]

@@ -14,7 +14,7 @@ Examples:
   ecache export > backup.jsonl
   ecache export my_labels --user u-alice | jq .value")]
 pub(crate) struct ExportArgs {
-    /// Write to this file, which is replaced when all is written
+    /// Write to this file, and replace it once all is written
     #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
@@ -34,14 +34,14 @@ pub(crate) struct ImportArgs {
     /// The file to read; - for standard input
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// Do this with an entry that is there already
+    /// What to do with existing entries
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Replace)]
     pub(crate) on_conflict: OnConflict,
     /// Import this many entries at a time, instead of all or nothing
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) batch: Option<u32>,
-    /// Keep no replaced entries, so that `ecache undo` cannot take the import back
-    #[arg(long)]
+    /// Keep no replaced entries, so that `ecache undo` cannot revert the import
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     /// Say what would be imported, and import nothing
     #[arg(long, short = 'n')]
@@ -58,24 +58,25 @@ pub(crate) struct ImportArgs {
 Examples:
   ecache copy team.db mine.db --dataset 6b03de1228195dbc2df5c505
   ecache copy execution_store.bson cache.db --store my_labels
-  ecache copy cache.db cache.db --remap-dataset 6b03de1228195dbc2df5c505=6b03de1228195dbc2df5c682",
+  ecache copy @ @ --remap-dataset \\
+    6b03de1228195dbc2df5c505=6b03de1228195dbc2df5c682",
     mut_arg("stores", filter::stores_by_option)
 )]
 pub(crate) struct CopyArgs {
     /// The source of the entries
     #[arg(value_name = "FROM", value_hint = clap::ValueHint::FilePath)]
     pub(crate) from: PathBuf,
-    /// Their destination
+    /// The destination
     #[arg(value_name = "TO", value_hint = clap::ValueHint::FilePath)]
     pub(crate) to: PathBuf,
     /// Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) remap_dataset: Vec<String>,
-    /// Do this with an entry that is there already
+    /// What to do with existing entries
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Newer)]
     pub(crate) on_conflict: OnConflict,
-    /// Keep no replaced entries, so that `ecache undo` cannot take the copy back
-    #[arg(long)]
+    /// Keep no replaced entries, so that `ecache undo` cannot revert the copy
+    #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     /// Say what would be copied, and copy nothing
     #[arg(long, short = 'n')]

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{Arg, Args, ValueEnum};
 
 use super::RevealArgs;
 use super::entry::SurroundingsArgs;
@@ -20,14 +20,14 @@ use crate::units::{parse_duration, parse_rate};
 Examples:
   seq 1 50 | ecache warm -j 8 --ttl 1d -- curl -sf https://x/{}
   find . -name '*.csv' -print0 | ecache warm -0 -- ./summarise
-  ecache warm --jsonl --input cities.jsonl -- ./weather --lat {lat} --lon {lon}
+  ecache warm --jsonl --input cities.jsonl -- ./weather {lat} {lon}
   ecache warm --refresh curl --expiring-within 10m --dry-run
-  ecache warm --refresh --dataset 6b03de1228195dbc2df5c505 --order cost --max-time 5m",
-    mut_arg("stores", filter::one_store)
+  ecache warm --refresh --user ann --order cost --max-time 5m",
+    mut_arg("stores", filter::one_store),
+    mut_args(only_in_long_help)
 )]
 pub(crate) struct WarmArgs {
-    /// The program, and its arguments, in which {} is the item; without any {} the item is the last
-    /// argument
+    /// The program and its arguments, in which {} is the item; without {} the item comes last
     #[arg(value_name = "COMMAND", index = 2, last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
     /// Read the items from this file [default: standard input]
@@ -39,15 +39,15 @@ pub(crate) struct WarmArgs {
     /// Items are lines of JSON: {name} is a field of an object, {} the whole item
     #[arg(long)]
     pub(crate) jsonl: bool,
-    /// Run fresh commands, too; without a command: run again the recorded ones that a filter
-    /// selects
+    /// Run fresh commands, too; without a command, rerun the recorded ones that a filter selects
     #[arg(long)]
     pub(crate) refresh: bool,
-    /// With --refresh and no command: run again all that is recorded, where there is no filter
+    /// With --refresh and no command or filter: rerun all that is recorded
     #[arg(long, requires = "refresh", conflicts_with = "command")]
     pub(crate) all: bool,
-    /// With --refresh and no command: begin with these
+    /// With --refresh and no command: rerun these first
     #[arg(
+        hide_short_help = true,
         long,
         value_enum,
         value_name = "WHAT",
@@ -55,31 +55,31 @@ pub(crate) struct WarmArgs {
         conflicts_with = "command"
     )]
     pub(crate) order: Option<WarmOrder>,
-    /// Run this many at a time [default: the number of processors]
+    /// Run this many at a time [default: number of processors]
     #[arg(long, short, value_name = "COUNT")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Start no more than this many in a time, as in 5/s or 100/m
+    /// Start at most this many per time, as in 5/s or 100/m
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) rate: Option<Duration>,
-    /// Start nothing after this long; what runs then is finished
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// Start nothing after this time; running commands finish
+    #[arg(help = "Start nothing after this time", long_help = "Start nothing after this time; running commands finish", long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_time: Option<u64>,
-    /// Run nothing: list what would be, and say how long that takes by recorded costs
+    /// Run nothing: list what would run, and estimate the time from recorded costs
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
-    /// Keep results apart from other versions: in the store NAME#vN
-    #[arg(long, value_name = "N")]
+    /// Keep the results of this version apart, in the store NAME#vN
+    #[arg(hide_short_help = true, long, value_name = "N")]
     pub(crate) version: Option<String>,
     /// The file that holds the user's request token (a JWT)
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(hide_short_help = true, long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) jwt_file: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) keep: KeepArgs,
-    /// Wait for another process that runs the same for this long [default: 10m]
-    #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+    /// Wait this long for another process that runs the same command [default: 10m]
+    #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) wait_timeout: Option<u64>,
-    /// Print what came of each item in this format
-    #[arg(long, value_name = "FORMAT", value_enum)]
+    /// Print the outcome of each item in this format
+    #[arg(hide_short_help = true, long, value_name = "FORMAT", value_enum)]
     format: Option<Format>,
     /// Print JSON, as --format json does
     #[arg(long, conflicts_with = "format")]
@@ -90,6 +90,16 @@ pub(crate) struct WarmArgs {
     pub(crate) surroundings: SurroundingsArgs,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
+}
+
+/// Hides rare options in the short help.
+fn only_in_long_help(argument: Arg) -> Arg {
+    match argument.get_id().as_str() {
+        "min_cost" | "max_output" | "failure_ttl" | "all" | "command" => {
+            argument.hide_short_help(true)
+        }
+        _ => argument,
+    }
 }
 
 impl WarmArgs {
