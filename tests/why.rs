@@ -147,19 +147,19 @@ fn a_program_a_variable_or_a_file_that_changed_is_named() {
             .to_owned()
     };
     assert!(
-        text(&session).contains("\n    file file: another one\n"),
+        text(&session).contains(" file file: another one\n"),
         "{}",
         text(&session)
     );
     let session = session.with("TOKEN", "two");
     assert!(
-        text(&session).contains("\n    variable TOKEN: another one\n"),
+        text(&session).contains(" variable TOKEN: another one\n"),
         "{}",
         text(&session)
     );
     tool(&session, "#!/bin/sh\necho a later release\n");
     assert!(
-        text(&session).contains("\n    size of the program: "),
+        text(&session).contains(" size of the program: "),
         "{}",
         text(&session)
     );
@@ -172,14 +172,14 @@ fn another_standard_input_is_named() {
     session.run_with_input("run -- cat", b"one").prints("one");
     let ran = session.run_with_input("why -- cat", b"two");
     assert!(
-        ran.text().contains("\n    standard input: another one\n"),
+        ran.text().contains(" standard input: another one\n"),
         "{ran:?}"
     );
     assert_eq!(session.run_with_input("why -- cat", b"one").code, 0);
     let ran = session.shell("ecache why -- cat < /dev/null");
     assert!(
         ran.text()
-            .contains("\n    standard input: pipe there, /dev/null here\n"),
+            .contains(" standard input: pipe there, /dev/null here\n"),
         "{ran:?}"
     );
     // A command that reads nothing is a hit for any input.

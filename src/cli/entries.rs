@@ -15,7 +15,7 @@ Examples:
   ecache get thumbs cat.jpg > cat.png
   ecache get histograms#v2 -a uniqueness -j 10 --user u-alice
   ecache get -- curl -s https://example.com
-  ecache ls thumbs --fields key | ecache get thumbs --keys-from -
+  ecache ls settings --fields key | ecache get settings --keys-from -
   ecache ls --user ann --format jsonl | ecache get --entries-from -")]
 pub(crate) struct GetArgs {
     /// Look up the keys in this file (- for standard input), and print JSON lines
@@ -62,7 +62,12 @@ pub(crate) struct SetArgs {
     pub(crate) first: Option<String>,
     /// The value, behind -- if it begins with - and is no number; standard input if there is none,
     /// or if it is -
-    #[arg(value_name = "VALUE", allow_negative_numbers = true)]
+    #[arg(
+        help = "The value; standard input if there is none",
+        long_help = "The value, behind -- if it begins with - and is no number; standard input if there is none, or if it is -",
+        value_name = "VALUE",
+        allow_negative_numbers = true
+    )]
     pub(crate) second: Option<String>,
     /// Read the value from this file
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -74,7 +79,7 @@ pub(crate) struct SetArgs {
     pub(crate) kind: Kind,
     /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
     /// that the entry has [default: none, or with --if-value keep]
-    #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change)]
+    #[arg(help = "Expire after this long, as in 10m or 1d; or none, keep", long_help = "Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that the entry has [default: none, or with --if-value keep]", long, value_name = "DURATION", value_parser = parse_ttl_change)]
     pub(crate) ttl: Option<TtlChange>,
     /// The policy: evict lets the cache drop the entry, persist does not [default: keep; evict for
     /// a new entry, or with a lifetime]
@@ -87,11 +92,22 @@ pub(crate) struct SetArgs {
     )]
     pub(crate) policy: Option<PolicyChange>,
     /// Set nothing, and exit with 1, if there is a fresh entry
-    #[arg(long, conflicts_with = "if_value")]
+    #[arg(
+        help = "Set only if there is no fresh entry",
+        long_help = "Set nothing, and exit with 1, if there is a fresh entry",
+        long,
+        conflicts_with = "if_value"
+    )]
     pub(crate) if_absent: bool,
     /// Set nothing, and exit with 1, unless the entry has this value; numbers are compared by
     /// value, as 1 and 1.0
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    #[arg(
+        help = "Set only if the entry has this value",
+        long_help = "Set nothing, and exit with 1, unless the entry has this value; numbers are compared by value, as 1 and 1.0",
+        long,
+        value_name = "VALUE",
+        allow_hyphen_values = true
+    )]
     pub(crate) if_value: Option<String>,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,

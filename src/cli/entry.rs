@@ -235,9 +235,11 @@ pub(crate) struct CommandArgs {
 }
 
 /// Hides in the short help the options of `ecache run` that the help of the command refers to.
-fn only_in_long_help(argument: Arg) -> Arg {
+pub(super) fn only_in_long_help(argument: Arg) -> Arg {
     match argument.get_id().as_str() {
-        "command_store" | "cwd" | "env" | "file" | "stdin" => argument.hide_short_help(true),
+        "command" | "command_store" | "cwd" | "env" | "file" | "stdin" => {
+            argument.hide_short_help(true)
+        }
         _ => argument,
     }
 }

@@ -8,7 +8,7 @@ use clap::builder::Resettable;
 use clap::{Arg, Args};
 use ecache_core::filter::{Order, Per};
 
-use super::entry::{CallArgs, CommandArgs, IdentityArgs, ScopeArgs};
+use super::entry::{CallArgs, CommandArgs, IdentityArgs, ScopeArgs, only_in_long_help};
 use super::filter::{self, FilterArgs, StoreNames};
 use super::value::{PolicyChange, TtlChange, parse_ttl_change};
 use super::{FormatArgs, SummaryArgs};
@@ -93,11 +93,11 @@ Examples:
   ecache prune --expired --vacuum",
 mut_arg("policy", filter::evict_by_default),
 mut_arg("expired", |arg| limit(arg, "Remove entries that are expired")),
-mut_arg("older_than", |arg| limit(arg, "Remove entries written before a time, or a duration ago")),
-mut_arg("unused_for", |arg| limit(arg, "Remove entries neither written nor used since a time, or for a duration")))]
+mut_arg("older_than", |arg| limit(arg, "Remove entries older than this")),
+mut_arg("unused_for", |arg| limit(arg, "Remove entries neither written nor used since then")))]
 pub(crate) struct PruneArgs {
     /// Keep entries that expired within this time, for `run --stale`
-    #[arg(long, value_name = "TIME", value_parser = parse_duration,
+    #[arg(help = "Keep what expired within this time", long_help = "Keep entries that expired within this time, for `run --stale`", long, value_name = "TIME", value_parser = parse_duration,
           conflicts_with_all = ["fresh", "expiring_within"])]
     pub(crate) keep_stale: Option<u64>,
     /// Remove entries until all values fit in this size, the least useful first
@@ -112,7 +112,13 @@ pub(crate) struct PruneArgs {
     )]
     pub(crate) max_entries: Option<u64>,
     /// The order in which --max-size and --max-entries remove [default: worth]
-    #[arg(long, value_enum)]
+    #[arg(
+        hide_possible_values = true,
+        help = "Remove in this order: worth, use, age or size",
+        long_help = "The order in which --max-size and --max-entries remove [default: worth]",
+        long,
+        value_enum
+    )]
     pub(crate) order: Option<Order>,
     /// Keep results that took longer than this to compute, until they expire
     #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
@@ -225,15 +231,21 @@ Examples:
   ecache touch --expiring-within 1h --ttl 1d --dry-run",
     mut_arg("policy", filter::if_policy),
     mut_arg("stores", filter::one_store),
+    mut_args(only_in_long_help),
     // clap takes several keys only if its last argument is that of `--`, and a changed one is last.
     mut_arg("command", |command| command)
 )]
 pub(crate) struct TouchArgs {
     /// Look for the result of this version, in the store NAME#vN
-    #[arg(long, value_name = "N", requires = "command")]
+    #[arg(hide_short_help = true, long, value_name = "N", requires = "command")]
     pub(crate) version: Option<String>,
     /// Entries of these keys in that store, behind -- if the first begins with -
-    #[arg(value_name = "KEY", index = 2)]
+    #[arg(
+        help = "Entries with these keys",
+        long_help = "Entries with these keys in that store, behind -- if the first begins with -",
+        value_name = "KEY",
+        index = 2
+    )]
     pub(crate) keys: Vec<String>,
     /// Expire this long from now, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
     /// that an entry has

@@ -10,7 +10,7 @@ use crate::output::{ColorChoice, Format, Secrets, Times};
 #[derive(Clone, Debug, Args)]
 #[command(next_display_order = 900)]
 pub(crate) struct Global {
-    /// Use this store: a file, mongodb://HOST/NAME, or fiftyone
+    /// Use this file, mongodb://HOST/NAME or fiftyone
     ///
     /// The name fiftyone is FiftyOne's own database; a file of that name is ./fiftyone.
     #[arg(long, global = true, value_name = "PATH", value_hint = clap::ValueHint::FilePath)]
@@ -96,7 +96,12 @@ pub(crate) struct SummaryArgs {
     #[arg(long, hide_short_help = true, value_name = "FORMAT", value_enum)]
     format: Option<SummaryFormat>,
     /// Print the summary as one JSON object on standard output
-    #[arg(long, conflicts_with = "format")]
+    #[arg(
+        help = "Print the summary as JSON",
+        long_help = "Print the summary as one JSON object on standard output",
+        long,
+        conflicts_with = "format"
+    )]
     json: bool,
 }
 

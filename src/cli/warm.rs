@@ -31,16 +31,24 @@ pub(crate) struct WarmArgs {
     #[arg(value_name = "COMMAND", index = 2, last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
     /// Read the items from this file [default: standard input]
-    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    #[arg(help = "Read the items from this file", long_help = "Read the items from this file [default: standard input]", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) input: Option<PathBuf>,
     /// Items end with a NUL byte instead of a line
     #[arg(long, short = '0', conflicts_with = "jsonl")]
     pub(crate) null: bool,
     /// Items are lines of JSON: {name} is a field of an object, {} the whole item
-    #[arg(long)]
+    #[arg(
+        help = "Items are lines of JSON",
+        long_help = "Items are lines of JSON: {name} is a field of an object, {} the whole item",
+        long
+    )]
     pub(crate) jsonl: bool,
     /// Run fresh commands, too; without a command, rerun the recorded ones that a filter selects
-    #[arg(long)]
+    #[arg(
+        help = "Run fresh or recorded commands again",
+        long_help = "Run fresh commands, too; without a command, rerun the recorded ones that a filter selects",
+        long
+    )]
     pub(crate) refresh: bool,
     /// With --refresh and no command or filter: rerun all that is recorded
     #[arg(long, requires = "refresh", conflicts_with = "command")]
@@ -65,7 +73,12 @@ pub(crate) struct WarmArgs {
     #[arg(help = "Start nothing after this time", long_help = "Start nothing after this time; running commands finish", long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_time: Option<u64>,
     /// Run nothing: list what would run, and estimate the time from recorded costs
-    #[arg(long, short = 'n')]
+    #[arg(
+        help = "List what would run, and how long it takes",
+        long_help = "Run nothing: list what would run, and estimate the time from recorded costs",
+        long,
+        short = 'n'
+    )]
     pub(crate) dry_run: bool,
     /// Keep the results of this version apart, in the store NAME#vN
     #[arg(hide_short_help = true, long, value_name = "N")]
@@ -95,9 +108,8 @@ pub(crate) struct WarmArgs {
 /// Hides rare options in the short help.
 fn only_in_long_help(argument: Arg) -> Arg {
     match argument.get_id().as_str() {
-        "min_cost" | "max_output" | "failure_ttl" | "all" | "command" => {
-            argument.hide_short_help(true)
-        }
+        "min_cost" | "max_output" | "failure_ttl" | "no_failures" | "all" | "command" | "rate"
+        | "json" | "env" => argument.hide_short_help(true),
         _ => argument,
     }
 }

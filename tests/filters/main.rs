@@ -122,7 +122,7 @@ fn every_verb_says_which_names_no_entry_has() {
         .run_with_input("import - -q", line.as_bytes())
         .notes("");
     let ran = session.run("clear --user ann_ -n");
-    let note = "warning: entries that FiftyOne wrote record neither scopes nor arguments\n";
+    let note = "warning: entries written by FiftyOne have no user on record";
     assert!(ran.stderr.contains(note), "{ran:?}");
 }
 

@@ -170,7 +170,7 @@ fn output_that_cannot_be_written_is_a_failure() {
     for _ in 0..2 {
         let ran = session.shell("ecache run -- echo hi > /dev/full");
         assert_eq!(ran.code, 125);
-        assert!(ran.stderr.contains("No space left on device"), "{ran:?}");
+        assert!(ran.stderr.contains("no space left on device"), "{ran:?}");
     }
     session.run("ls --fields key").prints("");
     let missed = session.shell("ecache run -- echo hi > /dev/full");

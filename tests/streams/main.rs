@@ -403,7 +403,7 @@ fn output_that_cannot_be_written_is_a_failure() {
             (
                 ran.code,
                 ran.stderr
-                    .contains("error: cannot write to standard output: No space left on device"),
+                    .contains("error: cannot write to standard output: no space left on device"),
             ),
             (3, true),
             "{command}: {ran:?}"

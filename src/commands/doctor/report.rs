@@ -86,7 +86,7 @@ impl Doctor<'_> {
             view.tip(&self.prune());
         }
         if self.live.is_none() {
-            view.finding(Label::Skipped, SKIPPED);
+            view.finding(Label::Skipped, &SKIPPED.replace("skipped; ", ""));
         }
         stdout().write_all(self.context.terminal.text(&view.finish()).as_bytes())?;
         Ok(())
