@@ -54,7 +54,7 @@ impl Context {
     /// Returns every setting in force: those of a fixed name in their order, then those of the file
     /// for stores and datasets.
     ///
-    /// Of a file that cannot be read, or has an unknown key or value, there is the error, and
+    /// For a file that cannot be read, or has an unknown key or value, there is the error, and
     /// nothing of it is in force.
     pub(crate) fn settings_in_force(&self) -> (Vec<InForce>, Option<anyhow::Error>) {
         let (in_file, problem) = match self.config() {

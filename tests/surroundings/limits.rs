@@ -40,7 +40,7 @@ fn a_limit_on_the_size_of_files_is_an_error_and_no_end() {
     }
     let ran = limited("import -");
     assert_eq!(ran.code, 3);
-    assert!(ran.stderr.contains("File too large"), "{ran:?}");
+    assert!(ran.stderr.contains("file too large"), "{ran:?}");
     // Output beyond the limit ends `run` as it ends the command.
     let plain = session.shell("ulimit -f 8; head -c 9000 /dev/zero > plain");
     for _ in 0..2 {
