@@ -180,7 +180,11 @@ fn a_store_counts_once_whatever_its_datasets() {
     let info = session.run("info --format json").succeeds();
     assert!(info.text().contains(r#""stores":2"#), "{}", info.text());
     let doctor = session.run("doctor --format table").succeeds();
-    assert!(doctor.text().contains(" match, 2 stores"), "{}", doctor.text());
+    assert!(
+        doctor.text().contains(" match, 2 stores"),
+        "{}",
+        doctor.text()
+    );
 }
 
 #[test]

@@ -303,7 +303,7 @@ pub(in crate::commands) fn note_names_unknown_to_all(
 
 /// Returns a tip if the name of a store that there is not is a key of another store that was named.
 fn key_of_other(backends: &[&dyn Backend], filter: &Filter, name: &str) -> Result<Option<String>> {
-    let others: Vec<Pattern> = filter.stores.iter().cloned().collect();
+    let others = filter.stores.clone();
     if others.len() < 2 {
         return Ok(None);
     }
