@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::{Name, Stats, cell};
+use super::figures::cell;
+use super::{Name, Stats};
 use crate::cli::{GroupBy, StatsArgs};
 use crate::output::{Cell, OpenMetrics, Secrets, stdout};
 

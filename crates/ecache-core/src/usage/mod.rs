@@ -10,7 +10,7 @@
 //! | `names` | numbers and names as bytes |
 //! | `header` | the first bytes of a log: its id, and the time of calls that are missing in it |
 //! | `log` | the files: appending, locking, beginning anew |
-//! | `follower` | the calls of all processes, as they are appended |
+//! | `log_tail` | the calls of all processes, as they are appended |
 //! | `batch` | many records, summed by period and group and by entry |
 //! | `stored` | the sum of one period and group as bytes |
 //!
