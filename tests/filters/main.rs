@@ -235,7 +235,7 @@ fn no_job_runs_in_a_file() {
     let job = r#"{"store_name": "jobs", "key": "j", "created_at": "2026-11-23T02:00:00Z", "policy": "evict", "expires_at": "2099-01-01T00:00:00Z", "kind": "json", "value": {"id": "j", "owner": "ann", "scope": "s", "payload": null, "state": "running", "lease_expires_at": {"$bson": {"$date": "2099-01-01T00:00:00Z"}}, "fencing_token": 1, "cancel_requested": false, "progress": null}}"#;
     let session = Session::new();
     std::fs::write(session.path("job"), job).expect("a file");
-    for words in ["clear --all", "prune --older-than 1h", "prune --max-size 0"] {
+    for words in ["prune --max-size 0", "clear --all", "prune --older-than 1h"] {
         for jobs in ["", " --jobs"] {
             session.run("import job").succeeds();
             let ran = session.run(&format!("{words}{jobs}")).succeeds();

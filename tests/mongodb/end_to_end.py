@@ -184,11 +184,11 @@ def an_overwrite_is_believed_and_the_note_is_not(dataset):
     call = ["overwritten", "--args", "[1]", "--dataset", dataset.name, "--user", USER]
     ecache("set", *call, "[1,  2]", "--type", "json")
     assert function(context(dataset), 1) == [1, 2]
-    shown = json.loads(ecache("show", *call, "--format", "json"))[0]
+    shown = json.loads(ecache("show", *call, "--format", "json"))
     assert (shown["user_id"], shown["args"]) == (USER, [1]), shown
     function.function.set_cache(context(dataset), 1, [3])
     assert ecache("get", *call) == b"[3]\n"
-    shown = json.loads(ecache("show", *call, "--format", "json"))[0]
+    shown = json.loads(ecache("show", *call, "--format", "json"))
     assert (shown["user_id"], shown["args"], shown["kind"]) == (None, None, "json"), shown
     assert shown["dataset_name"] == dataset.name
 
