@@ -110,7 +110,9 @@ fn an_export_removes_what_a_killed_one_left_and_no_other() {
     let foreign = session.path(".ecache-export-of-ours");
     std::os::unix::fs::symlink(session.path("kept"), &foreign).expect("a link");
     std::fs::write(session.path("kept"), "").expect("a file");
-    session.run("export -o third").notes("");
+    session
+        .run("export -o third")
+        .notes("exported 30,000 entries to third\n");
     assert_eq!(
         partial(&session).len(),
         2,

@@ -127,10 +127,7 @@ fn a_command_names_its_entry() {
     session.run(&format!("run {command}")).prints("hello\n");
     session.run(&format!("has {command}")).succeeds();
     let ran = session.run(&format!("show --json {command}")).succeeds();
-    assert_eq!(
-        lines(ran.text().replace('\n', "").as_str())[0][0]["store_name"],
-        "echo"
-    );
+    assert_eq!(lines(ran.text())[0]["store_name"], "echo");
     session
         .run(&format!("touch --ttl 1d -n {command}"))
         .notes("would change 1 entry (15 B)\n");

@@ -276,7 +276,7 @@ mod tests {
             ),
             (
                 "[run]\nno_failures = \"yes\"\n",
-                "config.toml, line 2: run.no_failures is true or false",
+                "config.toml, line 2: run.no_failures cannot be \"yes\"",
             ),
             (
                 "[run]\non_busy = \"never\"\n",

@@ -198,7 +198,7 @@ fn nothing_that_is_kept_acts_on_a_terminal() {
         (vec!["get", "s", HOSTILE, "-v"], 1),
         (vec!["show", HOSTILE, HOSTILE], 0),
         (vec!["rm", HOSTILE, HOSTILE, "-n"], 1),
-        (vec!["names", "store"], 0),
+        (vec!["names", "--", "get", ""], 0),
         (vec!["export"], 0),
         (vec!["key", "-a", HOSTILE, "--explain"], 0),
         (vec!["ls", "--fields", HOSTILE], 2),
