@@ -191,13 +191,15 @@ CREATE TEMP VIEW v_limits AS
 SELECT
     ifnull(nullif(used.name, ''), substr(v_settings.name, 7)) AS scope,
     CASE WHEN instr(value, 'max_size=') THEN CAST(substr(value, instr(value, 'max_size=') + 9) AS INTEGER) END AS max_bytes,
-    used_bytes,
+    iif(is_each AND used.id = 0, NULL, used_bytes) AS used_bytes,
     CASE WHEN instr(value, 'max_entries=') THEN CAST(substr(value, instr(value, 'max_entries=') + 12) AS INTEGER) END AS max_entries,
-    entries, evictions, lost_ms,
+    iif(is_each AND used.id = 0, NULL, entries) AS entries,
+    iif(is_each AND used.id = 0, NULL, evictions) AS evictions,
+    iif(is_each AND used.id = 0, NULL, lost_ms) AS lost_ms,
     CASE WHEN instr(value, 'default_ttl_ms=') THEN CAST(substr(value, instr(value, 'default_ttl_ms=') + 15) AS INTEGER) END AS default_ttl_ms,
     CASE WHEN instr(value, 'min_cost_ms=') THEN CAST(substr(value, instr(value, 'min_cost_ms=') + 12) AS INTEGER) END AS min_cost_ms,
     CASE WHEN instr(value, 'min_free_percent=') THEN CAST(substr(value, instr(value, 'min_free_percent=') + 17) AS INTEGER) END AS min_free_percent
-FROM v_settings
+FROM (SELECT *, name LIKE '% each' AS is_each FROM v_settings) AS v_settings
 JOIN (
     SELECT at, id,
         max(value) FILTER (WHERE field = 'e') AS entries,
@@ -207,6 +209,6 @@ JOIN (
         max(value) FILTER (WHERE field = 'G') AS name
     FROM v_fields WHERE kind = 7 GROUP BY at, id
 ) AS used ON used.at = v_settings.place
--- A limit for each group has an empty counter of its own. The entries that were added last, up to
--- 32, are in no counter yet: `ecache limit ls` counts them.
-WHERE v_settings.name LIKE 'limit %' AND (v_settings.name LIKE '% each') = (used.id <> 0);
+-- A limit for each group has a row of its own, without figures. The entries that were added last, up
+-- to 32, are in no counter yet: `ecache limit ls` counts them.
+WHERE v_settings.name LIKE 'limit %' AND (is_each OR used.id = 0);

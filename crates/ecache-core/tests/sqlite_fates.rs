@@ -198,7 +198,7 @@ fn settings_change_as_operations_and_change_back() {
     assert_eq!(change(&[("b", Some("4"))]), Some(4));
     assert_eq!(undo(Some(3)).expect("an undo").settings, 1);
     assert_eq!(settings(), [is("b", "4")]);
-    assert_eq!(undo(Some(1)).expect("an undo").settings, 0);
+    // All that it changed was changed since.
     assert!(matches!(undo(Some(1)), Err(Error::NotUndoable(_))));
     drop(backend);
     let again = write(&folder.path().join("store.db"));

@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
 use rusqlite::limits::Limit;
-use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags};
+use rusqlite::{Connection, ErrorCode, FileControl, OpenFlags, ffi};
 
 use super::errors::sqlite_error;
 use super::format::{Header, check_readable, check_schema, header};
 use super::trust::{check_file, create, keep_private, sync_home, with_suffix};
 use super::{Access, reserve, schema};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, SqliteError};
 
 /// SQLite before 3.51.3 can corrupt a database in WAL mode.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -65,9 +65,15 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
         checked => checked.map(|()| false)?,
     };
     match access {
-        Access::Read => open_read(path, patience),
+        Access::Read => loop {
+            match open_read(path, patience) {
+                Err(error) if is_log_gone(&error) => {}
+                opened => return opened,
+            }
+        },
         Access::Write | Access::WriteDurably => loop {
             match open_write(path, access, patience) {
+                Err(error) if is_log_gone(&error) => {}
                 // SQLite needs space for `-shm`, and removing entries first opens the store.
                 Err(Error::Full { .. }) if reserve::lend(path) => {}
                 Ok(connection) if has_damaged_log => {
@@ -86,6 +92,16 @@ pub(super) fn open(path: &Path, access: Access, patience: Duration) -> Result<Co
             }
         },
     }
+}
+
+/// Reports whether another connection was the first to remove the log beside an empty file. Each
+/// removes what it finds there, so there is nothing left for the next attempt.
+fn is_log_gone(error: &Error) -> bool {
+    let Error::Sqlite(SqliteError(error)) = error else {
+        return false;
+    };
+    let error = error.sqlite_error();
+    error.is_some_and(|error| error.extended_code == ffi::SQLITE_IOERR_DELETE_NOENT)
 }
 
 fn open_write(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
@@ -354,6 +370,24 @@ mod tests {
         }
         assert!(longest > 0, "no log was left to the next");
         assert!(longest < 2 * LOG_LEFT, "{longest}");
+    }
+
+    #[test]
+    fn several_may_find_a_log_beside_an_empty_file() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        for round in 0..20 {
+            let path = folder.path().join(format!("{round}.db"));
+            create(&path).expect("a file");
+            fs::write(with_suffix(&path, "-wal"), [7; 64]).expect("a log");
+            std::thread::scope(|scope| {
+                let open = || SqliteBackend::open(&path, Access::Write).map(drop);
+                let opened = [0; 4].map(|_| scope.spawn(open));
+                for thread in opened {
+                    let opened = thread.join().expect("a thread");
+                    assert!(opened.is_ok(), "round {round}: {opened:?}");
+                }
+            });
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Words the parser's errors as all others: the fault, and one tip that says what to type. Typed
 //! text is escaped.
 
+mod rewritten;
+
 use std::ffi::{OsStr, OsString};
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser as _};
 
+use self::rewritten::{behind_its_command, other_way, reversed, to_type, with_verb};
 use super::{Cli, suggest};
 use crate::cli;
 use crate::output::escape::{message, shell};
@@ -291,150 +294,6 @@ fn named_command<'a>(cli: &'a Command, words: &[OsString]) -> (&'a Command, Stri
 /// Returns the words that name the command.
 fn command_line(words: &[OsString]) -> String {
     named_command(&commands(), words).1
-}
-
-/// Reports whether a command has an option.
-fn takes(command: &Command, option: &str) -> bool {
-    let mut known = command.get_arguments();
-    known.any(|known| match option.strip_prefix("--") {
-        Some(long) => known.get_long() == Some(long),
-        None => {
-            known
-                .get_short()
-                .map(|short| format!("-{short}"))
-                .as_deref()
-                == Some(option)
-        }
-    })
-}
-
-/// Returns the typed line with an option behind the command that takes it, if it stood before.
-fn behind_its_command(command: &Command, argument: &str, words: &[OsString]) -> Option<String> {
-    let name = words.iter().position(|word| *word == *command.get_name())?;
-    let place = words.iter().position(|word| {
-        let word = word.to_string_lossy();
-        word.split('=').next() == Some(argument)
-    })?;
-    if place > name || !takes(command, argument) {
-        return None;
-    }
-    let mut line = words.to_vec();
-    let moved: Vec<OsString> = line.drain(place..name).collect();
-    let end = line
-        .iter()
-        .position(|word| *word == "--")
-        .unwrap_or(line.len());
-    line.splice(end..end, moved);
-    let program = OsString::from("ecache");
-    let is_right = Cli::try_parse_from([&program].into_iter().chain(&line)).is_ok();
-    is_right.then(|| to_type(&line))
-}
-
-/// Returns the fault and the way of this program for options that other programs have.
-fn other_way(
-    command: &Command,
-    line: &str,
-    argument: &str,
-    words: &[OsString],
-) -> Option<(String, String)> {
-    let is_it = |word: &OsString| word.to_string_lossy().starts_with(argument);
-    let next = words
-        .iter()
-        .position(is_it)
-        .and_then(|at| words.get(at + 1));
-    let next = next.map(|word| word.to_string_lossy());
-    let unknown = || format!("there is no option {argument}");
-    match argument {
-        "-n" | "--dry-run" => {
-            let count = next.filter(|next| takes(command, "-L") && next.parse::<u64>().is_ok());
-            let tip = match count {
-                Some(count) => format!("to list {count}: {line} -L {count}"),
-                None => format!("leave out {argument}"),
-            };
-            let fault = format!("{argument} is a dry run, and {line} changes nothing");
-            Some((fault, tip))
-        }
-        "--all" if takes(command, "-L") => Some((unknown(), format!("to list all: {line} -L 0"))),
-        "--json" | "--format" if command.get_name() == "has" => Some((
-            unknown(),
-            "has prints nothing: use its exit code".to_owned(),
-        )),
-        "--timeout" if command.get_name() == "run" => {
-            let time = next.as_deref().unwrap_or("10").to_owned();
-            Some((unknown(), format!("timeout {time} {line} …")))
-        }
-        _ => {
-            let formats = command
-                .get_arguments()
-                .find(|it| it.get_long() == Some("format"))?;
-            let wanted = match argument {
-                "-o" | "--output" | "-f" => next?.into_owned(),
-                option => option.strip_prefix("--")?.to_owned(),
-            };
-            let formats = formats.get_possible_values();
-            let is_one = formats.iter().any(|it| it.matches(&wanted, false));
-            is_one.then(|| (unknown(), format!("did you mean --format {wanted}?")))
-        }
-    }
-}
-
-/// Returns how to type `--sort -size`, as other programs reverse an order.
-fn reversed(option: &str, words: &[OsString]) -> Option<String> {
-    let (cli, typed) = (commands(), option.strip_prefix("--")?);
-    let (command, _) = named_command(&cli, words);
-    let choice = command
-        .get_arguments()
-        .find(|it| it.get_long() == Some(typed))?;
-    let values = choice.get_possible_values();
-    let meant = words.iter().find_map(|word| {
-        let word = word.to_str()?;
-        let word = word
-            .strip_prefix(option)
-            .map_or(word, |rest| rest.trim_start_matches('='));
-        let word = word.strip_prefix('-')?;
-        values
-            .iter()
-            .any(|it| it.matches(word, false))
-            .then(|| word.to_owned())
-    })?;
-    let reverse = if takes(command, "-r") {
-        "; -r reverses"
-    } else {
-        ""
-    };
-    Some(format!("{option} {meant}{reverse}"))
-}
-
-/// Returns the typed line with the verb that it lacks: the only one that takes all of its options.
-/// It is none that removes.
-fn with_verb(parent: &Command, typed: &str, words: &[OsString]) -> Option<String> {
-    let place = words.iter().position(|word| *word == *typed)?;
-    let options: Vec<&str> = words[place..]
-        .iter()
-        .filter_map(|word| word.to_str()?.strip_prefix("--")?.split('=').next())
-        .collect();
-    let takes = |verb: &&Command, option: &str| {
-        verb.get_arguments()
-            .any(|argument| argument.get_long() == Some(option))
-    };
-    let mut verbs = parent
-        .get_subcommands()
-        .filter(|verb| options.iter().all(|option| takes(verb, option)));
-    let verb = verbs.next()?.get_name();
-    if options.is_empty() || verb == "rm" || verbs.next().is_some() {
-        return None;
-    }
-    let mut line = words.to_vec();
-    line.insert(place, verb.into());
-    Some(to_type(&line))
-}
-
-/// Returns the command line of these words, as it is typed in a shell.
-fn to_type(words: &[OsString]) -> String {
-    let words = words
-        .iter()
-        .map(|word| shell(&word.to_string_lossy()).into_owned());
-    format!("ecache {}", words.collect::<Vec<_>>().join(" "))
 }
 
 /// Returns a command line with a word behind `--` that clap takes for an option, if it names an
