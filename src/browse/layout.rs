@@ -7,11 +7,15 @@ use crate::output::cut;
 /// Sizes of the parts of the screen.
 const PLACES: u16 = 20;
 const PLACES_WIDE: u16 = 26;
-const VALUE: u16 = 44;
+const VALUE: u16 = 41;
 const STRIP: u16 = 3;
 
 /// From this width on, the value stands on the right.
 const WIDE: u16 = 120;
+
+/// From this width on, the places have more room as well: store, key and age of an entry fit beside
+/// both.
+const VERY_WIDE: u16 = 140;
 
 /// Below this width, the places are only shown while they are chosen from.
 const NARROW: u16 = 60;
@@ -52,7 +56,7 @@ pub(super) fn parts(width: u16, height: u16, pane: Pane) -> Option<Parts> {
     let left = match (width < NARROW, pane) {
         (true, Pane::Places) => width,
         (true, Pane::Entries) => 0,
-        (false, _) if is_wide => PLACES_WIDE,
+        (false, _) if width >= VERY_WIDE => PLACES_WIDE,
         (false, _) => PLACES,
     };
     let right = if is_wide { VALUE } else { 0 };

@@ -161,10 +161,12 @@ impl Texts for Table<'_> {
         let now = self.context.now();
         let kind = Entries::of(page.rows.iter().map(|row| &row.entry));
         let listing = Listing::new(shown, kind, &self.datasets, self.secrets, now);
+        // Keys of several stores may be the same.
+        let first = page.with_stores.then_some(0);
         let columns = listing.columns().iter().enumerate();
         let columns: Vec<Column> = columns
             .map(|(at, one)| {
-                if place == Some(at) {
+                if [place, first].contains(&Some(at)) {
                     one.leading()
                 } else {
                     one.asked()
