@@ -103,7 +103,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand get" -l env -d 'Include th
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand get" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand get" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand get" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -198,7 +198,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand has" -l env -d 'Include th
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand has" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand has" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -244,7 +244,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Include th
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -373,7 +373,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand key" -l env -d 'Include th
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand key" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand key" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -412,7 +412,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand why" -l env -d 'Include th
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand why" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand why" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -464,7 +464,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand show" -l env -d 'Include t
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand show" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand show" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand show" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -1040,7 +1040,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -l env -d 'Include the
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand rm" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -1256,7 +1256,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l env -d 'Include 
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l scope -d 'Include this name in the key, as bkt does' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l stdin -d 'How to treat standard input: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l stdin -d 'Treat standard input this way: auto, hash, ignore or none' -r -f -a "auto\t'Pass it to the command, and include what the command reads in the key'
 hash\t'Read it to its end before anything runs, and include all of it in the key'
 ignore\t'Pass it to the command, and leave it out of the key'
 none\t'Give the command /dev/null as its input'"
@@ -1463,7 +1463,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l time -d 'Show t
 local\t''
 utc\t''
 iso\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'What to do with existing entries' -r -f -a "replace\t'The imported one replaces it'
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l on-conflict -d 'Handle existing entries this way' -r -f -a "replace\t'The imported one replaces it'
 keep\t'The existing one stays'
 newer\t'The one that was written later stays'
 fail\t'The import fails'"
@@ -1520,7 +1520,7 @@ local\t''
 utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l remap-dataset -d 'Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'What to do with existing entries' -r -f -a "replace\t'The imported one replaces it'
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l on-conflict -d 'Handle existing entries this way' -r -f -a "replace\t'The imported one replaces it'
 keep\t'The existing one stays'
 newer\t'The one that was written later stays'
 fail\t'The import fails'"

@@ -173,7 +173,7 @@ fn not_empty(path: OsString) -> Result<OsString, &'static str> {
 pub(crate) struct IdentityArgs {
     #[command(flatten)]
     pub(crate) surroundings: SurroundingsArgs,
-    /// How to treat standard input: auto, hash, ignore or none
+    /// Treat standard input this way: auto, hash, ignore or none
     ///
     /// By default the part that the command reads is included in the key.
     #[arg(

@@ -34,7 +34,7 @@ pub(crate) struct ImportArgs {
     /// The file to read; - for standard input
     #[arg(value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) file: PathBuf,
-    /// What to do with existing entries
+    /// Handle existing entries this way
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Replace)]
     pub(crate) on_conflict: OnConflict,
     /// Import this many entries at a time, instead of all or nothing
@@ -72,7 +72,7 @@ pub(crate) struct CopyArgs {
     /// Copy the cache of dataset OLD to dataset NEW: entries of policy evict, without jobs
     #[arg(long, value_name = "OLD=NEW")]
     pub(crate) remap_dataset: Vec<String>,
-    /// What to do with existing entries
+    /// Handle existing entries this way
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = OnConflict::Newer)]
     pub(crate) on_conflict: OnConflict,
     /// Keep no replaced entries, so that `ecache undo` cannot revert the copy

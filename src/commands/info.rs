@@ -243,8 +243,7 @@ fn print(
         ("settings", Cell::Json(in_force.as_str().into())),
     ];
     if matches!(format, Format::Json | Format::Jsonl) {
-        let facts = facts.map(|(name, cell)| (Column::text(name), cell));
-        return Ok(context.record(format, facts.into())?);
+        return Ok(context.object(facts)?);
     }
     let columns = ["fact", "value", "from"].map(Column::text);
     let mut rows = context.rows(format, &columns)?;

@@ -10,7 +10,7 @@ use super::shared::undo_text::{left, told};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::{Cell, Column, Format};
+use crate::output::Cell;
 
 const RESTORE: Verb<'_> = Verb {
     doing: "restoring",
@@ -78,9 +78,7 @@ fn print(context: &Context, undone: &Undone, run: Run) -> Result<Exit> {
         ("gone", Cell::Count(undone.gone)),
         ("damaged", Cell::Count(undone.damaged)),
     ];
-    let fields = fields.into_iter();
-    let fields = fields.map(|(name, cell)| (Column::text(name), cell));
-    context.record(Format::Jsonl, fields.collect())?;
+    context.object(fields)?;
     Ok(Exit::Done)
 }
 

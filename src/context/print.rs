@@ -53,9 +53,17 @@ impl Context {
         let Some(fields) = self.summary.fields(dry_run) else {
             return Ok(());
         };
+        Ok(self.object(fields)?)
+    }
+
+    /// Prints one JSON object.
+    pub(crate) fn object<'c>(
+        &self,
+        fields: impl IntoIterator<Item = (&'static str, Cell<'c>)>,
+    ) -> io::Result<()> {
         let fields = fields.into_iter();
         let fields = fields.map(|(name, cell)| (Column::text(name), cell));
-        Ok(self.record(Format::Jsonl, fields.collect())?)
+        self.record(Format::Jsonl, fields.collect())
     }
 
     /// Starts a counter on standard error.

@@ -19,7 +19,7 @@ const FEW_HASH_DIGITS: usize = 8;
 
 /// Number of the last digits of an ObjectId that are shown: ids that were made at one time differ
 /// there.
-const ID_DIGITS: usize = 6;
+pub(crate) const ID_DIGITS: usize = 6;
 
 /// Maximum number of places in which a text is shown to differ from its neighbours.
 const ROUNDS: usize = 6;

@@ -7,7 +7,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Cause, OperationRecord, Sort};
+use ecache_core::backend::{Cause, OperationRecord};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 use ecache_core::location::{self, Access};
@@ -17,7 +17,7 @@ use self::store::Store;
 use super::shared::background::own_program;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter};
-use super::shared::listing::{Entries, Listing, Shown, scopes};
+use super::shared::listing::{Entries, Listing, Shown, measured, scopes};
 use super::shared::{call_text, distributions, operation};
 use crate::browse::{self, Copied, Desk, Figures, Look, Model, Page, Row, Texts};
 use crate::cli::{BrowseArgs, FilterWords};
@@ -150,34 +150,24 @@ impl Texts for Table<'_> {
             }));
             shown.push(Shown::Age);
         }
-        let measure = measure(page.sort);
-        let rest = [Shown::Field(Field::Size), Shown::Field(Field::ExpiresAt)];
-        if !shown.iter().chain(&rest).any(|one| *one == measure) {
-            shown.push(measure);
-        }
-        let place = shown.iter().chain(&rest).position(|one| *one == measure);
-        shown.extend(rest);
-        shown.push(Shown::Call);
+        shown.extend([
+            Shown::Field(Field::Size),
+            Shown::Field(Field::ExpiresAt),
+            Shown::Call,
+        ]);
+        let mut kept = measured(&Filter::default(), Some(page.sort));
+        // Keys of several stores may be the same.
+        kept.extend(page.with_stores.then_some(Shown::Field(Field::StoreName)));
         let now = self.context.now();
         let kind = Entries::of(page.rows.iter().map(|row| &row.entry));
         let listing = Listing::new(shown, kind, &self.datasets, self.secrets, now);
-        // Keys of several stores may be the same.
-        let first = page.with_stores.then_some(0);
-        let columns = listing.columns().iter().enumerate();
-        let columns: Vec<Column> = columns
-            .map(|(at, one)| {
-                if [place, first].contains(&Some(at)) {
-                    one.leading()
-                } else {
-                    one.asked()
-                }
-            })
-            .collect();
+        // Columns must not come and go while the list is scrolled.
+        let listing = listing.asking().keeping(&kept);
         let cells = page
             .rows
             .iter()
             .map(|row| listing.cells(&row.entry, row.start.as_ref()));
-        self.lines(&columns, cells, width)
+        self.lines(listing.columns(), cells, width)
     }
 
     fn operations(&self, operations: &[&OperationRecord], width: usize) -> Vec<String> {
@@ -270,21 +260,6 @@ impl Texts for Table<'_> {
 
     fn is_expired(&self, row: &Row) -> bool {
         row.entry.is_expired(self.context.now())
-    }
-}
-
-/// Returns the column of the amount by which the list is sorted.
-fn measure(sort: Sort) -> Shown {
-    match sort {
-        Sort::Key => Shown::Field(Field::Key),
-        Sort::Size => Shown::Field(Field::Size),
-        Sort::Hits => Shown::Field(Field::Hits),
-        Sort::Saved => Shown::Saved,
-        Sort::Waste | Sort::Used => Shown::Unused,
-        Sort::Cost => Shown::Field(Field::CostMs),
-        Sort::Worth => Shown::Field(Field::Worth),
-        Sort::Expires => Shown::Field(Field::ExpiresAt),
-        _ => Shown::Age,
     }
 }
 

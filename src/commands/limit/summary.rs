@@ -6,7 +6,7 @@ use ecache_core::error::entries;
 
 use super::words;
 use crate::context::Context;
-use crate::output::{Cell, Column, Format, human};
+use crate::output::{Cell, human};
 
 /// The effect of a change of limits.
 pub(super) struct Summary<'a> {
@@ -56,9 +56,7 @@ impl<'a> Summary<'a> {
             ("undo_keep_ms", count(undo_keep)),
             ("undo_bytes", count(undo_size)),
         ];
-        let fields = fields.into_iter();
-        let fields = fields.map(|(name, cell)| (Column::text(name), cell));
-        Ok(context.record(Format::Jsonl, fields.collect())?)
+        Ok(context.object(fields)?)
     }
 
     /// Says what holds now, as in `limit for everything: 2.0 GiB, 9.4 KiB used`.

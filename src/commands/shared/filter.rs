@@ -18,12 +18,9 @@ use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};
 use crate::error::{contradiction, usage_tip};
-use crate::output::cut::short_id;
+use crate::output::cut::{ID_DIGITS, short_id};
 use crate::output::escape::shell;
 use crate::units::Moment;
-
-/// Number of digits of an id's end that tables show.
-const LAST_DIGITS: usize = 6;
 
 /// The entries that a verb selects by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -384,7 +381,7 @@ fn note_unknown_datasets(
     );
     for id in nameless {
         // Tables show the end of an id.
-        let is_end = |linked: &&Arc<str>| id.len() >= LAST_DIGITS && linked.ends_with(&*id);
+        let is_end = |linked: &&Arc<str>| id.len() >= ID_DIGITS && linked.ends_with(&*id);
         let meant = linked.iter().find(is_end);
         let meant = meant.map(|linked| short_id(linked).unwrap_or_else(|| linked.to_string()));
         let meant = meant.map(|short| format!("did you mean --dataset {short}?"));

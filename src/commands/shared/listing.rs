@@ -74,6 +74,12 @@ impl<'a> Listing<'a> {
         }
     }
 
+    /// Shows all columns, also those that say nothing.
+    pub(in crate::commands) fn asking(mut self) -> Self {
+        self.columns.iter_mut().for_each(|one| *one = one.asked());
+        self
+    }
+
     /// Keeps the columns by which the entries are sorted or selected, at every width. Those that
     /// the listing lacks are added.
     pub(in crate::commands) fn keeping(mut self, kept: &[Shown]) -> Self {

@@ -103,7 +103,7 @@ fn undos_at_the_same_time_undo_different_operations() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     let backend = write(&path);
-    // As many as take two transactions.
+    // Enough for two transactions.
     let entries = (0..2500).flat_map(|number: u32| USERS.map(|user| (number, user)));
     let records = entries.map(|(number, user)| {
         let key = Key::new(format!("{user} {number}")).expect("a key");
