@@ -1,6 +1,7 @@
 //! `ecache run`: a command that is run once, and replayed from then on.
 
 mod report;
+mod teller;
 
 use std::cell::Cell;
 use std::io;
@@ -10,14 +11,14 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
-    Call, CommandError, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Purpose,
-    Runner, Settings, StoreUse, Streams,
+    Call, CommandError, Failures, Input, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs,
+    Purpose, Report, Runner, Settings, StoreUse, Streams,
 };
-use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome as Counted};
 use rustix::fs::FileType;
 
-use report::{Status, Told};
+use report::Status;
+use teller::{Teller, Told};
 
 use super::shared::command_args::{CommandLine, Invocation};
 use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
@@ -40,37 +41,21 @@ pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
     memoized(context, args).map_err(not_run)
 }
 
-fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
+fn memoized(context: &Context, mut args: RunArgs) -> Result<Exit> {
     if args.background {
         background::close_inherited();
     }
     if exec::is_needed() && !args.no_exec && !args.strict && !args.background && !args.warm {
         return Err(exec::run(&args.command).into());
     }
-    if let Some(folder) = &args.cache_dir {
-        return Err(usage_tip(
-            "--cache-dir is an option of bkt",
-            format!(
-                "--db {}, or ECACHE_DB, which all commands read",
-                folder.join("store.db").display()
-            ),
-        ));
-    }
+    refuse_option_of_bkt(&args)?;
     refuse_to_run_nothing(&args)?;
     // The file is opened before the run, so that an unwritable one is reported early.
     let status_file = match background::status(&args) {
         Ok(file) => file,
         Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
     };
-    let mut args = args;
-    match configured::fill_run(context, &mut args) {
-        Err(error) if error.is::<UsageError>() || args.strict => {
-            do_without("the settings", context, &args, error)?;
-        }
-        // A file that cannot be read is trouble, as a store is.
-        Err(error) => context.detail(&format!("running without the settings: {error:#}")),
-        Ok(()) => {}
-    }
+    fill_in_settings(context, &mut args)?;
     let (mut invocation, has_key) = keyed(context, &args)?;
     let has_key = has_key && invocation.unkeyed.is_none();
     let outputs = match args.background {
@@ -85,119 +70,28 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
             background::assume(input, &mut invocation);
         }
     } else if args.warm {
-        if let Some(why) = invocation.unkeyed {
-            bail!(why.to_string());
-        }
-        invocation.wait_for_end()?;
-        background::start(&invocation.call, &invocation.input, outputs)
-            .context("cannot start a process in the background")?;
-        return Ok(Exit::Done);
+        return run_in_background(&invocation, outputs);
     }
-    let location = match usable_store(context, &invocation) {
-        Err(error) if args.strict => return Err(error),
-        Err(error) => {
-            count_unkeyed(context, &invocation);
-            context.detail(&format!("bypass: {error:#}; running without the cache"));
-            None
-        }
-        Ok(path) => Some(path),
-    };
-    let beside = location.as_deref().and_then(|path| context.beside(path));
-    let call = &invocation.call;
-    let (damage_told, told) = (Cell::new(false), Told::default());
-    let note_failure = |error: &Error| {
-        // Counting does not try a server again that is known to be unreachable.
-        if let Some(beside) = &beside {
-            unreachable::remember(beside, error, context.now());
-        }
-        count(context, Counted::Error, call);
-    };
-    let runner = Runner {
-        call,
-        store: location.as_deref(),
-        connected: context.connected(),
-        beside: beside.as_deref(),
+    let store = usable_store(context, &args, &invocation)?;
+    let beside = store.as_deref().and_then(|path| context.beside(path));
+    let Invocation { call, input, .. } = invocation;
+    let teller = Teller {
+        context,
+        call: &call,
         outputs,
-        clock: context.clock(),
-        on_trouble: &|error| {
-            if args.strict {
-                return Err(error);
-            }
-            let is_damage = matches!(error, Error::DamagedEntry { .. });
-            // A damaged result is found at lookup and again at replacement; it is reported once.
-            if is_damage && damage_told.replace(true) {
-                return Ok(());
-            }
-            note_failure(&error);
-            context.detail(&if is_damage {
-                format!("miss: {error}")
-            } else {
-                format!("bypass: {error}; running without the cache")
-            });
-            Ok(())
-        },
-        on_late_trouble: &|error| {
-            if args.strict {
-                return Err(error);
-            }
-            note_failure(&error);
-            context.detail(&format!(
-                "the command ran, but then the cache failed: {error}"
-            ));
-            Ok(())
-        },
-        on_unkept: &|why| drop(told.unkept.replace(Some(why.to_owned()))),
-        on_stopped: &|pid| {
-            context.absent(
-                &format!("process {pid} is running the same command and is stopped, so it is not waited for"),
-                Some(&format!("kill -CONT {pid} continues it, kill {pid} ends it")),
-            );
-        },
-        on_unusable: &|why| told.unusable.set(Some(why)),
-        on_stale: &|why| drop(told.stale.replace(Some(why.to_owned()))),
-        refresh: &|input| {
-            told.is_refreshing.set(true);
-            background::start(call, input, outputs)
-        },
-        left_open: &|open| background::forward(location.as_deref(), open),
+        store: store.as_deref(),
+        beside: beside.as_deref(),
+        is_strict: args.strict,
+        is_damage_told: Cell::default(),
+        told: Told::default(),
     };
-    let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
-    let ran = runner.run(Streams {
-        input: invocation.input,
-        stdout: &mut stdout,
-        stderr: &mut stderr,
-        signals: &signals::ForCommand,
-    });
-    let report = match ran {
-        Err(CommandError::NoRoom {
-            source, command, ..
-        }) if !args.strict && !args.background && !stdout.is_used && !stderr.is_used => {
-            context.detail(&format!("bypass: {source}; running without the cache"));
-            return Err(exec::become_command(*command).into());
-        }
-        ran => ran?,
-    };
-    if context.verbose {
-        // A run without a key has said why already.
-        let mode = if has_key {
-            call.settings.mode
-        } else {
-            Mode::On
-        };
-        let settings = Settings {
-            mode,
-            ..call.settings.clone()
-        };
-        if let Some(sentence) = report::sentence(&report, &told, &settings) {
-            context.detail(&sentence);
-        } else if let Some(why) = &*told.unkept.borrow() {
-            context.detail(&format!("not kept: {why}"));
-        }
-    }
+    let report = replay_or_run(&teller, input, args.background)?;
+    tell(&teller, &report, has_key);
     if let Some(file) = status_file {
         let address = &call.entry.address;
         let key = has_key.then_some(&address.key);
-        let status = Status::new(key, &address.store.store_name, &report, told.unusable.get());
+        let why = teller.told.unusable.get();
+        let status = Status::new(key, &address.store.store_name, &report, why);
         let written = status.write(file);
         written.or_else(|error| do_without("the status", context, &args, error))?;
     }
@@ -205,6 +99,96 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
         Some(signal) => Exit::Signal(signal),
         None => Exit::Command(report.exit),
     })
+}
+
+/// Replays the command or runs it. Without room for another process, the command takes the place of
+/// this one.
+fn replay_or_run(teller: &Teller<'_>, input: Input, is_background: bool) -> Result<Report> {
+    let context = teller.context;
+    let runner = Runner {
+        call: teller.call,
+        store: teller.store,
+        connected: context.connected(),
+        beside: teller.beside,
+        outputs: teller.outputs,
+        clock: context.clock(),
+        caller: teller,
+    };
+    let (mut stdout, mut stderr) = (Noting::of(stdout()), Noting::of(stderr()));
+    let ran = runner.run(Streams {
+        input,
+        stdout: &mut stdout,
+        stderr: &mut stderr,
+        signals: &signals::ForCommand,
+    });
+    match ran {
+        Err(CommandError::NoRoom {
+            source, command, ..
+        }) if !teller.is_strict && !is_background && !stdout.is_used && !stderr.is_used => {
+            context.detail(&format!("bypass: {source}; running without the cache"));
+            Err(exec::become_command(*command).into())
+        }
+        ran => Ok(ran?),
+    }
+}
+
+/// Prints how the command was answered, with `-v`.
+fn tell(teller: &Teller<'_>, report: &Report, has_key: bool) {
+    let context = teller.context;
+    if !context.verbose {
+        return;
+    }
+    let mut settings = teller.call.settings.clone();
+    if !has_key {
+        // The reason for not having a key was printed already.
+        settings.mode = Mode::On;
+    }
+    if let Some(sentence) = report::sentence(report, &teller.told, &settings) {
+        context.detail(&sentence);
+    } else if let Some(why) = &*teller.told.unkept.borrow() {
+        context.detail(&format!("not kept: {why}"));
+    }
+}
+
+/// Starts a process that runs the command, and does not wait for it.
+fn run_in_background(invocation: &Invocation, outputs: Outputs) -> Result<Exit> {
+    if let Some(why) = &invocation.unkeyed {
+        bail!(why.to_string());
+    }
+    invocation.wait_for_end()?;
+    background::start(&invocation.call, &invocation.input, outputs)
+        .context("cannot start a process in the background")?;
+    Ok(Exit::Done)
+}
+
+/// Refuses the option that names the store in bkt.
+fn refuse_option_of_bkt(args: &RunArgs) -> Result<()> {
+    let Some(folder) = &args.cache_dir else {
+        return Ok(());
+    };
+    let store = folder.join("store.db");
+    Err(usage_tip(
+        "--cache-dir is an option of bkt",
+        format!(
+            "--db {}, or ECACHE_DB, which all commands read",
+            store.display()
+        ),
+    ))
+}
+
+/// Fills in the options that the configuration sets.
+fn fill_in_settings(context: &Context, args: &mut RunArgs) -> Result<()> {
+    match configured::fill_run(context, args) {
+        Err(error) if error.is::<UsageError>() || args.strict => {
+            do_without("the settings", context, args, error)
+        }
+        // A file that cannot be read is trouble, as a store is.
+        Err(error) => {
+            context.detail(&format!("running without the settings: {error:#}"));
+            Ok(())
+        }
+        Ok(()) => Ok(()),
+    }
 }
 
 /// Refuses `--no-exec` with a mode that prints no stored result: nothing would be done.
@@ -286,12 +270,26 @@ fn command_line(args: &RunArgs, lifetime: Option<Lifetime>) -> CommandLine<'_> {
     }
 }
 
-/// Returns the store's location. Fails if there is no place for one, or no key to look up.
-fn usable_store(context: &Context, invocation: &Invocation) -> Result<PathBuf> {
-    let (path, _) = context.location()?;
-    match &invocation.unkeyed {
-        Some(why) => Err(anyhow!("{why}")),
-        None => Ok(path),
+/// Returns the store's location; `None` if there is no place for one, or no key to look up.
+fn usable_store(
+    context: &Context,
+    args: &RunArgs,
+    invocation: &Invocation,
+) -> Result<Option<PathBuf>> {
+    let path = context
+        .location()
+        .and_then(|(path, _)| match &invocation.unkeyed {
+            Some(why) => Err(anyhow!("{why}")),
+            None => Ok(path),
+        });
+    match path {
+        Err(error) if args.strict => Err(error),
+        Err(error) => {
+            count_unkeyed(context, invocation);
+            context.detail(&format!("bypass: {error:#}; running without the cache"));
+            Ok(None)
+        }
+        Ok(path) => Ok(Some(path)),
     }
 }
 

@@ -1,6 +1,5 @@
 //! The report of `run` on its outcome: a sentence with `-v`, an object with `--status-fd`.
 
-use std::cell::{Cell, RefCell};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
@@ -12,20 +11,8 @@ use ecache_core::streams::Patient;
 use ecache_core::time::whole_millis;
 use serde::Serialize;
 
+use super::teller::Told;
 use crate::output::{JsonToTerminal, human};
-
-/// The reasons that a run gave while it went on.
-#[derive(Default)]
-pub(super) struct Told {
-    /// The reason for not replaying a result
-    pub(super) unusable: Cell<Option<Unusable>>,
-    /// The reason for replaying a stale result
-    pub(super) stale: RefCell<Option<String>>,
-    /// The stale result is refreshed in the background
-    pub(super) is_refreshing: Cell<bool>,
-    /// The reason for not keeping the new result
-    pub(super) unkept: RefCell<Option<String>>,
-}
 
 /// Returns the sentence for `-v`. A run that failed to use the cache has said why already.
 pub(super) fn sentence(report: &Report, told: &Told, settings: &Settings) -> Option<String> {

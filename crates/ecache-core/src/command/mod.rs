@@ -44,6 +44,7 @@ pub use input::{
 pub use output::recording::{Ending, InputLeft, Malformed, ReplayError, Stream, replay};
 pub(crate) use output::recording::{exit_code, form};
 pub use run::Runner;
+pub use run::caller::Caller;
 pub use run::left_running::{Destination, KeptResult, LeftOpen, forward};
 pub(crate) use run::other_outputs::is_beside;
 pub use run::process::{Signals, Streams};

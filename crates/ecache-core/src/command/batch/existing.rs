@@ -8,7 +8,7 @@ use crate::backend::{Backend, Content, Lookup};
 use crate::command::output::recording::{Form, form};
 use crate::command::run::stale::Usable;
 use crate::command::settings::{Outputs, Unusable};
-use crate::command::{Call, LeftOpen, Mode, Runner};
+use crate::command::{Call, Caller, Input, LeftOpen, Mode, Runner};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::time::Clock;
@@ -19,20 +19,9 @@ impl Call {
     /// # Errors
     /// Fails if the store cannot be read. A damaged entry counts as missing.
     pub fn find(&self, backend: &dyn Backend, clock: &dyn Clock) -> Result<Existing> {
-        let pass_over_damage = |error| match error {
-            Error::DamagedEntry { .. } => Ok(()),
-            error => Err(error),
-        };
-        let unusable = Cell::new(None);
-        let mut runner = self.runner(
-            (Outputs::Apart, None),
-            clock,
-            &pass_over_damage,
-            &|_| {},
-            &|_| Ok(()),
-        );
-        let on_unusable = |why| unusable.set(Some(why));
-        runner.on_unusable = &on_unusable;
+        let caller = Looking::default();
+        let unusable = &caller.unusable;
+        let runner = self.runner((Outputs::Apart, None), clock, &caller);
         Ok(match backend.lookup(&self.entry.address, clock.now())? {
             Lookup::Hit(mut entry, content) => {
                 let is_allowed = runner.allows(backend, &mut entry, &content)?;
@@ -80,9 +69,7 @@ impl Call {
         &'a self,
         (outputs, store): (Outputs, Option<&'a Path>),
         clock: &'a dyn Clock,
-        on_trouble: &'a dyn Fn(Error) -> Result<()>,
-        on_unkept: &'a dyn Fn(&str),
-        left_open: &'a dyn Fn(LeftOpen) -> io::Result<()>,
+        caller: &'a dyn Caller,
     ) -> Runner<'a> {
         Runner {
             call: self,
@@ -91,15 +78,35 @@ impl Call {
             beside: None,
             outputs,
             clock,
-            on_trouble,
-            on_late_trouble: on_trouble,
-            on_unkept,
-            on_unusable: &|_| {},
-            on_stale: &|_| {},
-            on_stopped: &|_| {},
-            refresh: &|_| Ok(()),
-            left_open,
+            caller,
         }
+    }
+}
+
+/// A caller that runs nothing: a damaged entry counts as missing.
+#[derive(Default)]
+struct Looking {
+    unusable: Cell<Option<Unusable>>,
+}
+
+impl Caller for Looking {
+    fn on_trouble(&self, error: Error) -> Result<()> {
+        match error {
+            Error::DamagedEntry { .. } => Ok(()),
+            error => Err(error),
+        }
+    }
+
+    fn on_unusable(&self, why: Unusable) {
+        self.unusable.set(Some(why));
+    }
+
+    fn refresh(&self, _: &Input) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn left_open(&self, _: LeftOpen) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -185,7 +185,7 @@ pub struct Warm<'a> {
     /// on
     pub prepare: fn(&mut Command),
     /// Called with a stream that processes left running by a command have open, as
-    /// [`Runner::left_open`](crate::command::Runner::left_open) is
+    /// [`Caller::left_open`](crate::command::Caller::left_open) is
     pub left_open: &'a (dyn Fn(LeftOpen) -> io::Result<()> + Sync),
 }
 

@@ -15,9 +15,11 @@ use crate::command::output::recording;
 use crate::command::output::resume::Console;
 use crate::command::run::ancestry;
 use crate::command::run::leader::{Election, Wait};
-use crate::command::{Call, CommandError, Destination, Input, Mode, Streams};
+use crate::command::{
+    Call, Caller, CommandError, Destination, Input, LeftOpen, Mode, Runner, Streams,
+};
 use crate::error::{Error, Result};
-use crate::single_flight::FlightLocks;
+use crate::single_flight::{FlightLock, FlightLocks};
 use crate::statistics;
 use crate::sync::lock;
 use crate::time::whole_millis;
@@ -163,67 +165,83 @@ impl<T> Work<'_, T> {
         if let Some(done) = self.look_up(call)? {
             return Ok(done);
         }
-        let not_started = || {
-            let key = call.entry.address.key.clone();
-            Done::not_run(Warmed::Skipped, Some(key), "it was not started".into())
-        };
         if !self.queue.may_start() {
-            return Ok(not_started());
+            return Ok(not_started(call));
         }
         let warm = self.warm;
-        let unkept = RefCell::new(None);
-        let on_unkept = |why: &str| *unkept.borrow_mut() = Some(why.to_owned());
-        let runner = call.runner(
-            (call.outputs(warm.backend, warm.clock)?, Some(warm.store)),
-            warm.clock,
-            &Err,
-            &on_unkept,
-            warm.left_open,
-        );
-        let flight = runner.flight();
-        let waiting_since = Instant::now();
-        let mut stop_watch = ancestry::StopWatch::default();
-        let (mut nowhere, mut silence) = (io::sink(), io::sink());
-        let mut console = Console::new(&mut nowhere, &mut silence);
-        let key_lock = loop {
-            match runner.turn(Some(locks), warm.store, Wait::Not, &mut console)? {
-                Election::Ours(lock) => break lock,
-                // The output of others is not followed here, so `Over` is not returned either.
-                Election::Theirs | Election::Over(_) => {}
-            }
-            let leader = ancestry::leader(locks.leader(&flight));
-            if waiting_since.elapsed() >= runner.patience(leader) {
-                let key = Some(call.entry.address.key.clone());
-                let why = "another process has been running it for too long".into();
-                return Ok(Done::not_run(Warmed::Failed, key, why));
-            }
-            if let Some(pid) = stop_watch.stopped(locks.leader(&flight)) {
-                let key = Some(call.entry.address.key.clone());
-                let why = format!("process {pid} is running it, and is stopped");
-                return Ok(Done::not_run(Warmed::Failed, key, why));
-            }
-            if self.queue.is_stopped_within(SLICE) {
-                return Ok(not_started());
-            }
+        let caller = Warming::new(warm.left_open);
+        let outputs = call.outputs(warm.backend, warm.clock)?;
+        let runner = call.runner((outputs, Some(warm.store)), warm.clock, &caller);
+        let lock = match self.turn(&runner, locks)? {
+            Turn::Ours(lock) => lock,
+            Turn::Without(done) => return Ok(*done),
         };
         // Another process may have stored it since the first look-up.
         if let Some(done) = self.look_up(call)? {
             return Ok(done);
         }
+        let done = self.execute(&runner, lock)?;
+        Ok(Done {
+            problem: done.problem.or_else(|| {
+                let why = caller.unkept.take()?;
+                Some(format!("not kept: {why}"))
+            }),
+            ..done
+        })
+    }
+
+    /// Waits until no other process runs the command.
+    fn turn(&self, runner: &Runner<'_>, locks: &FlightLocks) -> Result<Turn, CommandError> {
+        let call = runner.call;
+        let failed = |why: String| {
+            let key = Some(call.entry.address.key.clone());
+            Ok(Turn::Without(Box::new(Done::not_run(
+                Warmed::Failed,
+                key,
+                why,
+            ))))
+        };
+        let flight = runner.flight();
+        let waiting_since = Instant::now();
+        let mut stop_watch = ancestry::StopWatch::default();
+        let (mut nowhere, mut silence) = (io::sink(), io::sink());
+        let mut console = Console::new(&mut nowhere, &mut silence);
+        loop {
+            match runner.turn(Some(locks), self.warm.store, Wait::Not, &mut console)? {
+                Election::Ours(lock) => return Ok(Turn::Ours(lock)),
+                // The output of others is not followed here, so `Over` is not returned either.
+                Election::Theirs | Election::Over(_) => {}
+            }
+            let leader = ancestry::leader(locks.leader(&flight));
+            if waiting_since.elapsed() >= runner.patience(leader) {
+                return failed("another process has been running it for too long".into());
+            }
+            if let Some(pid) = stop_watch.stopped(locks.leader(&flight)) {
+                return failed(format!("process {pid} is running it, and is stopped"));
+            }
+            if self.queue.is_stopped_within(SLICE) {
+                return Ok(Turn::Without(Box::new(not_started(call))));
+            }
+        }
+    }
+
+    /// Runs the command, and keeps its result.
+    fn execute(
+        &self,
+        runner: &Runner<'_>,
+        lock_of_key: Option<FlightLock>,
+    ) -> Result<Done, CommandError> {
+        let (warm, call) = (self.warm, runner.call);
         let mut stderr = Head::default();
         // An `ecache run` of the same command may wait for it.
-        let records = runner.receivers(warm.store, key_lock.as_ref(), &Input::Nothing);
-        let executed = runner.execute(
-            Streams {
-                input: Input::Nothing,
-                stdout: &mut io::sink(),
-                stderr: &mut stderr,
-                signals: self.queue,
-            },
-            Some(records),
-            || {},
-        );
-        let (mut ended, mut report) = executed?;
+        let records = runner.receivers(warm.store, lock_of_key.as_ref(), &Input::Nothing);
+        let streams = Streams {
+            input: Input::Nothing,
+            stdout: &mut io::sink(),
+            stderr: &mut stderr,
+            signals: self.queue,
+        };
+        let (mut ended, mut report) = runner.execute(streams, Some(records), || {})?;
         let is_interrupted = ended.interrupted;
         let left_open = mem::take(&mut ended.left_open);
         {
@@ -246,7 +264,7 @@ impl<T> Work<'_, T> {
             cost: report.cost,
             written_at: None,
             size: report.size,
-            problem: unkept.take().map(|why| format!("not kept: {why}")),
+            problem: None,
             stderr: stderr.0,
         })
     }
@@ -273,6 +291,52 @@ impl<T> Work<'_, T> {
             stderr: Vec::new(),
         }))
     }
+}
+
+/// The outcome of waiting for other processes that run the same command.
+enum Turn {
+    /// No other process runs it. There is no lock where none can be had
+    Ours(Option<FlightLock>),
+    /// It is not run here
+    Without(Box<Done>),
+}
+
+/// The caller of a batch's commands: any error of the cache ends one.
+struct Warming<'a> {
+    unkept: RefCell<Option<String>>,
+    left_open: &'a (dyn Fn(LeftOpen) -> io::Result<()> + Sync),
+}
+
+impl<'a> Warming<'a> {
+    fn new(left_open: &'a (dyn Fn(LeftOpen) -> io::Result<()> + Sync)) -> Self {
+        Self {
+            unkept: RefCell::default(),
+            left_open,
+        }
+    }
+}
+
+impl Caller for Warming<'_> {
+    fn on_trouble(&self, error: Error) -> Result<()> {
+        Err(error)
+    }
+
+    fn on_unkept(&self, why: &str) {
+        self.unkept.replace(Some(why.to_owned()));
+    }
+
+    fn refresh(&self, _: &Input) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn left_open(&self, open: LeftOpen) -> io::Result<()> {
+        (self.left_open)(open)
+    }
+}
+
+fn not_started(call: &Call) -> Done {
+    let key = call.entry.address.key.clone();
+    Done::not_run(Warmed::Skipped, Some(key), "it was not started".into())
 }
 
 fn with_source(error: &dyn std::error::Error) -> String {

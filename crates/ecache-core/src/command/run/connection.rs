@@ -107,7 +107,7 @@ impl Runner<'_> {
     /// Reports an error that a writer resolves, if it is worth reporting.
     pub(crate) fn tell_of(&self, error: Error) -> Result<()> {
         match error {
-            Error::DamagedLog { .. } => (self.on_trouble)(error),
+            Error::DamagedLog { .. } => self.caller.on_trouble(error),
             _ => Ok(()),
         }
     }

@@ -143,7 +143,7 @@ impl Runner<'_> {
     }
 
     pub(crate) fn leave(&self, why: &str) -> Result<()> {
-        (self.on_unkept)(why);
+        self.caller.on_unkept(why);
         Ok(())
     }
 }

@@ -142,7 +142,7 @@ impl Runner<'_> {
                         return Ok(Election::Theirs);
                     }
                     if let Some(pid) = stop_watch.stopped(known.0) {
-                        (self.on_stopped)(pid);
+                        self.caller.on_stopped(pid);
                         return Ok(Election::Theirs);
                     }
                     // Shows the leader that a follower waits. If that fails, the store has the

@@ -119,7 +119,7 @@ impl Runner<'_> {
     ) -> Result<()> {
         let kept = self.kept_result(report);
         for open in left_open {
-            let handed_over = (self.left_open)(LeftOpen {
+            let handed_over = self.caller.left_open(LeftOpen {
                 destination,
                 kept: kept.clone(),
                 ..open

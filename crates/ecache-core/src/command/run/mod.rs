@@ -1,6 +1,7 @@
 //! The one flow of a memoized command, which `run` and `warm` share.
 
 pub(crate) mod ancestry;
+pub(crate) mod caller;
 pub(crate) mod connection;
 pub(crate) mod counted;
 pub(crate) mod feed;
@@ -15,14 +16,12 @@ pub(crate) mod replay;
 pub(crate) mod runner;
 pub(crate) mod stale;
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use self::left_running::LeftOpen;
-use super::{Call, Input, Outputs, Unusable};
+use self::caller::Caller;
+use super::{Call, Outputs};
 use crate::backend::Backend;
-use crate::error::{Error, Result};
 use crate::time::Clock;
 
 /// A command that is to be replayed or run.
@@ -40,25 +39,8 @@ pub struct Runner<'a> {
     pub outputs: Outputs,
     /// Tells the time
     pub clock: &'a dyn Clock,
-    /// Called with an error of the cache, which is ignored unless this fails
-    pub on_trouble: &'a dyn Fn(Error) -> Result<()>,
-    /// Called with an error of the cache after the command ran: its result may not be stored. It is
-    /// ignored unless this fails
-    pub on_late_trouble: &'a dyn Fn(Error) -> Result<()>,
-    /// Called with the reason why a result is not stored
-    pub on_unkept: &'a dyn Fn(&str),
-    /// Called with the reason why the entry of the command is not replayed; the last call counts
-    pub on_unusable: &'a dyn Fn(Unusable),
-    /// Called with the reason why a stale result is replayed
-    pub on_stale: &'a dyn Fn(&str),
-    /// Called with the PID of a stopped leader, which is then not waited for
-    pub on_stopped: &'a dyn Fn(i32),
-    /// Starts a process that runs the same command with the same input, detached from this one and
-    /// its terminal, and returns at once
-    pub refresh: &'a dyn Fn(&Input) -> io::Result<()>,
-    /// Starts a process that [`forward`](left_running::forward)s the output which processes left
-    /// running still print, and returns at once. If that fails, the result is not kept
-    pub left_open: &'a dyn Fn(LeftOpen) -> io::Result<()>,
+    /// Is told what happens
+    pub caller: &'a dyn Caller,
 }
 
 debug_fields!(Runner<'_> { call, store, beside, outputs });

@@ -83,7 +83,7 @@ impl Runner<'_> {
                         },
                         other => other,
                     };
-                    return Ok((self.on_trouble)(trouble).map(|()| None)?);
+                    return Ok(self.caller.on_trouble(trouble).map(|()| None)?);
                 }
                 Err(error) => return Err(CommandError::Replay(error)),
             },

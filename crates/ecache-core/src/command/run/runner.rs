@@ -39,6 +39,31 @@ pub(crate) enum LookedUp<'a> {
     Miss(Option<Cow<'a, Call>>),
 }
 
+/// The outcome of the first look.
+enum Looked<'a> {
+    /// The result was printed
+    Replayed(Box<Report>),
+    /// The store cannot be used
+    Unable,
+    /// The command is to be run
+    Missed(Missed<'a>),
+}
+
+/// State of a command that was looked up in vain.
+#[derive(Default)]
+struct Missed<'a> {
+    /// The call with its entry; `None` if the entry is not known
+    call: Option<Cow<'a, Call>>,
+    /// A stale result, and its store
+    old: Option<(Arc<dyn Backend>, StoredResult)>,
+    /// The store's reader, kept open: a writer alone would have to read the whole log again
+    reader: Option<Arc<dyn Backend>>,
+    /// A reader for one look-up, in whose place the writer is opened while the command runs
+    one_shot: Option<Arc<dyn Backend>>,
+    /// A connection to a server, which serves the write as well
+    writer: Option<Arc<dyn Backend>>,
+}
+
 impl<'a> LookedUp<'a> {
     pub(crate) fn of(call: Cow<'a, Call>, kept: Usable) -> Self {
         match kept {
@@ -62,7 +87,7 @@ impl<'a> Runner<'a> {
     ///
     /// # Errors
     /// Fails if the command cannot be run, or its output cannot be written. An error of the cache
-    /// is returned only if `on_trouble` returns it.
+    /// is returned only if [`Caller::on_trouble`](super::caller::Caller::on_trouble) returns it.
     pub fn run(&self, streams: Streams<'_>) -> Result<Report, CommandError> {
         let report = self.replay_or_run(streams)?;
         self.count(&report);
@@ -80,102 +105,38 @@ impl<'a> Runner<'a> {
         let Some(path) = self.store.filter(|_| settings.mode != Mode::Off) else {
             return self.bypass(&mut ports);
         };
-        // The entry of a stream is known only after both were looked at.
-        let is_stream = matches!(ports.input, Input::Stream(_));
-        let mut call = (!is_stream).then_some(Cow::Borrowed(self.call));
-        // The reader stays open: a writer alone would have to read the whole log again.
-        let (mut old, mut reader, mut one_shot) = (None, None, None);
-        // A connection to a server serves the write as well.
-        let mut writer = None;
-        if settings.mode != Mode::Refresh {
-            let looked = self.first_look(path, &mut ports.input);
-            if let Ok((backend, _)) = &looked {
-                writer = backend.writer(settings.access);
-            }
-            match looked {
-                Ok((backend, LookedUp::Hit(hit, entry, content))) => {
-                    let report = self
-                        .of(&hit)
-                        .replay_hit(backend, (entry, content), &mut ports)?;
-                    if let Some(report) = report {
-                        return Ok(report);
-                    }
-                }
-                Ok((backend, LookedUp::Stale(stale, entry, content))) => {
-                    let runner = self.of(&stale);
-                    let found = (entry, content);
-                    if runner.is_served(&found.0, self.clock.now()) && ports.input.can_be_copied() {
-                        runner.refresh_elsewhere(path, &ports)?;
-                        match runner.replay_stale(&backend, found, &mut ports)? {
-                            Some(report) => return Ok(report),
-                            None => reader = Some(backend),
-                        }
-                    } else {
-                        runner.tell_stale(&found.0, self.clock.now());
-                        old = Some((backend, found));
-                    }
-                    call = Some(stale);
-                }
-                Ok((backend, LookedUp::Miss(missing))) => {
-                    if !is_stream && self.is_one_shot() {
-                        one_shot = Some(backend).filter(|_| self.opens_late(path));
-                    } else if !is_stream {
-                        reader = Some(backend);
-                    }
-                    call = missing;
-                }
-                Err(error) if Self::is_for_a_writer(&error) => self.tell_of(error)?,
-                Err(error) => {
-                    (self.on_trouble)(error)?;
-                    return self.bypass(&mut ports);
-                }
-            }
-        }
+        let looked = match self.replay_if_kept(path, &mut ports)? {
+            Looked::Replayed(report) => return Ok(*report),
+            Looked::Unable => return self.bypass(&mut ports),
+            Looked::Missed(missed) => missed,
+        };
         if settings.mode == Mode::ReadOnly || settings.on_miss == OnMiss::Fail {
             return self.bypass(&mut ports);
         }
-        let connection = match one_shot {
+        let connection = match looked.one_shot {
             Some(reader) => Connection::Reader(reader),
-            None => match self.attempt(self.writer(path, writer))? {
+            None => match self.attempt(self.writer(path, looked.writer))? {
                 Some(writer) => Connection::Writer(writer),
                 None => return self.bypass(&mut ports),
             },
         };
-        let Some(call) = call else {
+        let Some(call) = looked.call else {
             return self.lead(path, connection, None, None, &mut ports);
         };
-        let wait = self.wait(&ports.input, old.is_some());
+        let wait = self.wait(&ports.input, looked.old.is_some());
         let runner = self.of(&call);
         let locks = self.locks(path)?;
-        match (
-            runner.turn(locks.as_ref(), path, wait, &mut ports.console)?,
-            old,
-        ) {
+        let election = runner.turn(locks.as_ref(), path, wait, &mut ports.console)?;
+        match (election, looked.old) {
             (Election::Ours(lock), _) => {
-                let looking = reader.as_ref().unwrap_or(connection.backend());
+                let looking = looked.reader.as_ref().unwrap_or(connection.backend());
                 let found = self.second_look(looking, &call)?;
                 // The last to close the file is to be the writer, which keeps the log short.
-                drop(reader);
-                let fallback = match found {
-                    LookedUp::Hit(hit, entry, content) if settings.mode == Mode::On => {
-                        let backend = Arc::clone(connection.backend());
-                        let found = (entry, content);
-                        if let Some(report) =
-                            self.of(&hit).replay_hit(backend, found, &mut ports)?
-                        {
-                            return Ok(report);
-                        }
-                        None
-                    }
-                    LookedUp::Hit(call, entry, content) | LookedUp::Stale(call, entry, content) => {
-                        Some((call, (entry, content)))
-                    }
-                    LookedUp::Miss(_) => None,
-                };
-                self.lead(path, connection, lock, fallback, &mut ports)
+                drop(looked.reader);
+                self.lead_unless_kept(path, connection, lock, found, &mut ports)
             }
             (Election::Over(exit), _) => {
-                let looking = reader.as_ref().unwrap_or(connection.backend());
+                let looking = looked.reader.as_ref().unwrap_or(connection.backend());
                 Ok(runner.followed(exit, locks.as_ref(), looking.as_ref(), since))
             }
             (Election::Theirs, _) if settings.on_busy == OnBusy::Fail => Err(CommandError::Busy),
@@ -184,10 +145,100 @@ impl<'a> Runner<'a> {
                 report.ok_or_else(lost)
             }
             (Election::Theirs, _) => {
-                (self.on_unkept)("another process is running it, and it is not waited for");
+                let why = "another process is running it, and it is not waited for";
+                self.caller.on_unkept(why);
                 self.bypass(&mut ports)
             }
         }
+    }
+
+    /// Looks the command up, unless it is to be refreshed, and replays a result that is served.
+    fn replay_if_kept(
+        &self,
+        path: &Path,
+        ports: &mut Ports<'_>,
+    ) -> Result<Looked<'a>, CommandError> {
+        // The entry of a stream is known only after both were looked at.
+        let is_stream = matches!(ports.input, Input::Stream(_));
+        let mut missed = Missed {
+            call: (!is_stream).then_some(Cow::Borrowed(self.call)),
+            ..Missed::default()
+        };
+        if self.call.settings.mode == Mode::Refresh {
+            return Ok(Looked::Missed(missed));
+        }
+        let (backend, found) = match self.first_look(path, &mut ports.input) {
+            Ok(looked) => looked,
+            Err(error) if Self::is_for_a_writer(&error) => {
+                self.tell_of(error)?;
+                return Ok(Looked::Missed(missed));
+            }
+            Err(error) => {
+                self.caller.on_trouble(error)?;
+                return Ok(Looked::Unable);
+            }
+        };
+        missed.writer = backend.writer(self.call.settings.access);
+        let replayed = match found {
+            LookedUp::Hit(hit, entry, content) => {
+                self.of(&hit).replay_hit(backend, (entry, content), ports)?
+            }
+            LookedUp::Stale(stale, entry, content) => {
+                let runner = self.of(&stale);
+                let found = (entry, content);
+                let mut replayed = None;
+                if runner.is_served(&found.0, self.clock.now()) && ports.input.can_be_copied() {
+                    runner.refresh_elsewhere(path, ports)?;
+                    replayed = runner.replay_stale(&backend, found, ports)?;
+                    missed.reader = Some(backend);
+                } else {
+                    runner.tell_stale(&found.0, self.clock.now());
+                    missed.old = Some((backend, found));
+                }
+                missed.call = Some(stale);
+                replayed
+            }
+            LookedUp::Miss(call) => {
+                if !is_stream && self.is_one_shot() {
+                    missed.one_shot = Some(backend).filter(|_| self.opens_late(path));
+                } else if !is_stream {
+                    missed.reader = Some(backend);
+                }
+                missed.call = call;
+                None
+            }
+        };
+        Ok(match replayed {
+            Some(report) => Looked::Replayed(Box::new(report)),
+            None => Looked::Missed(missed),
+        })
+    }
+
+    /// Replays a result that another process has stored since the first look; runs the command if
+    /// there is none.
+    fn lead_unless_kept(
+        &self,
+        path: &Path,
+        connection: Connection,
+        lock: Option<FlightLock>,
+        found: LookedUp<'_>,
+        ports: &mut Ports<'_>,
+    ) -> Result<Report, CommandError> {
+        let fallback = match found {
+            LookedUp::Hit(hit, entry, content) if self.call.settings.mode == Mode::On => {
+                let backend = Arc::clone(connection.backend());
+                let report = self.of(&hit).replay_hit(backend, (entry, content), ports)?;
+                if let Some(report) = report {
+                    return Ok(report);
+                }
+                None
+            }
+            LookedUp::Hit(call, entry, content) | LookedUp::Stale(call, entry, content) => {
+                Some((call, (entry, content)))
+            }
+            LookedUp::Miss(_) => None,
+        };
+        self.lead(path, connection, lock, fallback, ports)
     }
 
     /// Looks for the entry that answers for the command and its input.
@@ -285,19 +336,20 @@ impl<'a> Runner<'a> {
         Ok(report)
     }
 
-    /// Returns the value of a success; reports an error to `on_trouble` and returns `None`.
+    /// Returns the value of a success; reports an error to the caller and returns `None`.
     pub(crate) fn attempt<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) => (self.on_trouble)(error).map(|()| None),
+            Err(error) => self.caller.on_trouble(error).map(|()| None),
         }
     }
 
-    /// Returns the value of a success; reports an error to `on_late_trouble` and returns `None`.
+    /// Returns the value of a success; reports an error, after the command
+    /// ran, to the caller and returns `None`.
     pub(crate) fn attempt_late<T>(&self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => Ok(Some(value)),
-            Err(error) => (self.on_late_trouble)(error).map(|()| None),
+            Err(error) => self.caller.on_late_trouble(error).map(|()| None),
         }
     }
 

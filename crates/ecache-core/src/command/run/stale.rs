@@ -84,7 +84,8 @@ impl Runner<'_> {
             AtAddress::Other(own) => {
                 let kept = self.find_beside(backend, &own, now)?;
                 if matches!(kept, Usable::Nothing) {
-                    (self.on_unusable)(Unusable::OtherOutputs(self.outputs));
+                    self.caller
+                        .on_unusable(Unusable::OtherOutputs(self.outputs));
                 }
                 Ok(kept)
             }
@@ -105,7 +106,7 @@ impl Runner<'_> {
                 return Ok(AtAddress::Usable(Usable::Nothing));
             }
             Some(Lookup::Damaged(address)) => {
-                (self.on_unusable)(Unusable::Damaged);
+                self.caller.on_unusable(Unusable::Damaged);
                 let address = Box::new(address);
                 self.attempt::<()>(Err(Error::DamagedEntry { address }))?;
                 return Ok(AtAddress::Usable(Usable::Nothing));
@@ -114,7 +115,7 @@ impl Runner<'_> {
         };
         let allowed = self.attempt(self.allows(backend, &mut entry, &content))?;
         if allowed != Some(true) {
-            (self.on_unusable)(Unusable::Failure);
+            self.caller.on_unusable(Unusable::Failure);
             return Ok(AtAddress::Usable(Usable::Nothing));
         }
         let is_stale = !entry.is_fresh(now) || self.overdue(&entry, now) > Duration::ZERO;
@@ -159,7 +160,7 @@ impl Runner<'_> {
     pub(crate) fn tell_stale(&self, entry: &Entry, now: Timestamp) {
         let expired = entry.expires_at.filter(|_| entry.is_expired(now));
         let written = entry.known_written_at(now);
-        (self.on_unusable)(match (expired, written) {
+        self.caller.on_unusable(match (expired, written) {
             (Some(end), _) => Unusable::Expired(now.since(end)),
             (None, Some(written)) => Unusable::TooOld(now.since(written)),
             (None, None) => Unusable::FromTheFuture,
@@ -200,7 +201,7 @@ impl Runner<'_> {
             return Ok(());
         }
         drop(is_free);
-        let started = (self.refresh)(&ports.input);
+        let started = self.caller.refresh(&ports.input);
         self.attempt(started.map_err(Error::Io)).map(drop)
     }
 
@@ -245,7 +246,7 @@ impl Runner<'_> {
             Err(error @ CommandError::Cache(_)) => return Err(error),
             Err(error) => error.to_string(),
         };
-        (self.on_stale)(&why);
+        self.caller.on_stale(&why);
         let found = (entry, content);
         let report = self.replay(backend, found, RunOutcome::Stale, ports)?;
         report.ok_or_else(lost)
