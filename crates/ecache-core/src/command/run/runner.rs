@@ -46,7 +46,7 @@ enum Looked<'a> {
     /// The store cannot be used
     Unable,
     /// The command is to be run
-    Missed(Missed<'a>),
+    Missed(Box<Missed<'a>>),
 }
 
 /// State of a command that was looked up in vain.
@@ -108,7 +108,7 @@ impl<'a> Runner<'a> {
         let looked = match self.replay_if_kept(path, &mut ports)? {
             Looked::Replayed(report) => return Ok(*report),
             Looked::Unable => return self.bypass(&mut ports),
-            Looked::Missed(missed) => missed,
+            Looked::Missed(missed) => *missed,
         };
         if settings.mode == Mode::ReadOnly || settings.on_miss == OnMiss::Fail {
             return self.bypass(&mut ports);
@@ -165,13 +165,13 @@ impl<'a> Runner<'a> {
             ..Missed::default()
         };
         if self.call.settings.mode == Mode::Refresh {
-            return Ok(Looked::Missed(missed));
+            return Ok(Looked::Missed(Box::new(missed)));
         }
         let (backend, found) = match self.first_look(path, &mut ports.input) {
             Ok(looked) => looked,
             Err(error) if Self::is_for_a_writer(&error) => {
                 self.tell_of(error)?;
-                return Ok(Looked::Missed(missed));
+                return Ok(Looked::Missed(Box::new(missed)));
             }
             Err(error) => {
                 self.caller.on_trouble(error)?;
@@ -210,7 +210,7 @@ impl<'a> Runner<'a> {
         };
         Ok(match replayed {
             Some(report) => Looked::Replayed(Box::new(report)),
-            None => Looked::Missed(missed),
+            None => Looked::Missed(Box::new(missed)),
         })
     }
 
