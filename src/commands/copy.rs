@@ -115,43 +115,8 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
         left_out: LeftOut::default(),
     };
     match &source {
-        Some(source) => {
-            let total = if context.terminal.stderr_is_terminal {
-                Some(source.usage(&copy.filter.clone().into(), now)?.entries)
-            } else {
-                None
-            };
-            if let Some(left) = copy.left() {
-                copy.left_out
-                    .add_persistent(source.usage(&left.into(), now)?);
-            }
-            let records = Records::new(source.as_ref(), &copy.filter, now)?;
-            let exit = copy.pour(total, records)?;
-            note_unknown_names(context, source.as_ref(), &copy.filter)?;
-            note_elsewhere(context, source.as_ref(), &copy.filter.into(), now)?;
-            Ok(exit)
-        }
-        None => {
-            let input = open_records(&from)?;
-            let left = copy.left();
-            let mut wanted = RecordFilter::new(context, copy.filter.clone(), now);
-            let records = Reader::new(input, context.usual_collection(), now)
-                .map_err(|error| Error::Input(Box::new(error)))?
-                .map(|read| read.map(|(_, record)| record))
-                .inspect(|read| {
-                    if let (Some(left), Ok(Record::Entry(entry, _))) = (&left, read)
-                        && left.matches(entry, now)
-                    {
-                        let (entries, bytes) = (1, entry.size);
-                        copy.left_out.add_persistent(Usage { entries, bytes });
-                    }
-                })
-                .filter_map(|read| wanted.take(read))
-                .map(|record| record.map(FoundRecord::Record));
-            let exit = copy.pour(None, records)?;
-            wanted.check()?;
-            Ok(exit.max_trouble(wanted.finish()))
-        }
+        Some(source) => copy.store(source.as_ref()),
+        None => copy.lines(&from),
     }
 }
 
@@ -165,6 +130,49 @@ struct Copy<'a> {
 }
 
 impl Copy<'_> {
+    /// Copies from a store.
+    fn store(self, source: &dyn Backend) -> Result<Exit> {
+        let (context, now) = (self.context, self.context.now());
+        let total = if context.terminal.stderr_is_terminal {
+            Some(source.usage(&self.filter.clone().into(), now)?.entries)
+        } else {
+            None
+        };
+        if let Some(left) = self.left() {
+            let usage = source.usage(&left.into(), now)?;
+            self.left_out.add_persistent(usage);
+        }
+        let records = Records::new(source, &self.filter, now)?;
+        let exit = self.pour(total, records)?;
+        note_unknown_names(context, source, &self.filter)?;
+        note_elsewhere(context, source, &self.filter.into(), now)?;
+        Ok(exit)
+    }
+
+    /// Copies from the lines of a file or of standard input.
+    fn lines(self, from: &Path) -> Result<Exit> {
+        let (context, now) = (self.context, self.context.now());
+        let input = open_records(from)?;
+        let left = self.left();
+        let mut wanted = RecordFilter::new(context, self.filter.clone(), now);
+        let records = Reader::new(input, context.usual_collection(), now)
+            .map_err(|error| Error::Input(Box::new(error)))?
+            .map(|read| read.map(|(_, record)| record))
+            .inspect(|read| {
+                if let (Some(left), Ok(Record::Entry(entry, _))) = (&left, read)
+                    && left.matches(entry, now)
+                {
+                    let (entries, bytes) = (1, entry.size);
+                    self.left_out.add_persistent(Usage { entries, bytes });
+                }
+            })
+            .filter_map(|read| wanted.take(read))
+            .map(|record| record.map(FoundRecord::Record));
+        let exit = self.pour(None, records)?;
+        wanted.check()?;
+        Ok(exit.max_trouble(wanted.finish()))
+    }
+
     /// Returns the filter of the persistent entries that are left out because no policy was typed.
     fn left(&self) -> Option<Filter> {
         let is_left = !self.remap.is_empty() && self.args.filter.policy.is_none();

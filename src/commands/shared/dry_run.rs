@@ -9,10 +9,10 @@ use crate::context::Context;
 use crate::output::{Cell, Column, Format, human};
 
 /// Maximum number of rows before the rest is counted.
-pub(super) const ROWS: usize = 12;
+pub(in crate::commands) const ROWS: usize = 12;
 
 /// Reports whether a dry run lists what would go: to a person alone.
-pub(super) fn is_shown(context: &Context) -> bool {
+pub(in crate::commands) fn is_shown(context: &Context) -> bool {
     context.terminal.stdout_is_terminal && !context.quiet && !context.summary.is_wanted()
 }
 

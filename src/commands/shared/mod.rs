@@ -28,7 +28,6 @@ pub(super) mod listing;
 pub(super) mod live_datasets;
 pub(super) mod near_names;
 pub(super) mod operation;
-pub(super) mod prune_preview;
 pub(super) mod record_filter;
 pub(super) mod resolve;
 pub(super) mod same_output;

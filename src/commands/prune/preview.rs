@@ -12,10 +12,10 @@ use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use super::deletion::Verb;
-use super::dry_run::{ROWS, is_shown};
-use super::fields::Field;
-use super::listing::{Entries, Listing, Shown};
+use crate::commands::shared::deletion::Verb;
+use crate::commands::shared::dry_run::{ROWS, is_shown};
+use crate::commands::shared::fields::Field;
+use crate::commands::shared::listing::{Entries, Listing, Shown};
 use crate::context::Context;
 use crate::output::{Cell, Column, Format, Secrets, human};
 
@@ -24,7 +24,7 @@ const MOST_NAMED: usize = 1000;
 
 /// The reason why an entry goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum Reason {
+pub(super) enum Reason {
     Orphaned,
     Expired,
     Old,
@@ -34,20 +34,20 @@ pub(in crate::commands) enum Reason {
 }
 
 /// The reasons of a selection.
-pub(in crate::commands) struct Reasons {
+pub(super) struct Reasons {
     /// That of each of its filters
-    pub(in crate::commands) of_filters: Vec<Reason>,
+    pub(super) of_filters: Vec<Reason>,
     /// That of entries beyond its capacity
-    pub(in crate::commands) excess: &'static str,
+    pub(super) excess: &'static str,
 }
 
 /// A selection that is to be reported instead of removed.
-pub(in crate::commands) struct DryRun<'a> {
-    pub(in crate::commands) context: &'a Context,
-    pub(in crate::commands) backend: &'a dyn Backend,
-    pub(in crate::commands) selection: &'a Selection,
-    pub(in crate::commands) reasons: &'a Reasons,
-    pub(in crate::commands) now: Timestamp,
+pub(super) struct DryRun<'a> {
+    pub(super) context: &'a Context,
+    pub(super) backend: &'a dyn Backend,
+    pub(super) selection: &'a Selection,
+    pub(super) reasons: &'a Reasons,
+    pub(super) now: Timestamp,
 }
 
 /// An entry that would go: the place of its reason, the entry, and the start of its value.
@@ -55,7 +55,7 @@ type Going = (usize, Entry, Option<Content>);
 
 impl DryRun<'_> {
     /// Reports what would go: `usage` entries, and own documents of stores.
-    pub(in crate::commands) fn report(&self, usage: Usage, documents: u64) -> Result<()> {
+    pub(super) fn report(&self, usage: Usage, documents: u64) -> Result<()> {
         let judge = Judge::new(self.selection, self.now);
         let latest = self.latest(&judge)?;
         let judge = judge.sparing(latest);

@@ -1,0 +1,230 @@
+//! `ecache prune`: removes expired, unused and orphaned entries, and those beyond a quota.
+
+mod plan;
+mod preview;
+
+use anyhow::{Context as _, Result};
+use ecache_core::backend::{Backend, Cause, Description, DropKept, KeepForUndo};
+use ecache_core::entry::Policy;
+use ecache_core::filter::{Filter, Selection, Usage};
+use ecache_core::time::Timestamp;
+
+use plan::Plan;
+use preview::DryRun;
+
+use super::shared::collections::note_elsewhere;
+use super::shared::deletion::{
+    Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
+};
+use super::shared::filter::{note_unknown_names, refuse_unit};
+use super::shared::jobs::note_running;
+use super::shared::operation::tell_final;
+use crate::cli::PruneArgs;
+use crate::context::Context;
+use crate::error::Exit;
+use crate::output::human;
+
+pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
+    let now = context.now();
+    context.summary.begin("prune", args.summary.is_json());
+    let size = args.max_size.map(|_| "--max-size");
+    refuse_unit(args.filter.store.argument(), size)?;
+    let run = Run::from(args.dry_run);
+    let scope = plan::scope(context, &args, now)?;
+    let backend = open(context, run)?;
+    let backend = backend.as_ref();
+    note_unknown_names(context, backend, &scope)?;
+    let plan = Plan::of(context, &args, backend, scope)?;
+    if !args.retired && over_with_kept(backend, &plan.selection, now)? {
+        drop_kept(context, backend, run, false)?;
+    }
+    let (removed, documents) = if args.retired && plan.selection == Selection::default() {
+        (Usage::default(), 0)
+    } else {
+        match run {
+            Run::Dry => foretell(context, &args, backend, &plan)?,
+            Run::Wet => remove(context, &args, backend, &plan)?,
+        }
+    };
+    if !args.jobs {
+        let going = match run {
+            Run::Dry => removed,
+            Run::Wet => Usage::default(),
+        };
+        note_running(context, backend, &plan.meant, going, now)?;
+    }
+    if let Some(orphans) = plan.orphans {
+        note_persistent_orphans(context, backend, orphans, run, now)?;
+    }
+    if args.retired {
+        drop_kept(context, backend, run, args.shred)?;
+    }
+    if run == Run::Wet {
+        // Removes large values whose writers died before publishing them. Best effort.
+        if let Err(error) = backend.collect_garbage(now) {
+            context.detail(&format!("unreferenced values were not removed: {error}"));
+        }
+        note_limits(context, backend, &plan.selection, run, now)?;
+    }
+    note_elsewhere(context, backend, &plan.selection, now)?;
+    if args.vacuum && run == Run::Wet {
+        vacuum(context, backend)?;
+    }
+    context.finish_summary(args.dry_run)?;
+    Ok(args.filter.exit((removed.entries, documents) == (0, 0)))
+}
+
+/// Reports what would be removed, and returns its amount.
+fn foretell(
+    context: &Context,
+    args: &PruneArgs,
+    backend: &dyn Backend,
+    plan: &Plan,
+) -> Result<(Usage, u64)> {
+    let now = context.now();
+    let usage = backend.usage(&plan.selection, now)?;
+    let count = match &plan.documents {
+        Some(documents) => backend.count_documents(documents, now)?,
+        None => 0,
+    };
+    let dry_run = DryRun {
+        context,
+        backend,
+        selection: &plan.selection,
+        reasons: &plan.reasons(args),
+        now,
+    };
+    dry_run.report(usage, count)?;
+    let [_, alive, _] = plan.steps(args);
+    if alive.filters().next().is_some() && backend.keeps_for_undo() {
+        let alive_usage = backend.usage(&alive, now)?;
+        let keep = keep_unless(args.no_undo);
+        forecast_undo(context, backend, &alive, alive_usage, keep);
+    }
+    if plan.selection.beyond.is_some() && usage != Usage::default() {
+        tell_final(context, "would go for good");
+    }
+    Ok((usage, count))
+}
+
+/// Removes the entries, and returns their amount.
+fn remove(
+    context: &Context,
+    args: &PruneArgs,
+    backend: &dyn Backend,
+    plan: &Plan,
+) -> Result<(Usage, u64)> {
+    let [dead, alive, excess] = plan.steps(args);
+    let step = |selection, documents, keep, cause| Step {
+        selection,
+        documents,
+        keep,
+        cause,
+    };
+    let (documents, keep) = (plan.documents.as_ref(), keep_unless(args.no_undo));
+    let steps = [
+        step(&dead, documents, KeepForUndo::No, Cause::Orphaned),
+        step(&alive, None, keep, Cause::Pruned),
+        step(&excess, None, KeepForUndo::No, Cause::Pruned),
+    ];
+    let steps = steps.into_iter().filter(|step| {
+        let selection = step.selection;
+        selection.filters().next().is_some()
+            || selection.beyond.is_some()
+            || step.documents.is_some()
+    });
+    remove_in_steps(context, backend, &Vec::from_iter(steps), context.now())
+}
+
+/// Gives the free space of the file back.
+fn vacuum(context: &Context, backend: &dyn Backend) -> Result<()> {
+    let size = |store: &Description| store.file_size + store.wal_size;
+    let before = size(&backend.describe()?);
+    backend.compact(context.now())?;
+    let after = size(&backend.describe()?);
+    let freed = before.saturating_sub(after);
+    context.note(&format!("gave back {}", human::size(freed)));
+    Ok(())
+}
+
+/// Reports whether the entries kept for undo make the whole file larger than --max-size asks for:
+/// they go before those in use.
+fn over_with_kept(backend: &dyn Backend, selection: &Selection, now: Timestamp) -> Result<bool> {
+    let Some(capacity) = &selection.beyond else {
+        return Ok(false);
+    };
+    let Some(most) = capacity.max_size.filter(|_| !capacity.scope.is_narrowed()) else {
+        return Ok(false);
+    };
+    let kept = backend.kept_for_undo()?.usage;
+    let used = backend.usage(&capacity.scope.clone().into(), now)?;
+    Ok(kept.entries > 0 && used.bytes.saturating_add(kept.bytes) > most)
+}
+
+/// Deletes the entries kept for undo, and reports their number.
+fn drop_kept(context: &Context, backend: &dyn Backend, run: Run, shred: bool) -> Result<()> {
+    let kept = backend.kept_for_undo()?;
+    let what = amount_with(kept.usage, kept.documents);
+    if run == Run::Dry {
+        context.note(&format!("would delete {what} kept for undo"));
+        return Ok(());
+    }
+    let how = if shred {
+        DropKept::Overwritten
+    } else {
+        DropKept::Deleted
+    };
+    backend
+        .drop_kept(how)
+        .with_context(|| format!("cannot delete {what} kept for undo"))?;
+    let done = if shred { "overwrote" } else { "deleted" };
+    context.note(&format!("{done} {what} kept for undo"));
+    Ok(())
+}
+
+/// Says so if entries of policy `persist`, which stay, are too much by themselves.
+fn note_limits(
+    context: &Context,
+    backend: &dyn Backend,
+    selection: &Selection,
+    run: Run,
+    now: Timestamp,
+) -> Result<()> {
+    let Some(capacity) = &selection.beyond else {
+        return Ok(());
+    };
+    let left = backend.usage(&capacity.scope.clone().into(), now)?;
+    if !capacity.fits(left) {
+        context.note(&format!(
+            "{}, which is more than the limit",
+            run.stays(&amount(left), left.entries, "persist")
+        ));
+    }
+    Ok(())
+}
+
+/// Notes entries of policy `persist`, which stay although their datasets were deleted.
+fn note_persistent_orphans(
+    context: &Context,
+    backend: &dyn Backend,
+    orphans: Filter,
+    run: Run,
+    now: Timestamp,
+) -> Result<()> {
+    if orphans.policy != Some(Policy::Evict) {
+        return Ok(());
+    }
+    let persistent = Filter {
+        policy: Some(Policy::Persist),
+        ..orphans
+    };
+    let left = backend.usage(&persistent.into(), now)?;
+    if left != Usage::default() {
+        let stays = run.stays(&amount(left), left.entries, "orphaned but persist,");
+        let them = human::plural(left.entries, "it", "them");
+        context.note(&format!(
+            "{stays}; ecache clear --dataset ID --policy any removes {them}"
+        ));
+    }
+    Ok(())
+}
