@@ -5,6 +5,7 @@
 //! other.
 
 mod call;
+mod future;
 mod import;
 mod large;
 mod names;
@@ -36,6 +37,7 @@ type Behaviour = (&'static str, fn(&dyn Backend));
 /// Behaviours of every backend.
 pub(crate) const EVERY: &[&[Behaviour]] = &[
     write::BEHAVIOURS,
+    future::BEHAVIOURS,
     call::BEHAVIOURS,
     large::BEHAVIOURS,
     import::BEHAVIOURS,

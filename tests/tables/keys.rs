@@ -1,0 +1,140 @@
+//! Keys as they are printed can be typed again, with their mark.
+
+use unicode_width::UnicodeWidthStr;
+
+use crate::{filled, shown_before_tips, support};
+
+#[test]
+fn every_table_shows_keys_that_show_finds_again() {
+    let session = filled();
+    let is_hash = |key: &str| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_hexdigit());
+    for width in [80, 120, 200] {
+        for line in [
+            "ls",
+            "prune -n",
+            "prune --max-entries 1 -n",
+            "ls --sort size",
+        ] {
+            let lines = shown_before_tips(&session, line, width);
+            let header = lines.first().expect("a header");
+            let start = header.find("KEY").expect("a column of keys");
+            let column = |line: &str| {
+                let mut taken = 0;
+                let rest = line.char_indices().find(|(_, c)| {
+                    let before = taken;
+                    taken += c.to_string().width();
+                    before >= start
+                });
+                let rest = rest.map_or("", |(at, _)| &line[at..]);
+                rest.split("  ").next().unwrap_or_default().to_owned()
+            };
+            let is_row = |line: &&String| !line.contains(" entries") && !line.starts_with('(');
+            let keys: Vec<String> = lines[1..]
+                .iter()
+                .filter(is_row)
+                .map(|line| column(line))
+                .collect();
+            assert!(keys.len() > 5, "{line} at {width}: {lines:#?}");
+            for key in keys {
+                // A lone argument is a key only with its mark.
+                let found = if key.strip_suffix('…').is_some_and(is_hash) {
+                    session.run(["show", &key])
+                } else {
+                    session.run(["show", "日本語 and 'quotes'", &key])
+                };
+                let is_ambiguous = found.stderr.contains("has this key in 2 datasets");
+                assert!(
+                    found.code == 0 || is_ambiguous,
+                    "{line} at {width}: {key:?}: {found:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn every_key_that_a_table_prints_is_found_again_by_show() {
+    let session = filled();
+    for width in [40, 60, 80, 100, 120, 250] {
+        for store in ["python3", "operator::longest_value", "日本語 and 'quotes'"] {
+            let mut command =
+                session.command(["ls", store, "--format", "table", "--fields", "key,size"]);
+            command.env("COLUMNS", width.to_string());
+            let ran = support::run(command, b"");
+            let keys = session.run(["ls", store, "--fields", "key"]);
+            assert_eq!(ran.text().lines().count(), keys.text().lines().count() + 1);
+            for line in ran.text().lines().skip(1) {
+                // The size is the last column, `12 B`.
+                let key = line
+                    .trim_end_matches(" B")
+                    .trim_end_matches(char::is_numeric);
+                let key = key.trim_end();
+                let shown = session.run(["show", store, key]);
+                assert_eq!(shown.code, 0, "{width}: {key:?}: {shown:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
+    let session = filled();
+    let show = |words: &str| session.run(words);
+    let found = |words: &str, key: &str| {
+        let shown = show(words).succeeds();
+        let line = format!("key\t{}\n", key.repeat(64));
+        assert!(shown.text().contains(&line), "{words}: {shown:?}");
+    };
+    // In a store, in any store, by three dots, and without a mark from eight digits on.
+    found("show python3 999999999999…", "9");
+    found("show 999999999999…", "9");
+    found("show python3 9999...", "9");
+    found("show python3 99999999", "9");
+    found("show …longest_value aaaaaaaaaaaa…", "a");
+    show("show python3 9999999").ends(
+        1,
+        "warning: there is no key 9999999 in store python3\n  tip: ecache ls python3 lists its keys\n",
+    );
+    show("show ffffffff…").ends(
+        2,
+        "error: no entry has the key ffffffff…\n  tip: ecache ls shows keys that can be pasted\n",
+    );
+    // In two datasets.
+    let options = "\n  tip: add --dataset …f5c505 or --dataset …f5c682\n";
+    show("show my_labels cccccccccccc…").ends(
+        2,
+        &format!("error: my_labels has this key in 2 datasets{options}"),
+    );
+    show(&format!("rm my_labels {}", "c".repeat(64))).ends(
+        1,
+        &format!("warning: my_labels has this key in 2 datasets{options}"),
+    );
+    found("show my_labels cccccccccccc… --dataset …f5c505", "c");
+    show("ls --dataset 6b03… --fields key").ends(
+        2,
+        "error: 6b03… may be 2 datasets\n  tip: name one of 6b03de1228195dbc2df5c505, 6b03de1228195dbc2df5c682\n",
+    );
+    show("ls --dataset …nope").ends(
+        2,
+        "error: there is no dataset …nope\n  tip: name it in full\n",
+    );
+    assert_eq!(
+        show("ls --dataset …f5c505 --fields key").text(),
+        "c".repeat(64) + "\n"
+    );
+    // What removes takes a prefix with its mark alone.
+    show("rm python3 99999999").ends(
+        1,
+        "warning: there is no key 99999999 in store python3\n  tip: did you mean 999999999999…? A part of a key ends with its mark\n",
+    );
+    show("rm python3 99999999… -n").notes("would remove 1 entry (4 B)\n");
+    show("rm bbbbbbbbbbbb… -n").notes("would remove 1 entry (1 B)\n");
+    show("touch --key bbbbbbbbbbbb… --ttl 1d").notes("changed 1 entry (1 B)\n");
+    let why = show("why 999999999999…");
+    assert!(why.text().contains("\n  key      9999"), "{why:?}");
+    show("rm thumb cat.jpg").ends(1, "warning: there is no store \"thumb\"\n");
+    show("rm my_lables x").ends(
+        1,
+        "warning: there is no store \"my_lables\"\n  tip: did you mean my_labels?\n",
+    );
+}

@@ -1,0 +1,64 @@
+//! `ls`: its order, its times, and the line below it.
+
+use crate::{filled, shown, table};
+
+#[test]
+fn a_search_that_ends_early_does_not_count_what_it_did_not_read() {
+    let session = filled();
+    for (limit, footer) in [
+        (1, "the first entry that contains \"text\"; -L 0 for all"),
+        (3, "the first 3 entries that contain \"text\"; -L 0 for all"),
+        (0, "7 of 14 entries contain that"),
+    ] {
+        let line = format!("ls --value-contains text -L {limit}");
+        let lines = shown(&session, &line, 80);
+        assert_eq!(lines.last().map(String::as_str), Some(footer), "{lines:#?}");
+    }
+}
+
+#[test]
+fn the_time_of_the_last_write_is_shown_where_it_is_asked_for() {
+    let session = filled();
+    for times in ["local", "utc", "iso"] {
+        for width in [80, 100, 120] {
+            let table = table(&session, &format!("ls --time {times}"), width);
+            let header = table.lines().next().expect("a header");
+            for title in ["STORE", "KEY", "UPDATED", "CALL"] {
+                assert!(header.contains(title), "{times} at {width}: {header}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_store_that_does_not_exist_is_a_warning_and_with_fail_empty_a_failure() {
+    let session = filled();
+    let warning = "warning: there is no store \"my_lables\"\n  tip: did you mean my_labels?\n";
+    session.run("ls my_lables").notes(warning);
+    session.run("ls my_lables --fail-empty").ends(1, warning);
+    session.run("ls my_labels --fail-empty").succeeds();
+    session.run("ls -n 3").ends(
+        2,
+        "error: -n is a dry run, and ls changes nothing\n  tip: to list 3 entries: ecache ls -L 3\n",
+    );
+}
+
+#[test]
+fn a_terminal_shows_the_newest_first_and_says_how_many_there_are() {
+    let session = filled();
+    let shown = session.run_on_terminal("ls -L 2");
+    let shown = String::from_utf8(shown.bytes).expect("text");
+    assert!(
+        shown.ends_with("2 of 14 entries, 196 B, 7 expired\n"),
+        "{shown}"
+    );
+    let shown = session.run_on_terminal("ls my_labels");
+    let shown = String::from_utf8(shown.bytes).expect("text");
+    assert_eq!(
+        shown,
+        "KEY            DATASET  SIZE  AGE  EXPIRES  VALUE\n\
+         cccccccccccc…  …f5c682  56 B   2y  persist  [\"bird\", \"señal\", \"自転車\", {\"password\": \"***\"}]\n\
+         cccccccccccc…  …f5c505  56 B   2y  persist  [\"bird\", \"señal\", \"自転車\", {\"password\": \"***\"}]\n\
+         2 entries of my_labels, 112 B\n"
+    );
+}

@@ -1,0 +1,47 @@
+//! `stats`: shares, sums and periods.
+
+use crate::shown_before_tips;
+use crate::support::Session;
+
+#[test]
+fn a_period_that_begins_within_an_hour_says_what_it_counts() {
+    let session = Session::new().with("TZ", "UTC");
+    session.run("set s k v").notes("");
+    session.run("get s k").prints("v");
+    let lines = |line: &str| shown_before_tips(&session, line, 80).join("\n");
+    // It is 06:32.
+    let whole = "in whole hours: all calls since 2026-11-23 06:00";
+    assert!(
+        lines("stats --since 10m").ends_with(whole),
+        "{}",
+        lines("stats --since 10m")
+    );
+    assert!(!lines("stats --since 1d").contains("whole"));
+    assert!(!lines("stats --since 2026-11-23T06:00:00Z").contains("whole"));
+    session.set_clock("2027-01-10T00:00:00.000Z");
+    session.run("get s k").prints("v");
+    let whole = "in whole days: all calls since 2026-11-23 00:00";
+    let shown = lines("stats --since 2026-11-23T03:00:00Z");
+    assert!(shown.ends_with(whole), "{shown}");
+}
+
+#[test]
+fn shares_have_a_percent_sign_and_the_sum_says_of_how_many() {
+    let session = Session::new();
+    for _ in 0..3 {
+        session.run("run -- echo hi").succeeds();
+    }
+    session.run("run -- printf x").succeeds();
+    let lines = shown_before_tips(&session, "stats", 100);
+    assert!(lines[0].contains("HIT RATE"), "{lines:#?}");
+    let row = |name: &str| {
+        let row = lines.iter().find(|line| line.starts_with(name));
+        row.unwrap_or_else(|| panic!("no {name}: {lines:#?}"))
+            .clone()
+    };
+    assert!(row("echo").contains("67%"), "{lines:#?}");
+    assert!(row("printf").contains(" 0%"), "{lines:#?}");
+    assert!(row("total, 2 stores").contains("50%"), "{lines:#?}");
+    let lines = shown_before_tips(&session, "stats --since 1d", 100);
+    assert!(lines[0].contains("BY TIME"), "{lines:#?}");
+}
