@@ -22,7 +22,11 @@ fn limits_are_listed_by_scope_with_a_share_and_all_that_is_set() {
         ["SCOPE", "LIMIT", "USED", "SHARE", "ENTRIES", "COST", "FREE"],
         "{lines:#?}"
     );
-    let starts = ["all  ", "dataset …f5c505 user ann  ", "store thumbs  "];
+    let starts = [
+        "everything  ",
+        "dataset …f5c505 user ann  ",
+        "store thumbs  ",
+    ];
     for (line, start) in lines[1..].iter().zip(starts) {
         assert!(line.starts_with(start), "{lines:#?}");
     }
@@ -37,4 +41,28 @@ fn limits_are_listed_by_scope_with_a_share_and_all_that_is_set() {
             "kept for undo: 0 entries (0 B), for 2d"
         ]
     );
+}
+
+#[test]
+fn a_scope_of_several_names_is_whole_at_every_width() {
+    let session = Session::new();
+    let limit = "limit set thumbs --user ann --operator @ann/x \
+                 --dataset 6b03de1228195dbc2df5c505 --max-size 4MiB --max-entries 9";
+    session.run(limit).notes("");
+    session.run("limit set --max-size 2GiB").notes("");
+    for width in [50, 80, 120, 160] {
+        let lines = shown(&session, "limit ls", width);
+        let text = lines.join("\n");
+        for name in [
+            "store thumbs",
+            "user ann",
+            "operator @ann/x",
+            "dataset …f5c505",
+        ] {
+            assert!(text.contains(name), "{name} at {width}: {text}");
+        }
+        assert!(text.contains("\neverything  "), "{text}");
+        let with_limit = lines.iter().filter(|line| line.contains("4.0 MiB"));
+        assert_eq!(with_limit.count(), 1, "{text}");
+    }
 }

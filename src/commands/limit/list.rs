@@ -4,8 +4,9 @@ use anyhow::Result;
 use ecache_core::backend::limit::{Bounds, Limit, LimitUsage};
 use ecache_core::error::entries;
 use ecache_core::filter::Usage;
+use unicode_width::UnicodeWidthStr;
 
-use super::{undo_bounds, words};
+use super::{names, undo_bounds};
 use crate::cli::LimitListArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -25,6 +26,7 @@ const COLUMNS: [Column; 11] = [
     Column::number("min_free_percent"),
     Column::text("each"),
 ];
+
 pub(super) fn list(context: &Context, args: &LimitListArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let mut limits = backend.limits()?;
@@ -86,64 +88,70 @@ pub(super) fn list(context: &Context, args: &LimitListArgs) -> Result<Exit> {
 /// One of the bounds.
 type BoundOf = fn(&Bounds) -> Option<u64>;
 
-/// Prints a table for people.
-fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Result<()> {
-    let is_any = |bound: BoundOf| {
-        limits
-            .iter()
-            .any(|used| bound(&used.limit.bounds).is_some())
-    };
-    let has_share = is_any(|bounds| bounds.max_bytes) || is_any(|bounds| bounds.max_entries);
-    let mut columns = vec![
-        Column::text("scope").ranked(0),
-        Column::number("max_bytes").titled("LIMIT").ranked(1),
-        Column::number("used_bytes").titled("USED").ranked(2),
-    ];
-    if has_share {
-        columns.push(Column::whole("bar").titled(" ").optional());
-        columns.push(Column::number("share").ranked(4));
+/// The bounds that have a column if any limit has them: their name for programs, and their title.
+const SPECIAL: [(&str, &str, BoundOf); 3] = [
+    ("default_ttl_ms", "TTL", |bounds| bounds.default_ttl_ms),
+    ("min_cost_ms", "COST", |bounds| bounds.min_cost_ms),
+    ("min_free_percent", "FREE", |bounds| bounds.min_free_percent),
+];
+
+/// The columns of a table for people.
+struct Shown {
+    columns: Vec<Column>,
+    has_share: bool,
+    special: Vec<(&'static str, BoundOf)>,
+}
+
+impl Shown {
+    fn of(limits: &[LimitUsage]) -> Self {
+        let is_any = |bound: BoundOf| {
+            let mut bounds = limits.iter().map(|used| &used.limit.bounds);
+            bounds.any(|bounds| bound(bounds).is_some())
+        };
+        let has_share = is_any(|bounds| bounds.max_bytes) || is_any(|bounds| bounds.max_entries);
+        let mut columns = vec![
+            Column::text("scope").ranked(0),
+            Column::number("max_bytes").titled("LIMIT").ranked(1),
+            Column::number("used_bytes").titled("USED").ranked(2),
+        ];
+        if has_share {
+            columns.push(Column::whole("bar").titled(" ").optional());
+            columns.push(Column::number("share").ranked(4));
+        }
+        columns.extend([
+            Column::number("entries").ranked(3),
+            Column::number("evictions").titled("EVICTED").ranked(9),
+            Column::number("lost_ms").titled("LOST").ranked(10),
+        ]);
+        let mut special = Vec::new();
+        for (rank, (name, title, bound)) in (5..).zip(SPECIAL) {
+            if is_any(bound) {
+                columns.push(Column::number(name).titled(title).ranked(rank));
+                special.push((name, bound));
+            }
+        }
+        Self {
+            columns,
+            has_share,
+            special,
+        }
     }
-    columns.extend([
-        Column::number("entries").ranked(3),
-        Column::number("evictions").titled("EVICTED").ranked(9),
-        Column::number("lost_ms").titled("LOST").ranked(10),
-    ]);
-    // A bound that any limit has is shown.
-    let bounds: [(&str, &str, BoundOf); 3] = [
-        ("default_ttl_ms", "TTL", |bounds| bounds.default_ttl_ms),
-        ("min_cost_ms", "COST", |bounds| bounds.min_cost_ms),
-        ("min_free_percent", "FREE", |bounds| bounds.min_free_percent),
-    ];
-    let bounds = bounds.into_iter().filter(|(_, _, bound)| is_any(*bound));
-    let bounds = Vec::from_iter(bounds);
-    for (rank, (name, title, _)) in (5..).zip(&bounds) {
-        columns.push(Column::number(name).titled(title).ranked(rank));
-    }
-    let mut rows = if args.wide {
-        context.wide_rows(Format::Table, &columns)?
-    } else {
-        context.rows(Format::Table, &columns)?
-    };
-    for row in limits {
+
+    /// Returns the cells of a limit behind that of its scope.
+    fn cells(&self, row: &LimitUsage, is_unicode: bool) -> Vec<Cell<'static>> {
         let (of, used) = (&row.limit.bounds, row.used);
         let counted = |cell| if row.is_for_each() { Cell::Null } else { cell };
         let mut cells = vec![
-            Cell::from(words(&row.name(), !args.wide)),
             of.max_bytes.map_or(Cell::Null, Cell::Size),
             counted(Cell::Size(used.bytes)),
         ];
-        if has_share {
+        if self.has_share {
             let fullest = fullest(of, used).filter(|_| !row.is_for_each());
-            cells.push(fullest.map_or(Cell::from(""), |(part, whole)| {
-                Cell::from(chart::bar(
-                    part.into(),
-                    whole.into(),
-                    context.terminal.is_unicode,
-                ))
-            }));
-            cells.push(fullest.map_or(Cell::Null, |(part, whole)| {
-                Cell::from(human::share(part.into(), whole.into()))
-            }));
+            let bar = fullest
+                .map(|(part, whole)| Cell::from(chart::bar(part.into(), whole.into(), is_unicode)));
+            let share =
+                fullest.map(|(part, whole)| Cell::from(human::share(part.into(), whole.into())));
+            cells.extend([bar.unwrap_or(Cell::from("")), share.unwrap_or(Cell::Null)]);
         }
         cells.extend([
             match of.max_entries {
@@ -157,14 +165,40 @@ fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Resu
             counted(Cell::Count(row.evictions)),
             counted(Cell::Duration(row.lost_ms)),
         ]);
-        for (name, _, bound) in &bounds {
-            cells.push(match bound(of) {
-                None => Cell::Null,
-                Some(percent) if *name == "min_free_percent" => Cell::from(format!("{percent}%")),
-                Some(millis) => Cell::Duration(millis),
-            });
+        cells.extend(self.special.iter().map(|(name, bound)| match bound(of) {
+            None => Cell::Null,
+            Some(percent) if *name == "min_free_percent" => Cell::from(format!("{percent}%")),
+            Some(millis) => Cell::Duration(millis),
+        }));
+        cells
+    }
+}
+
+/// Prints a table for people. The names of a scope that would be cut stand below each other.
+fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Result<()> {
+    let shown = Shown::of(limits);
+    let (mut rows, line_width) = if args.wide {
+        (context.wide_rows(Format::Table, &shown.columns)?, None)
+    } else {
+        let line_width = context.terminal.line_width();
+        (context.rows(Format::Table, &shown.columns)?, line_width)
+    };
+    // What the numbers leave to the scope where most columns are shown.
+    let room = line_width.map_or(usize::MAX, |width| (width / 3).max(24));
+    for row in limits {
+        let names = names(&row.name(), !args.wide);
+        let line = names.join(" ");
+        let (first, others) = match names.as_slice() {
+            [first, others @ ..] if line.width() > room => (first, others),
+            _ => (&line, [].as_slice()),
+        };
+        let cells = shown.cells(row, context.terminal.is_unicode);
+        let blank = || cells.iter().map(|_| Cell::from(""));
+        let with_scope = |scope: String, cells| [vec![Cell::from(scope)], cells].concat();
+        rows.row(&with_scope(first.clone(), cells.clone()))?;
+        for name in others {
+            rows.row(&with_scope(format!("  {name}"), blank().collect()))?;
         }
-        rows.row(&cells)?;
     }
     rows.finish()?;
     if !limits.is_empty() {
@@ -187,6 +221,7 @@ fn fullest(bounds: &Bounds, used: Usage) -> Option<(u64, u64)> {
     let both = [bytes, entries].into_iter().flatten();
     both.max_by(|one, other| share(one).total_cmp(&share(other)))
 }
+
 fn cells(row: &LimitUsage) -> [Cell<'_>; 11] {
     let LimitUsage { limit, used, .. } = row;
     let counted = |cell| if row.is_for_each() { Cell::Null } else { cell };

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
 use crate::output::cut::short_id;
 use crate::output::human;
+
 pub(crate) fn run(context: &Context, args: LimitArgs) -> Result<Exit> {
     check_kept(context)?;
     match args.verb {
@@ -132,36 +133,41 @@ fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
     Summary::of_removal(&scope, undo_bounds(backend.as_ref())?).print(context, is_json)?;
     Ok(Exit::Done)
 }
+
 /// Returns the time in milliseconds and the size that are set for undo.
 fn undo_bounds(backend: &dyn Backend) -> Result<[Option<u64>; 2]> {
     let settings = backend.settings()?;
     let number = |name: &str| settings.get(name).and_then(|value| value.parse().ok());
     Ok([UNDO_KEEP, UNDO_SIZE].map(number))
 }
-/// Spells a scope for people: `store=thumbs` is `store thumbs`, and `user~* each` is `each user`.
-fn words(name: &str, with_short_ids: bool) -> String {
-    let mut words = Vec::new();
-    let is_each = name.ends_with(" each");
-    for word in name.trim_end_matches(" each").split(' ') {
-        let dimension_and_name = word.split_once('=').or(word.split_once('~'));
-        words.push(match (word, dimension_and_name) {
-            ("everything", _) => "all".to_owned(),
-            ("no-dataset", _) => "no dataset".to_owned(),
-            (word, None) => word.to_owned(),
-            (_, Some((dimension, "*"))) if is_each => dimension.to_owned(),
-            (_, Some((dimension, name))) => match short_id(name).filter(|_| with_short_ids) {
+
+/// Spells a scope for people, a name at a time: `store=thumbs` is `store thumbs`, and `user~* each`
+/// is `each user`.
+fn names(scope: &str, with_short_ids: bool) -> Vec<String> {
+    let is_each = scope.ends_with(" each");
+    let scope = scope.trim_end_matches(" each");
+    let mut names: Vec<String> = scope
+        .split(' ')
+        .map(|word| match word.split_once('=').or(word.split_once('~')) {
+            None => word.replace('-', " "),
+            Some((dimension, "*")) if is_each => dimension.to_owned(),
+            Some((dimension, name)) => match short_id(name).filter(|_| with_short_ids) {
                 Some(id) => format!("{dimension} {id}"),
                 None => format!("{dimension} {name}"),
             },
-        });
-    }
-    let words = words.join(" ");
+        })
+        .collect();
     if is_each {
-        format!("each {words}")
-    } else {
-        words
+        names[0].insert_str(0, "each ");
     }
+    names
 }
+
+/// Spells a scope for people, in one line.
+fn words(scope: &str) -> String {
+    names(scope, false).join(" ")
+}
+
 /// Returns the settings of undo that were typed.
 fn undo_settings(args: &LimitSetArgs) -> Vec<(&'static str, Option<String>)> {
     [UNDO_KEEP, UNDO_SIZE]
@@ -173,6 +179,7 @@ fn undo_settings(args: &LimitSetArgs) -> Vec<(&'static str, Option<String>)> {
         })
         .collect()
 }
+
 /// Returns the scope that was typed.
 fn scope(context: &Context, args: &LimitScopeArgs) -> Result<LimitScope> {
     let typed = args.filter();

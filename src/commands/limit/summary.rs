@@ -61,10 +61,7 @@ impl<'a> Summary<'a> {
 
     /// Says what holds now, as in `limit for everything: 2.0 GiB, 9.4 KiB used`.
     pub(super) fn sentence(&self) -> String {
-        let scope = match &*words(&self.scope.to_string(), false) {
-            "all" => "everything".to_owned(),
-            scope => scope.to_owned(),
-        };
+        let scope = words(&self.scope.to_string());
         let bounds = &self.bounds;
         let duration = |prefix, millis| format!("{prefix} {}", human::duration(millis));
         let [undo_keep, undo_size] = self.undo;
