@@ -314,7 +314,9 @@ fn clearing_a_dataset_takes_what_its_dry_run_counts_and_no_more() {
 #[test]
 fn pruning_takes_exactly_what_has_expired() {
     let session = imported("execution_store.relaxed.jsonl");
-    session.run("prune").notes("nothing matched\n");
+    session
+        .run("prune")
+        .notes("no entry matches: there are 52 entries, none expired; the next expires in 0s\n");
     session.set_clock("2026-11-23T06:32:53.000Z");
     let expired = session.run("ls --expired --fields store_name").succeeds();
     assert_eq!(expired.text(), "thumbs\n".repeat(12));

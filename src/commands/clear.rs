@@ -1,11 +1,9 @@
 //! `ecache clear`: removes the entries that a filter selects.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Cause, Row, Scan, Sort};
+use ecache_core::backend::Cause;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
-use ecache_core::scope::Scopes;
-use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::deletion::{Run, amount_with, keep_unless, open, remove_logged};
@@ -43,9 +41,6 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
         (run, keep_unless(args.no_undo)),
         now,
     )?;
-    if removed == (Usage::default(), 0) {
-        note_what_fiftyone_hides(context, backend.as_ref(), &filter, now)?;
-    }
     if !args.jobs {
         let meant = Selection::from(filter.clone());
         note_running(context, backend.as_ref(), &meant, Usage::default(), now)?;
@@ -74,54 +69,4 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     note_elsewhere(context, backend.as_ref(), &selection, now)?;
     context.finish_summary(args.dry_run)?;
     Ok(args.filter.exit(removed == (Usage::default(), 0)))
-}
-
-/// Says that a filter by scopes or arguments may have missed entries of FiftyOne's, which contain
-/// both only in the hash of their key, if there are such entries.
-fn note_what_fiftyone_hides(
-    context: &Context,
-    backend: &dyn Backend,
-    filter: &Filter,
-    now: Timestamp,
-) -> Result<()> {
-    /// Maximum number of entries that are looked at.
-    const SAMPLE: u64 = 1000;
-    let others = Filter {
-        users: Vec::new(),
-        operators: Vec::new(),
-        prompts: Vec::new(),
-        arguments: Vec::new(),
-        ..filter.clone()
-    };
-    if others == *filter {
-        return Ok(());
-    }
-    let scan = Scan {
-        sort: Sort::Any,
-        limit: Some(SAMPLE),
-        ..Scan::new(others)
-    };
-    for row in backend.scan(&scan, now)? {
-        if let Row::Entry(entry, _) = row?
-            && entry.address.key.is_hash()
-            && (entry.args.as_ref(), entry.function.as_ref()) == (None, None)
-            && entry.scopes == Scopes::default()
-        {
-            let (what, option) = match filter {
-                Filter { users, .. } if !users.is_empty() => ("user", "--user"),
-                Filter { operators, .. } if !operators.is_empty() => ("operator", "--operator"),
-                Filter { prompts, .. } if !prompts.is_empty() => ("prompt", "--prompt"),
-                _ => ("arguments", "--arg"),
-            };
-            context.absent(
-                &format!(
-                    "entries written by FiftyOne have no {what} on record, so {option} cannot \
-                     match them"
-                ),
-                Some("name the call: ecache rm STORE -a ARG --user ID"),
-            );
-            break;
-        }
-    }
-    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `ecache copy`: entries from one store, database or file to another.
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, Write};
@@ -23,6 +24,7 @@ use super::shared::deletion::{amount, keep_unless};
 use super::shared::filter::{Unless, filter_among, note_unknown_names};
 use super::shared::filter_words;
 use super::shared::left_out::{LeftOut, Omissions};
+use super::shared::no_match::note_none_listed;
 use super::shared::operation::{tell_undo, this};
 use super::shared::record_filter::RecordFilter;
 use super::shared::resolve::check_name;
@@ -142,9 +144,14 @@ impl Copy<'_> {
             let usage = source.usage(&left.into(), now)?;
             self.left_out.add_persistent(usage);
         }
+        let found = Cell::new(0_u64);
         let records = Records::new(source, &self.filter, now)?;
+        let records = records.inspect(|_| found.set(found.get() + 1));
         let exit = self.pour(total, records)?;
         note_unknown_names(context, source, &self.filter)?;
+        if found.get() == 0 {
+            note_none_listed(context, source, &self.filter, now)?;
+        }
         note_elsewhere(context, source, &self.filter.into(), now)?;
         Ok(exit)
     }

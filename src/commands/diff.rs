@@ -24,6 +24,7 @@ use ecache_core::typed_name;
 use ecache_core::value::Kind;
 
 use super::shared::filter::{Unless, filter_among, note_names_unknown_to_all};
+use super::shared::no_match::note_none_listed;
 use crate::cli::DiffArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -57,11 +58,12 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
     let (from, to) = (open(&args.from)?, open(&args.to)?);
     let datasets = || context.datasets_of(from.datasets()?);
     let filter = filter_among(context, &args.filter, Unless::AnyPolicy, now, &datasets)?;
-    note_names_unknown_to_all(context, &[from.as_ref(), to.as_ref()], &filter)?;
+    let sides = [from.as_ref(), to.as_ref()];
+    note_names_unknown_to_all(context, &sides, &filter)?;
     let mut rows = context.rows(context.format(args.format.chosen()), &COLUMNS)?;
     let mut diff = Diff {
         context,
-        sides: [from.as_ref(), to.as_ref()],
+        sides,
         now,
         found: Counts::default(),
     };
@@ -70,11 +72,14 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
         diff.store(&store, &filter, &mut rows)?;
     }
     rows.finish()?;
+    if diff.found == Counts::default() {
+        note_none_listed(context, from.as_ref(), &filter, now)?;
+    }
     Ok(diff.finish())
 }
 
 /// The numbers of entries that were compared.
-#[derive(Default)]
+#[derive(Default, PartialEq, Eq)]
 struct Counts {
     added: u64,
     removed: u64,

@@ -12,6 +12,7 @@ use ecache_core::transfer::{FoundRecord, RecordVisitor, visit, write_record};
 use super::shared::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::left_out::Omissions;
+use super::shared::no_match::note_none_listed;
 use super::shared::transfer::{check_interrupted, leave_out, to_file, to_stdout};
 use crate::cli::ExportArgs;
 use crate::context::Context;
@@ -52,6 +53,9 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     }
     let exit = exit.max_trouble(foreign.finish());
     note_unknown_names(context, backend.as_ref(), &filter)?;
+    if is_empty {
+        note_none_listed(context, backend.as_ref(), &filter, now)?;
+    }
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     Ok(exit.max_trouble(args.filter.exit(is_empty)))
 }

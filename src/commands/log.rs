@@ -101,8 +101,8 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
         }
         rows.finish()?;
     }
-    let is_known = note_unknown_stores(context, backend.as_ref(), &operations, &args.store)?;
-    if is_empty && is_known && context.terminal.stdout_is_terminal {
+    note_unknown_stores(context, backend.as_ref(), &operations, &args.store)?;
+    if is_empty && context.tells_absence() && context.terminal.stderr_is_terminal {
         context.note(if operations.is_empty() {
             "nothing was removed or changed yet"
         } else {
@@ -112,14 +112,13 @@ pub(crate) fn run(context: &Context, args: LogArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Warns about stores that do not exist and that no operation changed. Returns whether there are
-/// none.
+/// Warns about stores that do not exist and that no operation changed.
 fn note_unknown_stores(
     context: &Context,
     backend: &dyn Backend,
     operations: &[OperationRecord],
     names: &[String],
-) -> Result<bool> {
+) -> Result<()> {
     let mut unknown = Filter::default();
     for name in names {
         let mut is_changed = false;

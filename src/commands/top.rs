@@ -10,6 +10,7 @@ use super::shared::collections::note_elsewhere;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::listing::{Entries, Listing, Shown, measured, scopes, shared_by_all};
+use super::shared::no_match;
 use crate::cli::{Measure, TopArgs};
 use crate::context::Context;
 use crate::error::Exit;
@@ -39,12 +40,14 @@ pub(crate) fn run(context: &Context, args: TopArgs) -> Result<Exit> {
     } else {
         top.fields(format, &entries)?;
     }
-    if entries.is_empty() && context.terminal.stdout_is_terminal {
-        context.note(match args.by {
+    if entries.is_empty() && context.tells_absence() && context.terminal.stderr_is_terminal {
+        let why = no_match::instead(backend.as_ref(), &filter, now)?;
+        let else_why = match args.by {
             Measure::Saved => "no entry that matches has saved time yet",
             Measure::Hits => "no entry that matches was hit yet",
             Measure::Size | Measure::Waste | Measure::Age => "no entry matches",
-        });
+        };
+        context.note(why.as_deref().unwrap_or(else_why));
     }
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     if damaged {

@@ -81,6 +81,8 @@ pub(crate) struct Context {
     pub(crate) access: Access,
     /// The tip for the end of the command
     last_tip: RefCell<Option<String>>,
+    /// It was said that something named is not there
+    has_said_absent: Cell<bool>,
     /// It was said that there is no store
     has_noted_no_file: Cell<bool>,
     db: Option<PathBuf>,
@@ -133,6 +135,7 @@ impl Context {
                 Access::Write
             },
             last_tip: RefCell::default(),
+            has_said_absent: Cell::new(false),
             has_noted_no_file: Cell::new(false),
             db: global.db,
             db_file: global.db_file,

@@ -104,12 +104,19 @@ impl Context {
 
     /// Says that something named is not there, which is not a failure, and what to try.
     pub(crate) fn absent(&self, message: &str, tip: Option<&str>) {
+        self.has_said_absent.set(true);
         if !self.quiet {
             self.warn(message);
             if let Some(tip) = tip {
                 self.voice.tip_below(tip);
             }
         }
+    }
+
+    /// Reports whether a reader would learn something from why nothing was found: no name that is
+    /// not there was told before.
+    pub(crate) fn tells_absence(&self) -> bool {
+        !self.quiet && !self.has_said_absent.get()
     }
 
     /// Says what to do next, on a terminal, once the command has said all else.

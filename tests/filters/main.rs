@@ -5,6 +5,7 @@
 mod support;
 
 mod collections;
+mod nothing;
 mod table;
 mod watch;
 
@@ -122,8 +123,16 @@ fn every_verb_says_which_names_no_entry_has() {
         .run_with_input("import - -q", line.as_bytes())
         .notes("");
     let ran = session.run("clear --user ann_ -n");
-    let note = "warning: entries written by FiftyOne have no user on record";
-    assert!(ran.stderr.contains(note), "{ran:?}");
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(
+        lines[..2],
+        [
+            "warning: no entry has user \"ann_\"; what FiftyOne wrote has no user on record",
+            "  tip: name the call: ecache rm STORE -a ARG --user ID"
+        ],
+        "{ran:?}"
+    );
+    assert_eq!(ran.stderr.matches("warning").count(), 1, "{ran:?}");
 }
 
 #[test]
@@ -177,8 +186,15 @@ fn prune_takes_more_than_limits() {
     let dry = |words: &str| session.run(&format!("prune -n --collection execution_store {words}"));
     // Without a limit, the expired entries that match the filter go.
     dry("").notes("would remove 1 entry (3 B)\n");
-    dry("--kind text").notes("nothing matched\n");
-    dry("--older-than 1h --user bob").notes("nothing matched\n");
+    let nothing = |words, reason| dry(words).notes(&format!("no entry matches: {reason}\n"));
+    nothing(
+        "--kind text",
+        "there are 8 entries; 2 would match, but are not expired",
+    );
+    nothing(
+        "--older-than 1h --user bob",
+        "there are 8 entries; 1 would match without --older-than",
+    );
     dry("--older-than 1m --user bob").notes("would remove 1 entry (4 B): 3ms at stake\n");
     // An entry of policy `persist` goes if it is asked for.
     dry("--older-than 1h --store s").notes("would remove 2 entries (4 B)\n");
@@ -212,8 +228,9 @@ fn a_persistent_entry_stays_until_it_is_expired() {
     drop(backend);
     let run = |words: &str| session.run(words);
     let stays = "1 entry (4 B) is persist and would stay; --policy any removes it\n";
-    run("clear -n --store s --key both --collection execution_store")
-        .notes(&format!("nothing matched\n{stays}"));
+    run("clear -n --store s --key both --collection execution_store").notes(&format!(
+        "no entry matches: s has 5 entries; 1 would match, but is persist\n{stays}"
+    ));
     run("prune -n --policy evict --collection execution_store")
         .notes("would remove 1 entry (3 B)\n");
     let doctor = run("doctor --fail-on none --collection execution_store --format tsv");
@@ -361,7 +378,7 @@ fn stores_are_arguments_of_every_verb_that_selects_entries() {
     }
     let dry = |words: &str| session.run(&format!("touch -n --ttl 1d {words}"));
     assert_eq!(dry("s k1 k2"), dry("--store s --key k1 --key k2"));
-    let nothing = "nothing matched\nwarning: there is no key nothing in store s\n  \
+    let nothing = "no entry matches: s has 4 entries, none with key nothing\nwarning: there is no key nothing in store s\n  \
                    tip: ecache ls s lists its keys\n";
     let ran = dry("s nothing");
     assert_eq!((&*ran.stderr, ran.code), (nothing, 1));

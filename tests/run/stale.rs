@@ -61,10 +61,10 @@ fn prune_can_leave_entries_that_may_be_served_stale() {
     session.set_clock(LATER);
     session
         .run("prune --keep-stale 1h -n")
-        .notes("nothing matched\n");
+        .notes("no entry matches: there is 1 entry, none expired for 1h\n");
     session
         .run("prune --keep-stale 1h")
-        .notes("nothing matched\n");
+        .notes("no entry matches: there is 1 entry, none expired for 1h\n");
     memoized(&session, "--no-exec --stale 1h", LINE).prints("1\n");
     session.set_clock("2026-11-23T07:32:57.000Z");
     session.run("prune --keep-stale 1h -q").succeeds();

@@ -60,8 +60,6 @@ impl List<'_> {
         rows.finish()?;
         if format == Format::Table {
             self.print_footer(&seen, &Left::default())?;
-        } else if seen.count == 0 && self.is_for_terminal() {
-            self.context.note("no entry matches");
         }
         Ok(seen)
     }

@@ -35,20 +35,7 @@ impl List<'_> {
             return Ok(());
         }
         let all = self.usage(self.filter)?;
-        if all.entries == 0 && !self.are_known {
-            return Ok(());
-        }
         if all.entries == 0 {
-            let whole = Filter {
-                collections: Vec::new(),
-                ..Filter::default()
-            };
-            let is_empty = self.usage(&whole)?.entries == 0;
-            self.context.note(if is_empty {
-                "nothing is cached yet"
-            } else {
-                "no entry matches"
-            });
             return Ok(());
         }
         let mut text = human::entries(all.entries);

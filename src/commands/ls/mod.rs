@@ -18,6 +18,7 @@ use super::shared::collections::note_elsewhere;
 use super::shared::fields::Field;
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::listing::{Entries, Listing, Shown, measured, scopes};
+use super::shared::no_match::note_none_listed;
 use super::shared::value_text::ValueText;
 use crate::cli::LsArgs;
 use crate::context::Context;
@@ -52,20 +53,22 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     context.fold_usage();
     let backend = context.reader()?;
-    let are_known = note_unknown_names(context, backend.as_ref(), &filter)?;
+    note_unknown_names(context, backend.as_ref(), &filter)?;
     let list = List {
         context,
         args: &args,
         filter: &filter,
         backend: backend.as_ref(),
         now,
-        are_known,
         text: text.transpose()?,
     };
     let seen = match format {
         Format::Table if args.fields.is_empty() => list.print_table()?,
         _ => list.print_fields(format)?,
     };
+    if seen.count + seen.damaged == 0 && list.text.is_none() {
+        note_none_listed(context, backend.as_ref(), &filter, now)?;
+    }
     if seen.foreign > 0 {
         context.note(&format!(
             "{} {} fields or types of another program; ecache doctor names them",
@@ -96,8 +99,6 @@ struct List<'a> {
     filter: &'a Filter,
     backend: &'a dyn Backend,
     now: Timestamp,
-    /// All names in the filter are known
-    are_known: bool,
     /// The text that values must contain
     text: Option<ValueText>,
 }

@@ -16,6 +16,7 @@ use crate::commands::shared::deletion::Verb;
 use crate::commands::shared::dry_run::{ROWS, is_shown};
 use crate::commands::shared::fields::Field;
 use crate::commands::shared::listing::{Entries, Listing, Shown};
+use crate::commands::shared::no_match;
 use crate::context::Context;
 use crate::output::{Cell, Column, Format, Secrets, human};
 
@@ -90,7 +91,9 @@ impl DryRun<'_> {
             detail: Some(&*detail).filter(|detail| !detail.is_empty()),
             ..Verb::REMOVE
         };
-        verb.report(self.context, verb.would, usage, documents);
+        let nothing =
+            || no_match::sentence_of(self.context, self.backend, [self.selection], self.now);
+        verb.report(self.context, verb.would, (usage, documents), nothing)?;
         Ok(())
     }
 

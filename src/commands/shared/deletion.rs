@@ -13,7 +13,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
-use super::{filter_words, operation};
+use super::{filter_words, no_match, operation};
 use crate::context::Context;
 use crate::output::human::entries;
 use crate::output::{Progress, human};
@@ -56,9 +56,6 @@ pub(in crate::commands) fn open(context: &Context, run: Run) -> Result<Arc<dyn B
     }
 }
 
-/// The report of a change that found nothing to do.
-const NOTHING: &str = "nothing matched";
-
 /// The words of a change in progress and reports.
 #[derive(Clone, Copy)]
 pub(in crate::commands) struct Verb<'a> {
@@ -84,20 +81,20 @@ impl Verb<'_> {
     };
 
     /// Reports the affected entries, and the number of affected documents of stores; `word` is
-    /// `done` or `would`.
+    /// `done` or `would`. `nothing` says why there are none.
     pub(in crate::commands) fn report(
         &self,
         context: &Context,
         word: &str,
-        usage: Usage,
-        documents: u64,
-    ) {
-        if context.summary.takes(usage, documents) {
-            return;
+        (usage, documents): (Usage, u64),
+        nothing: impl FnOnce() -> Result<String>,
+    ) -> Result<()> {
+        if context.summary.takes(usage, documents) || context.quiet {
+            return Ok(());
         }
         if usage == Usage::default() && documents == 0 {
-            context.note(NOTHING);
-            return;
+            context.note(&nothing()?);
+            return Ok(());
         }
         let detail = self.detail.filter(|_| usage.entries > 0);
         let detail = detail.map_or_else(String::new, |detail| format!(": {detail}"));
@@ -106,6 +103,7 @@ impl Verb<'_> {
             count => format!(" and {}", metadata(count)),
         };
         context.note(&format!("{word} {}{documents}{detail}", amount(usage)));
+        Ok(())
     }
 }
 
@@ -136,7 +134,8 @@ pub(in crate::commands) fn remove_logged(
             Some(filter) => backend.count_documents(filter, now)?,
             None => 0,
         };
-        verb.report(context, verb.would, usage, documents);
+        let nothing = || no_match::sentence_of(context, backend, [selection], now);
+        verb.report(context, verb.would, (usage, documents), nothing)?;
         forecast_undo(context, backend, selection, usage, keep);
         return Ok((usage, documents));
     }
@@ -214,7 +213,9 @@ pub(in crate::commands) fn remove_in_steps(
             is_lost = true;
         }
     }
-    verb.report(context, verb.done, usage, documents);
+    let selections = steps.iter().map(|step| step.selection);
+    let nothing = || no_match::sentence_of(context, backend, selections, now);
+    verb.report(context, verb.done, (usage, documents), nothing)?;
     if is_lost {
         context.note(
             "they are gone for good: a nearly full disk or a damaged file keeps nothing for undo",
@@ -269,9 +270,13 @@ pub(in crate::commands) fn touch_logged(
     (run, mut keep): (Run, KeepForUndo),
     now: Timestamp,
 ) -> Result<Usage> {
+    let nothing = || match backend.usage(meant, now)? {
+        none if none == Usage::default() => no_match::sentence_of(context, backend, [meant], now),
+        _ => Ok("nothing to change".to_owned()),
+    };
     if run == Run::Dry {
         let usage = backend.usage(selection, now)?;
-        verb.report(context, verb.would, usage, 0);
+        verb.report(context, verb.would, (usage, 0), nothing)?;
         let is_kept = backend.keeps_for_undo() && keep == KeepForUndo::Yes;
         if is_kept && usage.entries > MAX_UNDO_ENTRIES {
             context.note("undo cannot change these back: they are too many");
@@ -285,7 +290,7 @@ pub(in crate::commands) fn touch_logged(
         })?;
         match touched {
             ChangeOutcome::Done(touched) => {
-                verb.report(context, verb.done, touched.usage, 0);
+                verb.report(context, verb.done, (touched.usage, 0), nothing)?;
                 if let Some(until) = touched.until {
                     operation::tell_undo(context, until, now);
                 }
@@ -333,8 +338,10 @@ pub(in crate::commands) fn run_batches<T>(
     });
     drop(count);
     bar.finish();
-    if let Err(Error::DamagedLeft { done: usage, .. }) = &changed {
-        verb.report(context, verb.done, *usage, 0);
+    if let Err(Error::DamagedLeft { done: usage, .. }) = &changed
+        && *usage != Usage::default()
+    {
+        verb.report(context, verb.done, (*usage, 0), || Ok(String::new()))?;
     }
     changed.map_err(|error| {
         if done == 0 || says_how_far(&error) {

@@ -13,7 +13,7 @@ use ecache_core::location;
 use ecache_core::time::Timestamp;
 
 use super::resolve::check_name;
-use super::{abbreviated, near_names};
+use super::{abbreviated, near_names, no_match};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};
@@ -250,12 +250,12 @@ fn dataset_patterns(
 }
 
 /// Warns about stores, datasets and scopes that were named and that nothing is known of: they may
-/// be misspelt. Returns whether all are known.
+/// be misspelt.
 pub(in crate::commands) fn note_unknown_names(
     context: &Context,
     backend: &dyn Backend,
     filter: &Filter,
-) -> Result<bool> {
+) -> Result<()> {
     note_names_unknown_to_all(context, &[backend], filter)
 }
 
@@ -264,8 +264,7 @@ pub(in crate::commands) fn note_names_unknown_to_all(
     context: &Context,
     backends: &[&dyn Backend],
     filter: &Filter,
-) -> Result<bool> {
-    let mut are_known = true;
+) -> Result<()> {
     for (patterns, of, what) in [
         (&filter.stores, Dimension::Store, "store"),
         (&filter.users, Dimension::User, "user"),
@@ -286,16 +285,38 @@ pub(in crate::commands) fn note_names_unknown_to_all(
                     let (message, tip) = near_names::no_store(name, &known);
                     (message, key_of_other(backends, filter, name)?.or(tip))
                 }
-                _ => (
-                    format!("no entry has {what} {name:?}"),
-                    near_names::did_you_mean(name, &known),
-                ),
+                _ => no_entry_has(backends, filter, (what, name), &known)?,
             };
             context.absent(&message, tip.as_deref());
-            are_known = false;
         }
     }
-    Ok(note_unknown_datasets(context, backends, filter)? && are_known)
+    note_unknown_datasets(context, backends, filter)
+}
+
+/// Returns the message that no entry has a scope, and what to try.
+fn no_entry_has(
+    backends: &[&dyn Backend],
+    filter: &Filter,
+    (what, name): (&str, &str),
+    known: &[Arc<str>],
+) -> Result<(String, Option<String>)> {
+    let mut message = format!("no entry has {what} {name:?}");
+    let mut tip = near_names::did_you_mean(name, known);
+    for backend in backends {
+        if let Some((what, option)) = no_match::hidden_by_fiftyone(*backend, filter)? {
+            message.push_str(&format!("; what FiftyOne wrote has no {what} on record"));
+            let rm = || format!("name the call: ecache rm STORE -a ARG {option} ID");
+            tip = tip.or_else(|| Some(rm()));
+            break;
+        }
+    }
+    if tip.is_none() && !known.is_empty() {
+        tip = no_match::listed(
+            &format!("{what}s"),
+            &known.iter().map(|name| &**name).collect(),
+        );
+    }
+    Ok((message, tip))
 }
 
 /// Returns a tip if the name of a store that there is not is a key of another store that was named.
@@ -355,19 +376,19 @@ fn note_unknown_datasets(
     context: &Context,
     backends: &[&dyn Backend],
     filter: &Filter,
-) -> Result<bool> {
+) -> Result<()> {
     let id = |pattern: &DatasetPattern| match pattern {
         DatasetPattern::Id(Pattern::Exact(id)) => Some(id.clone()),
         _ => None,
     };
     let mut ids: Vec<String> = filter.datasets.iter().filter_map(id).collect();
     if ids.is_empty() {
-        return Ok(true);
+        return Ok(());
     }
     let linked = names(backends, Dimension::Dataset)?;
     ids.retain(|id| !linked.iter().any(|linked| **linked == **id));
     let Some(first) = ids.first() else {
-        return Ok(true);
+        return Ok(());
     };
     let mut are_named = false;
     let mut nameless = ids.clone();
@@ -388,7 +409,7 @@ fn note_unknown_datasets(
         let tip = meant.as_deref().or(tip);
         context.absent(&format!("no entry is linked to dataset {id}"), tip);
     }
-    Ok(false)
+    Ok(())
 }
 
 /// Refuses a filter that means everything, unless that was asked for. A policy that was `typed`

@@ -27,6 +27,7 @@ pub(super) mod lifetime;
 pub(super) mod listing;
 pub(super) mod live_datasets;
 pub(super) mod near_names;
+pub(super) mod no_match;
 pub(super) mod operation;
 pub(super) mod record_filter;
 pub(super) mod resolve;

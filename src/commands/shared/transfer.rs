@@ -165,7 +165,7 @@ pub(in crate::commands) fn to_file(
     let length = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
     if length(file.path()) == 0 && length(path) > 0 {
         context.warn(&format!(
-            "no entry matches: {} stays as it is",
+            "nothing to export: {} stays as it is",
             path.display()
         ));
         return Ok(exit.max_trouble(Exit::No));

@@ -22,6 +22,7 @@ use grouping::Grouping;
 use super::shared::collections::{self, Counted, note_elsewhere};
 use super::shared::distributions;
 use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::no_match::note_none_listed;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::{Collections, Context};
 use crate::error::{Exit, usage_tip};
@@ -141,12 +142,8 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
             }
         }
     }
-    if groups.is_empty() && context.terminal.stdout_is_terminal {
-        context.note(if since.is_some() {
-            "no call was counted since then"
-        } else {
-            "no entry matches"
-        });
+    if groups.is_empty() && since.is_some() && context.terminal.stderr_is_terminal {
+        context.note("no call was counted since then");
     }
     if has_other {
         context.note("some calls are not shown: there were more groups than are counted apart");
@@ -160,6 +157,9 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         Pattern::Glob(_) => true,
     });
     note_unknown_names(context, backend.as_ref(), &named)?;
+    if groups.is_empty() && since.is_none() {
+        note_none_listed(context, backend.as_ref(), &filter, now)?;
+    }
     if since.is_some() {
         collections::note(context, Counted::Calls, elsewhere);
     } else {

@@ -4,6 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::{Dimension, Group, Holds};
 
 use super::super::shared::filter::{Unless, filter, note_unknown_names};
+use super::super::shared::no_match::note_none_listed;
 use crate::cli::StoresListArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -83,8 +84,8 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
         rows.row(&cells)?;
     }
     rows.finish()?;
-    if is_empty && context.terminal.stdout_is_terminal {
-        context.note("there is no store");
+    if is_empty {
+        note_none_listed(context, backend.as_ref(), &filter, now)?;
     }
     Ok(args.filter.exit(is_empty))
 }

@@ -104,11 +104,8 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
     let prepare = |entry: &Entry| refresh::prepare(entry, token.as_deref(), args, &settings);
     let shown = |entry: &Entry| command_line(entry, secrets);
     let name = |entry: &Entry| escape::for_line(&command_line(entry, secrets)).into_owned();
-    if entries.is_empty() {
-        context.note("no recorded command matches");
-        if args.filter.fail_empty {
-            return Ok(Exit::No);
-        }
+    if entries.is_empty() && args.filter.fail_empty {
+        return Ok(Exit::No);
     }
     if args.dry_run {
         forecast(context, args, entries.into_iter(), prepare, shown, None)

@@ -10,6 +10,7 @@ use ecache_core::value::Kind;
 
 use super::super::shared::collections::note_elsewhere;
 use super::super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
+use super::super::shared::no_match;
 use crate::cli::{WarmArgs, WarmOrder};
 use crate::context::Context;
 use crate::error::usage;
@@ -51,6 +52,9 @@ pub(super) fn recorded(
                 context.warn(&format!("{address} is damaged and was left out"))
             }
         }
+    }
+    if entries.is_empty() && context.tells_absence() {
+        context.note(&no_match::sentence(backend, &filter, now)?);
     }
     note_elsewhere(context, backend, &filter.into(), now)?;
     Ok(entries)
