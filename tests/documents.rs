@@ -170,7 +170,7 @@ const HELP_FIXTURE: &str = r#"
     ecache export > backup.jsonl; ecache ls settings --format jsonl > found.jsonl
 "#;
 
-/// Returns the examples of a command's help, without what is said of them, a line each.
+/// Returns the examples of a command's help, a line each, without their descriptions.
 fn help_examples(session: &Session, command: &str) -> Vec<String> {
     let help = match command {
         "" => of_manual(),

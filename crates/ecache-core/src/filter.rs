@@ -40,6 +40,15 @@ impl Pattern {
         Glob::new(pattern).map(Self::Glob)
     }
 
+    /// Returns the text of the pattern.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Exact(name) => name,
+            Self::Glob(glob) => glob.as_str(),
+        }
+    }
+
     /// Reports whether the pattern matches `name`.
     #[must_use]
     pub fn matches(&self, name: &str) -> bool {

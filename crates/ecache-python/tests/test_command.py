@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from execution_cache import execution_cache
+from execution_cache import ExecutionStore, execution_cache
 
 ANN = SimpleNamespace(user_id="ann")
 BOB = SimpleNamespace(user_id="bob")
@@ -58,6 +58,22 @@ def test_a_clear_of_python_is_listed_and_taken_back(labels, cache, ecache):
     ecache("undo")
     settle()
     assert [labels(ANN, "a"), labels(BOB, "a")] == [first, bobs]
+
+
+def test_a_clear_of_a_function_or_a_store_is_listed_and_taken_back(labels, cache, ecache):
+    first = labels(ANN, "a")
+    notes = ExecutionStore.create("notes", cache=cache)
+    notes.set_cache("k", 1)
+    assert labels.clear_all_caches() == 1
+    assert notes.clear_cache() == 1
+    commands = [json.loads(line)["command"] for line in ecache("log", "--json").splitlines()]
+    assert sorted(command.split("(")[0] for command in commands) == ["clear_all_caches", "clear_cache"]
+    ecache("undo")
+    ecache("undo")
+    settle()
+    assert notes.get("k") == 1
+    assert labels(ANN, "a") == first
+    assert labels.counters()["computations"] == 1
 
 
 def test_a_value_that_the_command_wrote_is_a_hit(cache, ecache):

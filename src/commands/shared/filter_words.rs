@@ -46,7 +46,7 @@ fn of_filter(filter: &Filter) -> String {
     let mut words = Vec::new();
     let mut named = |option: &str, patterns: &[Pattern]| {
         for pattern in patterns.iter().take(MOST) {
-            words.push(format!("{option} {}", shell(&mask(text(pattern)))));
+            words.push(format!("{option} {}", shell(&mask(pattern.as_str()))));
         }
         if let Some(more) = patterns.len().checked_sub(MOST).filter(|more| *more > 0) {
             words.push(format!("and {more} more"));
@@ -110,11 +110,4 @@ fn of_filter(filter: &Filter) -> String {
             .map(|cost| format!("--cost-above {cost}ms")),
     );
     words.join(" ")
-}
-
-fn text(pattern: &Pattern) -> &str {
-    match pattern {
-        Pattern::Exact(name) => name,
-        Pattern::Glob(glob) => glob.as_str(),
-    }
 }

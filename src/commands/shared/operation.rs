@@ -64,13 +64,10 @@ pub(in crate::commands) fn this(cause: Cause, filter: String) -> Operation {
     let command = cut(shell_line(&words));
     let user = variable("USER").or_else(|| variable("LOGNAME"));
     let user = user.map(|user| user.to_string_lossy().into_owned());
-    let uid = rustix::process::geteuid().as_raw().to_string();
+    let of_process = Operation::of_this_process(cause, command, filter);
     Operation {
-        user: user.or_else(|| name_of(&uid)).unwrap_or(uid),
-        host: host_name(),
-        command,
-        filter,
-        cause,
+        user: user.unwrap_or_else(|| of_process.user.clone()),
+        ..of_process
     }
 }
 
@@ -81,20 +78,6 @@ pub(in crate::commands) fn cut(mut command: String) -> String {
         command.push('…');
     }
     command
-}
-
-/// Returns the name of a user by the file that most systems have.
-fn name_of(uid: &str) -> Option<String> {
-    let users = std::fs::read_to_string("/etc/passwd").ok()?;
-    let user = users
-        .lines()
-        .find(|line| line.split(':').nth(2) == Some(uid))?;
-    user.split(':').next().map(str::to_owned)
-}
-
-fn host_name() -> String {
-    let host = rustix::system::uname();
-    host.nodename().to_string_lossy().into_owned()
 }
 
 /// Prints the time between two moments in its largest unit, as `2m`.

@@ -15,6 +15,7 @@ mod calls;
 mod conformance;
 mod effect;
 pub mod limit;
+mod logged_removal;
 pub mod memory;
 #[cfg(feature = "mongodb")]
 pub mod mongodb;

@@ -7,7 +7,7 @@ use super::call::Call;
 use super::codec::Codec;
 use super::context::context_of;
 use super::{CacheContext, ExecutionCache, ExecutionContext, Shared, workers};
-use crate::backend::no_progress;
+use crate::backend::{Operation, no_progress};
 use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
@@ -114,13 +114,17 @@ impl ExecutionCache {
                 .collect(),
             ..Filter::store(&store)
         };
-        self.remove(ctx, filter)
+        let removed = backend.remove(&filter.into(), ctx.cache.now(), &mut no_progress);
+        // Covers results that were put into memory during the removal.
+        ctx.cache.advance_epoch();
+        removed
     }
 
     /// Removes all results of the function that belong to `datasets` from every tier; returns their
     /// number, and the size of those in the store.
     ///
-    /// The memory of other processes follows within the coherence of their caches.
+    /// The memory of other processes follows within the coherence of their caches. It is one
+    /// operation of the store's log, and `ecache undo` takes it back.
     ///
     /// # Errors
     /// If the store failed; memory is cleared all the same.
@@ -153,7 +157,12 @@ impl ExecutionCache {
             policy: Some(Policy::Evict),
             ..Filter::default()
         };
-        self.remove(ctx, filter)
+        let operation = Operation::of_call("clear_all_caches", &filter);
+        let backend = ctx.cache.backend()?;
+        let removed = backend.remove_logged(&filter.into(), None, &operation, ctx.cache.now());
+        // Covers results that were put into memory during the removal.
+        ctx.cache.advance_epoch();
+        Ok(removed?.usage)
     }
 
     /// Like [`ExecutionCache::clear_all_caches`], without blocking the task.
@@ -167,14 +176,6 @@ impl ExecutionCache {
     ) -> Result<Usage> {
         let ctx = context_of(ctx).clone();
         workers::run(move || self.clear_all_caches(&ctx, &datasets)).await
-    }
-
-    fn remove(&self, ctx: &ExecutionContext, filter: Filter) -> Result<Usage> {
-        let backend = ctx.cache.backend()?;
-        let removed = backend.remove(&filter.into(), ctx.cache.now(), &mut no_progress);
-        // Covers results that were put into memory during the removal.
-        ctx.cache.advance_epoch();
-        removed
     }
 }
 

@@ -352,15 +352,15 @@ impl ExecutionStore {
 
     /// Removes the whole store: all entries, whatever their policy, and its metadata.
     pub fn clear(&self) -> Result<Usage> {
-        let filter = Filter::store(&self.address);
-        stores::delete(&*self.backend, filter, self.clock.now())
+        let all = Filter::store(&self.address);
+        stores::delete(&*self.backend, &all, "clear", self.clock.now())
     }
 
     /// Removes the entries that are of policy `evict` or expire, fresh or not, and the metadata if
     /// it is of that policy.
     pub fn clear_cache(&self) -> Result<Usage> {
         let all = Filter::store(&self.address);
-        stores::clear_cache(&*self.backend, all, self.clock.now())
+        stores::clear_cache(&*self.backend, &all, self.clock.now())
     }
 
     /// Returns the keys of the fresh entries, oldest first.

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{ExecutionStore, remove};
-use crate::backend::{Backend, StoreRecord};
+use super::ExecutionStore;
+use crate::backend::{Backend, Operation, StoreRecord};
 use crate::entry::Policy;
 use crate::error::Result;
-use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
+use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Selection, Usage};
 use crate::python_json::Json;
 use crate::scope::StoreAddress;
 use crate::time::{Clock, Timestamp};
@@ -110,13 +110,13 @@ impl ExecutionStores {
 
     /// Removes a store's entries, whatever their policy, and its metadata.
     pub fn delete_store(&self, name: &str) -> Result<Usage> {
-        self.delete(named(name, self.linked()))
+        self.delete(&named(name, self.linked()), "delete_store")
     }
 
     /// Removes the entries that are of policy `evict` or expire from all of these stores, and the
     /// stores' metadata of that policy.
     pub fn clear_cache(&self) -> Result<Usage> {
-        clear_cache(&*self.backend, self.linked(), self.clock.now())
+        clear_cache(&*self.backend, &self.linked(), self.clock.now())
     }
 
     /// Removes all of these stores, with all entries and metadata, as after the dataset was
@@ -124,7 +124,7 @@ impl ExecutionStores {
     ///
     /// Made for no dataset, this means the stores that are linked to none.
     pub fn cleanup(&self) -> Result<Usage> {
-        self.delete(self.linked())
+        self.delete(&self.linked(), "cleanup")
     }
 
     /// Returns the stores of all datasets and of none, by name and dataset.
@@ -144,7 +144,7 @@ impl ExecutionStores {
 
     /// Removes every store of that name, with its entries and metadata.
     pub fn delete_store_global(&self, name: &str) -> Result<Usage> {
-        self.delete(named(name, self.global()))
+        self.delete(&named(name, self.global()), "delete_store_global")
     }
 
     fn linked(&self) -> Filter {
@@ -161,8 +161,8 @@ impl ExecutionStores {
         }
     }
 
-    fn delete(&self, filter: Filter) -> Result<Usage> {
-        delete(&*self.backend, filter, self.clock.now())
+    fn delete(&self, filter: &Filter, call: &str) -> Result<Usage> {
+        delete(&*self.backend, filter, call, self.clock.now())
     }
 }
 
@@ -180,21 +180,27 @@ pub(super) fn list(backend: &dyn Backend, filter: &Filter) -> Result<Vec<StoreRe
     Ok(stores)
 }
 
-/// Removes what `filter` means of whole stores: first entries, then the metadata that makes stores
-/// exist. Returns the usage of the entries.
-pub(super) fn delete(backend: &dyn Backend, filter: Filter, now: Timestamp) -> Result<Usage> {
-    let usage = remove(backend, filter.clone(), now)?;
-    backend.remove_documents(&filter, now)?;
-    Ok(usage)
+/// Removes what `filter` means of whole stores: entries, and the metadata that makes stores exist.
+/// Returns the usage of the entries. It is one operation of the log.
+pub(super) fn delete(
+    backend: &dyn Backend,
+    filter: &Filter,
+    call: &str,
+    now: Timestamp,
+) -> Result<Usage> {
+    let operation = Operation::of_call(call, filter);
+    let removed = backend.remove_logged(&filter.clone().into(), Some(filter), &operation, now)?;
+    Ok(removed.usage)
 }
 
 /// Removes the entries among `all` that are of policy `evict` or have an expiry, as FiftyOne's
-/// `clear_cache` does, and the stores' metadata of that policy.
-pub(super) fn clear_cache(backend: &dyn Backend, all: Filter, now: Timestamp) -> Result<Usage> {
+/// `clear_cache` does, and the stores' metadata of that policy. It is one operation of the log.
+pub(super) fn clear_cache(backend: &dyn Backend, all: &Filter, now: Timestamp) -> Result<Usage> {
     let of = |policy| Filter {
         policy: Some(policy),
         ..all.clone()
     };
+    let evict = of(Policy::Evict);
     let expired = Filter {
         freshness: Some(Freshness::Expired),
         ..of(Policy::Persist)
@@ -203,8 +209,8 @@ pub(super) fn clear_cache(backend: &dyn Backend, all: Filter, now: Timestamp) ->
         expires_by: Some(Timestamp::from_millis(i64::MAX)),
         ..of(Policy::Persist)
     };
-    let mut usage = delete(backend, of(Policy::Evict), now)?;
-    usage += remove(backend, expired, now)?;
-    usage += remove(backend, expiring, now)?;
-    Ok(usage)
+    let cleared = Selection::of(vec![evict.clone(), expired, expiring]);
+    let operation = Operation::of_call("clear_cache", all);
+    let removed = backend.remove_logged(&cleared, Some(&evict), &operation, now)?;
+    Ok(removed.usage)
 }

@@ -81,7 +81,7 @@ macro_rules! table {
     };
 }
 
-/// Returns what is wrong with calls that take a value, and with a call that returns it.
+/// Returns the faults of calls that take a value, and of a call that returns it.
 fn check<T: PartialEq + Debug>(
     name: &str,
     made: fn() -> T,

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use ecache_core::backend::{Operation, no_progress};
 use ecache_core::execution_cache::Datasets;
+use ecache_core::time::{Clock, SystemClock};
 
 #[test]
 fn memory_is_asked_first_then_the_store_then_the_function() {
@@ -202,4 +204,34 @@ fn verification_computes_a_share_of_the_hits_again_and_returns_what_is_right() {
     // Computed, hit, hit and verified, hit, hit and verified.
     assert_eq!(results, [0, 0, 2, 2, 4]);
     assert_eq!(function.cache.counters().mismatches, 2);
+}
+
+#[test]
+fn a_clear_of_a_function_is_an_operation_that_can_be_undone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let ctx = context(Cache::at(&folder.path().join("store.db")));
+    let function = Function::of(Residency::Hybrid);
+    let (one, two) = (ctx.clone().with_dataset("1"), ctx.clone().with_dataset("2"));
+    assert_eq!(
+        [function.call(&one, "a", 1), function.call(&two, "a", 2)],
+        [1, 2]
+    );
+
+    let cleared = function.cache.clear_all_caches(&ctx, &Datasets::from("1"));
+    assert_eq!(cleared.expect("cleared").entries, 1);
+    let backend = ctx.cache.backend().expect("a backend");
+    let operations = backend.operations().expect("a log");
+    let [clear] = operations.as_slice() else {
+        panic!("one operation: {operations:?}");
+    };
+    assert!(clear.operation.command.starts_with("clear_all_caches("));
+    assert!(clear.operation.command.ends_with(", dataset 1)"));
+    assert_eq!(clear.usage.entries, 1);
+
+    let undo = Operation::default();
+    let undone = backend.undo(Some(clear.id), &undo, SystemClock.now(), &mut no_progress);
+    assert_eq!(undone.expect("undone").usage.entries, 1);
+    let later = context(Cache::at(&folder.path().join("store.db")));
+    assert_eq!(function.call(&later.with_dataset("1"), "a", 3), 1);
+    assert_eq!(function.computed(), 2);
 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ecache_core::backend::sqlite::{Access, SqliteBackend};
-use ecache_core::backend::{Backend, Condition, Put};
+use ecache_core::backend::{Backend, Condition, Operation, Put, no_progress};
 use ecache_core::entry::Policy;
 use ecache_core::error::{Error, Result};
 use ecache_core::execution_store::{

@@ -177,3 +177,56 @@ fn clearing_the_cache_removes_what_expires_whatever_its_policy_as_fiftyones_does
         assert_eq!(store.list_keys().unwrap(), [key("kept")]);
     });
 }
+
+#[test]
+fn a_removal_of_stores_is_one_operation_that_can_be_undone() {
+    on_every_backend(|fixture| {
+        let Fixture { backend, clock, .. } = &fixture;
+        let stores = fixture.stores(Some(DATASET));
+        let (metadata, kept) = (Json::from("notes"), text("v"));
+        let created = stores.create_store("a", Some(&metadata), Policy::Evict);
+        assert!(created.unwrap());
+        let store = stores.store("a");
+        store.set_cache(&key("k"), &kept, None).unwrap();
+        store.set(&key("p"), &kept, None).unwrap();
+        type Removal<'a> = (&'a str, &'a dyn Fn() -> Usage, u64);
+        let removals: [Removal<'_>; 4] = [
+            ("clear_cache", &|| store.clear_cache().unwrap(), 1),
+            ("clear", &|| store.clear().unwrap(), 2),
+            ("cleanup", &|| stores.cleanup().unwrap(), 2),
+            ("delete_store", &|| stores.delete_store("a").unwrap(), 2),
+        ];
+        for (call, remove, entries) in removals {
+            let before = backend.operations().unwrap().len();
+            assert_eq!(remove().entries, entries, "{call}");
+            let operations = backend.operations().unwrap();
+            assert_eq!(operations.len(), before + 1, "{call}");
+            let latest = operations.iter().max_by_key(|one| one.id).unwrap();
+            let command = &latest.operation.command;
+            assert!(command.starts_with(&format!("{call}(")), "{command}");
+            assert!(command.contains(DATASET), "{command}");
+
+            let undo = Operation::default();
+            let undone = backend.undo(None, &undo, clock.now(), &mut no_progress);
+            undone.unwrap();
+            assert_eq!(
+                store.get(&key("k")).unwrap().as_ref(),
+                Some(&kept),
+                "{call}"
+            );
+            assert_eq!(
+                store.get(&key("p")).unwrap().as_ref(),
+                Some(&kept),
+                "{call}"
+            );
+            let restored = store.metadata().unwrap().expect("the metadata is back");
+            assert_eq!(restored.value, metadata.dumps(), "{call}");
+        }
+        stores.delete_store("none").unwrap();
+        assert_eq!(
+            backend.operations().unwrap().len(),
+            8,
+            "nothing was removed"
+        );
+    });
+}

@@ -125,7 +125,7 @@ fn only(backend: &SqliteBackend) -> Usage {
     used.used
 }
 
-/// Counts again what is used, with the counters forgotten.
+/// Counts the used part again, with the counters forgotten.
 fn counted_again(path: &Path) -> Vec<LimitUsage> {
     let connection = rusqlite::Connection::open(path).expect("a database");
     let before = used(&write(path));

@@ -1,6 +1,6 @@
 use std::path::PathBuf;
 
-use ecache_core::backend::{ChangeOutcome, Scan, no_progress};
+use ecache_core::backend::Scan;
 use ecache_core::entry::Policy;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 use ecache_core::usage::{CallGroup, Counts, Log};
@@ -154,20 +154,13 @@ impl Cache {
     /// them back, unless they are more than one operation keeps.
     #[pyo3(signature = (**filter))]
     fn clear(&self, py: Python<'_>, filter: Option<&Bound<'_, PyDict>>) -> PyResult<u64> {
-        let operation = operation::of_clear(py, filter)?;
+        let operation = operation::of_clear(filter)?;
         let mut filter = filter::read(filter)?;
         filter.policy.get_or_insert(Policy::Evict);
         let (core, selection) = (self.core(), filter.into());
         let removed = shutdown::detach(py, || {
             let (backend, now) = (core.backend()?, SystemClock.now());
-            let removed =
-                backend.remove_undoably(&selection, None, &operation, now, &mut no_progress);
-            let removed = removed.and_then(|outcome| match outcome {
-                ChangeOutcome::Done(report) => Ok(report),
-                ChangeOutcome::TooMany(_) => {
-                    backend.remove_for_good(&selection, None, &operation, now, &mut no_progress)
-                }
-            });
+            let removed = backend.remove_logged(&selection, None, &operation, now);
             core.advance_epoch();
             removed
         });

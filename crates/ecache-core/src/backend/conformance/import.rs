@@ -61,7 +61,7 @@ fn import(
     )
 }
 
-/// Reports whether a record replaces what is there; it was written that much later.
+/// Reports whether a record replaces an existing entry; it was written that much later.
 fn replaces(on_conflict: OnConflict, written: i64) -> bool {
     match on_conflict {
         OnConflict::Replace => true,

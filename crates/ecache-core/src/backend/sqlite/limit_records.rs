@@ -19,7 +19,7 @@ use crate::error::Result;
 impl LimitBackend for SqliteBackend {
     fn limits(&self) -> Result<Vec<LimitUsage>> {
         if self.access.is_writing() {
-            // Counts what is not counted yet.
+            // Counts the entries that are not counted yet.
             self.transaction(|_| Ok(()))?;
         }
         let connection = self.connection()?;
