@@ -300,7 +300,7 @@ fn fixed(error: &Error) -> (Exit, Option<&'static str>) {
             Exit::Refused,
             Some("remove what is too much with ecache prune --max-size"),
         ),
-        Error::Busy { .. } => (Exit::Failed, Some("try again when it is done")),
+        Error::Busy => (Exit::Failed, Some("try again when it is done")),
         Error::DamagedLog { .. } => (
             Exit::Damaged,
             Some("any command that writes begins a new one, such as ecache prune"),

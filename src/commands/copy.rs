@@ -336,7 +336,7 @@ impl Copy<'_> {
 fn is_passing(error: &anyhow::Error) -> bool {
     matches!(
         error.downcast_ref(),
-        Some(Error::Interrupted { .. } | Error::Busy { .. } | Error::Full { .. })
+        Some(Error::Interrupted { .. } | Error::Busy | Error::Full { .. })
     )
 }
 

@@ -72,11 +72,8 @@ pub enum Error {
         path: PathBuf,
     },
     /// Another process held the store's write lock past the busy timeout.
-    #[error("the store is busy: another process has been writing to it for {waited:?}")]
-    Busy {
-        /// The time that this process waited
-        waited: Duration,
-    },
+    #[error("the store is busy: another process is writing to it")]
+    Busy,
     /// No space is left where the store is.
     #[error("no space is left for the store {}", path.display())]
     Full {

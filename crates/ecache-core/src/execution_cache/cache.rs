@@ -417,7 +417,7 @@ fn note_use() {
 }
 
 fn is_busy(error: &Error) -> bool {
-    matches!(error, Error::Busy { .. })
+    matches!(error, Error::Busy)
 }
 
 impl Drop for Cache {

@@ -5,7 +5,6 @@ use std::path::Path;
 use rusqlite::{ErrorCode, ffi};
 
 use super::damage::is_damage;
-use super::timeouts::BUSY_TIMEOUT;
 use crate::error::{Error, SqliteError};
 use crate::system_limits;
 
@@ -33,9 +32,7 @@ pub(super) fn sqlite_error(path: &Path, error: rusqlite::Error) -> Error {
     match error.sqlite_error_code() {
         // `-shm` could not be extended.
         _ if extended == Some(ffi::SQLITE_IOERR_SHMSIZE) => Error::Full { path },
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy {
-            waited: BUSY_TIMEOUT,
-        },
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::Busy,
         Some(ErrorCode::DiskFull) => Error::Full { path },
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Error::Damaged {
             path,

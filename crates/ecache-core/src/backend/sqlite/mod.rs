@@ -229,7 +229,7 @@ impl SqliteBackend {
     }
 
     fn error(&self, error: rusqlite::Error) -> Error {
-        having_waited(self.patience, errors::sqlite_error(&self.path, error))
+        errors::sqlite_error(&self.path, error)
     }
 
     /// Moves the log into the file. A reader elsewhere may prevent that, which does no harm.
@@ -267,16 +267,8 @@ impl SqliteBackend {
     }
 }
 
-/// Adds the time waited for another process to [`Error::Busy`].
-fn having_waited(waited: Duration, error: Error) -> Error {
-    match error {
-        Error::Busy { .. } => Error::Busy { waited },
-        other => other,
-    }
-}
-
 fn connect(path: &Path, access: Access, patience: Duration) -> Result<Connection> {
-    let connection = open::open(path, access, patience).map_err(|e| having_waited(patience, e))?;
+    let connection = open::open(path, access, patience)?;
     query::register(&connection).map_err(|error| errors::sqlite_error(path, error))?;
     if access.is_writing() {
         reserve::create(path);

@@ -136,9 +136,7 @@ impl SqliteBackend {
             .map_err(|error| self.error(error))?;
         match is_busy {
             Ok(false) => Ok(count),
-            Ok(true) => Err(Error::Busy {
-                waited: SHRED_PATIENCE,
-            }),
+            Ok(true) => Err(Error::Busy),
             Err(error) => Err(self.error(error)),
         }
     }

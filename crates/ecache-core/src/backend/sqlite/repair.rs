@@ -139,9 +139,7 @@ impl SqliteBackend {
                 usage,
                 ..Batch::default()
             })),
-            _ => Err(Error::Busy {
-                waited: self.patience,
-            }),
+            _ => Err(Error::Busy),
         }
     }
 }

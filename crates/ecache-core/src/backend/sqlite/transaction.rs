@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::session::Session;
-use super::{SqliteBackend, having_waited};
 use crate::error::Result;
 
 /// Undoes a transaction that is dropped before it was committed.
@@ -71,7 +70,7 @@ impl SqliteBackend {
         connection
             .busy_timeout(self.patience)
             .map_err(|error| self.error(error))?;
-        result.map_err(|error| having_waited(patience, error))
+        result
     }
 
     /// Runs the transaction on the given connection.

@@ -122,9 +122,7 @@ impl SqliteBackend {
         };
         match locks.lock(UNDO_LOCK, self.patience) {
             Ok(Some(lock)) => Ok(Some(lock)),
-            Ok(None) => Err(Error::Busy {
-                waited: self.patience,
-            }),
+            Ok(None) => Err(Error::Busy),
             Err(_) => Ok(None),
         }
     }
