@@ -380,3 +380,35 @@ fn a_run_that_may_only_read_is_counted_and_makes_no_store() {
     let names = ["calls", "hits", "misses", "bypasses"];
     assert_eq!(figures(&groups[0], names), [2, 1, 1, 2]);
 }
+
+#[test]
+fn calls_of_a_renamed_store_go_with_it_and_come_back() {
+    let session = Session::new();
+    put(&session, ("a", "1"), 10, 5);
+    put(&session, ("b", "2"), 10, 5);
+    let hits = |count: usize, store: &str, key: &str| {
+        for _ in 0..count {
+            session.run(&format!("get {store} {key}")).succeeds();
+        }
+    };
+    let by_store = || -> Vec<(String, u64)> {
+        let groups = stats(&session, "--by store --since 1d");
+        let store = |group: &Value| group["store_name"].as_str().expect("a name").to_owned();
+        groups
+            .iter()
+            .map(|group| (store(group), figures(group, ["hits"])[0]))
+            .collect()
+    };
+    hits(3, "a", "1");
+    hits(2, "b", "2");
+    session.run("stores rename a b --merge").succeeds();
+    assert_eq!(by_store(), [("b".to_owned(), 5)]);
+    hits(4, "b", "1");
+    session.run("undo").succeeds();
+    let separate = [("a".to_owned(), 3), ("b".to_owned(), 6)];
+    assert_eq!(by_store(), separate);
+    session.run("undo 4").succeeds();
+    assert_eq!(by_store(), [("b".to_owned(), 9)]);
+    session.run("undo").succeeds();
+    assert_eq!(by_store(), separate);
+}

@@ -272,6 +272,16 @@ impl Counts {
         *self = Self::of_fields(sum);
     }
 
+    /// Returns what is left without some counts, and those of them that there were.
+    pub(crate) fn without(&self, counts: &Self) -> (Self, Self) {
+        let (mut rest, mut taken) = (self.fields(), counts.fields());
+        for (rest, taken) in rest.iter_mut().zip(&mut taken) {
+            *taken = (*taken).min(*rest);
+            *rest -= *taken;
+        }
+        (Self::of_fields(rest), Self::of_fields(taken))
+    }
+
     /// Adds calls of one outcome.
     pub fn count(&mut self, outcome: Outcome, calls: u64, saved_ms: u64, spent_ms: u64) {
         let mut counts = Self {
@@ -313,6 +323,25 @@ pub enum CallGroup {
     },
     /// The calls for which there was no row left
     Other,
+}
+
+impl CallGroup {
+    /// Returns the store of the calls, if they have one.
+    pub(crate) fn store(&self) -> Option<&Arc<StoreAddress>> {
+        match self {
+            Self::Of { store, .. } => Some(store),
+            Self::Other => None,
+        }
+    }
+
+    /// Returns the calls of the same user and operator in another store.
+    pub(crate) fn in_store(&self, other: &Arc<StoreAddress>) -> Self {
+        let mut group = self.clone();
+        if let Self::Of { store, .. } = &mut group {
+            *store = other.clone();
+        }
+        group
+    }
 }
 
 /// A part of a log: the records between two offsets.

@@ -12,6 +12,7 @@
 //! | `query` | from a filter to SQL |
 //! | `row`, `column`, `chunks` | from a row to a verified entry; its columns; a large value in chunks |
 //! | `stores`, `rename` | stores and their own documents; giving a store another name |
+//! | `rename_counts` | the counts of calls of a store that is renamed |
 //! | `store_rows`, `entry_rows` | reading and writing the row of a store; writing one of an entry |
 //! | `encoding`, `checksum` | the forms of columns; what the checksums of rows cover |
 //! | `damage`, `errors` | damaged pages and rows; what SQLite's other errors mean |
@@ -98,6 +99,7 @@ mod reclaim;
 mod remove;
 mod rename;
 mod repair;
+mod rename_counts;
 mod reserve;
 mod retire;
 mod row;

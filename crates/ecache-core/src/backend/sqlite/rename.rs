@@ -2,7 +2,8 @@
 //!
 //! A store's number stays that of its name, since other processes remember it. A renamed store is
 //! therefore another one, and its entries move there: each gets the number of the new store in its
-//! id, and the checksums that go with it. Values are not read.
+//! id, and the checksums that go with it. Values are not read. The counts of its calls go along
+//! (`rename_counts`).
 
 use std::collections::BTreeMap;
 
@@ -15,11 +16,13 @@ use super::entry_rows::{full_store, id_after};
 use super::operations::{self, LoggedOperation, Part};
 use super::pool::Look;
 use super::query::Range;
+use super::session::Session;
 use super::store_rows::{self, bump_generation, write_metadata};
 use super::stores::{OwnDocument, has_entries, last_id, own_document};
-use super::{SqliteBackend, marks, row};
+use super::{SqliteBackend, marks, rename_counts, row};
 use crate::backend::{
     ChangeReport, Effect, KeepForUndo, OnExistingStore, Operation, Progress, RenameBackend,
+    StoreMetadata,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -52,7 +55,7 @@ impl RenameBackend for SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Renames a store, and logs that.
+    /// Renames a store, and logs that. The counts of its calls go along.
     pub(super) fn rename(
         &self,
         from: &StoreAddress,
@@ -64,66 +67,92 @@ impl SqliteBackend {
         let _held = self.hold(Look::Always);
         self.transaction(|transaction| {
             let sqlite = |error| self.error(error);
-            let old = store_rows::find_store(transaction, from).map_err(sqlite)?;
-            let Some(old) = old.filter(|_| from != to) else {
+            let Some(renaming) = self.prepare_renaming(transaction, from, to, on_existing)? else {
                 return Ok(ChangeReport::default());
             };
-            let new = store_rows::intern_store(transaction, to).map_err(sqlite)?;
-            let document = |id, store: &StoreAddress| match own_document(transaction, id) {
-                Ok(OwnDocument::None) => Ok(None),
-                Ok(OwnDocument::Intact(metadata)) => Ok(Some(metadata)),
-                Ok(OwnDocument::Damaged) => Err(Error::DamagedEntry {
-                    address: Box::new(store.document()),
-                }),
-                Err(error) => Err(self.error(error)),
-            };
-            let (moved, kept) = (document(old, from)?, document(new, to)?);
-            let exists = kept.is_some() || has_entries(transaction, new).map_err(sqlite)?;
-            let is_empty = moved.is_none() && !has_entries(transaction, old).map_err(sqlite)?;
-            if is_empty {
-                return Ok(ChangeReport::default());
+            if let Some((_, _, now)) = log {
+                self.add_all_logged(transaction, now).map_err(sqlite)?;
             }
-            if exists && on_existing == OnExistingStore::Fail {
-                let store = Box::new(to.clone());
-                return Err(Error::StoreExists { store });
-            }
-            if let Some((key, written_at)) = in_both(transaction, old, new).map_err(sqlite)? {
-                let address = Box::new(to.entry(key));
-                return Err(Error::Conflict {
-                    address,
-                    written_at,
-                });
-            }
+            let (old, new) = (renaming.old, renaming.new);
             marks::make_way_for_all(transaction, old, new).map_err(sqlite)?;
             let (usage, ids) = self.move_entries(transaction, (old, from), (new, to))?;
-            let change = || -> rusqlite::Result<ChangeReport> {
-                let mut removed = ChangeReport {
-                    usage,
-                    ..ChangeReport::default()
-                };
-                if let Some((operation, keep, now)) = log {
-                    let mut stored =
-                        LoggedOperation::begin(transaction, operation, Effect::Renamed, now)?;
-                    stored.renamed = Some((from.clone(), to.clone()));
-                    stored.add_usage(usage);
-                    stored.add_documents(from, to, moved.as_ref(), kept.as_ref());
-                    match keep {
-                        KeepForUndo::Yes => stored.add_part(transaction, &Part::Moved(ids))?,
-                        KeepForUndo::No => stored.forget(),
-                    }
-                    stored.write(transaction)?;
-                    removed = stored.removed();
-                }
-                if moved.is_some() {
-                    write_metadata(transaction, old, None)?;
-                    write_metadata(transaction, new, kept.or(moved).as_ref())?;
-                }
+            let logged = match log {
+                Some(log) => Some(renaming.log(transaction, log, usage, ids).map_err(sqlite)?),
+                None => None,
+            };
+            let number = logged.as_ref().map(|logged| logged.number);
+            let finish = || -> rusqlite::Result<ChangeReport> {
+                let counts =
+                    rename_counts::move_all(transaction, from, &to.clone().into(), number)?;
+                renaming.move_document(transaction)?;
                 bump_generation(transaction, old)?;
                 bump_generation(transaction, new)?;
-                Ok(removed)
+                let Some(mut logged) = logged else {
+                    return Ok(ChangeReport {
+                        usage,
+                        ..ChangeReport::default()
+                    });
+                };
+                if logged.renamed.is_some() {
+                    logged.add_part(transaction, &Part::Counts(counts))?;
+                }
+                logged.write(transaction)?;
+                Ok(logged.removed())
             };
-            change().map_err(sqlite)
+            finish().map_err(sqlite)
         })
+    }
+
+    /// Returns the rows and documents of two stores, or `None` if there is nothing to rename.
+    ///
+    /// # Errors
+    /// The reason if the stores cannot be merged.
+    fn prepare_renaming<'a>(
+        &self,
+        transaction: &Session,
+        from: &'a StoreAddress,
+        to: &'a StoreAddress,
+        on_existing: OnExistingStore,
+    ) -> Result<Option<Renaming<'a>>> {
+        let sqlite = |error| self.error(error);
+        let old = store_rows::find_store(transaction, from).map_err(sqlite)?;
+        let Some(old) = old.filter(|_| from != to) else {
+            return Ok(None);
+        };
+        let new = store_rows::intern_store(transaction, to).map_err(sqlite)?;
+        let document = |id, store: &StoreAddress| match own_document(transaction, id) {
+            Ok(OwnDocument::None) => Ok(None),
+            Ok(OwnDocument::Intact(metadata)) => Ok(Some(metadata)),
+            Ok(OwnDocument::Damaged) => Err(Error::DamagedEntry {
+                address: Box::new(store.document()),
+            }),
+            Err(error) => Err(self.error(error)),
+        };
+        let (moved, kept) = (document(old, from)?, document(new, to)?);
+        let exists = kept.is_some() || has_entries(transaction, new).map_err(sqlite)?;
+        let is_empty = moved.is_none() && !has_entries(transaction, old).map_err(sqlite)?;
+        if is_empty {
+            return Ok(None);
+        }
+        if exists && on_existing == OnExistingStore::Fail {
+            let store = Box::new(to.clone());
+            return Err(Error::StoreExists { store });
+        }
+        if let Some((key, written_at)) = in_both(transaction, old, new).map_err(sqlite)? {
+            let address = Box::new(to.entry(key));
+            return Err(Error::Conflict {
+                address,
+                written_at,
+            });
+        }
+        Ok(Some(Renaming {
+            from,
+            to,
+            old,
+            new,
+            moved,
+            kept,
+        }))
     }
 
     fn move_entries(
@@ -164,6 +193,48 @@ impl SqliteBackend {
         }
         operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
         Ok((usage, moves.into_values().collect()))
+    }
+}
+
+/// The rows and the own documents of a store that is renamed and of the other one.
+struct Renaming<'a> {
+    from: &'a StoreAddress,
+    to: &'a StoreAddress,
+    old: i64,
+    new: i64,
+    moved: Option<StoreMetadata>,
+    kept: Option<StoreMetadata>,
+}
+
+impl Renaming<'_> {
+    /// Begins the operation that renames the store. Counts and the record are still to be written.
+    fn log(
+        &self,
+        transaction: &Session,
+        (operation, keep, now): (&Operation, KeepForUndo, Timestamp),
+        usage: Usage,
+        ids: Vec<i64>,
+    ) -> rusqlite::Result<LoggedOperation> {
+        let mut logged = LoggedOperation::begin(transaction, operation, Effect::Renamed, now)?;
+        logged.renamed = Some((self.from.clone(), self.to.clone()));
+        logged.add_usage(usage);
+        let (moved, kept) = (self.moved.as_ref(), self.kept.as_ref());
+        logged.add_documents(self.from, self.to, moved, kept);
+        match keep {
+            KeepForUndo::Yes => logged.add_part(transaction, &Part::Moved(ids))?,
+            KeepForUndo::No => logged.forget(),
+        }
+        Ok(logged)
+    }
+
+    /// Gives the new store the document of the old one, unless it has its own.
+    fn move_document(&self, transaction: &Session) -> rusqlite::Result<()> {
+        if self.moved.is_some() {
+            write_metadata(transaction, self.old, None)?;
+            let document = self.kept.as_ref().or(self.moved.as_ref());
+            write_metadata(transaction, self.new, document)?;
+        }
+        Ok(())
     }
 }
 

@@ -25,7 +25,7 @@ use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
     Batch, CallGroup, Counts, DAY, EntryUse, Gap, HOUR, HOURS_KEPT, KEPT, Log, LogId, LogRange,
-    MAX_ROWS, Period, Recorded, StoredRow, Tally,
+    MAX_ROWS, OpenLog, Period, Recorded, StoredRow, Tally,
 };
 
 /// The id of the record that says up to which time hours are merged into days.
@@ -43,6 +43,9 @@ const PROBES: i64 = 8;
 /// Number of bytes of the log that a write adds before it evicts entries: about as many as are
 /// there before a call folds them.
 const MOST_FOLDED: usize = 64 * 1024;
+
+/// Number of bytes of the log that a renaming sums at a time.
+const MOST_AT_ONCE: usize = 8 << 20;
 
 /// Returns the ids under which the row of a group may be.
 fn ids(group: &[u8]) -> impl Iterator<Item = i64> + use<> {
@@ -142,7 +145,6 @@ impl CallCountBackend for SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Adds the hits of entries; those of entries that are gone are dropped, and so are those of a
     /// Adds the hits that the log has and the store has not, up to [`MOST_FOLDED`] bytes of each
     /// file, in a transaction that is to evict entries. Best effort: a log that cannot be read is
     /// folded later.
@@ -152,26 +154,20 @@ impl SqliteBackend {
         now: Timestamp,
     ) -> rusqlite::Result<()> {
         for open in Log::beside(&self.path).open().unwrap_or_default() {
-            let Some((from, folded_at)) = readable(folded(transaction, open.id()))? else {
-                continue;
-            };
-            let Ok(bytes) = open.read(from, MOST_FOLDED) else {
-                continue;
-            };
-            let (batch, read) = Batch::read(&bytes);
-            let to = open.after(from, read);
-            let is_valid = |period: &Period| match &period.group {
-                CallGroup::Of { store, .. } => store.check().is_ok(),
-                _ => true,
-            };
-            if to == from || folded_at == CLOSED || !batch.periods.iter().all(is_valid) {
-                continue;
-            }
-            let log = open.id();
-            let position = LogRange { log, from, to };
-            // An import has only the times of its entries.
-            let now = Timestamp::from_millis(now.as_millis().max(folded_at));
-            Self::add_batch(transaction, &batch, Some(position), now)?;
+            fold_next(transaction, &open, MOST_FOLDED, now)?;
+        }
+        Ok(())
+    }
+
+    /// Adds all calls that the log has and the store has not, in a transaction that is to rename a
+    /// store. Best effort, as [`Self::add_logged`].
+    pub(super) fn add_all_logged(
+        &self,
+        transaction: &Connection,
+        now: Timestamp,
+    ) -> rusqlite::Result<()> {
+        for open in Log::beside(&self.path).open().unwrap_or_default() {
+            while fold_next(transaction, &open, MOST_AT_ONCE, now)? {}
         }
         Ok(())
     }
@@ -211,6 +207,7 @@ impl SqliteBackend {
         Ok(true)
     }
 
+    /// Adds the hits of entries; those of entries that are gone are dropped, and so are those of a
     /// result from before an entry was created, which belong to an earlier one of its key.
     fn add_uses(transaction: &Connection, uses: &[EntryUse]) -> rusqlite::Result<()> {
         let mut ids = Vec::with_capacity(uses.len());
@@ -255,6 +252,36 @@ impl SqliteBackend {
         }
         Ok(())
     }
+}
+
+/// Adds the next calls that a file of the log has and the store has not, and reports whether there
+/// were any.
+fn fold_next(
+    transaction: &Connection,
+    open: &OpenLog,
+    most: usize,
+    now: Timestamp,
+) -> rusqlite::Result<bool> {
+    let log = open.id();
+    let Some((from, folded_at)) = readable(folded(transaction, log))? else {
+        return Ok(false);
+    };
+    let Ok(bytes) = open.read(from, most) else {
+        return Ok(false);
+    };
+    let (batch, read) = Batch::read(&bytes);
+    let to = open.after(from, read);
+    let is_valid = |period: &Period| match &period.group {
+        CallGroup::Of { store, .. } => store.check().is_ok(),
+        CallGroup::Other => true,
+    };
+    if to == from || folded_at == CLOSED || !batch.periods.iter().all(is_valid) {
+        return Ok(false);
+    }
+    let position = LogRange { log, from, to };
+    // An import has only the times of its entries.
+    let now = Timestamp::from_millis(now.as_millis().max(folded_at));
+    SqliteBackend::add_batch(transaction, &batch, Some(position), now)
 }
 
 /// Adds counts in a transaction that changes entries.
@@ -304,7 +331,7 @@ fn put_offset(
 }
 
 /// Returns the time before which hours are merged into days.
-fn merged_until(connection: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn merged_until(connection: &Connection) -> rusqlite::Result<i64> {
     let body = history::get(connection, RecordKind::Offset, NO_TIME, MERGED)?;
     let time = body.and_then(|body| body.try_into().ok());
     Ok(time.map_or(i64::MIN, i64::from_le_bytes))
@@ -339,8 +366,7 @@ fn merge_hours(transaction: &Connection, now: Timestamp) -> rusqlite::Result<i64
         }
     }
     for ((at, group), counts) in days {
-        let row = StoredRow::Counts(group, counts);
-        put_row(transaction, at, &row)?;
+        find_row(transaction, at, &group)?.add(transaction, at, &group, &counts)?;
     }
     let body = until.to_le_bytes();
     history::put(transaction, RecordKind::Offset, NO_TIME, MERGED, &body)?;
@@ -351,55 +377,73 @@ fn merge_hours(transaction: &Connection, now: Timestamp) -> rusqlite::Result<i64
 fn add_periods(transaction: &Connection, periods: &[Period], merged: i64) -> rusqlite::Result<()> {
     let mut rows: Option<usize> = None;
     for period in periods {
-        let at = match period.begins_at {
-            at if at < merged => at.div_euclid(DAY).saturating_mul(DAY),
-            at => at,
-        };
-        let mut row = StoredRow::Counts(period.group.clone(), period.counts);
-        let mut place = find_row(transaction, at, &row.group_bytes())?;
-        if matches!(place, Slot::Free(_)) {
+        let at = begin_of_row(period.begins_at, merged);
+        let mut group = &period.group;
+        let mut slot = find_row(transaction, at, group)?;
+        if matches!(slot, Slot::Free(_)) {
             let count = match rows {
                 Some(count) => count,
                 None => count_rows(transaction)?,
             };
             if count >= MAX_ROWS {
-                row = StoredRow::Counts(CallGroup::Other, period.counts);
-                place = find_row(transaction, at, &row.group_bytes())?;
+                group = &CallGroup::Other;
+                slot = find_row(transaction, at, group)?;
             }
-            rows = Some(count + usize::from(matches!(place, Slot::Free(_))));
+            rows = Some(count + usize::from(matches!(slot, Slot::Free(_))));
         }
-        match place {
-            Slot::Taken(id, known) => {
-                let StoredRow::Counts(group, _) = row else {
-                    continue;
-                };
-                let mut sum = known;
-                sum.add(&period.counts);
-                let body = StoredRow::Counts(group, sum).write();
-                history::put(transaction, RecordKind::Usage, at, id, &body)?;
-            }
-            Slot::Free(id) => {
-                history::put(transaction, RecordKind::Usage, at, id, &row.write())?;
-            }
-        }
+        slot.add(transaction, at, group, &period.counts)?;
     }
     Ok(())
 }
 
+/// Returns the time of the row in which the calls of an hour are counted.
+pub(super) fn begin_of_row(hour: i64, merged: i64) -> i64 {
+    if hour < merged {
+        hour.div_euclid(DAY).saturating_mul(DAY)
+    } else {
+        hour
+    }
+}
+
 /// The place of the row of a group, existing or free.
-enum Slot {
+pub(super) enum Slot {
     Taken(i64, Counts),
     Free(i64),
 }
 
-fn find_row(connection: &Connection, at: i64, group: &[u8]) -> rusqlite::Result<Slot> {
+impl Slot {
+    /// Adds counts to the row of a group, or makes it.
+    pub(super) fn add(
+        self,
+        transaction: &Connection,
+        at: i64,
+        group: &CallGroup,
+        counts: &Counts,
+    ) -> rusqlite::Result<()> {
+        let (id, mut sum) = match self {
+            Self::Taken(id, known) => (id, known),
+            Self::Free(id) => (id, Counts::default()),
+        };
+        sum.add(counts);
+        let row = StoredRow::Counts(group.clone(), sum);
+        history::put(transaction, RecordKind::Usage, at, id, &row.write())
+    }
+}
+
+/// Finds the row of a group at a time.
+pub(super) fn find_row(
+    connection: &Connection,
+    at: i64,
+    group: &CallGroup,
+) -> rusqlite::Result<Slot> {
+    let bytes = StoredRow::Counts(group.clone(), Counts::default()).group_bytes();
     let mut last = 0;
-    for id in ids(group) {
+    for id in ids(&bytes) {
         last = id;
         match history::get(connection, RecordKind::Usage, at, id) {
             Ok(None) => return Ok(Slot::Free(id)),
             Ok(Some(body)) => match StoredRow::read(&body) {
-                Some(row @ StoredRow::Counts(_, counts)) if row.group_bytes() == group => {
+                Some(StoredRow::Counts(found, counts)) if found == *group => {
                     return Ok(Slot::Taken(id, counts));
                 }
                 _ => {}
@@ -410,12 +454,6 @@ fn find_row(connection: &Connection, at: i64, group: &[u8]) -> rusqlite::Result<
         }
     }
     Ok(Slot::Free(last))
-}
-
-/// Writes a row whose group has none at that time.
-fn put_row(transaction: &Connection, at: i64, row: &StoredRow) -> rusqlite::Result<()> {
-    let (Slot::Taken(id, _) | Slot::Free(id)) = find_row(transaction, at, &row.group_bytes())?;
-    history::put(transaction, RecordKind::Usage, at, id, &row.write())
 }
 
 /// Records a gap, at the hour of its begin.

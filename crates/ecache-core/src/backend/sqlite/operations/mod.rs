@@ -6,10 +6,12 @@
 //! of a killed operation is exact.
 
 mod chain;
+mod moved_counts;
 mod parts;
 mod record;
 
 pub(super) use chain::Chains;
+pub(super) use moved_counts::{MovedCounts, MovedRow, follow_counts};
 pub(super) use parts::{Added, Part, Touched};
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::super::codec::{number, optional, put_number, put_optional, unreadable};
+use super::MovedCounts;
 
 /// The entries of one transaction. Ids are in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +22,8 @@ pub(in super::super) enum Part {
     /// Entries that were written or brought back in the place of others; their ids, and those of
     /// the marked rows of the others
     Replaced(BTreeMap<i64, i64>),
+    /// The counts of calls that moved with a renamed store
+    Counts(MovedCounts),
 }
 
 /// Entries that an operation wrote or brought back.
@@ -70,7 +73,7 @@ impl Part {
         };
         match self {
             // Marked rows keep their ids until they are restored.
-            Self::Removed(_) => {}
+            Self::Removed(_) | Self::Counts(_) => {}
             Self::Moved(ids) => ids.iter_mut().for_each(follow),
             Self::Stayed(places) | Self::Replaced(places) => {
                 let stayed = std::mem::take(places).into_iter();
@@ -118,8 +121,8 @@ impl Part {
             Self::Removed(ids) => parts(&ids, Self::Removed),
             Self::Moved(ids) => parts(&ids, Self::Moved),
             Self::Touched(entries) => cut(&entries, size).into_iter().map(Self::Touched).collect(),
-            // They say where others are, and are read as a whole.
-            Self::Stayed(_) | Self::Replaced(_) => vec![self],
+            // They say where others are, and are read as a whole; and counts move at once.
+            Self::Stayed(_) | Self::Replaced(_) | Self::Counts(_) => vec![self],
             Self::Added(Added { ids, later }) => {
                 let parts = cut(&ids, size).into_iter();
                 let added = parts.map(|ids| {
@@ -144,6 +147,7 @@ impl Part {
             }
             Self::Touched(entries) => Box::new(entries.iter().map(|touched| touched.id)),
             Self::Stayed(places) | Self::Replaced(places) => Box::new(places.keys().copied()),
+            Self::Counts(_) => Box::new(std::iter::empty()),
         }
     }
 
@@ -154,6 +158,7 @@ impl Part {
             }
             Self::Touched(entries) => entries.is_empty(),
             Self::Stayed(places) | Self::Replaced(places) => places.is_empty(),
+            Self::Counts(moved) => moved.rows.is_empty(),
         }
     }
 
@@ -206,6 +211,10 @@ impl Part {
                 body.push(5);
                 put_pairs(&mut body, others);
             }
+            Self::Counts(moved) => {
+                body.push(6);
+                moved.encode(&mut body);
+            }
         }
         body
     }
@@ -241,6 +250,7 @@ impl Part {
             3 => Self::Moved(ids(rest)?),
             4 => Self::Stayed(pairs(rest)?),
             5 => Self::Replaced(pairs(rest)?),
+            6 => Self::Counts(MovedCounts::decode(rest)?),
             _ => return Err(unreadable()),
         })
     }
@@ -305,7 +315,10 @@ fn ids(rest: &mut &[u8]) -> rusqlite::Result<Vec<i64>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::MovedRow;
     use super::*;
+    use crate::scope::StoreAddress;
+    use crate::usage::{CallGroup, Counts};
 
     #[test]
     fn parts_come_back() {
@@ -320,6 +333,21 @@ mod tests {
         let mut added = Added::default();
         ids.iter().for_each(|id| added.push(*id, *id, 10));
         assert_eq!(added.later.len(), 4);
+        let row = |at, group| MovedRow {
+            at,
+            group,
+            counts: Counts::of_fields(std::array::from_fn(|place| place as u64)),
+        };
+        let of_store = CallGroup::Of {
+            store: StoreAddress::new("s").with_dataset("d").into(),
+            user: Some("ann".into()),
+            operator: None,
+        };
+        let counts = MovedCounts {
+            store: StoreAddress::new("t").into(),
+            movers: vec![3, 500],
+            rows: vec![row(1 << 40, of_store), row(-1, CallGroup::Other)],
+        };
         for part in [
             Part::Removed(ids.clone()),
             Part::Removed(Vec::new()),
@@ -330,6 +358,7 @@ mod tests {
                 (i64::MAX, 7),
             ])),
             Part::Replaced(BTreeMap::from([(store | 8, store | 2), (store | 9, 3)])),
+            Part::Counts(counts),
             Part::Added(added),
             Part::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
         ] {

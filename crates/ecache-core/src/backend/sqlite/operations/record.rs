@@ -135,13 +135,13 @@ impl LoggedOperation {
     }
 }
 
-fn put_address(body: &mut Vec<u8>, store: &StoreAddress) {
+pub(super) fn put_address(body: &mut Vec<u8>, store: &StoreAddress) {
     put_text(body, &store.collection);
     put_text(body, &store.store_name);
     put_optional_text(body, store.dataset_id.as_deref());
 }
 
-fn address(rest: &mut &[u8]) -> rusqlite::Result<StoreAddress> {
+pub(super) fn address(rest: &mut &[u8]) -> rusqlite::Result<StoreAddress> {
     Ok(StoreAddress {
         collection: text(rest)?.into(),
         store_name: text(rest)?.into(),

@@ -48,7 +48,7 @@ impl Findings {
             replaced: target.replaced_rows(connection)?,
             ..Self::default()
         };
-        if target.effect != Effect::Imported || target.replaced().entries == 0 {
+        if target.effect != Effect::Written || target.replaced().entries == 0 {
             return Ok(findings);
         }
         let mut replaced = BTreeSet::new();
@@ -59,7 +59,11 @@ impl Findings {
                     let ids = added.ids.into_iter();
                     findings.own.extend(ids.filter(|id| replaced.contains(id)));
                 }
-                Part::Touched(_) | Part::Moved(_) | Part::Stayed(_) | Part::Replaced(_) => {}
+                Part::Touched(_)
+                | Part::Moved(_)
+                | Part::Stayed(_)
+                | Part::Replaced(_)
+                | Part::Counts(_) => {}
             }
         }
         Ok(findings)

@@ -8,11 +8,11 @@
 //! undone in the same way. Entries and settings that were changed since stay as they are. Which
 //! operation is meant and which record is reversed for it is decided by `Chains`.
 
-use super::super::SqliteBackend;
 use super::super::operations::{Chains, LoggedOperation, Part};
 use super::super::purge::delete_marked;
 use super::super::session::Session;
 use super::super::transaction::End;
+use super::super::{SqliteBackend, rename_counts};
 use super::change;
 use super::findings::Findings;
 use crate::backend::{Effect, Operation, OperationRecord, Progress, Undone};
@@ -45,8 +45,8 @@ impl SqliteBackend {
         let (meant, target, mut undo, mut findings) = self.transaction(|transaction| {
             let (meant, target) = self.choose(transaction, which, now)?;
             let mut findings = Findings::of(transaction, &target).map_err(sqlite)?;
-            let undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
-            self.end_with(transaction, &target, &undo, target.parts == 0)?;
+            let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
+            self.end_with(transaction, &target, &mut undo, target.parts == 0)?;
             Ok((meant, target, undo, findings))
         })?;
         let revived = findings.count_revived(&*self.connection()?);
@@ -60,7 +60,7 @@ impl SqliteBackend {
                 let is_last = number == 1 && batch + 1 == count;
                 self.transaction(|transaction| {
                     self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
-                    self.end_with(transaction, &target, &undo, is_last)
+                    self.end_with(transaction, &target, &mut undo, is_last)
                 })?;
                 if progress(findings.entries()).is_break() && !is_last {
                     let done = self.write_sum(&mut undo, &findings)?;
@@ -142,6 +142,10 @@ impl SqliteBackend {
             LoggedOperation::begin(transaction, operation, effect, now).map_err(sqlite)?;
         undo.undoes = target.number;
         undo.renamed = target.renamed.clone().map(|(from, to)| (to, from));
+        if undo.renamed.is_some() {
+            // So that hits count for the entries that move.
+            self.add_all_logged(transaction, now).map_err(sqlite)?;
+        }
         for swap in &target.swaps {
             if target.effect == Effect::Removed {
                 self.revive(transaction, swap.retired, target, &mut undo, findings)?;
@@ -190,6 +194,8 @@ impl SqliteBackend {
             Part::Stayed(_) => Ok(()),
             // They are read beforehand.
             Part::Replaced(_) => Ok(()),
+            // They move at the end, once.
+            Part::Counts(_) => Ok(()),
         }
     }
 
@@ -203,15 +209,20 @@ impl SqliteBackend {
         Ok(undo.usage())
     }
 
-    /// Writes the record of an undo, and into that of its target that it is undone.
+    /// Writes the record of an undo; with the last of its transactions, moves counts back, and
+    /// writes into the record of its target that it is undone. An undo that was interrupted is
+    /// repeated, and counts would move twice earlier.
     fn end_with(
         &self,
         transaction: &Session,
         target: &LoggedOperation,
-        undo: &LoggedOperation,
+        undo: &mut LoggedOperation,
         is_last: bool,
     ) -> Result<()> {
-        let end = || -> rusqlite::Result<()> {
+        let mut end = || -> rusqlite::Result<()> {
+            if is_last {
+                rename_counts::move_back(transaction, target, undo)?;
+            }
             undo.write(transaction)?;
             if is_last {
                 let mut target = target.clone();
@@ -228,7 +239,7 @@ impl SqliteBackend {
 fn sum_up(undo: &mut LoggedOperation, findings: &Findings) {
     let (usage, replaced) = match undo.effect {
         Effect::Removed => (findings.removed, findings.restored),
-        Effect::Restored | Effect::Imported => (findings.restored, findings.removed),
+        Effect::Restored | Effect::Written => (findings.restored, findings.removed),
         Effect::Touched | Effect::Renamed | Effect::Set => (findings.changed, Usage::default()),
     };
     undo.usage = Some((0, 0));
