@@ -165,6 +165,9 @@ fn an_import_says_what_limits_evicted() {
         };
         (0..5).map(line).collect()
     };
+    let ran = session.run_with_input("import - -n", lines("a").as_bytes());
+    let says = "would import 5 entries (5 new, 0 replaced); limits would evict 3\n";
+    assert!(ran.stderr.contains(says), "{ran:?}");
     let ran = session.run_with_input("import -", lines("a").as_bytes());
     let says = "imported 5 entries (5 new, 0 replaced); limits evicted 3\n";
     assert!(ran.stderr.contains(says), "{ran:?}");

@@ -20,7 +20,7 @@ use ecache_core::scope::Address;
 use ecache_core::transfer::{FoundRecord, Importer, Records};
 
 use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{amount, keep_unless};
+use super::shared::deletion::{Run, amount, keep_unless};
 use super::shared::filter::{Unless, filter_among, note_unknown_names};
 use super::shared::filter_words;
 use super::shared::left_out::{LeftOut, Omissions};
@@ -29,8 +29,8 @@ use super::shared::operation::{tell_undo, this};
 use super::shared::record_filter::RecordFilter;
 use super::shared::resolve::check_name;
 use super::shared::transfer::{
-    evictions, is_database, lines, note_beyond_undo, note_evicted, open_records, pour, report,
-    to_file, to_stdout,
+    is_database, lines, note_beyond_undo, note_evicted, open_records, pour, report, to_file,
+    to_stdout,
 };
 use crate::cli::CopyArgs;
 use crate::context::Context;
@@ -265,7 +265,6 @@ impl Copy<'_> {
         found: impl Iterator<Item = Result<FoundRecord, Error>>,
     ) -> Result<Exit> {
         let backend = self.target()?;
-        let evicted_before = evictions(backend.as_ref());
         let foreign = Omissions::of_foreign(self.context);
         let refused = Omissions::new(self.context, "which TO cannot keep");
         let mut on_refused = |address: &Address, error| {
@@ -299,10 +298,10 @@ impl Copy<'_> {
         } else {
             "copied"
         };
-        let all_evicted = evictions(backend.as_ref()).saturating_sub(evicted_before);
-        report(self.context, verb, importer.done(), all_evicted);
+        let run = Run::from(self.args.dry_run);
+        report(self.context, verb, importer.done(), run);
         let evicted = importer.log().map_or(0, |log| log.evicted);
-        note_evicted(self.context, evicted, self.args.dry_run);
+        note_evicted(self.context, evicted, run);
         if let Some(until) = importer.log().and_then(|log| log.until) {
             tell_undo(self.context, until, now);
         }

@@ -12,13 +12,13 @@ use ecache_core::error::Error;
 use ecache_core::interchange::{ReadError, Reader};
 use ecache_core::location;
 
-use super::shared::deletion::{counting, keep_unless};
+use super::shared::deletion::{Run, counting, keep_unless};
 use super::shared::filter::{Unless, filter};
 use super::shared::filter_words;
 use super::shared::left_out::Omissions;
 use super::shared::operation::{tell_undo, this};
 use super::shared::record_filter::RecordFilter;
-use super::shared::transfer::{evictions, note_beyond_undo, note_evicted, open_records, report};
+use super::shared::transfer::{note_beyond_undo, note_evicted, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -60,7 +60,6 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         &mut on_beyond,
     );
     let mut wanted = RecordFilter::new(context, filter, now);
-    let evicted_before = evictions(backend.as_ref());
     let refused = Omissions::new(context, "which the store cannot keep");
     let imported = backend.import_logged(
         &mut read_ahead(records).filter_map(|read| wanted.take(read)),
@@ -94,9 +93,9 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         Commit::Whole | Commit::Every(_) => "imported",
     };
     let imported = imported.map_err(attempt)?;
-    let all_evicted = evictions(backend.as_ref()).saturating_sub(evicted_before);
-    report(context, verb, imported, all_evicted);
-    note_evicted(context, log.evicted, commit == Commit::Rehearse);
+    let run = Run::from(args.dry_run);
+    report(context, verb, imported, run);
+    note_evicted(context, log.evicted, run);
     if let Some(until) = log.until {
         tell_undo(context, until, now);
     }

@@ -23,8 +23,6 @@ struct Facts {
     persist_left: Option<u64>,
     undo_until: Option<Timestamp>,
     imported: Option<Imported>,
-    /// Entries that a limit evicted in the meantime
-    evicted: u64,
     /// Entries that could not be taken along
     left_out: u64,
     /// For a dry run: the cost of the entries to remove, and some of them as a JSON array
@@ -61,11 +59,6 @@ impl Summary {
         facts.stores = imported.stores;
         facts.imported = Some(imported);
         self.operation.get().is_some()
-    }
-
-    /// Sets the number of entries that a limit evicted during an import.
-    pub(crate) fn set_evicted(&self, entries: u64) {
-        self.facts.borrow_mut().evicted = entries;
     }
 
     /// Adds entries that an import or a copy left out.
@@ -116,7 +109,7 @@ impl Summary {
                 ("created", Cell::Count(imported.created)),
                 ("replaced", Cell::Count(imported.replaced)),
                 ("kept", Cell::Count(imported.kept)),
-                ("evicted", Cell::Count(facts.evicted)),
+                ("evicted", Cell::Count(imported.evicted)),
                 ("left_out", Cell::Count(facts.left_out)),
             ]);
         }

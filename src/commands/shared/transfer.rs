@@ -6,13 +6,13 @@ use std::io::{self, BufRead, BufReader, BufWriter, LineWriter, Read, Seek, Write
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Imported, Record};
+use ecache_core::backend::{Imported, Record};
 use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{FoundRecord, write_record};
 
 use super::atomic_file;
-use super::deletion::metadata;
+use super::deletion::{Run, metadata};
 use super::left_out::Omissions;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
@@ -247,22 +247,18 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
     Ok(spool)
 }
 
-/// Returns the number of entries that the limits of a store evicted so far.
-pub(in crate::commands) fn evictions(backend: &dyn Backend) -> u64 {
-    // A database has no limits.
-    let limits = backend.limits().unwrap_or_default();
-    limits.iter().map(|limit| limit.evictions).sum()
-}
-
 /// Says that an import replaces more than can be brought back.
 pub(in crate::commands) fn note_beyond_undo(context: &Context) {
     context.note("undo cannot take this back: it replaces too many entries");
 }
 
 /// Says that a limit takes some of the replaced entries at once.
-pub(in crate::commands) fn note_evicted(context: &Context, count: u64, is_rehearsed: bool) {
+pub(in crate::commands) fn note_evicted(context: &Context, count: u64, run: Run) {
     if count > 0 {
-        let went = if is_rehearsed { "would go" } else { "went" };
+        let went = match run {
+            Run::Dry => "would go",
+            Run::Wet => "went",
+        };
         context.note(&format!(
             "{} that it replaces {went} to a limit: undo cannot bring back what they were",
             entries(count)
@@ -271,10 +267,7 @@ pub(in crate::commands) fn note_evicted(context: &Context, count: u64, is_rehear
 }
 
 /// Reports the written entries: `imported 3 entries (2 new, 1 replaced)`.
-///
-/// `evicted` is the number of those that limits evicted in the meantime.
-pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported, evicted: u64) {
-    context.summary.set_evicted(evicted);
+pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Imported, run: Run) {
     if context.summary.takes_imported(imported) {
         return;
     }
@@ -291,9 +284,13 @@ pub(in crate::commands) fn report(context: &Context, verb: &str, imported: Impor
         ));
     }
     message.push(')');
-    if evicted > 0 {
-        let evicted = human::count(evicted);
-        message.push_str(&format!("; limits evicted {evicted}"));
+    if imported.evicted > 0 {
+        let evict = match run {
+            Run::Dry => "would evict",
+            Run::Wet => "evicted",
+        };
+        let evicted = human::count(imported.evicted);
+        message.push_str(&format!("; limits {evict} {evicted}"));
     }
     if imported.stores > 0 {
         message.push_str(&format!(" and {}", metadata(imported.stores)));

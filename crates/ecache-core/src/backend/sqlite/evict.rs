@@ -64,6 +64,15 @@ const FIRST: usize = 16;
 /// One of so many entries of a sample may go, if many have to.
 const AT_MOST: usize = 2;
 
+/// The entries that went in one transaction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Gone {
+    /// Number of those that were in use
+    pub(super) evicted: u64,
+    /// Number of those that the transaction itself keeps for undo
+    pub(super) kept: u64,
+}
+
 /// An entry that went.
 struct Removed {
     amount: Amount,
@@ -73,7 +82,7 @@ struct Removed {
 impl SqliteBackend {
     /// Removes entries until the limits hold that this transaction has exceeded. An entry is about
     /// to be acknowledged: `written`, which stays. The rows that the transaction itself keeps for
-    /// undo, `kept`, go last of those of no use. Returns the number of these that went.
+    /// undo, `kept`, go last of those of no use.
     ///
     /// Where a limit was exceeded before, this removes twice what the transaction added.
     ///
@@ -85,10 +94,10 @@ impl SqliteBackend {
         written: Option<i64>,
         kept: &HashSet<i64>,
         now: Timestamp,
-    ) -> Result<u64> {
+    ) -> Result<Gone> {
         let sqlite = |error| self.error(error);
         if !transaction.has_limits() {
-            return Ok(0);
+            return Ok(Gone::default());
         }
         transaction.absorb(self).map_err(sqlite)?;
         let targets = targets(transaction, &self.path);
@@ -97,7 +106,7 @@ impl SqliteBackend {
             transaction,
             written,
             kept,
-            kept_gone: 0,
+            gone: Gone::default(),
             now,
             own: targets.iter().map(|target| target.counter).collect(),
             spares_shares: true,
@@ -112,7 +121,7 @@ impl SqliteBackend {
         }
         let written = room.evictions.write(self, transaction, now);
         written.map_err(sqlite)?;
-        Ok(room.kept_gone)
+        Ok(room.gone)
     }
 }
 
@@ -123,8 +132,7 @@ struct Room<'a> {
     written: Option<i64>,
     /// The rows that the transaction keeps for undo
     kept: &'a HashSet<i64>,
-    /// Number of those that went
-    kept_gone: u64,
+    gone: Gone,
     now: Timestamp,
     /// The counters that the new entry belongs to
     own: BTreeSet<Counter>,
@@ -243,8 +251,9 @@ impl Room<'_> {
                 continue;
             };
             gone += removed.amount;
-            self.kept_gone += u64::from(self.kept.contains(&sample[place].id));
+            self.gone.kept += u64::from(self.kept.contains(&sample[place].id));
             if removed.is_in_use {
+                self.gone.evicted += 1;
                 stores.insert(sample[place].id >> 32);
                 evicted += 1;
             }

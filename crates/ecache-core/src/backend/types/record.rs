@@ -167,6 +167,8 @@ pub struct Imported {
     pub stores: u64,
     /// Stores whose existing metadata stays
     pub stores_kept: u64,
+    /// Entries that went, since the new ones exceeded a limit
+    pub evicted: u64,
 }
 
 impl Imported {
@@ -184,5 +186,6 @@ impl AddAssign for Imported {
         self.kept += other.kept;
         self.stores += other.stores;
         self.stores_kept += other.stores_kept;
+        self.evicted += other.evicted;
     }
 }

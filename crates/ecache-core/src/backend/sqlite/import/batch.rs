@@ -265,18 +265,19 @@ impl<'a, 'b> Batch<'a, 'b> {
 
     /// Makes room for the written entries. Of the replaced ones, which are kept for undo, as many
     /// as possible stay.
-    pub(super) fn make_room(&mut self) -> Result<()> {
+    pub(super) fn make_room(&mut self, imported: &mut Imported) -> Result<()> {
         let none = HashSet::new();
         let spared = match &self.recorder {
             Some(recorder) => recorder.all_set_aside(),
             None => &none,
         };
         let (transaction, latest) = (self.transaction, self.latest);
-        let evicted = self
+        let gone = self
             .backend
             .make_room(transaction, self.last, spared, latest)?;
+        imported.evicted += gone.evicted;
         if let Some(recorder) = &mut self.recorder {
-            recorder.add_evicted(evicted);
+            recorder.add_evicted(gone.kept);
         }
         Ok(())
     }

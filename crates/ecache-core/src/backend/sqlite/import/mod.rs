@@ -123,7 +123,7 @@ impl SqliteBackend {
                     for record in taken {
                         batch.write(record, &mut imported, on_refused)?;
                     }
-                    batch.make_room()?;
+                    batch.make_room(&mut imported)?;
                     if !is_empty && progress(done + count).is_break() {
                         let entries = done;
                         return Err(Error::Interrupted {
