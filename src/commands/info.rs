@@ -7,6 +7,7 @@ use ecache_core::backend::{Backend, Description, KeptForUndo};
 use ecache_core::filter::{Filter, Freshness};
 use ecache_core::location;
 use ecache_core::scope::DEFAULT_COLLECTION;
+use ecache_core::time::Timestamp;
 use serde_json::json;
 
 use super::shared::operation::until;
@@ -128,14 +129,7 @@ fn print_for_people(context: &Context, settings: &[InForce], store: Option<&Stor
                 "",
             )?;
         }
-        if let Some(time) = store.kept.until {
-            let usage = store.kept.usage;
-            let kept = format!(
-                "{} ({}), until {}",
-                human::entries(usage.entries),
-                human::size(usage.bytes),
-                until(time, context.now())
-            );
+        if let Some(kept) = kept(store.kept, context.now()) {
             line("undo", &kept, "")?;
         }
     }
@@ -156,6 +150,24 @@ fn print_for_people(context: &Context, settings: &[InForce], store: Option<&Stor
         )?;
     }
     Ok(rows.finish()?)
+}
+
+/// Says what is kept for undo, and what is not any more.
+fn kept(kept: KeptForUndo, now: Timestamp) -> Option<String> {
+    let usage = kept.usage;
+    let there = kept.until.map(|time| {
+        let (entries, size) = (human::entries(usage.entries), human::size(usage.bytes));
+        format!("{entries} ({size}), until {}", until(time, now))
+    });
+    let went = (kept.evicted > 0).then(|| human::count(kept.evicted));
+    match (there, went) {
+        (Some(there), Some(went)) => Some(format!("{there}; {went} went to a limit")),
+        (None, Some(_)) => {
+            let went = human::entries(kept.evicted);
+            Some(format!("nothing is kept: {went} went to a limit"))
+        }
+        (there, None) => there,
+    }
 }
 
 /// Prints one object to a program, or one line a fact.
@@ -191,7 +203,7 @@ fn print(
         .collect();
     let in_force = serde_json::Value::Object(in_force).to_string();
     let (path, path_from) = setting(settings, "db");
-    let facts: [(&'static str, Cell<'_>); 24] = [
+    let facts: [(&'static str, Cell<'_>); 25] = [
         ("version", Cell::from(env!("CARGO_PKG_VERSION"))),
         (
             "engine",
@@ -239,6 +251,7 @@ fn print(
                 .and_then(|store| store.kept.until)
                 .map_or(Cell::Null, |until| Cell::Time(until.as_millis())),
         ),
+        ("undo_evicted", count(|store| store.kept.evicted)),
         ("problem", problem.map_or(Cell::Null, Cell::from)),
         ("settings", Cell::Json(in_force.as_str().into())),
     ];

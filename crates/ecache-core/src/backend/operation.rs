@@ -173,6 +173,8 @@ pub struct KeptForUndo {
     /// Number of stores' own documents that were removed
     pub documents: u64,
     /// Time until which the latest of them are kept, unless their space is needed
+    /// Number of entries that were kept for operations in force, and that limits took
+    pub evicted: u64,
     pub until: Option<Timestamp>,
 }
 

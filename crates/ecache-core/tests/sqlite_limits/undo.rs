@@ -74,6 +74,8 @@ fn an_import_whose_replaced_entry_went_to_a_limit_is_not_undone() {
     assert_eq!(import(&backend, &[1], 5, 100, 1), 1);
     let log = backend.operations().expect("the log");
     assert_eq!(log[0].undo, UndoState::Evicted);
+    let kept = || backend.kept_for_undo().expect("a count");
+    assert_eq!((kept().usage.entries, kept().evicted), (0, 1));
     for which in [Some(2), None] {
         let undone = backend.undo(which, &Operation::default(), NOW, &mut no_progress);
         assert!(matches!(undone, Err(Error::NotUndoable(_))), "{undone:?}");
@@ -91,7 +93,10 @@ fn an_import_is_undone_as_far_as_a_limit_left_what_it_replaced() {
     make_usual(&backend, 1..4, 0);
     // Three are replaced, of which one has to go.
     assert_eq!(import(&backend, &[1, 2, 3], 5, 100, 1), 1);
+    let kept = || backend.kept_for_undo().expect("a count");
+    assert_eq!((kept().usage.entries, kept().evicted), (2, 1));
     let undone = undo(&backend, None, 2);
+    assert_eq!((kept().usage.entries, kept().evicted), (2, 0));
     assert_eq!((undone.usage.entries, undone.replaced.entries), (2, 2));
     assert_eq!(undone.evicted, 1);
     let sizes = ["1", "2", "3"].map(|key| size(&backend, key).expect("an entry"));

@@ -283,7 +283,16 @@ impl LoggedOperation {
         match self.effect {
             _ if self.undone_by != 0 || !self.keeps_something() => 0,
             Effect::Removed => self.usage().bytes,
-            Effect::Imported | Effect::Restored => self.replaced().bytes,
+            Effect::Written | Effect::Restored => self.replaced().bytes,
+            Effect::Touched | Effect::Renamed | Effect::Set => 0,
+        }
+    }
+
+    /// Returns the number of entries that it kept when it was made.
+    pub(super) fn kept_entries(&self) -> u64 {
+        match self.effect {
+            Effect::Removed => self.usage().entries,
+            Effect::Written | Effect::Restored => self.replaced().entries,
             Effect::Touched | Effect::Renamed | Effect::Set => 0,
         }
     }

@@ -33,6 +33,9 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<KeptForUndo> {
                 own += usage_of(connection, swap.retired)?;
             }
         }
+        if operation.is_undoable() {
+            kept.evicted += operation.kept_entries().saturating_sub(own.entries);
+        }
         let has_documents = operation.effect == Effect::Removed && operation.is_undoable();
         let documents = if has_documents {
             operation.documents.unsigned_abs()
