@@ -2,6 +2,8 @@
 
 mod support;
 
+use std::cell::RefCell;
+
 use serde_json::Value;
 use support::{Ran, Session};
 
@@ -128,7 +130,9 @@ fn every_output_for_programs_has_the_fields_of_the_schema() {
     session
         .run("stores create owned --metadata {\"a\":1}")
         .succeeds();
+    let lines = RefCell::new(Vec::new());
     let checked = |definition: &str, line: &str| {
+        lines.borrow_mut().push(line.to_owned());
         check_all(
             &schema,
             definition,
@@ -173,6 +177,14 @@ fn every_output_for_programs_has_the_fields_of_the_schema() {
     checked("summary", "rm echo $(ecache ls echo --fields key) --json");
     checked("summary", "clear thumbs --json");
     checked("operation", "log --format jsonl");
+    checked("undo", "undo --json -n");
+    checked("undo", "undo --json");
+    checked("summary", "stores create made --metadata {} --json");
+    checked("summary", "stores rename made moved --json");
+    checked("summary", "stores rm moved --json");
+    checked("store", "stores ls --format jsonl");
+    checked("top", "top --format jsonl");
+    checked("setting", "config --format jsonl");
     for json in ["json", "jsonl"] {
         checked("info", &format!("info --format {json}"));
         checked("entry", &format!("show settings theme --format {json}"));
@@ -184,6 +196,9 @@ fn every_output_for_programs_has_the_fields_of_the_schema() {
     session.run("limit set thumbs --max-size 1MiB").succeeds();
     session.run("limit set --undo-keep 2d").succeeds();
     checked("limit", "limit ls --format jsonl");
+    checked("limit summary", "limit set thumbs --max-entries 9 --json");
+    checked("limit summary", "limit rm thumbs --json");
+    checked("limit summary", "limit rm --undo --json");
     session
         .run("set settings theme light --db other.db")
         .succeeds();
@@ -203,10 +218,54 @@ fn every_output_for_programs_has_the_fields_of_the_schema() {
     ] {
         checked("why", &format!("why --json {question} < /dev/null"));
     }
+    checked("why", "why --json -- echo ho 2>&1 < /dev/null");
+    checked("why", "why --json -- cat < /dev/zero");
+    // A result that only two outputs have, and an entry that went to a limit.
+    session
+        .shell("ecache run -- sh -c 'echo a; echo b >&2' < /dev/null 2>/dev/null")
+        .succeeds();
+    checked(
+        "why",
+        "why --json -- sh -c 'echo a; echo b >&2' < /dev/null 2>&1",
+    );
+    session
+        .shell("ecache limit set full --max-entries 1; ecache set full a 1; ecache set full b 2")
+        .succeeds();
+    checked("why", "why full a --json");
     let watched = "(ecache watch --count 1 --format jsonl -v 2>ready & \
                    until grep -qs watching ready; do :; done; \
                    ecache set s k v -q; wait)";
     check_all(&schema, "change", session.shell(watched));
+    let mut lines = lines.into_inner();
+    lines.push("watch ".to_owned());
+    assert_eq!(unchecked(&lines), [""; 0]);
+}
+
+/// Returns the commands with an option for JSON, by their manual pages, that none of the lines
+/// runs.
+fn unchecked(lines: &[String]) -> Vec<String> {
+    let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/man");
+    let mut missing = Vec::new();
+    let mut count = 0;
+    for page in std::fs::read_dir(pages).expect("manual pages") {
+        let page = page.expect("a page").path();
+        let text = std::fs::read_to_string(&page).expect("text");
+        if !text.lines().any(|line| line == r"\fB\-\-json\fR") {
+            continue;
+        }
+        count += 1;
+        let name = page.file_stem().and_then(|name| name.to_str());
+        let name = name.and_then(|name| name.strip_prefix("ecache-"));
+        let command = name.expect("the name of a command").replace('-', " ") + " ";
+        let is_run = |line: &String| {
+            line.starts_with(&command) || line.contains(&format!("ecache {command}"))
+        };
+        if !lines.iter().any(is_run) {
+            missing.push(command);
+        }
+    }
+    assert!(count > 20, "the pages have the option");
+    missing
 }
 
 #[test]

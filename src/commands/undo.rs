@@ -71,12 +71,14 @@ fn print(context: &Context, undone: &Undone, run: Run) -> Result<Exit> {
         ("dry_run", Cell::Bool(run == Run::Dry)),
         ("entries", Cell::Count(undone.usage.entries)),
         ("bytes", Cell::Size(undone.usage.bytes)),
+        ("replaced", Cell::Count(undone.replaced.entries)),
         ("stores", Cell::Count(undone.documents)),
         ("settings", Cell::Count(undone.settings)),
         ("undone", Cell::Count(undone.undone.id)),
         ("newer", Cell::Count(undone.newer)),
         ("gone", Cell::Count(undone.gone)),
         ("damaged", Cell::Count(undone.damaged)),
+        ("evicted", Cell::Count(undone.evicted)),
     ];
     context.object(fields)?;
     Ok(Exit::Done)

@@ -102,7 +102,7 @@ fn explains(fate: &Fate, explanation: &Explanation) -> bool {
     };
     match fate {
         Fate::Kept(operation, _) => {
-            operation.effect == Effect::Imported && now_there.written_at() <= operation.at
+            operation.effect == Effect::Written && now_there.written_at() <= operation.at
         }
         Fate::Gone(_) => false,
     }
@@ -112,7 +112,18 @@ fn explains(fate: &Fate, explanation: &Explanation) -> bool {
 fn never(format: WhyFormat, why: &str) -> Result<Exit> {
     let text = match format {
         WhyFormat::Text => escape::for_line(&format!("never a hit: {why}")).into_owned(),
-        WhyFormat::Json => json!({"hit": false, "reason": "unkeyed", "message": why}).to_string(),
+        WhyFormat::Json => json!({
+            "hit": false,
+            "reason": "unkeyed",
+            "message": why,
+            "key": null,
+            "store_name": null,
+            "dataset_id": null,
+            "written_at": null,
+            "expires_at": null,
+            "cost_ms": null,
+        })
+        .to_string(),
     };
     stdout().write_all(format!("{text}\n").as_bytes())?;
     Ok(Exit::No)
