@@ -1680,7 +1680,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__edit)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --no-undo --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

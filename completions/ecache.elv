@@ -162,6 +162,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --quiet 'Say nothing on success'
             cand -v 'Say more on standard error'
             cand --verbose 'Say more on standard error'
+            cand --no-undo 'Do not keep the old value, so that `ecache undo` cannot restore it'
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }

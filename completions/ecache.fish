@@ -172,6 +172,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand edit" -l no-config -d 'Rea
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -l durable -d 'Flush each write to disk before acknowledging it, so that a power loss cannot lose it'
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -s q -l quiet -d 'Say nothing on success'
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -s v -l verbose -d 'Say more on standard error'
+complete -c ecache -n "__fish_ecache_using_subcommand edit" -l no-undo -d 'Do not keep the old value, so that `ecache undo` cannot restore it'
 complete -c ecache -n "__fish_ecache_using_subcommand edit" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db -d 'Use this file, mongodb://HOST/NAME or fiftyone' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand has" -l db-file -d 'Use the store whose location is in this file, so that a URL\'s password is not on the command line' -r -F

@@ -173,7 +173,7 @@ SELECT
     op,
     strftime('%Y-%m-%dT%H:%M:%fZ', at / 1000.0, 'unixepoch') AS at,
     user, host, command, filter,
-    CASE did WHEN 0 THEN 'removed' WHEN 1 THEN 'restored' WHEN 2 THEN 'imported' WHEN 3 THEN 'touched'
+    CASE did WHEN 0 THEN 'removed' WHEN 1 THEN 'restored' WHEN 2 THEN 'written' WHEN 3 THEN 'touched'
         WHEN 4 THEN 'renamed' WHEN 5 THEN 'set' END AS did,
     max(entries, 0) AS entries, max(size, 0) AS size, replaced, documents, settings,
     -- Until that time; the command says that it is over then.

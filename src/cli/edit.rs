@@ -16,4 +16,7 @@ Environment:
 pub(crate) struct EditArgs {
     #[command(flatten)]
     pub(crate) entry: EntryArgs,
+    /// Do not keep the old value, so that `ecache undo` cannot restore it
+    #[arg(long, hide_short_help = true)]
+    pub(crate) no_undo: bool,
 }

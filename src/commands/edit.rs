@@ -10,16 +10,21 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use ecache_core::backend::{
-    Backend, Condition, Content, Expiry, Keep, Lookup, Put, PutOptions, read_value,
+    Backend, Cause, Condition, Expiry, Keep, KeepForUndo, Lookup, MAX_UNDO_BYTES, Put, PutOptions,
+    read_value,
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
+use ecache_core::filter::{Filter, Pattern};
 use ecache_core::python_json::Json;
 use ecache_core::value::{Kind, Value};
 use tempfile::NamedTempFile;
 
 use super::shared::abbreviated::whole_entry;
 use super::shared::cut_name::Accept;
+use super::shared::deletion::keep_unless;
+use super::shared::filter_words::words;
+use super::shared::operation::{tell_undo, this};
 use super::shared::resolve::{Request, note_missing, note_other_call};
 use crate::cli::EditArgs;
 use crate::context::Context;
@@ -75,7 +80,8 @@ pub(crate) fn run(context: &Context, args: EditArgs) -> Result<Exit> {
         context.note("nothing was changed");
         return Ok(Exit::Done);
     };
-    write(context, backend.as_ref(), entry, old, edited)
+    let keep = keep_unless(args.no_undo || entry.size > MAX_UNDO_BYTES);
+    write(context, backend.as_ref(), entry, (old, keep), edited)
 }
 
 /// Returns the editor, with its arguments.
@@ -243,7 +249,7 @@ fn write(
     context: &Context,
     backend: &dyn Backend,
     old: Entry,
-    value: Value,
+    (value, keep): (Value, KeepForUndo),
     edited: Edited,
 ) -> Result<Exit> {
     let now = context.now();
@@ -261,18 +267,27 @@ fn write(
         expiry: Expiry::Named,
     };
     let content = backend.stage(&mut &edited.value.bytes[..], now);
-    let put = content.and_then(|content: Content| backend.put(&entry, &content, &options, now));
+    let filter = Filter {
+        keys: vec![Pattern::exact(old.address.key.as_str())],
+        ..Filter::store(&old.address.store)
+    };
+    let operation = this(Cause::Removed, words(&filter.into()));
+    let put = content
+        .and_then(|content| backend.put_logged(&entry, &content, &options, keep, &operation, now));
     match put {
-        Ok(Put::Created | Put::Replaced) => {
+        Ok((Put::Created | Put::Replaced, report)) => {
             context.note(&format!(
                 "changed {}: {}, before {}",
                 old.address,
                 human::counted(size, "byte", "bytes"),
                 human::count(old.size)
             ));
+            if let Some(until) = report.until {
+                tell_undo(context, until, now);
+            }
             Ok(Exit::Done)
         }
-        Ok(Put::Refused) => {
+        Ok((Put::Refused, _)) => {
             let file = edited.keep()?;
             context.warn(&format!(
                 "{} was changed, removed or expired meanwhile, and stays as it is; what was typed is in {}",

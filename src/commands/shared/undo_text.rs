@@ -26,14 +26,21 @@ pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {
         Run::Wet => done.to_owned(),
     };
     match undone.effect {
-        Effect::Restored | Effect::Imported => format!("{} {what}", word("restored", "restore")),
+        Effect::Restored | Effect::Written => format!("{} {what}", word("restored", "restore")),
         Effect::Removed => {
             let removed = match undone.undone.effect {
-                Effect::Imported => word("removed", "remove"),
+                Effect::Written => word("removed", "remove"),
                 _ => word("removed again", "remove again"),
             };
             if undone.replaced == Usage::default() {
                 format!("{removed} {what}")
+            } else if undone.replaced.entries == usage.entries && usage.entries == of {
+                // As after an edit: each entry has its old value.
+                format!(
+                    "{} {}",
+                    word("restored", "restore"),
+                    amount(undone.replaced)
+                )
             } else {
                 let back = amount(undone.replaced);
                 let restored = match run {

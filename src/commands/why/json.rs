@@ -20,7 +20,7 @@ impl View<'_> {
             Explanation::Damaged => ("damaged", None),
             Explanation::Another(entry, _) => ("another", Some(entry)),
             Explanation::Missing(_) => match &self.fate {
-                Some(Fate::Kept(operation, entry)) if operation.effect == Effect::Imported => {
+                Some(Fate::Kept(operation, entry)) if operation.effect == Effect::Written => {
                     ("replaced", Some(entry))
                 }
                 Some(Fate::Kept(operation, entry)) => {

@@ -136,7 +136,7 @@ impl View<'_> {
         let ago = ago(operation.at, self.now);
         let (id, command) = (operation.id, &operation.operation.command);
         let how = match operation.operation.cause {
-            _ if operation.effect == Effect::Imported => "replaced",
+            _ if operation.effect == Effect::Written => "replaced",
             Cause::Cleared => "cleared",
             Cause::Pruned => "pruned",
             Cause::Evicted => "evicted",
@@ -154,7 +154,7 @@ impl View<'_> {
     fn undoing(&self, operation: &OperationRecord) -> Option<String> {
         operation.undo.at(self.now).until()?;
         let usage = match operation.effect {
-            Effect::Imported => operation.replaced,
+            Effect::Written => operation.replaced,
             _ => operation.usage,
         };
         let (id, what) = (operation.id, entries(usage.entries));

@@ -7,8 +7,8 @@ pub enum Effect {
     Removed = 0,
     /// It brought entries back
     Restored = 1,
-    /// It imported entries
-    Imported = 2,
+    /// It wrote entries: an import, a copy or an edit
+    Written = 2,
     /// It changed lifetimes
     Touched = 3,
     /// It renamed a store
@@ -21,7 +21,7 @@ impl Effect {
     const ALL: [Self; 6] = [
         Self::Removed,
         Self::Restored,
-        Self::Imported,
+        Self::Written,
         Self::Touched,
         Self::Renamed,
         Self::Set,
@@ -33,7 +33,7 @@ impl Effect {
         match self {
             Self::Removed => "removed",
             Self::Restored => "restored",
-            Self::Imported => "imported",
+            Self::Written => "written",
             Self::Touched => "touched",
             Self::Renamed => "renamed",
             Self::Set => "set",
@@ -51,7 +51,7 @@ impl Effect {
     pub(in crate::backend) fn reversed(self) -> Self {
         match self {
             Self::Removed => Self::Restored,
-            Self::Restored | Self::Imported => Self::Removed,
+            Self::Restored | Self::Written => Self::Removed,
             same => same,
         }
     }

@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, HashSet};
 
 use super::limit::{Bounds, LimitScope};
 use super::{
-    ChangeBackend, Commit, Effect, ImportBackend, Imported, OnConflict, OnExistingStore, OnRefused,
-    Progress, Record, RenameBackend, StoresBackend, Touch,
+    ChangeBackend, Commit, Content, Effect, ImportBackend, Imported, OnConflict, OnExistingStore,
+    OnRefused, Progress, Put, PutOptions, Record, RenameBackend, StoresBackend, Touch,
+    WriteBackend,
 };
 use crate::entry::Entry;
 use crate::error::{Error, Result};
@@ -172,9 +173,9 @@ pub struct KeptForUndo {
     pub usage: Usage,
     /// Number of stores' own documents that were removed
     pub documents: u64,
-    /// Time until which the latest of them are kept, unless their space is needed
     /// Number of entries that were kept for operations in force, and that limits took
     pub evicted: u64,
+    /// Time until which the latest of them are kept, unless their space is needed
     pub until: Option<Timestamp>,
 }
 
@@ -283,7 +284,9 @@ pub struct Undone {
 /// Removes entries so that they can be brought back.
 ///
 /// The defaults are those of an engine that keeps nothing for undo, and no log.
-pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBackend {
+pub trait UndoBackend:
+    WriteBackend + ImportBackend + ChangeBackend + StoresBackend + RenameBackend
+{
     /// Reports whether the engine has a log of operations.
     fn logs_operations(&self) -> bool {
         self.keeps_for_undo()
@@ -365,6 +368,22 @@ pub trait UndoBackend: ImportBackend + ChangeBackend + StoresBackend + RenameBac
         progress: Progress<'_>,
     ) -> Result<Imported> {
         self.import(records, on_conflict, commit, on_refused, progress)
+    }
+
+    /// Replaces the value of an entry as [`WriteBackend::put`] does, but as an operation, which can
+    /// be undone unless `keep` says otherwise. A large value that the engine stages is dropped if it
+    /// is refused.
+    fn put_logged(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        _keep: KeepForUndo,
+        _operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(Put, ChangeReport)> {
+        let put = self.put(entry, content, options, now)?;
+        Ok((put, ChangeReport::default()))
     }
 
     /// Renames a store as [`RenameBackend::rename_store`] does, but as an operation, which can be

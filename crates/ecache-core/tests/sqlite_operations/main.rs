@@ -12,10 +12,11 @@ use common::{NOW, write};
 use ecache_core::backend::memory::MemoryBackend;
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, ChangeOutcome, Commit, DropKept, Effect, ImportBackend, ImportLog, KeepForUndo,
-    MAX_UNDO_ENTRIES, MaintainBackend, OnConflict, OnExistingStore, Operation, Record, Row, Scan,
-    ScanBackend, StoreMetadata, StoreRecord, StoresBackend, Touch, UNDO_KEEP, UNDO_SIZE,
-    UndoBackend, UndoState, Undone, Values, fail_at_refused, no_progress, read_value,
+    Backend, ChangeOutcome, Commit, Condition, Content, DropKept, Effect, Expiry, ImportBackend,
+    ImportLog, Keep, KeepForUndo, Lookup, MAX_UNDO_ENTRIES, MaintainBackend, OnConflict,
+    OnExistingStore, Operation, Put, PutOptions, ReadBackend, Record, Row, Scan, ScanBackend,
+    StoreMetadata, StoreRecord, StoresBackend, Touch, UNDO_KEEP, UNDO_SIZE, UndoBackend, UndoState,
+    Undone, Values, fail_at_refused, no_progress, read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;

@@ -14,6 +14,8 @@ pub enum Step {
     /// Copies what a filter selects of another store
     Copy(Vec<(Entry, u8)>, Option<StoreAddress>, Filter, OnConflict),
     Rename(StoreAddress, StoreAddress, OnExistingStore),
+    /// Gives an entry another value
+    Edit(Address, u8),
     Set(&'static str, Option<u8>),
     /// Takes the latest of the others back
     Undo,
@@ -88,6 +90,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (store(), store(), existing).prop_map(|(from, to, existing)| {
             Step::Rename(from, to, existing)
         }),
+        3 => (entry(), any::<u8>()).prop_map(|(entry, value)| Step::Edit(entry.address, value)),
         1 => (select(vec!["x", "y"]), proptest::option::of(any::<u8>()))
             .prop_map(|(name, value)| Step::Set(name, value)),
         2 => Just(Step::Undo),
@@ -170,6 +173,7 @@ pub fn make(backend: &SqliteBackend, step: &Step, at: i64) {
                 Err(error) => panic!("{error}"),
             }
         }
+        Step::Edit(address, value) => edit(backend, address, *value, now),
         Step::Set(name, value) => {
             let value = value.map(|value| value.to_string());
             backend
@@ -178,6 +182,34 @@ pub fn make(backend: &SqliteBackend, step: &Step, at: i64) {
         }
         Step::Undo => drop(undo(backend, None, at)),
     }
+}
+
+/// Gives an entry another value, if there is one; it keeps its lifetime and its hits.
+fn edit(backend: &SqliteBackend, address: &Address, value: u8, now: Timestamp) {
+    let Lookup::Hit(old, content) = backend.lookup(address, now).expect("a look-up") else {
+        return;
+    };
+    let old_value = read_value(backend, old.kind, content).expect("a value");
+    let mut entry = Entry::new(address.clone(), old.kind, now);
+    entry.scopes = old.scopes.clone();
+    entry.cost_ms = old.cost_ms;
+    let options = PutOptions {
+        condition: Condition::IfValue(old_value),
+        keep: Keep::LIFETIME,
+        expiry: Expiry::Named,
+    };
+    let content = Content::Inline(vec![value; usize::from(value) + 1]);
+    let keep = KeepForUndo::Yes;
+    let put = backend.put_logged(&entry, &content, &options, keep, &operation(), now);
+    let (put, report) = put.expect("a write");
+    assert_eq!((put, report.until.is_some()), (Put::Replaced, true));
+    let Lookup::Hit(edited, _) = backend.lookup(address, now).expect("a look-up") else {
+        panic!("it is there");
+    };
+    let kept = |entry: &Entry| (entry.hits, entry.last_used_at, entry.saved_ms);
+    assert_eq!(kept(&edited), kept(&old));
+    let lifetime = |entry: &Entry| (entry.policy, entry.expires_at, entry.created_at);
+    assert_eq!(lifetime(&edited), lifetime(&old));
 }
 
 proptest! {

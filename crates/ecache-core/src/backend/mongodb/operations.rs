@@ -13,10 +13,12 @@ use super::connection::is_duplicate;
 use super::value::{date, number, timestamp};
 use super::{ATTEMPTS, Changed, MongoBackend, import};
 use crate::backend::{
-    Cause, ChangeBackend, ChangeOutcome, ChangeReport, Commit, Effect, ImportBackend, ImportLog,
-    Imported, KeepForUndo, OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord,
-    Progress, Record, RenameBackend, StoresBackend, Touch, UndoBackend, UndoState,
+    Cause, ChangeBackend, ChangeOutcome, ChangeReport, Commit, Content, Effect, ImportBackend,
+    ImportLog, Imported, KeepForUndo, OnConflict, OnExistingStore, OnRefused, Operation,
+    OperationRecord, Progress, Put, PutOptions, Record, RenameBackend, StoresBackend, Touch,
+    UndoBackend, UndoState, WriteBackend, no_progress,
 };
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::StoreAddress;
@@ -35,7 +37,7 @@ const NUMBER: &str = "operation";
 /// The effects that the database can have.
 const EFFECTS: [Effect; 4] = [
     Effect::Removed,
-    Effect::Imported,
+    Effect::Written,
     Effect::Touched,
     Effect::Renamed,
 ];
@@ -110,7 +112,7 @@ impl UndoBackend for MongoBackend {
         if commit == Commit::Rehearse {
             return self.import(records, on_conflict, commit, on_refused, progress);
         }
-        let logged = Logged::begin(self, &log.operation, Effect::Imported, log.now)?;
+        let logged = Logged::begin(self, &log.operation, Effect::Written, log.now)?;
         let mut sum = Imported::default();
         // The progress of an import counts the records that are read, not those that are written.
         let backend = &logged.recording();
@@ -128,6 +130,32 @@ impl UndoBackend for MongoBackend {
         });
         log.number = logged.finish(counts)?.operation.or(log.number);
         Ok(sum)
+    }
+
+    fn put_logged(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        _keep: KeepForUndo,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(Put, ChangeReport)> {
+        let logged = Logged::begin(self, operation, Effect::Written, now)?;
+        let mut put = Put::Refused;
+        let report = logged.run(&mut no_progress, |backend, _| {
+            put = backend.put(entry, content, options, now)?;
+            let count = u64::from(put != Put::Refused);
+            Ok(Counts {
+                usage: Usage {
+                    entries: count,
+                    bytes: count * content.size(),
+                },
+                replaced: u64::from(put == Put::Replaced),
+                documents: 0,
+            })
+        });
+        Ok((put, report?))
     }
 
     fn rename_logged(

@@ -1,6 +1,8 @@
 //! The statements that write the row of an entry, shared by single writes, results of calls and
 //! imports.
 
+use std::borrow::Cow;
+
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ToSql};
 
@@ -14,8 +16,8 @@ use super::row_changes::{Amount, Cell};
 use super::session::Session;
 use super::store_rows::bump_generation;
 use super::{marks, row};
-use crate::backend::Content;
 use crate::backend::types::Lifespan;
+use crate::backend::{Content, Keep};
 use crate::entry::{self, Entry, MAX_COUNT};
 use crate::error::Error;
 use crate::scope::StoreAddress;
@@ -32,6 +34,30 @@ pub(super) struct Existing {
     pub(super) is_fresh: bool,
     /// The part of limits that its row uses
     pub(super) counted: (Cell, Amount),
+}
+
+impl Existing {
+    /// Returns the entry that replaces this one, with as much of its lifetime as `keep` says.
+    pub(super) fn with_kept_lifetime<'a>(
+        &self,
+        entry: &'a Entry,
+        keep: Keep,
+        now: Timestamp,
+    ) -> Cow<'a, Entry> {
+        let own = (entry.policy, entry.expires_at);
+        let (policy, expires_at) = match self.lifetime {
+            Some(old) => keep.lifetime(own, old, now),
+            None => own,
+        };
+        if (policy, expires_at) == own {
+            return Cow::Borrowed(entry);
+        }
+        Cow::Owned(Entry {
+            policy,
+            expires_at,
+            ..entry.clone()
+        })
+    }
 }
 
 /// Selects every column of an entry except its value, by store and key.

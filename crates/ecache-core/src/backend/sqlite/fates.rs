@@ -56,7 +56,7 @@ fn find_kept(
 ) -> Result<Option<(OperationRecord, Entry)>, RowError> {
     let mut operations = LoggedOperation::all(connection)?;
     operations.retain(|one| {
-        let takes_away = matches!(one.effect, Effect::Removed | Effect::Imported);
+        let takes_away = matches!(one.effect, Effect::Removed | Effect::Written);
         takes_away && one.undone_by == 0 && one.keeps_something()
     });
     if operations.is_empty() {

@@ -44,7 +44,7 @@ impl<'a, 'b> Recorder<'a, 'b> {
         };
         let stored = match begun {
             Some(stored) => stored,
-            None => LoggedOperation::begin(transaction, &log.operation, Effect::Imported, log.now)?,
+            None => LoggedOperation::begin(transaction, &log.operation, Effect::Written, log.now)?,
         };
         Ok(Self {
             log,

@@ -22,6 +22,7 @@
 //! | `index_walk`, `uses_beside` | entries in the order of an index; their hits beside them |
 //! | `lookup_many`, `key_index` | look-ups of many keys, whose ids come from the index of keys |
 //! | `write`, `transaction`, `import`, `remove`, `stats` | the other verbs |
+//! | `write_logged` | replacing the value of an entry as an operation |
 //! | `import_log`, `seen_keys` | an import as an operation; the keys that it has written |
 //! | `marks` | removed entries that stay in their rows |
 //! | `operations` | the log of operations |
@@ -98,8 +99,8 @@ mod read;
 mod reclaim;
 mod remove;
 mod rename;
-mod repair;
 mod rename_counts;
+mod repair;
 mod reserve;
 mod retire;
 mod row;
@@ -130,6 +131,7 @@ mod verify;
 mod wal_header;
 mod worth;
 mod write;
+mod write_logged;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::SqliteBackend;
 use super::session::Session;
 use crate::error::Result;
 

@@ -8,7 +8,7 @@ use rusqlite::Connection;
 use super::chunks::chunk;
 use super::damage::RowError;
 use super::encoding::stored_key;
-use super::entry_rows::{Write, existing, full_store, id_after, replace, write};
+use super::entry_rows::{Existing, Write, existing, full_store, id_after, replace, write};
 use super::interned::Interned;
 use super::purge::Purge;
 use super::reclaim::Due;
@@ -169,15 +169,7 @@ impl SqliteBackend {
             }
         }
         let existing = existing(transaction, interned.store, entry, now).map_err(sqlite)?;
-        let holds = match (&options.condition, &existing) {
-            (Condition::Always, _) => true,
-            (Condition::IfAbsent, existing) => existing.as_ref().is_none_or(|e| !e.is_fresh),
-            (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
-                self.has_value(transaction, existing.id, expected)?
-            }
-            (Condition::IfValue(_), _) => false,
-        };
-        if !holds {
+        if !self.holds(transaction, &options.condition, existing.as_ref())? {
             return Ok((Put::Refused, None));
         }
         self.check_staged(transaction, content)?;
@@ -196,31 +188,32 @@ impl SqliteBackend {
             return Ok((Put::Created, Some(id)));
         };
         let created_at = Some(existing.created_at);
-        let (policy, expires_at) = match existing.lifetime {
-            Some(old) => options
-                .keep
-                .lifetime((entry.policy, entry.expires_at), old, now),
-            None => (entry.policy, entry.expires_at),
-        };
-        let kept;
-        let entry = if (policy, expires_at) == (entry.policy, entry.expires_at) {
-            entry
-        } else {
-            kept = Entry {
-                policy,
-                expires_at,
-                ..entry.clone()
-            };
-            &kept
-        };
+        let entry = &*existing.with_kept_lifetime(entry, options.keep, now);
         replace(transaction, &existing, interned, entry, content, created_at).map_err(sqlite)?;
         let (cell, amount) = existing.counted;
         transaction.note_changed(existing.id, cell, -amount);
         Ok((Put::Replaced, Some(existing.id)))
     }
 
+    /// Reports whether the condition of a write holds.
+    pub(super) fn holds(
+        &self,
+        connection: &Connection,
+        condition: &Condition,
+        existing: Option<&Existing>,
+    ) -> Result<bool> {
+        match (condition, existing) {
+            (Condition::Always, _) => Ok(true),
+            (Condition::IfAbsent, existing) => Ok(existing.is_none_or(|e| !e.is_fresh)),
+            (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
+                self.has_value(connection, existing.id, expected)
+            }
+            (Condition::IfValue(_), _) => Ok(false),
+        }
+    }
+
     /// Refuses a staged value that is no longer there.
-    fn check_staged(&self, connection: &Connection, content: &Content) -> Result<()> {
+    pub(super) fn check_staged(&self, connection: &Connection, content: &Content) -> Result<()> {
         let Content::Chunked(chunked) = content else {
             return Ok(());
         };

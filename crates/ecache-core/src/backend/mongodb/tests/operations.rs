@@ -128,7 +128,7 @@ fn operations_are_logged_and_kept_by_none_for_undo() {
             (4, Effect::Removed, "clear", 5000),
             (3, Effect::Renamed, "rename", 6001),
             (2, Effect::Touched, "touch", 1),
-            (1, Effect::Imported, "import", 6001),
+            (1, Effect::Written, "import", 6001),
         ]
     );
     for (number, expected) in [(1, &["s"][..]), (2, &["s"]), (3, &["s", "t"]), (4, &["t"])] {

@@ -302,7 +302,7 @@ impl LoggedOperation {
     pub(super) fn keeps_values(&self) -> bool {
         match self.effect {
             Effect::Removed => self.keeps_something(),
-            Effect::Imported | Effect::Restored => {
+            Effect::Written | Effect::Restored => {
                 let has_old = |change: &DocumentChange| change.old.is_some();
                 (self.parts > 0 && self.replaced.0 > 0) || self.changed.iter().any(has_old)
             }
@@ -372,7 +372,7 @@ impl LoggedOperation {
     pub(super) fn is_evicted(&self, connection: &Connection) -> rusqlite::Result<bool> {
         let keeps_entries = matches!(
             self.effect,
-            Effect::Removed | Effect::Restored | Effect::Imported
+            Effect::Removed | Effect::Restored | Effect::Written
         );
         let has_kept = self.parts > 0 || !self.swaps.is_empty();
         let is_other = !self.changed.is_empty() || self.usage == Some((0, 0));

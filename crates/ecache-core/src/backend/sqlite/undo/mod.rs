@@ -29,10 +29,11 @@ use super::verify::{Batch, touch_batch};
 use super::{SqliteBackend, reserve};
 use crate::backend::limit::{Bounds, Limit, LimitScope};
 use crate::backend::{
-    ChangeOutcome, ChangeReport, Commit, DropKept, Effect, Fate, ImportLog, Imported, KeepForUndo,
-    KeptForUndo, OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord, Progress,
-    Record, StoresBackend, Touch, UndoBackend, Undone,
+    ChangeOutcome, ChangeReport, Commit, Content, DropKept, Effect, Fate, ImportLog, Imported,
+    KeepForUndo, KeptForUndo, OnConflict, OnExistingStore, OnRefused, Operation, OperationRecord,
+    Progress, Put, PutOptions, Record, StoresBackend, Touch, UndoBackend, Undone,
 };
+use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
@@ -167,6 +168,28 @@ impl UndoBackend for SqliteBackend {
             on_refused,
             progress,
         )
+    }
+
+    fn put_logged(
+        &self,
+        entry: &Entry,
+        content: &Content,
+        options: &PutOptions,
+        keep: KeepForUndo,
+        operation: &Operation,
+        now: Timestamp,
+    ) -> Result<(Put, ChangeReport)> {
+        let replaced = match keep {
+            KeepForUndo::Yes => self.replace_logged(entry, content, options, operation, now),
+            KeepForUndo::No => Ok(None),
+        };
+        if matches!(replaced, Ok(Some((Put::Refused, _))) | Err(_)) {
+            self.drop_staged(content);
+        }
+        match replaced? {
+            Some(replaced) => Ok(replaced),
+            None => self.put_for_good(entry, content, options, operation, now),
+        }
     }
 
     fn rename_logged(
