@@ -152,7 +152,7 @@ fn print_for_people(context: &Context, settings: &[InForce], store: Option<&Stor
     Ok(rows.finish()?)
 }
 
-/// Says what is kept for undo, and what is not any more.
+/// Describes the entries kept for undo, and the number of those that limits took.
 fn kept(kept: KeptForUndo, now: Timestamp) -> Option<String> {
     let usage = kept.usage;
     let there = kept.until.map(|time| {

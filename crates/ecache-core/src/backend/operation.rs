@@ -371,8 +371,7 @@ pub trait UndoBackend:
     }
 
     /// Replaces the value of an entry as [`WriteBackend::put`] does, but as an operation, which can
-    /// be undone unless `keep` says otherwise. A large value that the engine stages is dropped if it
-    /// is refused.
+    /// be undone unless `keep` says otherwise.
     fn put_logged(
         &self,
         entry: &Entry,

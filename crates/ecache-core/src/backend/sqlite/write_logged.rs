@@ -4,8 +4,7 @@
 //! gets a row of its own, with the hits of the old one. Undoing it brings back the old row.
 //!
 //! Every write could be an operation. It would take two rows and a record where it takes one row,
-//! and the log would be full of results that can be computed again. So only what was typed by hand
-//! is one.
+//! and the log would be full of results that can be computed again. So only an edit by hand is one.
 
 use std::collections::{BTreeMap, HashSet};
 

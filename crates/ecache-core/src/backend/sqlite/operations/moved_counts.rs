@@ -1,7 +1,7 @@
 //! The counts of calls that a renaming moved, in its record.
 //!
 //! Counts of one group are added up, so a count does not say where it came from. The record
-//! therefore has what was moved, row by row, and the store that has it now: another renaming may
+//! therefore has the rows that moved, and the store that has it now: another renaming may
 //! have moved it on. Undoing takes that much from the rows of the new name.
 
 use std::sync::Arc;
