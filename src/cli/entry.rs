@@ -156,6 +156,9 @@ pub(super) fn variable_name(text: &str) -> Result<String, String> {
             "it takes a name alone, and the value is that of the environment: \
              {text} ecache ... --env {name}"
         )),
+        None if text.contains(['*', '?', '[']) => {
+            Err("it is no pattern; write each name: --env LANG --env LC_ALL".to_owned())
+        }
         None => Ok(text.to_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! Values of options that cannot be meant.
 
+use super::refused;
 use crate::support::Session;
 
 #[test]
@@ -98,4 +99,20 @@ fn helps() -> Vec<(String, String)> {
         (verb.to_owned(), help.text().to_owned())
     };
     verbs.into_iter().map(help).collect()
+}
+
+#[test]
+fn a_variable_is_one_name() {
+    for (value, why) in [
+        ("Z=3", "it takes a name alone"),
+        ("'Z*'", "it is no pattern; write each name"),
+        ("'[AB]'", "it is no pattern; write each name"),
+        ("'Z?'", "it is no pattern; write each name"),
+    ] {
+        for command in ["run", "why", "key"] {
+            let code = if command == "run" { 125 } else { 2 };
+            let (error, _) = refused(&format!("ecache {command} --env {value} -- true"), code);
+            assert!(error.contains(why), "{error}");
+        }
+    }
 }
