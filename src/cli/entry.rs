@@ -157,7 +157,7 @@ pub(super) fn variable_name(text: &str) -> Result<String, String> {
              {text} ecache ... --env {name}"
         )),
         None if text.contains(['*', '?', '[']) => {
-            Err("it is no pattern; write each name: --env LANG --env LC_ALL".to_owned())
+            Err("a pattern is not expanded; write each name: --env LANG --env LC_ALL".to_owned())
         }
         None => Ok(text.to_owned()),
     }

@@ -105,9 +105,9 @@ fn helps() -> Vec<(String, String)> {
 fn a_variable_is_one_name() {
     for (value, why) in [
         ("Z=3", "it takes a name alone"),
-        ("'Z*'", "it is no pattern; write each name"),
-        ("'[AB]'", "it is no pattern; write each name"),
-        ("'Z?'", "it is no pattern; write each name"),
+        ("'Z*'", "a pattern is not expanded; write each name"),
+        ("'[AB]'", "a pattern is not expanded; write each name"),
+        ("'Z?'", "a pattern is not expanded; write each name"),
     ] {
         for command in ["run", "why", "key"] {
             let code = if command == "run" { 125 } else { 2 };

@@ -5,6 +5,7 @@
 mod support;
 
 mod bkt;
+mod files;
 mod flights;
 mod identity;
 mod input_records;

@@ -56,7 +56,7 @@ impl Invocation {
     ) -> Result<Self> {
         let (name, arguments) = line.words.split_first().expect("clap requires a word");
         // The program comes first: a command that cannot be run needs no input.
-        let identity = identity(name, &line.identity.surroundings, line.lifetime)?;
+        let (identity, files) = identity(name, &line.identity.surroundings, line.lifetime)?;
         let read = read(context, line.identity.stdin)?;
         let identity = Identity {
             arguments: arguments.to_vec(),
@@ -72,7 +72,10 @@ impl Invocation {
         let unkeyed =
             unkeyed_input(line.words, None).map(|input| Unkeyed::Input(input.to_string()));
         Ok(Self {
-            call: Call::new(identity, &store, scopes, settings),
+            call: Call {
+                files: Arc::new(files),
+                ..Call::new(identity, &store, scopes, settings)
+            },
             input: read.input,
             unkeyed: unkeyed.or(read.unkeyed),
         })

@@ -3,11 +3,13 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, anyhow};
-use ecache_core::command::{Identity, Program, file_metadata, hash_files};
+use ecache_core::command::{Identity, InputFiles, Program};
 
 use crate::cli::entry::SurroundingsArgs;
 use crate::error::hindered;
@@ -19,6 +21,7 @@ use crate::variables::{self, variable};
 fn marks(
     args: &SurroundingsArgs,
     lifetime: Option<Lifetime>,
+    files: &mut InputFiles,
 ) -> Result<BTreeMap<OsString, String>> {
     let mut marks = BTreeMap::new();
     match lifetime {
@@ -34,14 +37,8 @@ fn marks(
         marks.insert("scope".into(), name);
     }
     for path in &args.modtime {
-        // As for bkt, a missing file is a state of its own.
-        let modified = match file_metadata(path) {
-            Ok(file) => format!("{}.{:09}", file.mtime(), file.mtime_nsec()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => "none".to_owned(),
-            Err(error) => {
-                return Err(error).with_context(|| format!("cannot look at {}", path.display()));
-            }
-        };
+        let modified = files.modified(path);
+        let modified = modified.with_context(|| format!("cannot look at {}", path.display()))?;
         let mut name = OsString::from("modtime ");
         name.push(path);
         marks.insert(name, modified);
@@ -51,7 +48,7 @@ fn marks(
 
 /// Returns the id of the current boot.
 fn boot() -> Result<String> {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id");
     let id = id
         .context("cannot tell this boot from others, as --ttl boot and --ttl session need")
         .map_err(hindered)?;
@@ -65,7 +62,7 @@ fn session() -> Result<String> {
     // SAFETY: this only asks, and does not fail for the calling process.
     let leader = unsafe { libc::getsid(0) };
     // A leader that has ended, or is outside this container, is identified by its PID alone.
-    let status = std::fs::read_to_string(format!("/proc/{leader}/stat")).unwrap_or_default();
+    let status = fs::read_to_string(format!("/proc/{leader}/stat")).unwrap_or_default();
     let fields = status.rsplit_once(") ").map(|(_, fields)| fields);
     let started = fields.and_then(|fields| fields.split(' ').nth(19));
     Ok(format!("{} {leader} {}", boot()?, started.unwrap_or("-")))
@@ -75,33 +72,47 @@ pub(super) fn find(name: &OsStr) -> Result<Program> {
     Ok(Program::find(name, std::env::var_os("PATH").as_deref())?)
 }
 
-/// Returns the identity of a program that is run here, without its arguments and its input.
+/// Returns the current folder by the path that the command sees in `PWD`, as `pwd -L` does. Links
+/// give a folder further paths.
+fn folder() -> Result<PathBuf> {
+    let place = |path: &Path| fs::metadata(path).map(|folder| (folder.dev(), folder.ino()));
+    let is_plain = |path: &Path| {
+        let mut parts = path.as_os_str().as_bytes().split(|byte| *byte == b'/');
+        path.is_absolute() && !parts.any(|part| part == b"." || part == b"..")
+    };
+    let logical = variable("PWD").map(PathBuf::from);
+    let here = place(Path::new(".")).ok();
+    match logical.filter(|path| is_plain(path) && here.is_some() && place(path).ok() == here) {
+        Some(logical) => Ok(logical),
+        None => std::env::current_dir()
+            .context("cannot find the current folder, as --cwd needs")
+            .map_err(hindered),
+    }
+}
+
+/// Returns the identity of a program that is run here, without its arguments and its input, and its
+/// files.
 pub(in crate::commands) fn identity(
     name: &OsStr,
     args: &SurroundingsArgs,
     lifetime: Option<Lifetime>,
-) -> Result<Identity> {
+) -> Result<(Identity, InputFiles)> {
     let program = find(name)?;
     let value = |name: &String| (name.clone(), std::env::var_os(name));
-    let folder = if args.cwd {
-        Some(
-            std::env::current_dir()
-                .context("cannot find the current folder, as --cwd needs")
-                .map_err(hindered)?,
-        )
-    } else {
-        None
-    };
-    let hash = |path: &OsString| {
-        let content = hash_files(path);
-        let content = content.with_context(|| format!("cannot read {}", path.display()))?;
-        Ok((path.clone(), content))
-    };
-    Ok(Identity {
+    let folder = args.cwd.then(folder).transpose()?;
+    let mut input_files = InputFiles::default();
+    let mut files = BTreeMap::new();
+    for typed in &args.file {
+        let content = input_files.hash(Path::new("."), typed);
+        let content = content.with_context(|| format!("cannot read {}", typed.display()))?;
+        files.insert(typed.clone(), content);
+    }
+    let identity = Identity {
         folder,
         variables: args.env.iter().map(value).collect(),
-        files: args.file.iter().map(hash).collect::<Result<_>>()?,
-        marks: marks(args, lifetime)?,
+        files,
+        marks: marks(args, lifetime, &mut input_files)?,
         ..Identity::of(program)
-    })
+    };
+    Ok((identity, input_files))
 }

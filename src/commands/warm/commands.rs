@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::command::{Call, Identity, PreparedItem, Settings, unkeyed_input};
+use ecache_core::command::{Call, Identity, InputFiles, PreparedItem, Settings, unkeyed_input};
 use ecache_core::python_json::Json;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::secrets::{MASK, mask_json};
@@ -25,6 +25,7 @@ pub(super) struct Commands<'a> {
     pub(super) syntax: Syntax,
     template: Template,
     identity: Identity,
+    files: Arc<InputFiles>,
     pub(super) store: StoreAddress,
     token: Option<Arc<str>>,
     scopes: Scopes,
@@ -46,7 +47,7 @@ impl<'a> Commands<'a> {
         };
         let template = Template::new(&args.command, syntax)?;
         let (store, scope) = scope_of(&args.filter, args.jwt_file.clone())?;
-        let identity = identity(&args.command[0], &args.surroundings, lifetime)?;
+        let (identity, files) = identity(&args.command[0], &args.surroundings, lifetime)?;
         let store = store_name(store, args.version.as_deref(), &identity.program);
         check_written("store", &store)?;
         let token = token(&scope)?;
@@ -55,6 +56,7 @@ impl<'a> Commands<'a> {
             syntax,
             template,
             identity,
+            files: Arc::new(files),
             store: store_address(context, &store, &scope)?,
             scopes: scopes(&scope, token.as_deref()),
             token: token.map(Arc::from),
@@ -81,22 +83,20 @@ impl<'a> Commands<'a> {
                 &self.args.surroundings,
                 self.lifetime,
             )
+            .map(|(identity, files)| (identity, Arc::new(files)))
         } else {
-            Ok(self.identity.clone())
+            Ok((self.identity.clone(), Arc::clone(&self.files)))
         };
-        let identity = match now {
-            Ok(now) => Identity { arguments, ..now },
+        let (identity, files) = match now {
+            Ok((now, files)) => (Identity { arguments, ..now }, files),
             Err(error) => return PreparedItem::Fail(format!("{error:#}")),
         };
         if let Some(input) = unkeyed_input(&identity.arguments, None) {
             return PreparedItem::Fail(input.to_string());
         }
-        PreparedItem::Run(Box::new(Call::new(
-            identity,
-            &self.store,
-            (self.scopes.clone(), self.token.clone()),
-            self.settings.clone(),
-        )))
+        let scopes = (self.scopes.clone(), self.token.clone());
+        let call = Call::new(identity, &self.store, scopes, self.settings.clone());
+        PreparedItem::Run(Box::new(Call { files, ..call }))
     }
 
     fn reads_files(&self) -> bool {

@@ -30,8 +30,8 @@ mod run;
 mod settings;
 
 pub use batch::{Done, Existing, PreparedItem, Stop, Warm, Warmed};
-pub use call::files::{file_metadata, hash_files};
 pub use call::identity::Identity;
+pub use call::input_files::InputFiles;
 pub use call::program::Program;
 pub use call::rerun::{NotRepeatable, Repeated, repeat};
 pub use call::unkeyed_input::{UnkeyedInput, unkeyed_input};

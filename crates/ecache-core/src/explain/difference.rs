@@ -61,6 +61,8 @@ pub enum Part {
     ProgramName,
     /// The path that a command's program is started by, if it is relative
     ProgramCalled,
+    /// The file that the program's path leads to through links
+    ProgramFile,
     /// The length of the program
     ProgramSize,
     /// The time of the last change of the program, in nanoseconds since 1970
@@ -96,6 +98,7 @@ impl fmt::Display for Part {
             Self::Program => f.write_str("program"),
             Self::ProgramName => f.write_str("name of the program"),
             Self::ProgramCalled => f.write_str("path of the program"),
+            Self::ProgramFile => f.write_str("file of the program"),
             Self::ProgramSize => f.write_str("size of the program"),
             Self::ProgramTime => f.write_str("last change of the program"),
             Self::Folder => f.write_str("folder"),
@@ -238,6 +241,7 @@ fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
         None => {
             found.extend(of(Part::ProgramName, "program", "name"));
             found.extend(of(Part::ProgramCalled, "program", "called"));
+            found.extend(of(Part::ProgramFile, "program", "file"));
             found.extend(of(Part::ProgramSize, "program", "size"));
             found.extend(of(Part::ProgramTime, "program", "mtime_ns"));
         }

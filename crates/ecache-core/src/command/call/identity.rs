@@ -68,6 +68,8 @@ impl Identity {
         // A program may behave differently, and print its name, when called by another name.
         program.extend(self.program.other_name().map(|name| ("name", text(name))));
         program.extend(self.program.other_path().map(|path| ("called", text(path))));
+        let file = self.program.file.as_deref();
+        program.extend(file.map(|file| ("file", text(file.as_os_str()))));
         let mut members = vec![("program", object(program))];
         if let Some(folder) = &self.folder {
             members.push(("cwd", text(folder.as_os_str())));
@@ -140,6 +142,7 @@ mod tests {
                 name: "curl".into(),
                 size: 7,
                 mtime_ns: 9,
+                file: None,
             },
             arguments: vec!["-s".into(), "https://x".into()],
             folder: None,
@@ -245,6 +248,13 @@ mod tests {
                 program: Program {
                     called: "bin/curl".into(),
                     name: "bin/curl".into(),
+                    ..base.program.clone()
+                },
+                ..base.clone()
+            },
+            Identity {
+                program: Program {
+                    file: Some("/releases/1/curl".into()),
                     ..base.program.clone()
                 },
                 ..base.clone()

@@ -3,8 +3,10 @@
 //! `run`, `warm`, `why` and `key` all make a [`Call`], so that they agree on the key of a command
 //! line.
 
-pub(crate) mod files;
+mod files;
 pub(crate) mod identity;
+pub(crate) mod input_files;
+mod pattern;
 pub(crate) mod program;
 pub(crate) mod rerun;
 pub(crate) mod unkeyed_input;
@@ -13,7 +15,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::command::{Identity, InputKey, Program, Settings};
+use crate::command::{Identity, InputFiles, InputKey, Program, Settings};
 use crate::key::{CallScopes, Key, preimage};
 use crate::python_json::Json;
 use crate::scope::{Address, Scopes, StoreAddress};
@@ -26,6 +28,8 @@ pub(crate) const STREAMS_MARK: &str = "streams";
 pub struct Call {
     /// The inputs that identify it
     pub identity: Identity,
+    /// The files of the identity, which must not change while it runs
+    pub files: Arc<InputFiles>,
     /// The folder it is run in, if that is not this process's
     pub folder: Option<PathBuf>,
     /// The scopes it is run in
@@ -59,6 +63,7 @@ impl Call {
         let entry = entry(&identity, store, &call_scopes(&scopes, token.as_deref()));
         Self {
             identity,
+            files: Arc::default(),
             folder: None,
             scopes,
             token,
@@ -77,6 +82,15 @@ impl Call {
     #[must_use]
     pub fn arguments(&self) -> &[OsString] {
         &self.identity.arguments
+    }
+
+    /// Returns the path of the program or of a file that is no longer as the identity says. The
+    /// result of a run that began before does not belong to this call.
+    pub(crate) fn changed_file(&self) -> Option<PathBuf> {
+        let program = self.program();
+        let is_other = program.is_other_now();
+        let program = is_other.then(|| program.called.clone());
+        program.or_else(|| self.files.changed())
     }
 
     /// Returns the text that is hashed for the key.

@@ -31,6 +31,9 @@ pub struct Program {
     pub size: u64,
     /// The time of its last change, in nanoseconds since 1970
     pub mtime_ns: i64,
+    /// The path of the file itself, `None` if no part of `path` is a link: a link to a folder of
+    /// each release may change, and all else stay the same
+    pub file: Option<PathBuf>,
 }
 
 impl Program {
@@ -67,8 +70,11 @@ impl Program {
             return Err(cannot(Errno::ACCESS.into()));
         }
         access(called, Access::EXEC_OK).map_err(|error| cannot(error.into()))?;
+        let path = std::path::absolute(called).map_err(cannot)?;
+        let real = fs::canonicalize(called).map_err(cannot)?;
         Ok(Self {
-            path: std::path::absolute(called).map_err(cannot)?,
+            file: (real != path).then_some(real),
+            path,
             called: called.into(),
             name: name.into(),
             size: file.len(),
@@ -77,6 +83,13 @@ impl Program {
                 .saturating_mul(1_000_000_000)
                 .saturating_add(file.mtime_nsec()),
         })
+    }
+
+    /// Reports whether another file is at the program's path now. A program that is gone is not
+    /// another one.
+    pub(crate) fn is_other_now(&self) -> bool {
+        let state = |program: &Self| (program.size, program.mtime_ns, program.file.clone());
+        Self::at(&self.path, &self.name).is_ok_and(|now| state(&now) != state(self))
     }
 
     /// Returns the command that starts the program.

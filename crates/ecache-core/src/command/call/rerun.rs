@@ -12,8 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::STREAMS_MARK;
-use super::files::hash_files_in;
-use crate::command::{Call, CommandError, Identity, InputKey, Program, Settings};
+use crate::command::{Call, CommandError, Identity, InputFiles, InputKey, Program, Settings};
 use crate::entry::Entry;
 use crate::key::{CallScopes, Key, hex, preimage};
 use crate::python_json::{Json, PyString};
@@ -134,12 +133,16 @@ pub fn repeat(
         return Err(NotRepeatable::Key);
     }
     let recorded = Recorded::new(&recorded).ok_or(NotRepeatable::Arguments)?;
-    let (identity, changed) = recorded.now(variable)?;
+    let (identity, files, changed) = recorded.now(variable)?;
     let folder = identity.folder.clone();
     let scopes = (scopes.clone(), token.map(Arc::from));
     let call = Call::new(identity, &entry.address.store, scopes, settings);
     Ok(Repeated {
-        call: Call { folder, ..call },
+        call: Call {
+            folder,
+            files: Arc::new(files),
+            ..call
+        },
         changed,
     })
 }
@@ -153,6 +156,7 @@ struct Recorded {
     called: Option<PathBuf>,
     size: Json,
     mtime_ns: Json,
+    file: Option<PathBuf>,
     folder: Option<PathBuf>,
     variables: Vec<(String, Option<String>)>,
     files: Vec<(OsString, String)>,
@@ -174,6 +178,7 @@ impl Recorded {
             called: program.get("called").and_then(text).map(PathBuf::from),
             size: program.get("size")?.clone(),
             mtime_ns: program.get("mtime_ns")?.clone(),
+            file: program.get("file").and_then(text).map(PathBuf::from),
             folder: match context.get("cwd") {
                 Some(folder) => Some(path(folder)?),
                 None => None,
@@ -231,7 +236,7 @@ impl Recorded {
     fn now(
         self,
         variable: impl Fn(&str) -> Option<OsString>,
-    ) -> Result<(Identity, Vec<String>), NotRepeatable> {
+    ) -> Result<(Identity, InputFiles, Vec<String>), NotRepeatable> {
         let input = self.input.ok_or(NotRepeatable::Input)?;
         // Scopes and the output form are stable; a boot, a session or a modification time may have
         // changed.
@@ -247,7 +252,8 @@ impl Recorded {
         let mut changed = Vec::new();
         let program = self.find()?;
         let is_same = self.size == Json::from(i64::try_from(program.size).unwrap_or(i64::MAX))
-            && self.mtime_ns == Json::from(program.mtime_ns);
+            && self.mtime_ns == Json::from(program.mtime_ns)
+            && self.file == program.file;
         if !is_same {
             changed.push("the program".to_owned());
         }
@@ -262,14 +268,15 @@ impl Recorded {
             }
             variables.insert(name, value);
         }
-        let mut files = BTreeMap::new();
+        let (mut files, mut input_files) = (BTreeMap::new(), InputFiles::default());
         for (name, recorded) in self.files {
             let folder = self.folder.as_deref().unwrap_or(Path::new("."));
             let path = match &self.folder {
                 Some(folder) => folder.join(&name),
                 None => PathBuf::from(&name),
             };
-            let content = hash_files_in(folder, &name).map_err(|source| NotRepeatable::File {
+            let content = input_files.hash(folder, &name);
+            let content = content.map_err(|source| NotRepeatable::File {
                 path: path.clone(),
                 source,
             })?;
@@ -290,7 +297,7 @@ impl Recorded {
             input,
             marks: self.marks,
         };
-        Ok((identity, changed))
+        Ok((identity, input_files, changed))
     }
 }
 
@@ -354,7 +361,8 @@ mod tests {
     fn is_the_same_command_under_the_same_key() {
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("file"), "content").expect("a file");
-        let content = hash_files_in(folder.path(), "file".as_ref()).expect("a file");
+        let content = InputFiles::default().hash(folder.path(), "file".as_ref());
+        let content = content.expect("a file");
         let identity = Identity {
             folder: Some(folder.path().to_owned()),
             variables: [

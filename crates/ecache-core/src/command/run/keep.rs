@@ -39,6 +39,10 @@ impl Runner<'_> {
         match ended.status.code() {
             None => return self.leave("a signal ended it"),
             _ if ended.interrupted => return self.leave("it was interrupted"),
+            // Followers run it themselves: their files may not have changed.
+            Some(_) if let Some(file) = self.call.changed_file() => {
+                return self.leave(&format!("{} changed while it ran", file.display()));
+            }
             // Followers get all of it, whether it is kept or not.
             Some(_) => records.end(report.exit),
         }

@@ -104,9 +104,9 @@ impl Ended {
         self.status.code().is_some() && !self.interrupted
     }
 
-    /// Publishes the exit code of a run whose result is not kept.
-    pub(crate) fn publish_end(self, exit: u8) {
-        let is_whole = self.is_whole();
+    /// Publishes the exit code of a run of this call whose result is not kept.
+    pub(crate) fn publish_end(self, call: &Call, exit: u8) {
+        let is_whole = self.is_whole() && call.changed_file().is_none();
         if let Some(mut records) = self.records.filter(|_| is_whole) {
             records.end(exit);
         }

@@ -324,7 +324,7 @@ impl<'a> Runner<'a> {
             Some(writer) if is_stream => self.keep_piped(writer, ended, report)?,
             Some(writer) => self.keep_report(writer.as_ref(), ended, report)?,
             None => {
-                ended.publish_end(report.exit);
+                ended.publish_end(self.call, report.exit);
                 report
             }
         };

@@ -239,7 +239,7 @@ impl Runner<'_> {
             }
             Ok((mut ended, report)) => {
                 let left_open = mem::take(&mut ended.left_open);
-                ended.publish_end(report.exit);
+                ended.publish_end(self.call, report.exit);
                 self.hand_over(left_open, Destination::Dropped, None, &report)?;
                 format!("it ended with {}", report.exit)
             }
