@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
+use ecache_core::backend::Backend;
 use ecache_core::error::Error;
 use ecache_core::filter::Filter;
 use ecache_core::location::{self, Access};
@@ -23,6 +24,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::shared::fields::{self, Field};
 use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::{filter_words, no_match};
 use crate::cli::filter::FilterArgs;
 use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
@@ -44,13 +46,17 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     let is_there = place.is_there();
     let backend = context.reader()?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
+    let waits = waiting(context, backend.as_ref(), &filter, is_table)?;
     let mut calls = Calls::follow(context, &filter);
     let mut watch = Watch::new(backend, context.shared_clock(), filter);
     if !is_there {
         context.note("there is no store yet; waiting for it");
     }
     watch.poll()?;
-    context.detail("watching");
+    match waits {
+        Some(line) => context.footer(&line),
+        None => context.detail("watching"),
+    }
     let datasets = context.datasets()?;
     let mut fields = match format {
         Format::Jsonl => fields::parse(&["all".into()], &datasets)?,
@@ -121,6 +127,25 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
             return Ok(Exit::Done);
         }
     }
+}
+
+/// Says to a person what is watched, since nothing may happen for a while.
+fn waiting(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+    is_table: bool,
+) -> Result<Option<String>> {
+    if !is_table || !context.terminal.stderr_is_terminal {
+        return Ok(None);
+    }
+    let what = match filter_words::words(&filter.clone().into()).as_str() {
+        "--all" => "changes and calls".to_owned(),
+        words => format!("changes and calls of {words}"),
+    };
+    let reason = no_match::instead(backend, filter, context.now())?;
+    let reason = reason.map_or_else(String::new, |reason| format!("{reason}; "));
+    Ok(Some(format!("{reason}waiting for {what}; Ctrl-C ends it")))
 }
 
 /// Puts the time of day first, as a person reads it in a table.
