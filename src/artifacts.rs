@@ -9,5 +9,5 @@ mod manual;
 mod typed_line;
 
 pub(crate) use completions::completion;
-pub(crate) use manual::manual_pages;
+pub(crate) use manual::{fields_of, manual_pages};
 pub(crate) use typed_line::{Request, Wanted, request};

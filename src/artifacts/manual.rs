@@ -286,6 +286,24 @@ fn formats() -> (String, Vec<u8>) {
     ("ecache-formats.7".to_owned(), roff.to_roff().into_bytes())
 }
 
+/// Returns the fields of an object of the schema, and what each of them is.
+pub(crate) fn fields_of(object: &str) -> Vec<(String, String)> {
+    let schema = Json::parse(SCHEMA.as_bytes()).expect("the schema is JSON, as a test sees");
+    let object = schema.get("$defs").and_then(|all| all.get(object));
+    let fields = members(object.and_then(|object| object.get("properties"))).into_iter();
+    let described = fields.map(|(name, about)| {
+        let unit = match text(about, "x-unit") {
+            "" | "number" => String::new(),
+            unit => format!(" ({unit})"),
+        };
+        (
+            name.to_owned(),
+            text(about, "description").to_owned() + &unit,
+        )
+    });
+    described.collect()
+}
+
 /// Returns the members of an object of the schema, in its order.
 fn members(object: Option<&Json>) -> Vec<(&str, &Json)> {
     let Some(Json::Object(members)) = object else {
@@ -321,7 +339,8 @@ fn type_of(about: &Json) -> String {
 /// The rules of all formats.
 const FORMATS: &str = "\
 Standard output is data alone, everything else goes to standard error. A terminal gets tables,
-whose columns and cuts may change with any release. Anything else gets lines of fields between
+whose columns and cuts may change with any release. Where its locale has no UTF-8, marks, bars and
+lines are of ASCII, with ~ for what is cut; names and values stay as they are. Anything else gets lines of fields between
 tabs, without a header, or what --format asks for: json is one array, jsonl one object a line, csv
 and tsv have a header, and -0 ends rows with a NUL byte and escapes nothing.
 
@@ -373,7 +392,12 @@ on it. What is part of a key has no setting, since a key means the same to every
 
 The settings of [run] are those of all commands; [stores.\"PATTERN\"] has the same ones for stores
 of matching names, of which the most exact pattern wins. [datasets] gives names to the ids of
-datasets, for --dataset and the DATASET column of a store that is a file.";
+datasets, for --dataset and the DATASET column of a store that is a file.
+
+There is no pager unless one is named: ls stops after 100 rows and show after two screens, and both
+say how to see the rest. The line of pager is run by sh, so that \"$PAGER\" is one as well; the one
+that git has is less -FRX. --no-pager prints past it. There is no setting for --reveal: a secret is
+shown where it is asked for, and nowhere else.";
 
 const SETTINGS_EXAMPLE: &str = "\
 Examples:

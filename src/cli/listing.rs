@@ -44,8 +44,15 @@ pub(crate) struct LsArgs {
     /// Show all columns of a table, and cut nothing
     #[arg(long, conflicts_with = "fields")]
     pub(crate) wide: bool,
-    /// Print these fields, separated by commas; `all` for all but the value
-    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    /// Print these fields, or columns by their headers, separated by commas; `all` for all but the
+    /// value, `help` for what each is
+    #[arg(
+        help = "Print these fields; `help` lists them",
+        long_help = "Print these fields, or columns by their headers, separated by commas; `all` for all but the value, `help` for what each is",
+        long,
+        value_name = "FIELDS",
+        value_delimiter = ','
+    )]
     pub(crate) fields: Vec<String>,
     #[command(flatten)]
     pub(crate) format: FormatArgs,

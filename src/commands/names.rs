@@ -50,7 +50,7 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
     let Request { wanted, before } = request(&words);
     let names = match wanted {
         Wanted::Names(Offered::Field, _) => {
-            let names = Field::ALL.iter().map(|field| field.name().to_owned());
+            let names = Field::named().map(|field| field.name().to_owned());
             names.map(|name| (name, String::new())).collect()
         }
         Wanted::Names(of, store) => names_in_store(context, of, store),

@@ -146,6 +146,15 @@ impl Column {
         self.name
     }
 
+    /// Returns the word above it in a table.
+    pub(crate) fn header(self) -> String {
+        let look = self.look(0, None, Times::Relative);
+        match look.title {
+            "" => title(self.name),
+            title => title.to_owned(),
+        }
+    }
+
     /// Gives a table's header another title than the one that follows from the name.
     pub(crate) const fn titled(self, title: &'static str) -> Self {
         Self {

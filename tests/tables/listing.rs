@@ -62,3 +62,50 @@ fn a_terminal_shows_the_newest_first_and_says_how_many_there_are() {
          2 entries of my_labels, 112 B\n"
     );
 }
+
+#[test]
+fn fields_are_named_by_the_headers_of_the_table_and_listed_with_their_meaning() {
+    let session = filled();
+    let by_header = session.run("ls --fields STORE,key,Expires,AGE,cost,Call");
+    let by_name = session.run("ls --fields store_name,key,expires_at,updated_at,cost_ms,call");
+    assert_eq!(by_header, by_name);
+    assert!(by_name.text().contains("\tpython3"), "{by_name:?}");
+    // Every header of the widest table is one.
+    let table = table(&session, "ls --wide", 250);
+    let header = table.lines().next().expect("a header");
+    for title in header.split_whitespace() {
+        let ran = session.run(&format!("ls -L 1 --fields {title}"));
+        assert_eq!(ran.code, 0, "{title}: {ran:?}");
+    }
+    let help = session.run("ls --fields help").succeeds();
+    let fields = session.run("ls --json -L 1").succeeds();
+    let fields: serde_json::Value = serde_json::from_str(fields.text()).expect("JSON");
+    let names = fields[0].as_object().expect("an object").keys();
+    for name in names.map(String::as_str).chain(["value", "call"]) {
+        let line = help
+            .text()
+            .lines()
+            .find(|line| line.starts_with(&format!("{name}\t")));
+        let meaning = line.and_then(|line| line.split('\t').nth(2));
+        assert!(
+            meaning.is_some_and(|meaning| !meaning.is_empty()),
+            "{name}: {help:?}"
+        );
+    }
+    let lines = shown(&session, "ls --fields cost_m", 80);
+    assert!(
+        lines
+            .iter()
+            .any(|line| line.starts_with("hits          HITS")),
+        "{lines:#?}"
+    );
+    assert!(
+        lines.iter().all(|line| line.chars().count() <= 80),
+        "{lines:#?}"
+    );
+    let end = [
+        "error: there is no field \"cost_m\"",
+        "  tip: did you mean cost_ms?",
+    ];
+    assert!(lines.ends_with(&end.map(str::to_owned)), "{lines:#?}");
+}

@@ -18,7 +18,7 @@ impl List<'_> {
         let datasets = self.context.datasets()?;
         let mut fields = match (format, self.args.fields.as_slice()) {
             (Format::Json | Format::Jsonl, []) => fields::parse(&["all".into()], &datasets)?,
-            (_, names) => fields::parse(names, &datasets)?,
+            (_, names) => fields::of_option(self.context, names, &datasets)?,
         };
         if self.args.fields.is_empty() && self.context.may_mix_collections() {
             fields::add_collection(&mut fields);

@@ -15,7 +15,7 @@ use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::time::Timestamp;
 
 use super::shared::collections::note_elsewhere;
-use super::shared::fields::Field;
+use super::shared::fields::{self as entry_fields, Field};
 use super::shared::filter::{Unless, filter, note_unknown_names};
 use super::shared::listing::{Entries, Listing, Shown, measured, scopes};
 use super::shared::no_match::note_none_listed;
@@ -43,6 +43,10 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     let text = args.value_contains.as_deref().map(ValueText::new);
     let now = context.now();
     let format = context.format(args.format.chosen());
+    if args.fields == ["help"] {
+        entry_fields::print_help(context, format)?;
+        return Ok(Exit::Done);
+    }
     if args.fields.is_empty()
         && format == Format::Table
         && let Some(fields) = context.setting_of_terminal("ls.fields")

@@ -1,6 +1,7 @@
 //! The fields of an entry: their names, and their values as cells.
 
 use std::borrow::Cow;
+use std::io::Write as _;
 use std::sync::Arc;
 
 use ecache_core::entry::EntryRef;
@@ -9,9 +10,12 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name::type_of;
 use ecache_core::value::{Kind, Value, write_stored};
 
+use super::{call_text, near_names};
+use crate::artifacts;
+use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::usage_tip;
-use crate::output::{Cell, Column, Secrets, three_digits};
+use crate::output::{Cell, Column, Format, Secrets, stderr, stdout, three_digits, wrapped};
 
 /// A field of an entry, in the order in which they are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,10 +44,12 @@ pub(in crate::commands) enum Field {
     CostMs,
     Worth,
     Value,
+    /// The command or the call as one would type it
+    Call,
 }
 
 impl Field {
-    /// All fields, the value last.
+    /// All fields of an entry, the value last.
     pub(in crate::commands) const ALL: [Self; 24] = [
         Self::StoreName,
         Self::Key,
@@ -110,7 +116,28 @@ impl Field {
             Self::CostMs => "cost_ms",
             Self::Worth => "worth",
             Self::Value => "value",
+            Self::Call => "call",
         }
+    }
+
+    /// Returns the fields that `--fields` takes.
+    pub(in crate::commands) fn named() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain([Self::Call])
+    }
+
+    /// Returns the field of a name, or of the header of a table, in any case.
+    fn by_word(word: &str, datasets: &Datasets) -> Option<Self> {
+        let word = word.to_lowercase();
+        match word.as_str() {
+            "age" => return Some(Self::UpdatedAt),
+            "unused" => return Some(Self::LastUsedAt),
+            "command" => return Some(Self::Call),
+            "dataset" if datasets.have_names() => return Some(Self::DatasetName),
+            _ => {}
+        }
+        let is_meant =
+            |field: &Self| field.name() == word || field.column().header().to_lowercase() == word;
+        Self::named().find(is_meant)
     }
 
     /// Returns the column of the field.
@@ -122,6 +149,7 @@ impl Field {
             Self::Hits | Self::SavedMs | Self::Size | Self::CostMs | Self::Worth => {
                 Column::number(self.name())
             }
+            Self::Call => Column::free(self.name()),
             _ => Column::text(self.name()),
         }
     }
@@ -175,6 +203,7 @@ impl Field {
             Self::CostMs => entry.cost_ms.map_or(Cell::Null, Cell::Duration),
             Self::Worth => Cell::Json(worth(&entry, now)),
             Self::Value => value.map_or(Cell::Null, |json| Cell::Json(json.into())),
+            Self::Call => Cell::from(call_text::text(&entry.to_entry(), None, secrets)),
         }
     }
 }
@@ -205,16 +234,78 @@ pub(in crate::commands) fn parse(
             fields.extend(all.filter(|field| *field != Field::Value));
             continue;
         }
-        let field = Field::ALL.into_iter().find(|field| field.name() == name);
-        fields.push(field.ok_or_else(|| {
-            let known: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();
-            usage_tip(
-                format!("there is no field {name:?}"),
-                format!("the fields are {}, and all", known.join(", ")),
-            )
-        })?);
+        let field = Field::by_word(name, datasets);
+        fields.push(field.ok_or_else(|| no_field(name))?);
     }
     Ok(fields)
+}
+
+/// Makes the error of a name that no field has. A person reads which fields there are.
+fn no_field(name: &str) -> anyhow::Error {
+    let known: Vec<Arc<str>> = Field::named().map(|field| field.name().into()).collect();
+    let near = near_names::did_you_mean(name, &known);
+    let tip = near.unwrap_or_else(|| "ecache ls --fields help lists them".to_owned());
+    usage_tip(format!("there is no field {name:?}"), tip)
+}
+
+/// Returns the fields of `--fields`, as [`parse`] does. A person who misspelt one reads what each of
+/// them is.
+pub(in crate::commands) fn of_option(
+    context: &Context,
+    names: &[String],
+    datasets: &Datasets,
+) -> anyhow::Result<Vec<Field>> {
+    let fields = parse(names, datasets);
+    if fields.is_err() && context.terminal.stderr_is_terminal {
+        let _ = stderr().write_all(help(context).as_bytes());
+    }
+    fields
+}
+
+/// Prints the fields that `--fields` takes: name, header and meaning.
+pub(in crate::commands) fn print_help(context: &Context, format: Format) -> anyhow::Result<()> {
+    if format == Format::Table {
+        return Ok(stdout().write_all(help(context).as_bytes())?);
+    }
+    let columns = ["field", "header", "about"].map(Column::text);
+    let mut rows = context.rows(format, &columns)?;
+    for (field, about) in described() {
+        rows.row(&[
+            field.name().into(),
+            field.column().header().into(),
+            about.into(),
+        ])?;
+    }
+    Ok(rows.finish()?)
+}
+
+/// Returns the fields, and what each is, from the schema of formats.
+fn described() -> impl Iterator<Item = (Field, String)> {
+    let mut about = artifacts::fields_of("entry");
+    Field::named().map(move |field| {
+        let place = about.iter().position(|(name, _)| name == field.name());
+        let about = place.map(|place| about.swap_remove(place).1);
+        (field, about.unwrap_or_default())
+    })
+}
+
+/// Returns a line for each field, or several where the terminal is narrow.
+fn help(context: &Context) -> String {
+    /// The width of a line where nothing else is known.
+    const WIDTH: usize = 80;
+    /// The room of a name and its header, and the least of a meaning.
+    const ROOM: (usize, usize) = (26, 24);
+    let width = context.terminal.width.unwrap_or(WIDTH);
+    let mut text = String::new();
+    for (field, about) in described() {
+        let mut start = format!("{:<14}{:<12}", field.name(), field.column().header());
+        for line in wrapped(&about, width.saturating_sub(ROOM.0).max(ROOM.1)) {
+            text.push_str(&format!("{start:<0$}{line}\n", ROOM.0));
+            start.clear();
+        }
+    }
+    text.push_str("all           all of these but value and call\n");
+    text
 }
 
 /// Formats a value as JSON on one line: FiftyOne's stored form. Most values have it already.
