@@ -164,7 +164,7 @@ _ecache() {
 
     case "${cmd}" in
         ecache)
-            opts="-q -v -h -V --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help --version get set edit has run warm key why show ls top stores stats browse watch info rm clear undo log prune touch limit export import copy diff doctor config completions man help version"
+            opts="-q -v -h -V --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help --version get set edit has run warm key why show ls top stores stats browse watch info rm clear undo log prune touch limit export import copy diff doctor config completions man help version"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -220,7 +220,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__browse)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -404,7 +404,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -595,7 +595,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__completions)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help bash elvish fish powershell zsh"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help bash elvish fish powershell zsh"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -660,7 +660,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__config)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --help ls get set unset path"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --format --json --null --help ls get set unset path"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -732,7 +732,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__config__subcmd__get)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -797,7 +797,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__config__subcmd__ls)
-            opts="-0 -q -v -h --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-0 -q -v -h --format --json --null --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -869,7 +869,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__config__subcmd__path)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -934,7 +934,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__config__subcmd__set)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -999,7 +999,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__config__subcmd__unset)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1064,7 +1064,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__copy)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --remap-dataset --on-conflict --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --remap-dataset --on-conflict --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1269,7 +1269,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__diff)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --store --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --format --json --null --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --store --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1460,7 +1460,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__doctor)
-            opts="-q -v -n -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --live-datasets --fail-on --fix --dry-run --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --live-datasets --fail-on --fix --dry-run --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1680,7 +1680,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__edit)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --no-undo --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --no-undo --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -1823,7 +1823,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__export)
-            opts="-q -v -o -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -o -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --output --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2037,7 +2037,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__get)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keys-from --entries-from --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2256,7 +2256,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__has)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2449,7 +2449,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__help)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2514,7 +2514,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__import)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --on-conflict --batch --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --on-conflict --batch --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2719,7 +2719,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__info)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --format --json --null --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2791,7 +2791,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__key)
-            opts="-q -v -a -j -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --explain --format --json --null --store --version --ttl --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --arg --json-arg --args --explain --format --json --null --store --version --ttl --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -2991,7 +2991,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help set ls rm"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help set ls rm"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3056,7 +3056,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit__subcmd__ls)
-            opts="-0 -q -v -h --wide --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-0 -q -v -h --wide --format --json --null --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3128,7 +3128,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit__subcmd__rm)
-            opts="-q -v -h --undo --format --json --dataset --no-dataset --user --operator --prompt --glob --each --store --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --undo --format --json --dataset --no-dataset --user --operator --prompt --glob --each --store --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3235,7 +3235,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__limit__subcmd__set)
-            opts="-q -v -h --max-size --max-entries --min-free --default-ttl --min-cost --undo-keep --undo-size --format --json --dataset --no-dataset --user --operator --prompt --glob --each --store --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --max-size --max-entries --min-free --default-ttl --min-cost --undo-keep --undo-size --format --json --dataset --no-dataset --user --operator --prompt --glob --each --store --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3391,7 +3391,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__log)
-            opts="-q -v -L -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --since --limit --wide --format --json --null --store --help"
+            opts="-q -v -L -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --since --limit --wide --format --json --null --store --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3491,7 +3491,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__ls)
-            opts="-q -v -r -L -n -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --sort --reverse --limit --value-contains --wide --fields --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -r -L -n -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --sort --reverse --limit --value-contains --wide --fields --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3724,7 +3724,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__man)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3789,7 +3789,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --order --keep-cost-above --keep-last --per --orphaned --live-datasets --jobs --retired --shred --vacuum --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --order --keep-cost-above --keep-last --per --orphaned --live-datasets --jobs --retired --shred --vacuum --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4044,7 +4044,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --keys-from --entries-from --store --version --ttl --cwd --env --file --modtime --scope --stdin --arg --json-arg --args --dry-run --no-undo --format --json --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --store --version --ttl --cwd --env --file --modtime --scope --stdin --arg --json-arg --args --dry-run --no-undo --format --json --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4274,7 +4274,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__run)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --store --version --ttl --failure-ttl --no-failures --min-cost --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --store --version --ttl --failure-ttl --no-failures --min-cost --no-record-args --max-output --max-age --stale --stale-if-error --refresh --warm --no-exec --cache --wait-timeout --on-busy --strict --status-file --status-fd --background --merged --input --cache-dir --cwd --env --file --modtime --scope --stdin --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4521,7 +4521,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__set)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --value-file --arg --json-arg --args --type --ttl --policy --if-absent --if-value --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4707,7 +4707,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__show)
-            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --all --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
+            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --all --format --json --null --reveal --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4907,7 +4907,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stats)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --by --since --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --by --since --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5112,7 +5112,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help ls show create set rm rename"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help ls show create set rm rename"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5303,7 +5303,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__create)
-            opts="-q -v -h --dataset --format --json --metadata --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --dataset --format --json --metadata --policy --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5396,7 +5396,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__ls)
-            opts="-0 -q -v -h --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-0 -q -v -h --format --json --null --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5587,7 +5587,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rename)
-            opts="-n -q -v -h --merge --to-dataset --to-no-dataset --to-collection --no-undo --dry-run --format --json --dataset --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-n -q -v -h --merge --to-dataset --to-no-dataset --to-collection --no-undo --dry-run --format --json --dataset --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5680,7 +5680,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rm)
-            opts="-n -q -v -h --dataset --format --json --dry-run --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-n -q -v -h --dataset --format --json --dry-run --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5759,7 +5759,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__set)
-            opts="-q -v -h --dataset --metadata --policy --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --dataset --metadata --policy --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5845,7 +5845,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__show)
-            opts="-0 -q -v -h --dataset --format --json --null --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-0 -q -v -h --dataset --format --json --null --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5924,7 +5924,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__top)
-            opts="-q -v -L -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --by --limit --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -L -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --by --limit --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6136,7 +6136,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__touch)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --version --ttl --policy --all --no-undo --dry-run --format --json --cwd --env --file --modtime --scope --stdin --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --if-policy --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --version --ttl --policy --all --no-undo --dry-run --format --json --cwd --env --file --modtime --scope --stdin --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --if-policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6377,7 +6377,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__undo)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --dry-run --format --json --help"
+            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --dry-run --format --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6449,7 +6449,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__version)
-            opts="-q -v -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --help"
+            opts="-q -v -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6514,7 +6514,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__warm)
-            opts="-q -v -0 -j -n -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --min-cost --no-record-args --max-output --wait-timeout --format --json --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -0 -j -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --input --null --jsonl --refresh --all --order --jobs --rate --max-time --dry-run --version --jwt-file --ttl --failure-ttl --no-failures --min-cost --no-record-args --max-output --wait-timeout --format --json --reveal --cwd --env --file --modtime --scope --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -6834,7 +6834,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__watch)
-            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --count --interval --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -0 -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --count --interval --format --json --null --reveal --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -7039,7 +7039,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__why)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --durable --color --time --quiet --verbose --arg --json-arg --args --store --version --ttl --cwd --env --file --modtime --scope --stdin --failure-ttl --no-failures --format --json --reveal --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --arg --json-arg --args --store --version --ttl --cwd --env --file --modtime --scope --stdin --failure-ttl --no-failures --format --json --reveal --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

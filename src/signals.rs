@@ -44,6 +44,14 @@ pub(crate) fn finish_batches() -> io::Result<()> {
     Ok(())
 }
 
+/// Lets SIGINT pass over this process, whose child decides what it means.
+pub(crate) fn leave_interrupts() -> io::Result<()> {
+    if !is_ignored(SIGINT) {
+        flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
+    }
+    Ok(())
+}
+
 /// Returns the signal that requested the end, if there was one.
 pub(crate) fn interrupted() -> Option<u8> {
     u8::try_from(SIGNAL.load(Ordering::Relaxed))

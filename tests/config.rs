@@ -154,6 +154,9 @@ fn a_value_that_cannot_work_is_not_set() {
         ("db", ""),
         ("datasets.street", "…f5c505"),
         ("datasets.street", ""),
+        ("datasets.street", "xyz"),
+        ("datasets.street", "6B03DE1228195DBC2DF5C505"),
+        ("browse.sort", "created"),
         ("warm.jobs", "0"),
         ("hints", "off"),
     ] {
@@ -202,4 +205,38 @@ fn a_setting_that_is_not_there_is_not_removed_in_silence() {
         session.run(["config", "unset", key]).notes("");
     }
     session.run("config ls").succeeds();
+}
+
+#[test]
+fn a_pager_gets_what_is_long_on_a_terminal_and_nothing_elsewhere() {
+    let session = with_settings("pager = \"sed 's/^/| /'\"\n");
+    session.run("set thumbs cat.jpg purr").notes("");
+    let shown = |line: &str| {
+        let shown = session.shell_on_terminal(&format!("ecache {line}; echo $?"));
+        String::from_utf8(shown.bytes).expect("text")
+    };
+    for line in ["ls", "show thumbs cat.jpg", "log"] {
+        let text = shown(line);
+        let (paged, code) = text.trim_end().rsplit_once('\n').expect("lines");
+        assert!(
+            paged.lines().all(|line| line.starts_with("| ")),
+            "{line}: {text}"
+        );
+        assert_eq!(code, "0", "{line}");
+        let direct = shown(&format!("{line} --no-pager"));
+        assert_eq!(
+            paged.replace("| ", ""),
+            direct.trim_end().replace("\n0", ""),
+            "{line}"
+        );
+    }
+    assert!(!shown("stats").contains("| "));
+    // An error comes after the pager, and a reader that leaves is not one.
+    let text = shown("ls --key '[' --glob");
+    assert!(text.starts_with("error: "), "{text}");
+    session.run("ls --fields key").prints("cat.jpg\n");
+    let session = with_settings("pager = \"exit 0\"\n");
+    session.run("set thumbs cat.jpg purr").notes("");
+    let shown = session.shell_on_terminal("ecache ls; echo $?");
+    assert_eq!(shown.bytes, b"0\n");
 }

@@ -28,6 +28,7 @@ pub(crate) fn read(mut words: impl Iterator<Item = OsString>) -> Option<Cli> {
     Some(Cli {
         global: Global {
             no_config: false,
+            no_pager: false,
             db: path.map(PathBuf::from),
             db_file: None,
             collection: Vec::new(),

@@ -28,6 +28,9 @@ pub(crate) struct Global {
     /// Read no settings from config.toml
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) no_config: bool,
+    /// Print past the pager that config.toml names
+    #[arg(long, global = true, hide_short_help = true)]
+    pub(crate) no_pager: bool,
     /// Flush each write to disk before acknowledging it, so that a power loss cannot lose it
     #[arg(long, global = true, hide_short_help = true)]
     pub(crate) durable: bool,

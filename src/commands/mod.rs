@@ -44,8 +44,11 @@ use crate::error::Exit;
 
 /// Runs a command.
 pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
+    let is_long = matches!(command, Command::Ls(_) | Command::Show(_) | Command::Log(_));
+    let pager = is_long.then(|| context.pager()).flatten();
     let ended = run_one(context, command);
     context.tip_now();
+    drop(pager);
     ended
 }
 

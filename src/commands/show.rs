@@ -75,7 +75,7 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
     let whole = whole.transpose()?;
     if format == Format::Table {
         let text = entry_view::text(context, &entry, whole.as_ref(), secrets, now);
-        let height = context.terminal.height.filter(|_| !args.all);
+        let height = context.screen_height().filter(|_| !args.all);
         let (shown, rest) = entry_view::screens(&text, height);
         stdout().write_all(shown.as_bytes())?;
         if let Some(rest) = rest {

@@ -3,6 +3,7 @@
 use anyhow::Result;
 use toml_edit::Value;
 
+use crate::datasets::is_id;
 use crate::error::usage_tip;
 use crate::units::{parse_duration, parse_lifetime, parse_rate, parse_size, parse_ttl};
 
@@ -111,6 +112,12 @@ pub(crate) const KEYS: &[Setting] = &[
         "table",
         "format on a terminal",
     ),
+    setting(
+        "pager",
+        Kind::Text,
+        "",
+        "program that shows what ls, show and log print on a terminal, as less -FRX does",
+    ),
     setting("hints", Kind::Bool, "true", "tips after a success"),
     setting(
         "ls.limit",
@@ -121,7 +128,8 @@ pub(crate) const KEYS: &[Setting] = &[
     setting(
         "ls.sort",
         Kind::Word(&[
-            "key", "created", "updated", "expires", "used", "size", "hits", "cost",
+            "key", "created", "updated", "expires", "used", "size", "hits", "cost", "saved",
+            "waste", "worth",
         ]),
         "updated",
         "order of ls on a terminal",
@@ -131,6 +139,20 @@ pub(crate) const KEYS: &[Setting] = &[
         Kind::List,
         "",
         "fields that ls prints on a terminal, instead of those that fit",
+    ),
+    setting(
+        "browse.sort",
+        Kind::Word(&[
+            "updated", "key", "size", "hits", "saved", "waste", "cost", "worth", "expires",
+        ]),
+        "updated",
+        "order in which browse begins",
+    ),
+    setting(
+        "browse.live",
+        Kind::Bool,
+        "false",
+        "browse begins with the changes and calls of all processes",
     ),
     setting("run.ttl", LIFETIME, "none", "keep a result this long"),
     setting("run.failure_ttl", TTL, "", "keep a failure this long"),
@@ -271,7 +293,12 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
                 format!("the id of dataset {name:?} is cut: {id}"),
                 "ecache ls --wide shows ids in full",
             )),
-            Some(id) if !id.is_empty() => Ok(()),
+            Some(id) if is_id(id) => Ok(()),
+            Some(id) if !id.is_empty() => Err(Fault::new(
+                format!("{id:?} is not the id of a dataset"),
+                "an id has 24 hexadecimal digits, as in 6b03de1228195dbc2df5c505; \
+                 ecache ls --wide shows them",
+            )),
             _ => Err(Fault::of_value(format!(
                 "the id of dataset {name:?} has to be a text in quotes"
             ))),

@@ -222,6 +222,9 @@ fn check(
 
 #[cfg(test)]
 mod tests {
+    use clap::ValueEnum as _;
+    use ecache_core::backend::Sort;
+
     use super::keys::Kind;
     use super::*;
 
@@ -334,6 +337,24 @@ mod tests {
                 _ => Value::from(setting.default),
             };
             assert_eq!(check_value(setting.key, &value), Ok(()), "{}", setting.key);
+        }
+    }
+
+    #[test]
+    fn ls_takes_every_order_that_has_a_word_as_its_setting() {
+        let of = |key: &str| {
+            let setting = KEYS.iter().find(|setting| setting.key == key);
+            setting.expect("a setting").words()
+        };
+        for sort in Sort::value_variants() {
+            let Some(word) = sort.to_possible_value() else {
+                continue;
+            };
+            let word = word.get_name();
+            assert!(of("ls.sort").contains(&word) || word == "stored", "{word}");
+        }
+        for word in of("browse.sort") {
+            assert!(Sort::from_str(word, false).is_ok(), "{word}");
         }
     }
 }

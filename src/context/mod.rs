@@ -77,6 +77,10 @@ pub(crate) struct Context {
     pub(crate) voice: Voice,
     pub(crate) quiet: bool,
     pub(crate) verbose: bool,
+    /// No pager is wanted
+    pub(crate) no_pager: bool,
+    /// The output goes through a pager
+    is_paged: Cell<bool>,
     /// Mode in which the store is opened for writing
     pub(crate) access: Access,
     /// The tip for the end of the command
@@ -129,6 +133,8 @@ impl Context {
             voice,
             quiet: global.quiet,
             verbose: global.verbose > 0,
+            no_pager: global.no_pager,
+            is_paged: Cell::new(false),
             access: if global.durable || variables::is_durable() {
                 Access::WriteDurably
             } else {

@@ -6,7 +6,9 @@ use anyhow::Result;
 use clap::ValueEnum as _;
 
 use super::Context;
-use crate::output::{Cell, Column, Format, Progress, Terminal, Writer, paint, say_in, stdout};
+use crate::output::{
+    Cell, Column, Format, Pager, Progress, Terminal, Writer, paint, say_in, stdout,
+};
 
 impl Context {
     /// Returns the requested format, or else the one that suits standard output.
@@ -15,6 +17,30 @@ impl Context {
         requested
             .or_else(configured)
             .unwrap_or_else(|| Format::default_for(&self.terminal))
+    }
+
+    /// Starts the user's pager, if there is one and a terminal; it runs until it is dropped.
+    pub(crate) fn pager(&self) -> Option<Pager> {
+        let line = self.setting_of_terminal("pager")?;
+        if line.trim().is_empty() || self.no_pager || self.terminal.dumb {
+            return None;
+        }
+        match Pager::start(&line, &self.terminal) {
+            Ok(pager) => {
+                self.is_paged.set(true);
+                Some(pager)
+            }
+            Err(error) => {
+                self.warn(&format!("the pager cannot be started: {error}"));
+                None
+            }
+        }
+    }
+
+    /// Returns the number of lines that a person sees at once; `None` in a pager, and off a
+    /// terminal.
+    pub(crate) fn screen_height(&self) -> Option<usize> {
+        self.terminal.height.filter(|_| !self.is_paged.get())
     }
 
     /// Starts to print rows on standard output.

@@ -100,7 +100,7 @@ impl<'a, W: Write> Table<'a, W> {
         if column.content == Content::Free && cells().all(str::is_empty) {
             return false;
         }
-        if cells().all(|cell| cell == nothing) {
+        if cells().all(|cell| cell == nothing || cell.is_empty()) {
             if index == 0 {
                 return true;
             }

@@ -146,9 +146,21 @@ impl Model {
         }
     }
 
+    /// Begins with an order, and with what other processes do.
+    pub(crate) fn beginning_with(mut self, sort: Option<Sort>, is_live: bool) -> Self {
+        let place = SORTS.iter().position(|(known, ..)| Some(*known) == sort);
+        self.sort = place.unwrap_or(self.sort);
+        self.is_live = is_live;
+        self
+    }
+
     /// Returns the requests of the first screen.
     pub(crate) fn begin(&mut self) -> Vec<Request> {
-        self.restart()
+        let mut requests = self.restart();
+        if self.is_live {
+            requests.push(Request::Watch(true));
+        }
+        requests
     }
 
     /// Takes an event.

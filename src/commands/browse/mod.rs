@@ -7,7 +7,8 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Cause, OperationRecord};
+use clap::ValueEnum as _;
+use ecache_core::backend::{Cause, OperationRecord, Sort};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 use ecache_core::location::{self, Access};
@@ -63,6 +64,10 @@ pub(crate) fn run(context: &Context, args: BrowseArgs) -> Result<Exit> {
     let words = args.filter.words(shell);
     let shown = location::shown(path.as_os_str());
     let model = Model::new(shown, words.trim(), meant, backend.keeps_for_undo());
+    let setting = |key| context.setting_of_terminal(key);
+    let sort = setting("browse.sort").and_then(|word| Sort::from_str(&word, false).ok());
+    let is_live = setting("browse.live").is_some_and(|word| word == "true");
+    let model = model.beginning_with(sort, is_live);
     let desk = Table {
         context,
         datasets,
