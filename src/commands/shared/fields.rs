@@ -248,8 +248,8 @@ fn no_field(name: &str) -> anyhow::Error {
     usage_tip(format!("there is no field {name:?}"), tip)
 }
 
-/// Returns the fields of `--fields`, as [`parse`] does. A person who misspelt one reads what each of
-/// them is.
+/// Returns the fields of `--fields`, as [`parse`] does. A person who misspelt one reads what each
+/// of them is.
 pub(in crate::commands) fn of_option(
     context: &Context,
     names: &[String],
