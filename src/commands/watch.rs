@@ -129,7 +129,7 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     }
 }
 
-/// Says to a person what is watched, since nothing may happen for a while.
+/// Says to a person that changes are awaited, since none may come for a while.
 fn waiting(
     context: &Context,
     backend: &dyn Backend,
