@@ -284,3 +284,67 @@ fn entries_come_back_in_their_order_among_those_that_stayed() {
         assert_eq!(order(&backend), left, "{policies}");
     }
 }
+
+/// Writes entries with these keys to a store, each a millisecond later than the one before.
+fn write_all(backend: &SqliteBackend, store: &str, keys: &[String], at: i64) {
+    let records = keys.iter().enumerate().map(|(number, key)| {
+        let now = Timestamp::from_millis(NOW.as_millis() + at + number as i64);
+        let key = Key::new(&**key).expect("a valid key");
+        let entry = Entry::new(StoreAddress::new(store).entry(key), Kind::Bytes, now);
+        Ok(Record::Entry(Box::new(entry), b"v".to_vec()))
+    });
+    let imported = backend.import(
+        &mut { records },
+        OnConflict::Fail,
+        Commit::Whole,
+        &mut fail_at_refused,
+        &mut no_progress,
+    );
+    imported.expect("an import");
+}
+
+fn numbered(name: &str, count: usize) -> Vec<String> {
+    (0..count)
+        .map(|number| format!("{name} {number}"))
+        .collect()
+}
+
+#[test]
+fn entries_that_come_back_are_before_those_written_since() {
+    let later = |ms: i64| Timestamp::from_millis(NOW.as_millis() + ms);
+    let old = numbered("old", 3);
+    for count in [0, 1, 9, 10_001] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = write(&folder.path().join("store.db"));
+        let new = numbered("new", count);
+        write_all(&backend, "s", &old, 0);
+        clear(&backend, "s", later(100));
+        write_all(&backend, "s", &new, 200);
+        let undone = backend.undo(None, &operation(1), later(20_000), &mut no_progress);
+        assert_eq!(undone.expect("an undo").usage.entries, 3);
+        let mut whole = [old.clone(), new.clone()].concat();
+        if count > 10_000 {
+            // The many stay where they are.
+            whole = [new.clone(), old.clone()].concat();
+        }
+        assert!(order(&backend) == whole, "{count}: {:?}", order(&backend));
+
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = write(&folder.path().join("store.db"));
+        let (from, to) = (StoreAddress::new("s"), StoreAddress::new("t"));
+        write_all(&backend, "s", &old, 0);
+        let renamed = backend.rename_logged(
+            (&from, &to),
+            OnExistingStore::Fail,
+            KeepForUndo::Yes,
+            &operation(0),
+            later(100),
+            &mut no_progress,
+        );
+        assert_eq!(renamed.expect("a renaming").usage.entries, 3);
+        write_all(&backend, "s", &new, 200);
+        let undone = backend.undo(None, &operation(1), later(20_000), &mut no_progress);
+        assert_eq!(undone.expect("an undo").usage.entries, 3);
+        assert!(order(&backend) == whole, "{count}: {:?}", order(&backend));
+    }
+}

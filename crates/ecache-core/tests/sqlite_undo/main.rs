@@ -13,9 +13,10 @@ use std::collections::BTreeMap;
 use common::{NOW, write};
 use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
-    Backend, ChangeOutcome, Commit, CountBackend, Effect, ImportBackend, MaintainBackend,
-    OnConflict, Operation, ReadBackend, Record, Row, Scan, StoreMetadata, StoresBackend,
-    UndoBackend, Undone, Values, fail_at_refused, no_progress, read_value,
+    Backend, ChangeOutcome, Commit, CountBackend, Effect, ImportBackend, KeepForUndo,
+    MaintainBackend, OnConflict, OnExistingStore, Operation, ReadBackend, Record, Row, Scan,
+    StoreMetadata, StoresBackend, UndoBackend, Undone, Values, fail_at_refused, no_progress,
+    read_value,
 };
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;

@@ -20,7 +20,7 @@ use super::super::stores::{OwnDocument, has_row, own_document};
 use super::super::verify::{SET_LIFETIME, StoresInUse};
 use super::super::{SqliteBackend, marks, row};
 use super::findings::Findings;
-use super::restore::{same_key, usage_of_entry};
+use super::restore::{MOST_BEHIND, same_key, usage_of_entry};
 use crate::backend::Effect;
 use crate::backend::limit::without_change;
 use crate::error::Result;
@@ -124,6 +124,36 @@ impl SqliteBackend {
             undo.add_part(transaction, &Part::Moved(moves.into_values().collect()))
         };
         end().map_err(sqlite)
+    }
+}
+
+impl SqliteBackend {
+    /// Moves entries that were written under the old name of a store since it was renamed behind
+    /// those that are back, unless they are too many.
+    pub(super) fn put_newer_behind(
+        &self,
+        transaction: &Session,
+        target: &LoggedOperation,
+        undo: &LoggedOperation,
+    ) -> Result<()> {
+        let sqlite = |error| self.error(error);
+        let Some((_, store)) = &undo.renamed else {
+            return Ok(());
+        };
+        let mut first = i64::MAX;
+        for number in 1..=undo.parts {
+            if let Part::Moved(ids) = undo.part(transaction, number).map_err(sqlite)? {
+                first = ids.into_iter().fold(first, i64::min);
+            }
+        }
+        if first == i64::MAX {
+            return Ok(());
+        }
+        let newer = written_before_id(transaction, first, target.at).map_err(sqlite)?;
+        if newer.len() as u64 <= MOST_BEHIND {
+            self.move_after(transaction, first, &newer, first >> 32, store)?;
+        }
+        Ok(())
     }
 }
 
@@ -310,6 +340,18 @@ pub(super) fn set_settings_back(
         .into_iter()
         .find(|one| one.number > target.number && one.settings.iter().any(is_meant));
     Ok(later.map(|later| later.number.unsigned_abs()))
+}
+
+/// Returns the entries of a store with an id below `id` that were written after `at`.
+fn written_before_id(connection: &Connection, id: i64, at: i64) -> rusqlite::Result<Vec<i64>> {
+    let Range { after, .. } = Range::store(id >> 32);
+    let sql = format!(
+        "SELECT id FROM entries AS e NOT INDEXED WHERE id > ?1 AND id < ?2 AND {WRITTEN} > ?3 \
+         AND {UNMARKED} ORDER BY id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let ids = statement.query_map((after, id, at), |row| row.get(0))?;
+    ids.collect()
 }
 
 fn is_live(connection: &Connection, id: i64) -> rusqlite::Result<bool> {

@@ -1,8 +1,9 @@
 //! Undoing operations.
 //!
-//! A retired store comes back by exchanging its row with the one in use. If entries were written in
-//! between, the fewer of both sides move to the other, and the newer one of a key stays. Single
-//! entries lose their mark, and move along if their store was retired since.
+//! A retired store comes back by exchanging its row with the one in use. Entries that were written
+//! in between move behind those that come back, so that all are in the order in which they were
+//! written; if they are very many, the older ones move instead. The newer one of a key stays.
+//! Single entries lose their mark, and move along if their store was retired since.
 //!
 //! An undo is an operation itself, with the changes of its target the other way round: it is
 //! undone in the same way. Entries and settings that were changed since stay as they are. Which
@@ -219,6 +220,9 @@ impl SqliteBackend {
         undo: &mut LoggedOperation,
         is_last: bool,
     ) -> Result<()> {
+        if is_last {
+            self.put_newer_behind(transaction, target, undo)?;
+        }
         let mut end = || -> rusqlite::Result<()> {
             if is_last {
                 rename_counts::move_back(transaction, target, undo)?;
