@@ -286,7 +286,7 @@ fn hits_that_only_the_log_has_keep_entries() {
         assert!(get(&backend, "3").expect("a look-up").is_some(), "{number}");
     }
     // Each was added once.
-    ecache_core::statistics::fold(&backend, &log, NOW).expect("a fold");
+    statistics::fold(&backend, &log, NOW).expect("a fold");
     let Lookup::Hit(entry, _) = backend
         .lookup_unread(&common::address("3"), NOW)
         .expect("a look-up")

@@ -30,7 +30,8 @@ use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::{Error, Result};
 use ecache_core::filter::{Filter, Pattern, Selection, Usage};
 use ecache_core::key::Key;
-use ecache_core::scope::{Address, StoreAddress};
+use ecache_core::scope::{Address, Scopes, StoreAddress};
+use ecache_core::statistics;
 use ecache_core::time::Timestamp;
 use ecache_core::transfer::{FoundRecord, Importer, Records};
 use ecache_core::usage::{Event, Log, Outcome};
@@ -157,6 +158,8 @@ fn worker_process() {
     let backend = write(&path);
     println!("acting");
     for step in 0.. {
-        sequences::act(&backend, &mut seed, step * 1000);
+        sequences::act((&backend, &path), &mut seed, step * 1000);
+        sequences::count_call(&path);
+        println!("counted");
     }
 }

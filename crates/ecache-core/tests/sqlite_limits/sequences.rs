@@ -1,9 +1,10 @@
-//! Limits hold after any sequence, by several processes, some of which are killed.
+//! Limits hold after any sequence, by several processes, some of which are killed; and the calls
+//! that these counted are counted.
 
 use super::*;
 
 /// Does something random to a store, as far as its limits allow.
-pub(crate) fn act(backend: &SqliteBackend, seed: &mut u64, step: i64) {
+pub(crate) fn act((backend, path): (&SqliteBackend, &Path), seed: &mut u64, step: i64) {
     let name = ["s", "t"][random(seed) % 2];
     let now = Timestamp::from_millis(NOW.as_millis() + step);
     let key = format!("{}", random(seed) % 60);
@@ -21,7 +22,7 @@ pub(crate) fn act(backend: &SqliteBackend, seed: &mut u64, step: i64) {
     }
     .into();
     let operation = Operation::default();
-    match random(seed) % 24 {
+    match random(seed) % 26 {
         0 => drop(backend.remove_undoably(&selection, None, &operation, now, &mut no_progress)),
         1 => drop(backend.remove(&selection, now, &mut no_progress)),
         2 => drop(backend.undo(None, &operation, now, &mut no_progress)),
@@ -45,6 +46,18 @@ pub(crate) fn act(backend: &SqliteBackend, seed: &mut u64, step: i64) {
             }
         }
         6 => copy(backend, &entries_of(made, now), now),
+        7 => {
+            let most = entries(5 + random(seed) as u64 % 30);
+            let scope = LimitScope::new(&store("s"), false);
+            let changed = backend.change_limit(&scope, &|_| most, &[], &operation, now);
+            changed.expect("a limit");
+        }
+        8 => {
+            let log = Log::beside(path);
+            statistics::fold(backend, &log, now)
+                .or_else(busy)
+                .expect("folded");
+        }
         _ => match make(backend, made, step) {
             Ok(_) | Err(Error::OverLimit { .. }) => {}
             Err(error) => panic!("{error}"),
@@ -63,6 +76,21 @@ fn entries_of(made: Made<'_>, now: Timestamp) -> Vec<Record> {
         Record::Entry(Box::new(entry), vec![7; made.size])
     };
     (0..6).map(record).collect()
+}
+
+/// Leaves the log to the next one that folds it: counting delays no other writer.
+fn busy(error: Error) -> Result<()> {
+    match error {
+        Error::Busy => Ok(()),
+        error => Err(error),
+    }
+}
+
+/// Counts a call, as a process does that asks for an entry.
+pub(crate) fn count_call(path: &Path) {
+    let store = StoreAddress::new("s").into();
+    let call = Event::new(Outcome::Miss, NOW, store, &Scopes::default());
+    Log::beside(path).append(&[call]).expect("appended");
 }
 
 /// Leaves out what a limit refuses.
@@ -131,6 +159,23 @@ fn hold(now: &[LimitUsage]) {
     }
 }
 
+/// Checks that usage above a limit, as after a change of it, does not grow.
+fn shrink(before: &[LimitUsage], after: &[LimitUsage]) {
+    for after in after {
+        let name = after.name();
+        let before = before.iter().find(|before| before.name() == name);
+        let before = before.map_or_else(Usage::default, |before| before.used);
+        let bounds = after.limit.bounds;
+        for (most, before, after) in [
+            (bounds.max_entries, before.entries, after.used.entries),
+            (bounds.max_bytes, before.bytes, after.used.bytes),
+        ] {
+            let most = most.unwrap_or(u64::MAX).max(before);
+            assert!(after <= most, "{name}: {after} after {before}");
+        }
+    }
+}
+
 #[test]
 fn limits_hold_after_any_sequence() {
     for mut seed in 0..6 {
@@ -141,8 +186,11 @@ fn limits_hold_after_any_sequence() {
         let reader = SqliteBackend::open(&path, Access::Read).expect("a store");
         for step in 0..150 {
             let backend = &backends[random(&mut seed) % backends.len()];
-            act(backend, &mut seed, step * 1000);
-            hold(&used(&reader));
+            let before = used(&reader);
+            act((backend, &path), &mut seed, step * 1000);
+            let after = used(&reader);
+            hold(&after);
+            shrink(&before, &after);
             if step % 10 == 0 {
                 assert_eq!(records::faults(&path), Vec::<String>::new(), "step {step}");
             }
@@ -153,31 +201,51 @@ fn limits_hold_after_any_sequence() {
     }
 }
 
+/// Returns the number of calls that are counted, in whatever stores they are by now.
+fn counted_calls(path: &Path) -> u64 {
+    let reader = SqliteBackend::open(path, Access::Read).expect("a store");
+    let long_ago = Timestamp::from_millis(0);
+    let counted = statistics::read(&reader, Some(&Log::beside(path)), long_ago, NOW);
+    let periods = counted.expect("counts").periods;
+    periods.iter().map(|period| period.counts.misses).sum()
+}
+
 #[test]
 fn limits_hold_whatever_writers_are_killed() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("store.db");
     drop(limited(&path));
-    for round in 0..5 {
+    // A call is appended before it is acknowledged, so that each killed process may have one more.
+    let (mut acknowledged, mut killed) = (0, 0);
+    for round in 0..10 {
         let mut writers = [0, 1, 2].map(|writer| {
             let mut command = worker("act", &path);
             command.env("WORKER_NAME", format!("{}", round * 3 + writer));
             command.spawn().expect("a process")
         });
-        for writer in &mut writers {
+        let lines = writers.each_mut().map(|writer| {
             let output = writer.stdout.take().expect("a pipe");
             let mut lines = BufReader::new(output).lines();
             lines
                 .find(|line| line.as_ref().is_ok_and(|line| line.contains("acting")))
                 .expect("a line")
                 .expect("text");
-        }
+            lines
+        });
         thread::sleep(Duration::from_millis(20 * round));
         for mut writer in writers {
             writer.kill().expect("a process");
             writer.wait().expect("a process");
+            killed += 1;
+        }
+        for lines in lines {
+            acknowledged += lines.filter(|line| line.is_ok()).count() as u64;
         }
         check(&path);
+        let counted = counted_calls(&path);
+        let possible = acknowledged..=acknowledged + killed;
+        assert!(possible.contains(&counted), "{counted} calls, {possible:?}");
     }
+    assert!(acknowledged > 0, "no call was counted");
     assert_eq!(integrity(&path), "ok");
 }

@@ -29,7 +29,7 @@ fn samples_are_what_may_go_after_any_sequence() {
         let path = folder.path().join("store.db");
         let backend = sequences::limited(&path);
         for step in 0..150 {
-            sequences::act(&backend, &mut seed, step * 1000);
+            sequences::act((&backend, &path), &mut seed, step * 1000);
             // Where the limits were undone, there is no such table.
             let tables = "SELECT count(*) FROM sqlite_schema WHERE name = 'entries_sample'";
             if step % 10 > 0 || count(&path, tables) == 0 {
