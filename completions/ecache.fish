@@ -50,7 +50,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "run" -d 'Run a comman
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "warm" -d 'Run a command for each line of the input, and keep the results'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "key" -d 'Print the key of a call, or of a command'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "why" -d 'Explain why a command or a call is a hit or a miss'
-complete -c ecache -n "__fish_ecache_needs_command" -f -a "show" -d 'Print all that is known about an entry'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "show" -d 'Show an entry in full'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "ls" -d 'List entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "top" -d 'List the entries that are largest, save the most or waste the most'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "stores" -d 'List, create, change, rename and remove stores'
@@ -60,7 +60,7 @@ complete -c ecache -n "__fish_ecache_needs_command" -f -a "watch" -d 'Follow cha
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "info" -d 'Print where the store is, its size and its settings'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "rm" -d 'Remove entries by key, whatever their policy'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "clear" -d 'Remove the entries that a filter selects'
-complete -c ecache -n "__fish_ecache_needs_command" -f -a "undo" -d 'Take back an operation'
+complete -c ecache -n "__fish_ecache_needs_command" -f -a "undo" -d 'Undo an operation'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "log" -d 'List the operations on the store'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "prune" -d 'Remove expired, old, unused or excess entries'
 complete -c ecache -n "__fish_ecache_needs_command" -f -a "touch" -d 'Change the lifetime or the policy of entries'
@@ -245,7 +245,7 @@ fail\t'Fail at once: exit code 125'"
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-file -d 'Write the outcome as JSON to a file' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l status-fd -d 'Write the outcome as JSON to this open file descriptor' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l input -d 'Keep the result as that of a command with this standard input' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refuse bkt\'s folder, which is none for a store' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l cache-dir -d 'Refused: the folder option of bkt' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l env -d 'Include the value of this variable in the key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l file -d 'Include the content of this file or folder in the key' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l modtime -d 'Include the modification time of this file in the key, as bkt does; may be repeated' -r -F
@@ -273,7 +273,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand run" -l warm -d 'Run it ag
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l no-exec -d 'Run nothing: print the result, or exit with 1'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l strict -d 'Exit with 125 on any problem with the cache'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l background -d 'Run in the background, for a process that did not want to wait'
-complete -c ecache -n "__fish_ecache_using_subcommand run" -l merged -d 'Print to one place there: both streams of the process that did not want to wait are one'
+complete -c ecache -n "__fish_ecache_using_subcommand run" -l merged -d 'Merge standard output and standard error, as in the process that did not wait'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -l cwd -d 'Include the folder in the key'
 complete -c ecache -n "__fish_ecache_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l db -d 'Use this file, mongodb://HOST/NAME or fiftyone' -r -F
@@ -512,7 +512,7 @@ saved\t'By the time that recorded hits saved'
 waste\t'By size times the time since the last use'
 worth\t'By the time that keeping it is expected to save for its size'"
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -s L -l limit -d 'Print at most this many entries; 0 for all [default: 100 on a terminal, else all]' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -s n -d 'Dry run, which a list is not' -r -f
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -s n -d 'Refused: a list has no dry run' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l value-contains -d 'List only entries whose value contains this text' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l fields -d 'Print these fields; `help` lists them' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l format -d 'Print as table, json, jsonl, csv or tsv' -r -f -a "table\t'Aligned columns with a header, for people'
@@ -678,11 +678,11 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_see
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l fail-empty -d 'Exit with 1 if nothing matches'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "ls" -d 'List stores, with their entries and metadata'
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "show" -d 'Print all that is known about a store'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "show" -d 'Show a store in full'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "create" -d 'Create an empty store with metadata'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "set" -d 'Change the metadata of a store, or its policy'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "rm" -d 'Remove a store: its metadata and all of its entries, whatever their policy'
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "rename" -d 'Give a store another name, with its metadata and all of its entries'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -a "rename" -d 'Rename a store'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l format -d 'Print as table, json, jsonl, csv or tsv' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
 jsonl\t'One JSON object a line'
@@ -846,7 +846,7 @@ utc\t''
 iso\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l merge -d 'If there is a store NEW, move the entries there, unless both have an entry with the same key; the metadata of NEW stays'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l to-no-dataset -d 'Link the store to no dataset'
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l no-undo -d 'Keep nothing for undo, so that `ecache undo` cannot revert the renaming'
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l no-undo -d 'Keep nothing for undo: `ecache undo` cannot revert the renaming'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -s n -l dry-run -d 'Say what would be renamed, and rename nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l json -d 'Print the summary as JSON'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rename" -l all-collections -d 'Use all collections, on commands with filters'
@@ -1216,7 +1216,7 @@ dataset\t'The dataset'
 user\t'The user'
 operator\t'The operator'
 function\t'The function or program'"
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l live-datasets -d 'The existing datasets: a file with one id per line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l format -d 'Print the summary in this format [default: text, on standard error]' -r -f -a "text\t'A sentence on standard error'
 json\t'One object on standard output'"
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l store -d 'Entries of this store' -r -f
@@ -1666,7 +1666,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l time -d 'Show t
 local\t''
 utc\t''
 iso\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -d 'The datasets that exist: a file with an id a line, or - for standard input' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l live-datasets -d 'The existing datasets: a file with one id per line, or - for standard input' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l fail-on -d 'Exit with 1 only if one of these is found; `none` for never' -r -f -a "any\t''
 none\t''
 damaged\t''

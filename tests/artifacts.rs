@@ -369,10 +369,7 @@ fn zsh_offers_names_and_keys_with_descriptions() -> io::Result<()> {
             "run.ttl|run.ttl  keep a result this long",
         ),
         ("ecache help ''", "ls|ls  List entries"),
-        (
-            "ecache help stores ''",
-            "show|show  Print all that is known about a store",
-        ),
+        ("ecache help stores ''", "show|show  Show a store in full"),
         ("ecache stores rename ''", "thumbs|thumbs  1 entry, 5 B"),
         ("ecache edit ''", "thumbs|thumbs  1 entry, 5 B"),
         ("ecache config set color ''", "never|never"),

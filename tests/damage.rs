@@ -45,27 +45,15 @@ const DAMAGES: [(&str, &str, Rescue); 15] = [
     ("truncate -s 4096 $ECACHE_DB", "the store", Rescue::Nothing),
     (
         "truncate -s 50 $ECACHE_DB",
-        "nothing can be read of the store",
+        "cannot read the store",
         Rescue::Nothing,
     ),
-    (
-        "zero 0 100",
-        "nothing can be read of the store",
-        Rescue::Nothing,
-    ),
-    (
-        "zero 16 84",
-        "nothing can be read of the store",
-        Rescue::Nothing,
-    ),
-    (
-        "zero 0 4096",
-        "nothing can be read of the store",
-        Rescue::Nothing,
-    ),
+    ("zero 0 100", "cannot read the store", Rescue::Nothing),
+    ("zero 16 84", "cannot read the store", Rescue::Nothing),
+    ("zero 0 4096", "cannot read the store", Rescue::Nothing),
     (
         "truncate -s 0 $ECACHE_DB; truncate -s 99999 $ECACHE_DB",
-        "nothing can be read",
+        "cannot read the store",
         Rescue::Nothing,
     ),
     ("zero $((pages / 2 * 4096)) 4096", "", Rescue::Some),

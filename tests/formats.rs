@@ -220,7 +220,7 @@ fn every_output_for_programs_has_the_fields_of_the_schema() {
     }
     checked("why", "why --json -- echo ho 2>&1 < /dev/null");
     checked("why", "why --json -- cat < /dev/zero");
-    // A result that only two outputs have, and an entry that went to a limit.
+    // A result that only two outputs have, and an entry that a limit evicted.
     session
         .shell("ecache run -- sh -c 'echo a; echo b >&2' < /dev/null 2>/dev/null")
         .succeeds();

@@ -303,7 +303,7 @@ fn doctor_compares_limits_with_the_entries_and_counts_again() {
         assert_eq!(ran.code, 1, "{ran:?}");
         let found = "store=s: 3 entries of 489 bytes are counted, and there are 2 of 326";
         assert!(ran.text().contains(found), "{ran:?}");
-        let would = "limit-counts: would count the entries of all limits again\n";
+        let would = "limit-counts: would recount the entries of all limits\n";
         assert_eq!(ran.stderr.contains(would), !dry.is_empty(), "{ran:?}");
     }
     let ran = session.run(&format!("{doctor} --fix limit-counts"));

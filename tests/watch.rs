@@ -41,7 +41,11 @@ impl Watcher {
     /// Returns the words of the next line, which is about an entry, without the time.
     fn next(&self) -> Vec<String> {
         let mut words = self.next_call();
-        assert_eq!(words.split_off(words.len() - 2), ["", ""], "it is no call");
+        assert_eq!(
+            words.split_off(words.len() - 2),
+            ["", ""],
+            "it is not a call"
+        );
         words
     }
 

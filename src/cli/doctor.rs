@@ -17,7 +17,7 @@ Examples:
   ecache doctor --fix unreadable --dry-run
   ecache doctor --format jsonl | jq -r .command")]
 pub(crate) struct DoctorArgs {
-    /// The datasets that exist: a file with an id a line, or - for standard input
+    /// The existing datasets: a file with one id per line, or - for standard input
     #[arg(long, value_name = "SOURCE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) live_datasets: Option<PathBuf>,
     /// Exit with 1 only if one of these is found; `none` for never

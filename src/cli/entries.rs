@@ -18,10 +18,8 @@ Examples:
   ecache ls settings --fields key | ecache get settings --keys-from -
   ecache ls --user ann --format jsonl | ecache get --entries-from -")]
 pub(crate) struct GetArgs {
-    /// Look up the keys in this file (- for standard input), and print JSON lines
     #[arg(help = "Look up the keys in this file, or - for standard input", long_help = "Look up the keys in this file (- for standard input), and print JSON lines", long, value_name = "FILE", conflicts_with_all = ["key", "argument", "json-argument", "args", "command", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) keys_from: Option<PathBuf>,
-    /// Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines
     #[arg(help = "Look up the entries in this file of JSON lines", long_help = "Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
@@ -57,14 +55,12 @@ pub(crate) struct SetArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
     pub(crate) store: String,
-    /// The entry's key, behind -- if it begins with -; the value where arguments name the entry
+    /// The entry's key, after -- if it begins with -; the value where arguments name the entry
     #[arg(value_name = "KEY")]
     pub(crate) first: Option<String>,
-    /// The value, behind -- if it begins with - and is no number; standard input if there is none,
-    /// or if it is -
     #[arg(
         help = "The value; standard input if there is none",
-        long_help = "The value, behind -- if it begins with - and is no number; standard input if there is none, or if it is -",
+        long_help = "The value, after -- if it begins with - and is not a number; standard input if there is none, or if it is -",
         value_name = "VALUE",
         allow_negative_numbers = true
     )]
@@ -77,12 +73,8 @@ pub(crate) struct SetArgs {
     /// Store the value as this type
     #[arg(long = "type", value_name = "TYPE", value_enum, default_value_t = Kind::Text)]
     pub(crate) kind: Kind,
-    /// Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry
-    /// that the entry has [default: none, or with --if-value keep]
     #[arg(help = "Expire after this long, as in 10m or 1d; or none, keep", long_help = "Expire after this long, as in 90s, 10m or 1d12h; `none` for never, `keep` for the expiry that the entry has [default: none, or with --if-value keep]", long, value_name = "DURATION", value_parser = parse_ttl_change)]
     pub(crate) ttl: Option<TtlChange>,
-    /// The policy: evict lets the cache drop the entry, persist does not [default: keep; evict for
-    /// a new entry, or with a lifetime]
     #[arg(
         help = "Set this policy: evict or persist",
         long_help = "The policy: evict lets the cache drop the entry, persist does not [default: keep; evict for a new entry, or with a lifetime]",
@@ -91,7 +83,6 @@ pub(crate) struct SetArgs {
         value_enum
     )]
     pub(crate) policy: Option<PolicyChange>,
-    /// Set nothing, and exit with 1, if there is a fresh entry
     #[arg(
         help = "Set only if there is no fresh entry",
         long_help = "Set nothing, and exit with 1, if there is a fresh entry",
@@ -99,8 +90,6 @@ pub(crate) struct SetArgs {
         conflicts_with = "if_value"
     )]
     pub(crate) if_absent: bool,
-    /// Set nothing, and exit with 1, unless the entry has this value; numbers are compared by
-    /// value, as 1 and 1.0
     #[arg(
         help = "Set only if the entry has this value",
         long_help = "Set nothing, and exit with 1, unless the entry has this value; numbers are compared by value, as 1 and 1.0",
@@ -156,7 +145,7 @@ pub(crate) struct WhyArgs {
     /// The store's name, of a call
     #[arg(value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The entry's key, behind -- if it begins with -
+    /// The entry's key, after -- if it begins with -
     #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) key: Option<String>,
     #[command(flatten)]

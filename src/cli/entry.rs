@@ -129,12 +129,8 @@ pub(crate) struct SurroundingsArgs {
     /// Include the folder in the key
     #[arg(help_heading = "Key", long, alias = "use-working-dir")]
     pub(crate) cwd: bool,
-    /// Include the value of this variable in the key; may be repeated
     #[arg(help = "Include the value of this variable in the key", long_help = "Include the value of this variable in the key; may be repeated", help_heading = "Key", long, value_name = "NAME", alias = "use-environment", value_parser = variable_name)]
     pub(crate) env: Vec<String>,
-    /// Include the content of this file or folder in the key; may be repeated
-    ///
-    /// A quoted pattern, as in `src/**/*.rs`, means all files that match.
     #[arg(help = "Include the content of this file or folder in the key", long_help = "Include the content of this file or folder in the key; may be repeated\n\nA quoted pattern, as in `src/**/*.rs`, means all files that match.", help_heading = "Key", long, value_name = "PATH", value_hint = clap::ValueHint::AnyPath,
           value_parser = OsStringValueParser::new().try_map(not_empty))]
     pub(crate) file: Vec<OsString>,
@@ -279,7 +275,7 @@ pub(crate) struct EntryArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The entry's key, behind -- if it begins with -
+    /// The entry's key, after -- if it begins with -
     #[arg(value_name = "KEY", conflicts_with_all = [TEXT, JSON, ALL])]
     pub(crate) key: Option<String>,
     #[command(flatten)]

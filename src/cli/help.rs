@@ -4,7 +4,7 @@ use anstyle::Style;
 
 /// The commands in groups. A test holds it against the commands that there are.
 pub(super) const HELP: &str = "\
-Remembers what slow commands and functions returned, and shows and clears it
+Keeps the results of slow commands and functions; inspects, explains and clears them
 
 Usage: ecache [OPTIONS] <COMMAND>
 

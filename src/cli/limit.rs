@@ -136,26 +136,20 @@ pub(crate) struct LimitSetArgs {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct BoundArgs {
-    /// Evict entries beyond this size, overhead included, as in 500MB or 2GiB
     #[arg(help = "Evict entries beyond this size", long_help = "Evict entries beyond this size, overhead included, as in 500MB or 2GiB", long, value_name = "SIZE", value_parser = |text: &str| bound(text, parse_size))]
     max_size: Option<Bound>,
     /// Evict entries beyond this number
     #[arg(long, value_name = "N", value_parser = |text: &str| bound(text, parse_count))]
     max_entries: Option<Bound>,
-    /// Let each write remove twice what it adds while less than this share of the disk is free, as
-    /// in 10%
     #[arg(help = "Shrink while less of the disk is free, as in 10%", long_help = "Let each write remove twice what it adds while less than this share of the disk is free, as in 10%", long, value_name = "PERCENT", value_parser = |text: &str| bound(text, parse_percent))]
     min_free: Option<Bound>,
-    /// The lifetime of new entries of policy evict that name none
     #[arg(help = "The lifetime of new entries", long_help = "The lifetime of new entries of policy evict that name none", long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
     default_ttl: Option<Bound>,
-    /// Keep only results of `run` and functions that took at least this long, as in 50ms
     #[arg(help = "Keep only results that took this long", long_help = "Keep only results of `run` and functions that took at least this long, as in 50ms", long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
     min_cost: Option<Bound>,
     /// Keep removed entries for undo this long [default: 1d]
     #[arg(long, value_name = "DURATION", value_parser = |text: &str| bound(text, parse_duration))]
     undo_keep: Option<Bound>,
-    /// Keep this much of removed entries for undo, besides the latest removal
     #[arg(help = "Keep this much of removed entries for undo", long_help = "Keep this much of removed entries for undo, besides the latest removal", long, value_name = "SIZE", value_parser = |text: &str| bound(text, parse_size))]
     undo_size: Option<Bound>,
 }

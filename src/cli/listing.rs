@@ -28,11 +28,9 @@ pub(crate) struct LsArgs {
     /// Print at most this many entries; 0 for all [default: 100 on a terminal, else all]
     #[arg(long, short = 'L', value_name = "COUNT")]
     pub(crate) limit: Option<u64>,
-    /// Dry run, which a list is not
+    /// Refused: a list has no dry run
     #[arg(short = 'n', value_name = "COUNT", num_args = 0..=1, hide = true)]
     pub(crate) dry_run: Option<Option<String>>,
-    /// List only entries whose value, or the output of a command, contains this text; reads the
-    /// values
     #[arg(
         help = "List only entries whose value contains this text",
         long_help = "List only entries whose value, or the output of a command, contains this text; reads the values",
@@ -93,7 +91,6 @@ pub(crate) struct StatsArgs {
 // The format of `stats`.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct StatsFormatArgs {
-    /// Print in this format [default: table, or plain lines in a pipe]
     #[arg(
         hide_possible_values = true,
         help = "Print as table, json, jsonl, csv, tsv or prom",

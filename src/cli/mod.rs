@@ -58,7 +58,7 @@ pub(crate) use top::*;
 pub(crate) use transfer::*;
 pub(crate) use warm::*;
 
-/// Remembers what slow commands and functions returned, and shows and clears it
+/// Keeps the results of slow commands and functions; inspects, explains and clears them
 #[derive(Debug, Parser)]
 #[command(
     name = "ecache",
@@ -202,7 +202,7 @@ pub(crate) enum Command {
     /// argument, the user, the program, a variable, a file. A command is given after --, with the
     /// options of `ecache run`. Exits with 0 for a hit, else with 1.
     Why(Box<WhyArgs>),
-    /// Print all that is known about an entry
+    /// Show an entry in full
     ///
     /// Suspected secrets in the recorded call are shown as *** unless there is --reveal; the value
     /// is shown as it is.
@@ -262,7 +262,7 @@ pub(crate) enum Command {
     /// if it has that policy. FiftyOne's running jobs and the metadata of their stores stay unless
     /// --jobs is given.
     Clear(ClearArgs),
-    /// Take back an operation
+    /// Undo an operation
     ///
     /// Without a number, takes back the latest operation that can be undone and that is not itself
     /// an undo; repeat it to take back the one before. Entries come back as they were, with their
@@ -344,7 +344,7 @@ pub(crate) enum Command {
     ///
     /// Checks every entry that the filter selects, in all collections unless --collection names
     /// some. With conditions on entries, shared-stores and old-versions are not checked. Exits with
-    /// 1 if it finds a problem; `info` findings are none.
+    /// 1 if it finds a problem; `info` findings do not count.
     ///
     /// damaged: the entry differs from the one written. structure: pages or indexes of the file are
     /// damaged. unreadable: FiftyOne's decorator raises on the value at every hit. orphaned: the

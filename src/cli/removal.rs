@@ -24,15 +24,13 @@ pub(crate) struct RmArgs {
     /// The store's name
     #[arg(value_name = "STORE")]
     pub(crate) store: Option<String>,
-    /// The entries' keys, behind -- if the first begins with -
+    /// The entries' keys, after -- if the first begins with -
     #[arg(value_name = "KEY", conflicts_with_all = ["argument", "json-argument", "args"])]
     pub(crate) keys: Vec<String>,
-    /// Remove the entries whose keys are in this file, one a line; - for standard input
     #[arg(help = "Remove the keys in this file, or - for standard input", long_help = "Remove the entries whose keys are in this file, one a line; - for standard input", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           requires = "store",
           conflicts_with_all = ["keys", "argument", "json-argument", "args", "command"])]
     pub(crate) keys_from: Option<PathBuf>,
-    /// Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input
     #[arg(help = "Remove the entries in this file of JSON lines", long_help = "Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
@@ -96,14 +94,11 @@ mut_arg("expired", |arg| limit(arg, "Remove entries that are expired")),
 mut_arg("older_than", |arg| limit(arg, "Remove entries older than this")),
 mut_arg("unused_for", |arg| limit(arg, "Remove entries neither written nor used since then")))]
 pub(crate) struct PruneArgs {
-    /// Keep entries that expired within this time, for `run --stale`
     #[arg(help = "Keep what expired within this time", long_help = "Keep entries that expired within this time, for `run --stale`", long, value_name = "TIME", value_parser = parse_duration,
           conflicts_with_all = ["fresh", "expiring_within"])]
     pub(crate) keep_stale: Option<u64>,
-    /// Remove entries until all values fit in this size, the least useful first
     #[arg(help = "Remove the least useful until the rest fits in this", long_help = "Remove entries until all values fit in this size, the least useful first", long, value_name = "SIZE", value_parser = parse_size)]
     pub(crate) max_size: Option<u64>,
-    /// Remove entries until only this many are left, the least useful first
     #[arg(
         help = "Remove the least useful until this many are left",
         long_help = "Remove entries until only this many are left, the least useful first",
@@ -111,7 +106,6 @@ pub(crate) struct PruneArgs {
         value_name = "N"
     )]
     pub(crate) max_entries: Option<u64>,
-    /// The order in which --max-size and --max-entries remove [default: worth]
     #[arg(
         hide_possible_values = true,
         help = "Remove in this order: worth, use, age or size",
@@ -123,8 +117,6 @@ pub(crate) struct PruneArgs {
     /// Keep results that took longer than this to compute, until they expire
     #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) keep_cost_above: Option<u64>,
-    /// Keep the latest entries, this many of those that have not expired; without another limit,
-    /// remove all others
     #[arg(help = "Keep this many of the latest entries", long_help = "Keep the latest entries, this many of those that have not expired; without another limit, remove all others", long, value_name = "COUNT", value_parser = parse_positive)]
     pub(crate) keep_last: Option<u64>,
     /// Keep --keep-last entries of each store, dataset, user, operator or function
@@ -133,7 +125,7 @@ pub(crate) struct PruneArgs {
     /// Remove entries whose dataset was deleted, and the metadata of such stores
     #[arg(long, hide_short_help = true)]
     pub(crate) orphaned: bool,
-    /// The datasets that exist: a file with an id a line, or - for standard input
+    /// The existing datasets: a file with one id per line, or - for standard input
     #[arg(long, hide_short_help = true, value_name = "SOURCE", requires = "orphaned", value_hint = clap::ValueHint::FilePath)]
     pub(crate) live_datasets: Option<PathBuf>,
     /// Also remove FiftyOne's running jobs
@@ -239,10 +231,9 @@ pub(crate) struct TouchArgs {
     /// Look for the result of this version, in the store NAME#vN
     #[arg(hide_short_help = true, long, value_name = "N", requires = "command")]
     pub(crate) version: Option<String>,
-    /// Entries of these keys in that store, behind -- if the first begins with -
     #[arg(
         help = "Entries with these keys",
-        long_help = "Entries with these keys in that store, behind -- if the first begins with -",
+        long_help = "Entries with these keys in that store, after -- if the first begins with -",
         value_name = "KEY",
         index = 2
     )]
@@ -251,8 +242,6 @@ pub(crate) struct TouchArgs {
     /// that an entry has
     #[arg(long, value_name = "DURATION", value_parser = parse_ttl_change, required_unless_present = "new_policy")]
     pub(crate) ttl: Option<TtlChange>,
-    /// The new policy: evict lets the cache drop the entries, persist does not; with `keep`, only
-    /// entries of policy `evict` get a lifetime
     #[arg(
         help = "Set this policy: evict or persist",
         long_help = "The new policy: evict lets the cache drop the entries, persist does not; with `keep`, only entries of policy `evict` get a lifetime",

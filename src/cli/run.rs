@@ -34,7 +34,6 @@ pub(crate) struct RunArgs {
     /// Run it again if the result is older than this
     #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) max_age: Option<u64>,
-    /// Serve expired results up to this long after they expire, and refresh them in the background
     #[arg(help = "Serve expired results this long while refreshing", long_help = "Serve expired results up to this long after they expire, and refresh them in the background", long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration)]
     pub(crate) stale: Option<u64>,
     /// Serve an old result if the command fails
@@ -67,7 +66,6 @@ pub(crate) struct RunArgs {
     /// it without the cache [default: 10m]
     #[arg(long, help_heading = "Serve", value_name = "TIME", value_parser = parse_duration, hide_short_help = true)]
     pub(crate) wait_timeout: Option<u64>,
-    /// Do this while another process runs it: wait, run, stale or fail
     #[arg(
         help = "If another process runs it: wait, run, stale, fail",
         long_help = "Do this while another process runs it: wait, run, stale or fail",
@@ -103,13 +101,13 @@ pub(crate) struct RunArgs {
     /// Run in the background, for a process that did not want to wait
     #[arg(long, hide = true)]
     pub(crate) background: bool,
-    /// Print to one place there: both streams of the process that did not want to wait are one
+    /// Merge standard output and standard error, as in the process that did not wait
     #[arg(long, hide = true, requires = "background")]
     pub(crate) merged: bool,
     /// Keep the result as that of a command with this standard input
     #[arg(long, hide = true, requires = "background")]
     pub(crate) input: Option<String>,
-    /// Refuse bkt's folder, which is none for a store
+    /// Refused: the folder option of bkt
     #[arg(long, hide = true)]
     pub(crate) cache_dir: Option<PathBuf>,
     #[command(flatten)]
@@ -150,7 +148,7 @@ pub(crate) struct KeepArgs {
     /// `none` for ever.
     #[arg(help_heading = "Keep", long, value_name = "TIME", value_parser = parse_lifetime, alias = "time-to-live")]
     pub(crate) ttl: Option<Lifetime>,
-    /// Set if the lifetime is none that was typed, but that of the configuration
+    /// Set if the lifetime comes from the configuration
     #[arg(skip)]
     pub(crate) is_default_ttl: bool,
     #[command(flatten)]
@@ -170,7 +168,6 @@ pub(crate) struct KeepArgs {
 // The failures that are kept and printed again.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct FailureArgs {
-    /// Failures expire after this time instead of --ttl; older ones are not replayed
     #[arg(help = "Keep failures this long instead", long_help = "Failures expire after this time instead of --ttl; older ones are not replayed", help_heading = "Keep", long, value_name = "TIME", value_parser = parse_ttl, conflicts_with = "no_failures")]
     pub(crate) failure_ttl: Option<Ttl>,
     /// Keep no failures, and replay none

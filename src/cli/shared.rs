@@ -63,7 +63,6 @@ pub(crate) struct Global {
 // The format of rows.
 #[derive(Clone, Copy, Debug, Args)]
 pub(crate) struct FormatArgs {
-    /// Print in this format [default: table, or plain lines in a pipe]
     #[arg(
         hide_possible_values = true,
         help = "Print as table, json, jsonl, csv or tsv",
@@ -98,7 +97,6 @@ pub(crate) struct SummaryArgs {
     /// Print the summary in this format [default: text, on standard error]
     #[arg(long, hide_short_help = true, value_name = "FORMAT", value_enum)]
     format: Option<SummaryFormat>,
-    /// Print the summary as one JSON object on standard output
     #[arg(
         help = "Print the summary as JSON",
         long_help = "Print the summary as one JSON object on standard output",

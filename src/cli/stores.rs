@@ -39,7 +39,7 @@ pub(crate) struct StoresListArgs {
 pub(crate) enum StoresVerb {
     /// List stores, with their entries and metadata
     Ls(Box<StoresListArgs>),
-    /// Print all that is known about a store
+    /// Show a store in full
     Show(StoresShowArgs),
     /// Create an empty store with metadata
     ///
@@ -51,7 +51,7 @@ pub(crate) enum StoresVerb {
     ///
     /// Exits with 1 if there is no such store.
     Rm(StoresRmArgs),
-    /// Give a store another name, with its metadata and all of its entries
+    /// Rename a store
     ///
     /// In a file all at once. In MongoDB document by document: continue an interrupted
     /// renaming with --merge. The figures of `ecache stats --since` stay with the old name.
@@ -162,7 +162,7 @@ pub(crate) struct StoresRenameArgs {
     /// Move the store to this collection
     #[arg(long, value_name = "NAME")]
     pub(crate) to_collection: Option<String>,
-    /// Keep nothing for undo, so that `ecache undo` cannot revert the renaming
+    /// Keep nothing for undo: `ecache undo` cannot revert the renaming
     #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     /// Say what would be renamed, and rename nothing

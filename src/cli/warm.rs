@@ -30,20 +30,17 @@ pub(crate) struct WarmArgs {
     /// The program and its arguments, in which {} is the item; without {} the item comes last
     #[arg(value_name = "COMMAND", index = 2, last = true, required_unless_present = "refresh", value_hint = clap::ValueHint::CommandWithArguments)]
     pub(crate) command: Vec<OsString>,
-    /// Read the items from this file [default: standard input]
     #[arg(help = "Read the items from this file", long_help = "Read the items from this file [default: standard input]", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) input: Option<PathBuf>,
     /// Items end with a NUL byte instead of a line
     #[arg(long, short = '0', conflicts_with = "jsonl")]
     pub(crate) null: bool,
-    /// Items are lines of JSON: {name} is a field of an object, {} the whole item
     #[arg(
         help = "Items are lines of JSON",
         long_help = "Items are lines of JSON: {name} is a field of an object, {} the whole item",
         long
     )]
     pub(crate) jsonl: bool,
-    /// Run fresh commands, too; without a command, rerun the recorded ones that a filter selects
     #[arg(
         help = "Run fresh or recorded commands again",
         long_help = "Run fresh commands, too; without a command, rerun the recorded ones that a filter selects",
@@ -69,10 +66,8 @@ pub(crate) struct WarmArgs {
     /// Start at most this many per time, as in 5/s or 100/m
     #[arg(long, value_name = "RATE", value_parser = parse_rate)]
     pub(crate) rate: Option<Duration>,
-    /// Start nothing after this time; running commands finish
     #[arg(help = "Start nothing after this time", long_help = "Start nothing after this time; running commands finish", long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) max_time: Option<u64>,
-    /// Run nothing: list what would run, and estimate the time from recorded costs
     #[arg(
         help = "List what would run, and how long it takes",
         long_help = "Run nothing: list what would run, and estimate the time from recorded costs",

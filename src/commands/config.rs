@@ -66,7 +66,7 @@ fn list(context: &Context, format: FormatArgs) -> Result<Exit> {
     }
     rows.finish()?;
     if is_table {
-        context.footer("no origin: the default; man ecache-config says what each is for");
+        context.footer("a blank origin means the default; man ecache-config says what each is for");
     }
     problem.map_or(Ok(Exit::Done), Err)
 }

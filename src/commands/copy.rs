@@ -225,7 +225,7 @@ impl Copy<'_> {
             && self.args.on_conflict != OnConflict::Replace
         {
             return Err(usage_tip(
-                format!("{} is there already", to.display()),
+                format!("{} already exists", to.display()),
                 "add --on-conflict replace, or name another file",
             ));
         }

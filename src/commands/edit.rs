@@ -174,7 +174,7 @@ fn edit(
             return Err(if typed == text.as_bytes() {
                 error
             } else {
-                error.context(format!("what was typed is in {}", keep(file)?))
+                error.context(format!("your text is in {}", keep(file)?))
             });
         }
         if typed == text.as_bytes() {
@@ -185,7 +185,7 @@ fn edit(
             Err(problem) if is_answered(context, &problem)? => {}
             Err(problem) => {
                 return Err(usage(format!(
-                    "{problem}; nothing was changed, and what was typed is in {}",
+                    "{problem}; nothing was changed, and your text is in {}",
                     keep(file)?
                 )));
             }
@@ -290,7 +290,7 @@ fn write(
         Ok((Put::Refused, _)) => {
             let file = edited.keep()?;
             context.warn(&format!(
-                "{} was changed, removed or expired meanwhile, and stays as it is; what was typed is in {}",
+                "{} was changed, removed or expired meanwhile, and stays as it is; your text is in {}",
                 old.address,
                 shell(&file)
             ));
@@ -298,7 +298,7 @@ fn write(
         }
         Err(error) => {
             let file = edited.keep()?;
-            Err(anyhow::Error::new(error).context(format!("what was typed is in {file}")))
+            Err(anyhow::Error::new(error).context(format!("your text is in {file}")))
         }
     }
 }

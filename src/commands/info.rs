@@ -161,10 +161,10 @@ fn kept(kept: KeptForUndo, now: Timestamp) -> Option<String> {
     });
     let went = (kept.evicted > 0).then(|| human::count(kept.evicted));
     match (there, went) {
-        (Some(there), Some(went)) => Some(format!("{there}; {went} went to a limit")),
+        (Some(there), Some(went)) => Some(format!("{there}; {went} evicted by a limit")),
         (None, Some(_)) => {
             let went = human::entries(kept.evicted);
-            Some(format!("nothing is kept: {went} went to a limit"))
+            Some(format!("nothing is kept: {went} evicted by a limit"))
         }
         (there, None) => there,
     }

@@ -178,7 +178,7 @@ fn check_lasting(filter: &FilterArgs) -> Result<()> {
     match times.into_iter().find(|(_, is_set)| *is_set) {
         None => Ok(()),
         Some((option, _)) => Err(usage_tip(
-            format!("{option} becomes true without a change, so it cannot be watched"),
+            format!("{option} depends on the clock, so it cannot be watched"),
             "choose entries by their names, kind, size, cost or policy",
         )),
     }

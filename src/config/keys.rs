@@ -123,7 +123,7 @@ pub(crate) const KEYS: &[Setting] = &[
         "ls.limit",
         Kind::Count,
         "100",
-        "most rows that ls prints on a terminal; 0 for all",
+        "maximum number of rows that ls prints on a terminal; 0 for all",
     ),
     setting(
         "ls.sort",
@@ -169,12 +169,17 @@ pub(crate) const KEYS: &[Setting] = &[
         "false",
         "print an expired result where the command fails",
     ),
-    setting("run.max_age", DURATION, "", "run again what is older"),
+    setting(
+        "run.max_age",
+        DURATION,
+        "",
+        "run again if the result is older",
+    ),
     setting(
         "run.min_cost",
         DURATION,
         "",
-        "keep nothing that took less time",
+        "do not keep results that took less time",
     ),
     setting("run.max_output", SIZE, "100MiB", "keep nothing larger"),
     setting(

@@ -176,7 +176,7 @@ impl Context {
             if !is_hit && !self.has_store()? {
                 return Ok(Appended::default());
             }
-            // A file that is no store gets none beside it.
+            // A file that is not a store gets none beside it.
             if !is_hit && log.size() == 0 && location::is_taken(self.location()?.0.as_os_str()) {
                 return Ok(Appended::default());
             }

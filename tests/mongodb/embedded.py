@@ -13,7 +13,7 @@ ExecutionStore.create("s", dataset_id=dataset._doc.id).set("k", [1, 2])
 lock = os.path.join(fo.config.database_dir, "mongod.lock")
 with open(lock) as file:
     server = int(file.read())
-# What the test starts next is no child of this process.
+# What the test starts next is not a child of this process.
 print(fo.core.odm.get_db_conn().client.address[1], flush=True)
 sys.stdin.read()
 

@@ -190,7 +190,7 @@ fn only_files_and_folders_can_be_part_of_a_key() {
             .ends(125, &format!("ecache: cannot read {refusal}"));
         session
             .run(["run", "--modtime", file, "--", "true"])
-            .ends(125, &format!("ecache: cannot look at {refusal}"));
+            .ends(125, &format!("ecache: cannot inspect {refusal}"));
         session
             .run(["key", "--file", file, "--", "true"])
             .ends(3, &format!("error: cannot read {refusal}"));
@@ -238,7 +238,7 @@ fn paths_that_are_no_text_are_told_apart() {
     why.args(["--", "cat"]).arg(OsStr::from_bytes(names[0]));
     let why = run(why, b"");
     assert!(
-        why.text().contains("file f\u{fffd}: another one"),
+        why.text().contains("file f\u{fffd}: differs"),
         "{}",
         why.text()
     );

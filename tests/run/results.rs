@@ -157,7 +157,7 @@ fn a_result_is_named_by_its_command() {
     let key = of_command("key", line).succeeds();
     for options in ["--store elsewhere", "--version 2"] {
         let same = of_command(&format!("key {options}"), line);
-        assert_eq!(same, key, "the store is no part of a key");
+        assert_eq!(same, key, "the store is not part of a key");
     }
 }
 

@@ -325,8 +325,7 @@ fn a_damaged_log_is_said_and_begun_anew() {
         std::fs::write(&path, log).expect("the log");
     };
     let path = session.store().display().to_string();
-    let told =
-        format!("the write-ahead log of {path} is damaged, and what was written last is lost");
+    let told = format!("the write-ahead log of {path} is damaged, and the latest writes are lost");
     damage();
     let hint = "any command that writes begins a new one, such as ecache prune";
     session

@@ -120,7 +120,7 @@ fn nothing_starts_once_time_is_over() {
     assert_eq!(
         (ran.stderr.as_str(), ran.code),
         (
-            "ecache: 1 ran, 0 fresh, 2 left out\necache: time is over: kept results stay, so the same command goes on from here\n",
+            "ecache: 1 ran, 0 fresh, 2 left out\necache: the time limit is reached: kept results stay, so the same command goes on from here\n",
             1
         )
     );

@@ -349,7 +349,7 @@ impl Entry {
         is_fresh(self.written_at(), self.expires_at, now)
     }
 
-    /// Reports whether the entry is no result, but the record of the inputs that a command read.
+    /// Reports whether the entry is not a result, but the record of the inputs that a command read.
     /// `run` keeps one for a command that reads a pipe, to recognize them.
     #[must_use]
     pub fn is_input_record(&self) -> bool {

@@ -89,7 +89,7 @@ pub enum Error {
         why: Cow<'static, str>,
     },
     /// A database keeps no limits, since its other writers would not obey them.
-    #[error("a database keeps no limits, which other programs that write to it would not obey")]
+    #[error("a database has no limits: other programs that write to it would ignore them")]
     NoLimits,
     /// A resource limit of this process prevents the operation.
     #[error("cannot use the store {}: {limit}", path.display())]
@@ -108,7 +108,7 @@ pub enum Error {
         detail: String,
     },
     /// The file is so damaged that nothing in it can be read.
-    #[error("nothing can be read of the store {}: {detail}", path.display())]
+    #[error("cannot read the store {}: {detail}", path.display())]
     UnreadableFile {
         /// The file
         path: PathBuf,
@@ -122,7 +122,7 @@ pub enum Error {
         path: PathBuf,
     },
     /// The header of the store's write-ahead log is damaged, and the last writes are lost with it.
-    #[error("the write-ahead log of {} is damaged, and what was written last is lost", path.display())]
+    #[error("the write-ahead log of {} is damaged, and the latest writes are lost", path.display())]
     DamagedLog {
         /// Path of the store's file
         path: PathBuf,
@@ -180,16 +180,16 @@ pub enum Error {
     #[error(transparent)]
     Name(#[from] FieldError),
     /// An entry cannot have the key of a store's own document.
-    #[error("the key \"__store__\" is the store's own document, and no entry's")]
+    #[error("the key \"__store__\" is reserved for the store's metadata")]
     ReservedKey,
     /// An entry would be expired as soon as it is written.
-    #[error("a TTL is at least one millisecond, not {ttl:?}")]
+    #[error("a TTL is at least 1 ms, but this one is {ttl:?}")]
     TtlTooShort {
         /// The TTL that was asked for
         ttl: Duration,
     },
     /// An import met an entry that is there already, and was told to fail then.
-    #[error("{address} is there already, written {written_at}")]
+    #[error("{address} already exists (written {written_at})")]
     Conflict {
         /// The entry
         address: Box<Address>,
@@ -197,7 +197,7 @@ pub enum Error {
         written_at: Timestamp,
     },
     /// A store cannot be renamed to a name that another store has.
-    #[error("{store} is there already")]
+    #[error("{store} already exists")]
     StoreExists {
         /// The store that has the name
         store: Box<StoreAddress>,
@@ -251,7 +251,7 @@ pub enum Error {
         detail: String,
     },
     /// The server does not let this user do that.
-    #[error("the server at {host} refuses: {detail}")]
+    #[error("the server at {host} refused the request: {detail}")]
     Denied {
         /// The server, or the servers
         host: String,

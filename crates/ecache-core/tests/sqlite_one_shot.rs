@@ -132,7 +132,7 @@ fn worker_process() {
                 Lookup::Hit(_, Content::Inline(value)) => assert_eq!(value.len(), 16_000),
                 other => assert_eq!(other, Lookup::Missing),
             },
-            job => panic!("{job} is no job"),
+            job => panic!("{job} is not a job"),
         }
     }
 }

@@ -51,7 +51,7 @@ pub(crate) fn refuse_condition(parameter: &PatType) -> Result<()> {
 pub(crate) fn refuse_argument(ty: &Type, is_ordinary: bool, has_key_fn: bool) -> Result<()> {
     if let Some(mutable) = types::find(ty, types::is_mutable) {
         let message = "a hit would leave what this refers to as it is: take it by value or by \
-                       `&`, and return what becomes of it";
+                       `&`, and return the changed value";
         return Err(Error::new_spanned(mutable, message));
     }
     if is_ordinary
@@ -82,7 +82,7 @@ pub(crate) fn refuse_mutable_self(signature: &Signature) -> Result<()> {
     };
     if is_mutable {
         let message =
-            "a hit would leave `self` as it is: take `&self`, and return what becomes of it";
+            "a hit would leave `self` as it is: take `&self`, and return the changed value";
         return Err(Error::new_spanned(receiver, message));
     }
     Ok(())

@@ -84,7 +84,7 @@ impl Codec<Kept> for Stored {
         let stored = shutdown::attach(|py| stored_form::to_value(result.0.object.bind(py)));
         stored.map_err(|error| {
             let message = message_of(error);
-            CodecError::new(format!("{message}; a serialize makes a value that has one"))
+            CodecError::new(format!("{message}; serialize= can convert it"))
         })
     }
 

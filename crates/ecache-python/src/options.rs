@@ -41,7 +41,7 @@ pub fn settings(
     }
     if let Some(max_size) = get("max_size")? {
         if max_size.lt(0)? {
-            let message = format!("max_size is below zero: {max_size}");
+            let message = format!("max_size must not be negative: {max_size}");
             return Err(PyValueError::new_err(message));
         }
         options.max_size = max_size.extract()?;

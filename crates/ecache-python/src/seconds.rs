@@ -14,7 +14,7 @@ use pyo3::types::PyFloat;
 pub fn lifetime_in_store(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     let lifetime = lifetime(name, value)?;
     if lifetime.is_zero() {
-        let message = format!("{name} is not above zero: delete what is not to be kept");
+        let message = format!("{name} must be above zero; delete() removes a value");
         return Err(PyValueError::new_err(message));
     }
     Ok(lifetime)
@@ -36,7 +36,7 @@ pub fn lifetime(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
 pub fn age(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     let seconds = seconds(name, value)?;
     if seconds < 0.0 {
-        return Err(PyValueError::new_err(format!("{name} is below zero")));
+        return Err(PyValueError::new_err(format!("{name} must not be negative")));
     }
     Ok(Duration::from_secs_f64(seconds))
 }
@@ -56,7 +56,7 @@ fn seconds(name: &str, value: &Bound<'_, PyAny>) -> PyResult<f64> {
         let index = py.import("operator")?.call_method1("index", (&value,));
         let refused = |_| {
             let class = value.get_type();
-            let message = format!("{name} is in seconds, or a timedelta, but no {class}");
+            let message = format!("{name} must be seconds or a timedelta, not {class}");
             PyTypeError::new_err(message)
         };
         let index = index.map_err(refused)?;

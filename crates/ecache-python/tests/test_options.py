@@ -62,7 +62,7 @@ def test_a_lifetime_in_a_store_is_refused_alike(cache):
     store.set("key", 1, ttl=datetime.timedelta(minutes=1))
     assert 50 < store.get_ttl("key") <= 60
     for value in (0, -1, datetime.timedelta(-1)):
-        with pytest.raises(ValueError, match="ttl is not above zero"):
+        with pytest.raises(ValueError, match="ttl must be above zero"):
             store.set("key", 1, ttl=value)
 
 

@@ -167,7 +167,7 @@ def test_an_empty_list_in_a_filter_is_refused(cache, verb, name):
 
 @pytest.mark.parametrize("path", [b"x", 1])
 def test_a_path_is_a_text_or_a_path(path):
-    with pytest.raises(TypeError, match=f"path is a str or an os.PathLike, but no {type(path)}"):
+    with pytest.raises(TypeError, match=f"path must be a str or an os.PathLike, not {type(path)}"):
         Cache(path)
 
 

@@ -414,7 +414,7 @@ impl Model {
                 self.list.move_by(1);
             }
             Marks::All => {
-                self.message = Some("all that match are marked: A takes the marks away".to_owned());
+                self.message = Some("all that match are marked: A unmarks them".to_owned());
             }
         }
     }

@@ -268,7 +268,7 @@ fn a_lifetime_is_typed_and_wrong_ones_are_told() {
     let Mode::Lifetime(renewal) = &model.mode else {
         panic!("{:?}", model.mode);
     };
-    assert!(renewal.problem.is_some(), "-1 is no lifetime");
+    assert!(renewal.problem.is_some(), "-1 is not a lifetime");
     model.take(Event::Key(Key::Ctrl('u')));
     let asked = type_keys(&mut model, "90m\n");
     let [Request::SetLifetime(one, Ttl::Millis(5_400_000))] = &asked[..] else {

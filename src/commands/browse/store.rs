@@ -273,7 +273,7 @@ impl Source for Store {
         let (usage, undo) = self.touch(&verb, selection, touch)?;
         let (count, how) = (entries(usage.entries), taken_back(undo));
         let said = match (usage.entries, policy) {
-            (0, _) => "nothing was pinned: what is expired stays so".to_owned(),
+            (0, _) => "nothing was pinned: expired entries are not revived".to_owned(),
             (_, Policy::Persist) => format!("pinned {count}: policy persist, never expires{how}"),
             (_, Policy::Evict) => format!("unpinned {count}: policy evict, never expires{how}"),
         };

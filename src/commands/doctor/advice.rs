@@ -20,12 +20,12 @@ impl Doctor<'_> {
                 Ok((path, _)) => rescue(&std::path::absolute(&path).unwrap_or(path)),
                 Err(_) => self.line(collection, "export --output FILE"),
             },
-            Check::Foreign => "nothing is to be done: they stay as they are".to_owned(),
+            Check::Foreign => "no action is needed".to_owned(),
             Check::Thrashing => {
                 let list = self.line(collection, "limit ls");
                 format!("raise the limit with ecache limit set; {list} shows what is used")
             }
-            Check::MissingIndexes => "let FiftyOne open the store: it makes them".to_owned(),
+            Check::MissingIndexes => "open the store in FiftyOne, which creates them".to_owned(),
             _ => {
                 let (verb, filter) = self.advice(finding);
                 self.line(collection, &format!("{verb}{}", filter.words(shell)))

@@ -196,9 +196,9 @@ impl Doctor<'_> {
     fn count_again(&self, finding: &Finding, run: Run) -> Result<()> {
         let id = finding.check.id();
         match run {
-            Run::Dry => self.context.note(&format!(
-                "{id}: would count the entries of all limits again"
-            )),
+            Run::Dry => self
+                .context
+                .note(&format!("{id}: would recount the entries of all limits")),
             Run::Wet => {
                 self.backend.count_limits_again()?;
                 self.context

@@ -81,7 +81,7 @@ impl Doctor<'_> {
             let size = human::size(self.abandoned.bytes);
             view.finding(
                 Label::Found(Severity::Note),
-                &format!("{values} ({size}) of killed writers can go"),
+                &format!("{values} ({size}) left by killed writers can be removed"),
             );
             view.tip(&self.prune());
         }

@@ -187,7 +187,7 @@ fn scope(context: &Context, args: &LimitScopeArgs) -> Result<LimitScope> {
     if filter.stores.contains(&Pattern::exact("")) {
         return Err(usage_tip(
             "STORE is empty",
-            "an unset variable is empty, too; without a store the limit is for all of them",
+            "is a shell variable unset? Without a store the limit is for all of them",
         ));
     }
     let scope = LimitScope::new(&filter, args.each);

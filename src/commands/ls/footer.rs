@@ -28,8 +28,8 @@ impl List<'_> {
             }
             let searched = human::entries(seen.searched);
             self.context.footer(&match seen.count {
-                0 => format!("none of {searched} contains that"),
-                1 => format!("1 of {searched} contains that"),
+                0 => format!("none of {searched} contains it"),
+                1 => format!("1 of {searched} contains it"),
                 count => format!("{} of {searched} contain that", human::count(count)),
             });
             return Ok(());

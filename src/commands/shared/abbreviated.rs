@@ -224,7 +224,7 @@ pub(in crate::commands) fn not_a_store(
     no_store_alone(context, backend.as_ref(), typed, &stores).map(Some)
 }
 
-/// Makes the error of a lone argument that is no store: it may be a key of one.
+/// Makes the error of a lone argument that is not a store: it may be a key of one.
 fn no_store_alone(
     context: &Context,
     backend: &dyn Backend,

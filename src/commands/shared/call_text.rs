@@ -62,7 +62,7 @@ pub(in crate::commands) fn command_line(entry: &Entry, secrets: Secrets) -> Stri
     call(entry, secrets).unwrap_or_else(|| format!("{:?}", entry.address.store.store_name))
 }
 
-/// Returns the text for the record of inputs that a command read, which is no result.
+/// Returns the text for the record of inputs that a command read, which is not a result.
 fn input_record(command: &str) -> String {
     format!("(inputs read by) {command}")
 }

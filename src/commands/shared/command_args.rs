@@ -104,7 +104,7 @@ impl Invocation {
     pub(in crate::commands) fn wait_for_end(&self) -> Result<()> {
         if let Input::Stream(stream) = &self.input {
             let seen = stream.key(ASKING, IDLE);
-            seen.context("cannot look at standard input")?;
+            seen.context("cannot inspect standard input")?;
         }
         Ok(())
     }
@@ -133,10 +133,10 @@ impl Invocation {
             Some(input) => Some(input),
             None => stream
                 .key(ASKING, IDLE)
-                .context("cannot look at standard input")?,
+                .context("cannot inspect standard input")?,
         };
         let input = known.context(
-            "the end of standard input is not in sight, so its key is not known; \
+            "standard input has not ended, so its key is not known; \
              --stdin hash reads it to its end, --stdin none leaves it out",
         )?;
         Ok(self.call.with_input(input))

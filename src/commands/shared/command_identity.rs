@@ -38,7 +38,7 @@ fn marks(
     }
     for path in &args.modtime {
         let modified = files.modified(path);
-        let modified = modified.with_context(|| format!("cannot look at {}", path.display()))?;
+        let modified = modified.with_context(|| format!("cannot inspect {}", path.display()))?;
         let mut name = OsString::from("modtime ");
         name.push(path);
         marks.insert(name, modified);

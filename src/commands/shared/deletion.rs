@@ -164,7 +164,7 @@ pub(in crate::commands) fn forecast_undo(
     } else if !backend.has_room_for_undo() {
         context.note("they would go for good: a nearly full disk keeps nothing for undo");
     } else if is_beyond_undo(selection, usage) {
-        context.note("undo cannot bring these back: they are too many");
+        context.note("these are too many to keep for undo");
         context.tip("ecache copy @ backup.db first");
     }
 }
@@ -250,7 +250,7 @@ fn remove_step(
         match removal {
             ChangeOutcome::Done(removed) => return Ok(removed),
             ChangeOutcome::TooMany(usage) => context.note(&format!(
-                "undo cannot bring these back: {} are too many",
+                "undo cannot restore these: {} are too many",
                 amount(usage)
             )),
         }

@@ -43,7 +43,7 @@ pub(in crate::commands) fn cells(operation: &OperationRecord, now: Timestamp) ->
                 Cell::from(format!("{} left", rounded(now, time)))
             }
             UndoState::Undone(by) => Cell::from(format!("by op {by}")),
-            UndoState::Evicted => Cell::from("went to a limit"),
+            UndoState::Evicted => Cell::from("evicted by a limit"),
             UndoState::Over(_) | UndoState::Impossible => Cell::Null,
         },
         Cell::from(operation.operation.command.as_str()),

@@ -200,7 +200,7 @@ pub(in crate::commands) fn check_written(what: &str, name: &str) -> Result<()> {
     match name {
         "" => Err(usage_tip(
             format!("the {what} is empty"),
-            "an unset variable is empty, too; ecache import writes entries without one",
+            "is a shell variable unset? ecache import writes entries without one",
         )),
         _ => Ok(()),
     }

@@ -103,7 +103,7 @@ fn look() -> Read {
             Ok(stream) => Read::keyed(Input::Stream(stream), InputKey::Unread(wire)),
             Err(error) => Read::unkeyed(
                 Input::Inherited,
-                Unkeyed::Trouble(format!("cannot look at standard input: {error}")),
+                Unkeyed::Trouble(format!("cannot inspect standard input: {error}")),
             ),
         },
         InputKind::Other => Read::unkeyed(

@@ -255,12 +255,12 @@ pub(in crate::commands) fn note_beyond_undo(context: &Context) {
 /// Says that a limit takes some of the replaced entries at once.
 pub(in crate::commands) fn note_evicted(context: &Context, count: u64, run: Run) {
     if count > 0 {
-        let went = match run {
-            Run::Dry => "would go",
-            Run::Wet => "went",
+        let evicted = match run {
+            Run::Dry => "would be evicted",
+            Run::Wet => human::plural(count, "was evicted", "were evicted"),
         };
         context.note(&format!(
-            "{} that it replaces {went} to a limit: undo cannot bring back what they were",
+            "{} that it replaces {evicted} by a limit: undo cannot restore what was replaced",
             entries(count)
         ));
     }

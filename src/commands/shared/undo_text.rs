@@ -104,7 +104,7 @@ pub(in crate::commands) fn left(undone: &Undone, run: Run) -> Vec<String> {
                 let stay = human::plural(undone.evicted, "stays", "stay");
                 format!("{count} {stay}, since a limit took what it replaced")
             }
-            _ => format!("{count} went to a limit"),
+            _ => format!("{count} evicted by a limit"),
         });
     }
     if undone.damaged > 0 {

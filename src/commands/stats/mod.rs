@@ -307,7 +307,7 @@ fn print(
         });
     }
     if is_table {
-        // A call that was not counted as a hit or a miss is no figure of a table.
+        // A call that was not counted as a hit or a miss is not a figure of a table.
         let is_figure = |cell: &Cell<'_>| match cell {
             Cell::Null => false,
             Cell::Count(number) | Cell::Size(number) | Cell::Duration(number) => *number > 0,

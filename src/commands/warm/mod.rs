@@ -176,7 +176,7 @@ fn warm<T: Send + 'static>(
             Exit::Command(128 + signal)
         }
         Some(Stop::Time) => {
-            context.warn("time is over: kept results stay, so the same command goes on from here");
+            context.warn("the time limit is reached: kept results stay, so the same command goes on from here");
             Exit::No
         }
         // Already reported as an error.

@@ -91,7 +91,7 @@ impl View<'_> {
                     _ => ("go to two places", "went to one"),
                 };
                 say(format!(
-                    "miss: {address} has another order: standard output and standard error {here} here, and {there} there"
+                    "miss: {address} was recorded with another order of output: standard output and standard error {there} there, and {here} here"
                 ));
                 say(format!("  {}", self.times(entry)));
             }
@@ -295,7 +295,7 @@ impl View<'_> {
             Part::Variable(_) | Part::File(_) | Part::Input | Part::Token
                 if asked.is_some() && recorded.is_some() =>
             {
-                format!("    {part}: another one")
+                format!("    {part}: differs")
             }
             Part::Variable(_) | Part::File(_) | Part::Input | Part::Token => match asked {
                 Some(_) => format!("    {part}: no part of it there"),
@@ -339,7 +339,7 @@ fn by_how_much(part: &Part, there: Option<&Json>, here: Option<&Json>) -> String
             if same < LONG {
                 return String::new();
             }
-            format!(", from character {} on", same + 1)
+            format!(", from character {}", same + 1)
         }
         _ => String::new(),
     }

@@ -31,7 +31,7 @@ pub enum Check {
     LimitCounts,
     /// A limit evicts entries that are needed again soon
     Thrashing,
-    /// Another program wrote something that an entry of ours cannot have, which is no fault
+    /// Another program wrote something that an entry of ours cannot have, which is not a fault
     Foreign,
 }
 
@@ -78,7 +78,7 @@ const TABLE: [Facts; 15] = [
         id: "damaged",
         severity: Severity::Error,
         remedy: Remedy::ByName,
-        one: "is not what was written",
+        one: "fails its checksum",
         many: "are not what was written",
     },
     Facts {
@@ -110,7 +110,7 @@ const TABLE: [Facts; 15] = [
         id: "expired",
         severity: Severity::Warning,
         remedy: Remedy::ByFilter,
-        one: "is expired and still there",
+        one: "is expired but not removed yet",
         many: "are expired and still there",
     },
     Facts {
@@ -174,15 +174,15 @@ const TABLE: [Facts; 15] = [
         id: "limit-counts",
         severity: Severity::Warning,
         remedy: Remedy::Recount,
-        one: "is in a file whose limits count or sample something else",
-        many: "are in a file whose limits count or sample something else",
+        one: "is in a file whose limits count other entries",
+        many: "are in a file whose limits count other entries",
     },
     Facts {
         check: Check::Thrashing,
         id: "thrashing",
         severity: Severity::Warning,
         remedy: Remedy::Otherwise,
-        one: "is what a limit leaves that evicts results before they are used again",
+        one: "belongs to a limit that evicts results before they are used again",
         many: "are what a limit leaves that evicts results before they are used again",
     },
     Facts {

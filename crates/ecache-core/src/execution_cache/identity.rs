@@ -8,7 +8,7 @@
 //! of one macro call share a position, so the compiler's number of the type is added for them. The
 //! default store name stays readable, like FiftyOne's: module and function.
 //!
-//! The version of a crate is no part of an identity. If it were, each release would leave the
+//! The version of a crate is not part of an identity. If it were, each release would leave the
 //! results of the one before unread, also where nothing changed that they depend on; and the part
 //! by which Cargo tells two versions in one program, such as 0.3, changes with most releases of
 //! young crates. The option `version` is for what a function computes: its author changes it along

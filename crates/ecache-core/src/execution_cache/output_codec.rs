@@ -301,7 +301,7 @@ impl<C, O: SplitOutput<Output>, Output> UnfitLifetime<O, Output> for &mut Checke
 
 /// Has no implementations; its unmet bound produces the message for a `ttl_fn` of other results.
 #[diagnostic::on_unimplemented(
-    message = "this is no lifetime of a result of type `{Self}`, or that cannot be cached",
+    message = "this is not a lifetime for results of type `{Self}`, or they cannot be cached",
     label = "not a function of `&{Self}`, or `{Self}` is not `Clone + Send + Sync + 'static` with serde's traits",
     note = "a `ttl_fn` takes a reference to what is kept: without its `Result`, unless `cache_err` is set, and \
             without its `Option` if `cache_none = false`"
@@ -324,7 +324,7 @@ impl<C, O: SplitOutput<Output>, Output> UnfitCodec<C, O, Output> for &mut Checke
 
 /// Has no implementations; its unmet bound produces the message for a codec of other results.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no codec for results of type `{T}`",
+    message = "`{Self}` is not a codec for results of type `{T}`",
     label = "not a `Codec<{T}>` that is `Send + Sync + 'static`, or `{T}` is not `Clone + Send + Sync + 'static`",
     note = "implement `ecache_core::Codec<{T}>` for it, or derive what `{T}` lacks: `Clone`, and for `Compact` \
             `serde::Serialize` and `serde::Deserialize`"

@@ -38,7 +38,7 @@ pub(super) fn check(
 ) -> Result<Shared, CodecError> {
     let lost = |why: &dyn std::fmt::Display| {
         Err(CodecError::new(format_args!(
-            "it does not come back as it was: {why}"
+            "it changes on its way through the store: {why}"
         )))
     };
     let read = match caught(|| codec.decode(stored.clone())) {

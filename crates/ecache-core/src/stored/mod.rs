@@ -98,7 +98,7 @@ pub enum StoredError {
     /// A value has a mutable reference, through which a function may return something.
     #[error(
         "it has a `&mut`, and a hit would leave what that refers to as it is: take it by value or by `&`, and \
-         return what becomes of it"
+         return the changed value"
     )]
     Mutable,
     /// It cannot be seen whether a value has the stored form of another one.

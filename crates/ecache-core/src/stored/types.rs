@@ -109,7 +109,7 @@ fn check_year<E: ser::Error>(date: NaiveDate) -> Result<(), E> {
 }
 
 fn malformed<E: de::Error>(class: &str, text: &str, error: impl std::fmt::Display) -> E {
-    E::custom(format_args!("{text:?} is no {class}: {error}"))
+    E::custom(format_args!("{text:?} is not a {class}: {error}"))
 }
 
 impl From<NaiveDateTime> for DateTime {

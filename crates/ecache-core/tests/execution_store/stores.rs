@@ -46,7 +46,7 @@ fn the_key_of_a_stores_own_document_is_no_key() {
         let message = store.set(&reserved, &text("v"), None).unwrap_err();
         assert_eq!(
             message.to_string(),
-            "the key \"__store__\" is the store's own document, and no entry's"
+            "the key \"__store__\" is reserved for the store's metadata"
         );
         let metadata = store.metadata().unwrap().expect("it was just set");
         assert_eq!(metadata.value, r#""about this store""#);

@@ -64,5 +64,5 @@ fn a_file_that_was_cut_off_gives_the_right_bytes_or_none() {
     rewrite(&path, &whole[..50]);
     let opened = SqliteBackend::open(&path, Access::Write);
     let refused = matches!(opened, Err(Error::UnreadableFile { .. }));
-    assert!(refused, "50 bytes are no store");
+    assert!(refused, "50 bytes are not store");
 }

@@ -35,7 +35,7 @@ pub(super) const NAMES: [&str; 26] = [
 
 /// Options of other caches' attributes, each with its equivalent here.
 const ELSEWHERE: [(&str, &str); 13] = [
-    ("size", "it is `max_size = …`"),
+    ("size", "use `max_size = …`"),
     ("time", "it is `ttl = …`"),
     ("time_to_live", "it is `ttl = …`"),
     (

@@ -83,9 +83,9 @@ def execution_cache(
 
     for name, hook in [("serialize", serialize), ("deserialize", deserialize)]:
         if hook is not None and not callable(hook):
-            raise TypeError(f"{name} is no function, but {hook!r}")
+            raise TypeError(f"{name} is not a function, but {hook!r}")
     if self_key is not _UNSET and self_key is not None and not callable(self_key):
-        raise TypeError(f"self_key is no function, but {self_key!r}")
+        raise TypeError(f"self_key is not a function, but {self_key!r}")
 
     def decorator(func):
         _refuse(func, residency, max_size)
@@ -145,9 +145,9 @@ def _refuse(func, residency, max_size):
         raise ValueError("max_size is only valid for ephemeral and hybrid residency.")
     if not hasattr(func, "__code__"):
         raise TypeError(
-            f"{name} is no function written in Python: decorate one that calls it"
+            f"{name} is not a function written in Python: decorate one that calls it"
             if callable(func)
-            else f"{name} is no function: a staticmethod or classmethod goes above the decorator"
+            else f"{name} is not a function: a staticmethod or classmethod goes above the decorator"
         )
     if func.__code__.co_flags & (_GENERATOR | _ASYNC_GENERATOR):
         raise TypeError(f"{name} is a generator, which has no result to cache: return a list")

@@ -40,7 +40,7 @@ impl Cache {
         };
         let location: PathBuf = path.extract().map_err(|_| {
             let class = path.get_type();
-            PyTypeError::new_err(format!("path is a str or an os.PathLike, but no {class}"))
+            PyTypeError::new_err(format!("path must be a str or an os.PathLike, not {class}"))
         })?;
         Self::of(py, Some(location))
     }

@@ -233,7 +233,7 @@ fn names_have_a_length(backend: &dyn Backend) {
             let entry = make(&text);
             let staged = backend.stage(&mut &*large, NOW).expect("staged");
             let put = backend.put(&entry, &staged, &Condition::Always.into(), NOW);
-            is_refused(field, put.expect_err("it is no name"));
+            is_refused(field, put.expect_err("it is not a name"));
             if matches!(staged, Content::Chunked(_)) {
                 let value = read_value(backend, Kind::Bytes, staged);
                 assert!(matches!(value, Err(Error::Replaced)), "it is dropped");
@@ -248,10 +248,10 @@ fn names_have_a_length(backend: &dyn Backend) {
                 &mut fail_at_refused,
                 &mut no_progress,
             );
-            is_refused(field, imported.expect_err("it is no name"));
+            is_refused(field, imported.expect_err("it is not a name"));
             if address.check().is_err() {
                 let set = backend.set_metadata(&address, None);
-                is_refused(field, set.expect_err("it is no name"));
+                is_refused(field, set.expect_err("it is not a name"));
             }
         }
     }

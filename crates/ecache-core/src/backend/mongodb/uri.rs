@@ -47,7 +47,7 @@ pub(super) fn parse(uri: &str) -> Result<(ConnectionString, Vec<String>)> {
             known.push(option);
             continue;
         }
-        // Text that is no option may belong to a password.
+        // Text that is not an option may belong to a password.
         let (name, _) = option.split_once('=').ok_or_else(invalid)?;
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
         if name.is_empty() || !name.bytes().all(is_name) {

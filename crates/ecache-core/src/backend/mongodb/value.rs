@@ -158,7 +158,7 @@ pub(super) fn kind(element: RawBsonRef<'_>) -> Kind {
     match element {
         RawBsonRef::String(_) => Kind::Text,
         RawBsonRef::Document(document) => {
-            // Most documents are no bytes, which their first member says.
+            // Most documents are not bytes, which their first member says.
             let is_bytes = matches!(document.get_str("_cls"), Ok("bytes"))
                 && decode(element).is_ok_and(|value| value.kind == Kind::Bytes);
             if is_bytes { Kind::Bytes } else { Kind::Json }

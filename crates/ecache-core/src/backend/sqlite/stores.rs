@@ -155,7 +155,7 @@ fn metadata(connection: &Connection, id: i64) -> rusqlite::Result<Option<StoreMe
         let updated_at: Option<i64> = row.get(3)?;
         let metadata = StoreMetadata {
             value,
-            policy: policy(number).ok_or(damaged("there is no such policy"))?,
+            policy: policy(number).ok_or(damaged("unknown policy"))?,
             created_at: Timestamp::from_millis(row.get(2)?),
             updated_at: updated_at.map(Timestamp::from_millis),
         };

@@ -157,7 +157,7 @@ mod tests {
     #[test]
     fn an_unreadable_input_is_handed_back() {
         let folder = File::open("/").expect("there is one");
-        let unkept = Spool::of(folder).expect_err("a folder is no stream");
+        let unkept = Spool::of(folder).expect_err("a folder is not a stream");
         assert_eq!(unkept.why().kind(), io::ErrorKind::IsADirectory);
         assert!(unkept.is_whole());
     }

@@ -107,7 +107,7 @@ impl StreamInput {
     /// Fails if the whole content cannot be peeked.
     pub fn copy(&self) -> io::Result<PipeReader> {
         let refused = || {
-            let why = "the end of standard input is not in sight; --stdin hash reads it to its end";
+            let why = "standard input has not ended; --stdin hash reads it to its end";
             io::Error::other(why)
         };
         let bytes = self.peek_whole()?.ok_or_else(refused)?;

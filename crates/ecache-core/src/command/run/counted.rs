@@ -38,7 +38,7 @@ impl Runner<'_> {
         if is_read_only && log.size() == 0 && !location::may_exist(path.as_os_str()) {
             return;
         }
-        // A file that is no store gets no log beside it.
+        // A file that is not a store gets no log beside it.
         let is_bypass = outcome == Outcome::Bypass;
         if is_bypass && log.size() == 0 && location::is_taken(path.as_os_str()) {
             return;

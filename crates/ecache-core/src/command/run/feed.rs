@@ -59,7 +59,7 @@ impl Feed {
                 Ok((pump, stdin)) => (stdin.into(), Source::Pump(Box::new(pump))),
                 Err((_, _)) => (
                     Stdio::inherit(),
-                    Source::Unseen("there are too few descriptors to see what it reads"),
+                    Source::Unseen("there are too few file descriptors to see what it reads"),
                 ),
             },
         };
@@ -105,7 +105,7 @@ impl Feed {
             },
             Source::Terminal if self.terminal.is_some() => InputUse::Known,
             Source::Terminal => {
-                InputUse::Unknown("it cannot be seen whether it read from the terminal")
+                InputUse::Unknown("it is unknown whether it read from the terminal")
             }
             Source::Pump(pump) => match pump.finish() {
                 Some(taken) => InputUse::Took(taken),

@@ -270,7 +270,7 @@ mod tests {
             Err(io::ErrorKind::BrokenPipe)
         );
         assert!(told);
-        forward(&reader, sink.into(), LONG, None::<fn()>).expect("that is no error");
+        forward(&reader, sink.into(), LONG, None::<fn()>).expect("that is not an error");
     }
 
     #[test]

@@ -240,7 +240,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Maximum number of values within each other, including options and newtypes, which are no lists
+/// Maximum number of values within each other, including options and newtypes, which are not lists
 /// or dicts. A test writes as many on the stack of a thread.
 pub(crate) const MAX_LEVELS: usize = 4 * MAX_DEPTH;
 

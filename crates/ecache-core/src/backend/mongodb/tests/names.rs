@@ -73,7 +73,7 @@ fn names_of_every_type_are_listed() {
     assert_eq!(
         names(Dimension::Dataset).len(),
         expected.len() - 1,
-        "null is no dataset"
+        "null is not a dataset"
     );
     assert_eq!(names(Dimension::User), [""; 0]);
 }

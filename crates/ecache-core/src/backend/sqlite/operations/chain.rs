@@ -7,8 +7,8 @@
 //!
 //! - An operation in force is undone by reversing the last of its chain.
 //! - One that is undone is refused, with the last of its chain: undoing that brings it back.
-//! - Without a number, the latest operation is undone that is no undo, is in force and can be; not
-//!   if a limit took what a later one kept.
+//! - Without a number, the latest operation is undone that is not an undo, is in force and can be
+//!   undone; not if a limit evicted what a later one kept.
 //! - After the time for which the last of its chain can be undone, neither is possible, nor is it
 //!   once limits have taken all that this one kept.
 
