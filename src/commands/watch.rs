@@ -58,25 +58,8 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         None => context.detail("watching"),
     }
     let datasets = context.datasets()?;
-    let mut fields = match format {
-        Format::Jsonl => fields::parse(&["all".into()], &datasets)?,
-        _ => vec![Field::StoreName, Field::Key, Field::DatasetId, Field::Size],
-    };
-    if context.may_mix_collections() {
-        fields::add_collection(&mut fields);
-    }
-    let mut columns = if is_table {
-        vec![
-            Column::whole("seen_at").titled("TIME"),
-            Column::whole("change").titled("EVENT"),
-        ]
-    } else {
-        vec![Column::whole("change"), Column::whole("seen_at")]
-    };
-    // Those of a call stand in the place of the entry's.
-    fields.retain(|field| *field != Field::SavedMs);
-    columns.extend(fields.iter().map(|field| field.column()));
-    columns.extend([Column::number("calls"), Column::number("saved_ms")]);
+    let fields = fields_of(context, format, &datasets)?;
+    let columns = columns_of(&fields, is_table);
     let mut rows = context.rows(format, &columns)?;
     rows.stream();
     let mut left = args.count;
@@ -102,20 +85,11 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         let events = &events[..events.len().min(most - changes.len())];
         left = left.map(|left| left - changes.len() - events.len());
         for change in changes {
-            let word = match change {
-                Change::Created(_) => "created",
-                Change::Updated(_) => "updated",
-                Change::Deleted(address) if calls.is_evicted(address) => "evicted",
-                Change::Deleted(_) => "removed",
-            };
-            let mut cells = vec![Cell::from(word), Cell::Time(context.now().as_millis())];
-            cells.extend(entry_cells(
-                change,
-                &fields,
-                &datasets,
-                args.reveal.into(),
-                context.now(),
-            ));
+            let now = context.now();
+            let word = calls.word_of(change);
+            let mut cells = vec![Cell::from(word), Cell::Time(now.as_millis())];
+            let secrets = args.reveal.into();
+            cells.extend(entry_cells(change, &fields, &datasets, secrets, now));
             cells.extend([Cell::Null, Cell::Null]);
             rows.row(&arranged(cells, is_table))?;
         }
@@ -127,6 +101,34 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
             return Ok(Exit::Done);
         }
     }
+}
+
+/// Returns the fields of an entry that a change is printed with. Those of a call stand in the place
+/// of the entry's.
+fn fields_of(context: &Context, format: Format, datasets: &Datasets) -> Result<Vec<Field>> {
+    let mut fields = match format {
+        Format::Jsonl => fields::parse(&["all".into()], datasets)?,
+        _ => vec![Field::StoreName, Field::Key, Field::DatasetId, Field::Size],
+    };
+    if context.may_mix_collections() {
+        fields::add_collection(&mut fields);
+    }
+    fields.retain(|field| *field != Field::SavedMs);
+    Ok(fields)
+}
+
+fn columns_of(fields: &[Field], is_table: bool) -> Vec<Column> {
+    let mut columns = if is_table {
+        vec![
+            Column::whole("seen_at").titled("TIME"),
+            Column::whole("change").titled("EVENT"),
+        ]
+    } else {
+        vec![Column::whole("change"), Column::whole("seen_at")]
+    };
+    columns.extend(fields.iter().map(|field| field.column()));
+    columns.extend([Column::number("calls"), Column::number("saved_ms")]);
+    columns
 }
 
 /// Says to a person that changes are awaited, since none may come for a while.
@@ -352,6 +354,16 @@ impl Calls {
             event.count > 0 && filter.matches_call(&event.store, user, operator, event.key.as_ref())
         });
         events
+    }
+
+    /// Names a change.
+    fn word_of(&mut self, change: &Change) -> &'static str {
+        match change {
+            Change::Created(_) => "created",
+            Change::Updated(_) => "updated",
+            Change::Deleted(address) if self.is_evicted(address) => "evicted",
+            Change::Deleted(_) => "removed",
+        }
     }
 
     /// Reports whether the entry was evicted, and forgets it.

@@ -206,102 +206,13 @@ impl Column {
     /// Returns the look of the column at a place of a table that is `line_width` columns wide.
     pub(super) fn look(self, place: usize, line_width: Option<usize>, times: Times) -> Look {
         let is_below = |width| line_width.is_some_and(|line| line < width);
-        let usual = Look {
-            title: "",
-            rank: UNRANKED.saturating_add(u8::try_from(place).unwrap_or(u8::MAX)),
-            floor: usize::MAX,
-            whole: 0,
-            comfort: usize::MAX,
-            cut: Cut::Never,
-            tone: Tone::Plain,
-            is_scope: false,
-            is_optional: false,
+        let room = Room {
+            key_floor: if is_below(60) { 9 } else { 13 },
+            // A time in full takes the room of half a name.
+            is_narrow: is_below(80) || times != Times::Relative && is_below(100),
+            times,
         };
-        let optional = |title, rank, cut| Look {
-            title,
-            rank,
-            cut,
-            is_scope: true,
-            is_optional: true,
-            ..usual
-        };
-        let ranked = |title, rank| Look {
-            title,
-            rank,
-            ..usual
-        };
-        let key_floor = if is_below(60) { 9 } else { 13 };
-        // A time in full takes the room of half a name.
-        let is_narrow = is_below(80) || times != Times::Relative && is_below(100);
-        let store_floor = if is_narrow { NAME_FLOOR } else { NAME_COMFORT };
-        let mut look = match self.name {
-            "key" => Look {
-                floor: key_floor,
-                comfort: NAME_COMFORT,
-                cut: Cut::Key,
-                ..ranked("KEY", LEADING)
-            },
-            "store_name" => Look {
-                floor: store_floor,
-                whole: if is_narrow { 0 } else { NAME_COMFORT },
-                comfort: NAME_COMFORT,
-                cut: Cut::Store,
-                tone: Tone::Name,
-                is_scope: true,
-                ..ranked("STORE", 3)
-            },
-            // The columns that tell the rows of a list apart.
-            "seen_at" => ranked("TIME", 0),
-            "change" => ranked("", 1),
-            "reason" | "state" => ranked("", 1),
-            "expires_at" => ranked("EXPIRES", 4),
-            // Times that were asked for stay, and the expiry goes first.
-            "updated_at" if times != Times::Relative => ranked("UPDATED", 4),
-            "updated_at" => ranked("UPDATED", 5),
-            "cost_ms" => ranked("COST", 6),
-            "size" => ranked("SIZE", 7),
-            "worth" => ranked("WORTH", 7),
-            "dataset_id" | "dataset_name" => optional("DATASET", 8, Cut::Id),
-            "user_id" => optional("USER", 9, Cut::Id),
-            "operator_uri" => optional("OPERATOR", 10, Cut::Start),
-            "prompt_id" => optional("PROMPT", 11, Cut::Id),
-            "hits" => Look {
-                is_optional: true,
-                ..ranked("HITS", 12)
-            },
-            "saved_ms" => Look {
-                is_optional: true,
-                ..ranked("SAVED", 13)
-            },
-            "kind" => optional("KIND", 14, Cut::Never),
-            "policy" => optional("POLICY", 15, Cut::Never),
-            "collection" => optional("COLLECTION", 16, Cut::Middle),
-            "created_at" => ranked("CREATED", usual.rank),
-            "last_used_at" => ranked("USED", usual.rank),
-            "key_type" => ranked("TYPE", usual.rank),
-            "jwt_sha256" => Look {
-                floor: key_floor,
-                cut: Cut::Key,
-                ..ranked("TOKEN", usual.rank)
-            },
-            "hit_percent" => ranked("HIT RATE", usual.rank),
-            "time_percent" => ranked("BY TIME", usual.rank),
-            "bytes" => ranked("SIZE", usual.rank),
-            // Wide enough for `everything`, and for the kind of a scope and a part of its name.
-            "scope" => Look {
-                floor: 16,
-                comfort: 32,
-                cut: Cut::End,
-                ..usual
-            },
-            _ if self.content == Content::Text => Look {
-                floor: 8,
-                comfort: 32,
-                cut: Cut::End,
-                ..usual
-            },
-            _ => usual,
-        };
+        let mut look = self.usual_look(Look::at(place), room);
         if self.content == Content::Free {
             look = Look {
                 rank: FREE,
@@ -333,6 +244,124 @@ impl Column {
             }
         }
         look
+    }
+}
+
+/// The room for the columns of a line.
+#[derive(Clone, Copy)]
+struct Room {
+    key_floor: usize,
+    is_narrow: bool,
+    times: Times,
+}
+
+impl Column {
+    /// Returns the look that a column has by its name, or else by its content.
+    fn usual_look(self, usual: Look, room: Room) -> Look {
+        let Room {
+            key_floor,
+            is_narrow,
+            times,
+        } = room;
+        match self.name {
+            "key" => usual
+                .ranked("KEY", LEADING)
+                .cut(Cut::Key, key_floor, NAME_COMFORT),
+            "store_name" => Look {
+                whole: if is_narrow { 0 } else { NAME_COMFORT },
+                tone: Tone::Name,
+                is_scope: true,
+                ..usual.ranked("STORE", 3).cut(
+                    Cut::Store,
+                    if is_narrow { NAME_FLOOR } else { NAME_COMFORT },
+                    NAME_COMFORT,
+                )
+            },
+            // The columns that tell the rows of a list apart.
+            "seen_at" => usual.ranked("TIME", 0),
+            "change" | "reason" | "state" => usual.ranked("", 1),
+            "expires_at" => usual.ranked("EXPIRES", 4),
+            // Times that were asked for stay, and the expiry goes first.
+            "updated_at" if times != Times::Relative => usual.ranked("UPDATED", 4),
+            "updated_at" => usual.ranked("UPDATED", 5),
+            "cost_ms" => usual.ranked("COST", 6),
+            "size" => usual.ranked("SIZE", 7),
+            "worth" => usual.ranked("WORTH", 7),
+            "dataset_id" | "dataset_name" => usual.scope("DATASET", 8, Cut::Id),
+            "user_id" => usual.scope("USER", 9, Cut::Id),
+            "operator_uri" => usual.scope("OPERATOR", 10, Cut::Start),
+            "prompt_id" => usual.scope("PROMPT", 11, Cut::Id),
+            "hits" => usual.ranked("HITS", 12).optional(),
+            "saved_ms" => usual.ranked("SAVED", 13).optional(),
+            "kind" => usual.scope("KIND", 14, Cut::Never),
+            "policy" => usual.scope("POLICY", 15, Cut::Never),
+            "collection" => usual.scope("COLLECTION", 16, Cut::Middle),
+            "created_at" => usual.titled("CREATED"),
+            "last_used_at" => usual.titled("USED"),
+            "key_type" => usual.titled("TYPE"),
+            "jwt_sha256" => usual.titled("TOKEN").cut(Cut::Key, key_floor, usize::MAX),
+            "hit_percent" => usual.titled("HIT RATE"),
+            "time_percent" => usual.titled("BY TIME"),
+            "bytes" => usual.titled("SIZE"),
+            // Wide enough for `everything`, and for the kind of a scope and a part of its name.
+            "scope" => usual.cut(Cut::End, 16, 32),
+            _ if self.content == Content::Text => usual.cut(Cut::End, 8, 32),
+            _ => usual,
+        }
+    }
+}
+
+impl Look {
+    /// Returns the look of a column that has none of its own, at a place of a table.
+    fn at(place: usize) -> Self {
+        Self {
+            title: "",
+            rank: UNRANKED.saturating_add(u8::try_from(place).unwrap_or(u8::MAX)),
+            floor: usize::MAX,
+            whole: 0,
+            comfort: usize::MAX,
+            cut: Cut::Never,
+            tone: Tone::Plain,
+            is_scope: false,
+            is_optional: false,
+        }
+    }
+
+    fn titled(self, title: &'static str) -> Self {
+        Self { title, ..self }
+    }
+
+    fn ranked(self, title: &'static str, rank: u8) -> Self {
+        Self {
+            title,
+            rank,
+            ..self
+        }
+    }
+
+    fn cut(self, cut: Cut, floor: usize, comfort: usize) -> Self {
+        Self {
+            cut,
+            floor,
+            comfort,
+            ..self
+        }
+    }
+
+    fn optional(self) -> Self {
+        Self {
+            is_optional: true,
+            ..self
+        }
+    }
+
+    /// Makes it that of a column that is left out where it is the same in all rows.
+    fn scope(self, title: &'static str, rank: u8, cut: Cut) -> Self {
+        Self {
+            cut,
+            is_scope: true,
+            ..self.ranked(title, rank).optional()
+        }
     }
 }
 

@@ -80,136 +80,28 @@ fn negative(error: &clap::Error, words: &[OsString]) -> Option<(String, String)>
 
 /// Returns the error, and what to type instead.
 fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
-    let text = |kind| match error.get(kind) {
-        Some(ContextValue::String(text)) => Some(text.clone()),
-        Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
-        _ => None,
-    };
-    let list = |kind| match error.get(kind) {
-        Some(ContextValue::Strings(texts)) => texts.clone(),
-        Some(ContextValue::String(text)) => vec![text.clone()],
-        _ => Vec::new(),
-    };
-    let argument = text(ContextKind::InvalidArg).unwrap_or_default();
-    // `--ttl <DURATION>` is called `--ttl`.
-    let option = argument.split(' ').next().unwrap_or_default();
-    let value = text(ContextKind::InvalidValue).unwrap_or_default();
-    let help = || format!("{} -h lists what it takes", command_line(words));
+    let fault = Fault::new(error, words);
+    let (option, value) = (fault.option(), &fault.value);
     match error.kind() {
-        ErrorKind::InvalidSubcommand => {
-            let typed = text(ContextKind::InvalidSubcommand).unwrap_or_default();
-            let cli = commands();
-            let (parent, _) = named_command(&cli, words);
-            let known = parent.get_subcommands().map(Command::get_name);
-            let known: Vec<&str> = known.filter(|name| *name != "help").collect();
-            if parent.get_name() == cli.get_name() {
-                let tip = suggest::instead_of(&typed, &known);
-                let tip = tip.unwrap_or_else(|| "ecache help lists them all".to_owned());
-                (format!("there is no command {typed:?}"), tip)
-            } else {
-                let name = parent.get_name();
-                let tip = with_verb(parent, &typed, words)
-                    .unwrap_or_else(|| format!("the verbs of {name} are {}", known.join(", ")));
-                (format!("{name} has no verb {typed:?}"), tip)
-            }
-        }
+        ErrorKind::InvalidSubcommand => fault.unknown_command(),
         ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument
-            if let Some(line) = after_dashes(Some(&argument), error.kind(), words) =>
+            if let Some(line) = after_dashes(Some(&fault.argument), error.kind(), words) =>
         {
             ("the command goes after --".to_owned(), line)
         }
-        ErrorKind::UnknownArgument if argument.starts_with('-') => {
-            let cli = commands();
-            let (command, line) = named_command(&cli, words);
-            if let Some(line) = behind_its_command(command, &argument, words) {
-                let name = command.get_name();
-                return (
-                    format!("{option} stands before {name}, but is an option of it"),
-                    line,
-                );
-            }
-            let pairs = words.windows(2).rev();
-            let mut values = pairs.filter(|pair| pair[1].to_string_lossy().starts_with(&argument));
-            let of = values.next().map(|pair| pair[0].to_string_lossy());
-            if let Some((of, tip)) = of.and_then(|of| Some((of.clone(), reversed(&of, words)?))) {
-                return (format!("{of} needs a value"), tip);
-            }
-            if let Some(answer) = other_way(command, &line, &argument, words) {
-                return answer;
-            }
-            let near = text(ContextKind::SuggestedArg);
-            let other = suggest::option_instead_of(&argument, command);
-            let near = other.map(str::to_owned).or(near);
-            let tip = near.map_or_else(
-                || match key_behind_dashes(&argument, words) {
-                    Some(line) => format!(
-                        "{}; a word that begins with - goes behind --: {line}",
-                        help()
-                    ),
-                    None => help(),
-                },
-                |near| format!("did you mean {near}?"),
-            );
-            (format!("there is no option {argument}"), tip)
-        }
-        ErrorKind::UnknownArgument => (format!("unexpected argument {argument:?}"), help()),
-        ErrorKind::MissingRequiredArgument => {
-            let missing = list(ContextKind::InvalidArg);
-            let are = if missing.len() > 1 { "are" } else { "is" };
-            let missing = match missing.as_slice() {
-                [ttl] if ttl.starts_with("--ttl ") => "--ttl or --policy".to_owned(),
-                _ => alternatives(&missing.join(" ")),
-            };
-            let tip = match command_line(words) {
-                line if missing == "<FILE>" => {
-                    format!("name a file, or - for standard input: {line} -")
-                }
-                _ => help(),
-            };
-            (format!("{missing} {are} missing"), tip)
-        }
+        ErrorKind::UnknownArgument if fault.argument.starts_with('-') => fault.unknown_option(),
+        ErrorKind::UnknownArgument => (
+            format!("unexpected argument {:?}", fault.argument),
+            fault.help(),
+        ),
+        ErrorKind::MissingRequiredArgument => fault.missing(),
         ErrorKind::InvalidValue if value.is_empty() => {
-            let tip = reversed(option, words).unwrap_or_else(help);
-            (format!("{option} needs a value: {argument}"), tip)
+            let tip = reversed(option, words).unwrap_or_else(|| fault.help());
+            (format!("{option} needs a value: {}", fault.argument), tip)
         }
-        ErrorKind::InvalidValue => {
-            let known = list(ContextKind::ValidValue);
-            let near = text(ContextKind::SuggestedValue);
-            let tip = match reversed(option, words).or(near) {
-                Some(line) if line.starts_with(option) => line,
-                Some(near) => format!("did you mean {near}?"),
-                None if known.is_empty() || known.len() > LISTED => help(),
-                None => format!("{option} is one of {}", known.join(", ")),
-            };
-            (format!("{option} cannot be {value:?}"), tip)
-        }
-        ErrorKind::ValueValidation if !argument.is_empty() => {
-            let why =
-                std::error::Error::source(error).map(|why| in_words(&why.to_string(), &value));
-            let text = match why {
-                Some(why) if why.contains(&format!("{value:?}")) => format!("{option}: {why}"),
-                Some(why) => format!("{option} cannot be {value:?}: {why}"),
-                None => format!("{option} cannot be {value:?}"),
-            };
-            (text, help())
-        }
-        ErrorKind::ArgumentConflict => {
-            let others: Vec<String> = list(ContextKind::PriorArg);
-            let others: Vec<&str> = others
-                .iter()
-                .map(|other| other.split(' ').next().unwrap_or_default())
-                .collect();
-            if others.is_empty() || others == [option] {
-                return (
-                    format!("{option} is given twice"),
-                    format!("leave out one {option}"),
-                );
-            }
-            (
-                format!("{option} does not go with {}", others.join(", ")),
-                format!("leave out {option} or {}", others.join(", ")),
-            )
-        }
+        ErrorKind::InvalidValue => fault.not_a_word(),
+        ErrorKind::ValueValidation if !fault.argument.is_empty() => fault.not_a_value(),
+        ErrorKind::ArgumentConflict => fault.conflict(),
         ErrorKind::MissingSubcommand => (
             "the command is missing".to_owned(),
             format!("{} -h lists them", command_line(words)),
@@ -218,13 +110,182 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             format!("{option} takes no value"),
             format!("write {option} without ={value}"),
         ),
-        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => {
-            (format!("{option} needs another number of values"), help())
-        }
-        ErrorKind::NoEquals => (format!("{option} needs a = before its value"), help()),
-        ErrorKind::InvalidUtf8 => ("an argument is not UTF-8".to_owned(), help()),
-        _ => (sentence_of(error), help()),
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => (
+            format!("{option} needs another number of values"),
+            fault.help(),
+        ),
+        ErrorKind::NoEquals => (format!("{option} needs a = before its value"), fault.help()),
+        ErrorKind::InvalidUtf8 => ("an argument is not UTF-8".to_owned(), fault.help()),
+        _ => (sentence_of(error), fault.help()),
     }
+}
+
+/// An error of the parser, and the command line that it is about.
+struct Fault<'a> {
+    error: &'a clap::Error,
+    words: &'a [OsString],
+    /// The argument as clap calls it, as in `--ttl <DURATION>`
+    argument: String,
+    value: String,
+}
+
+impl<'a> Fault<'a> {
+    fn new(error: &'a clap::Error, words: &'a [OsString]) -> Self {
+        let mut fault = Self {
+            error,
+            words,
+            argument: String::new(),
+            value: String::new(),
+        };
+        fault.argument = fault.text(ContextKind::InvalidArg).unwrap_or_default();
+        fault.value = fault.text(ContextKind::InvalidValue).unwrap_or_default();
+        fault
+    }
+
+    fn text(&self, kind: ContextKind) -> Option<String> {
+        match self.error.get(kind) {
+            Some(ContextValue::String(text)) => Some(text.clone()),
+            Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
+            _ => None,
+        }
+    }
+
+    fn list(&self, kind: ContextKind) -> Vec<String> {
+        match self.error.get(kind) {
+            Some(ContextValue::Strings(texts)) => texts.clone(),
+            Some(ContextValue::String(text)) => vec![text.clone()],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Returns the name of the option: `--ttl <DURATION>` is called `--ttl`.
+    fn option(&self) -> &str {
+        name_of(&self.argument)
+    }
+
+    /// Returns the tip that leads to the help of the command.
+    fn help(&self) -> String {
+        format!("{} -h lists what it takes", command_line(self.words))
+    }
+
+    fn unknown_command(&self) -> (String, String) {
+        let typed = self
+            .text(ContextKind::InvalidSubcommand)
+            .unwrap_or_default();
+        let cli = commands();
+        let (parent, _) = named_command(&cli, self.words);
+        let known = parent.get_subcommands().map(Command::get_name);
+        let known: Vec<&str> = known.filter(|name| *name != "help").collect();
+        if parent.get_name() == cli.get_name() {
+            let tip = suggest::instead_of(&typed, &known);
+            let tip = tip.unwrap_or_else(|| "ecache help lists them all".to_owned());
+            (format!("there is no command {typed:?}"), tip)
+        } else {
+            let name = parent.get_name();
+            let tip = with_verb(parent, &typed, self.words)
+                .unwrap_or_else(|| format!("the verbs of {name} are {}", known.join(", ")));
+            (format!("{name} has no verb {typed:?}"), tip)
+        }
+    }
+
+    fn unknown_option(&self) -> (String, String) {
+        let (argument, words) = (&self.argument, self.words);
+        let cli = commands();
+        let (command, line) = named_command(&cli, words);
+        if let Some(line) = behind_its_command(command, argument, words) {
+            let (option, name) = (self.option(), command.get_name());
+            return (
+                format!("{option} stands before {name}, but is an option of it"),
+                line,
+            );
+        }
+        let pairs = words.windows(2).rev();
+        let mut values = pairs.filter(|pair| pair[1].to_string_lossy().starts_with(argument));
+        let of = values.next().map(|pair| pair[0].to_string_lossy());
+        if let Some((of, tip)) = of.and_then(|of| Some((of.clone(), reversed(&of, words)?))) {
+            return (format!("{of} needs a value"), tip);
+        }
+        if let Some(answer) = other_way(command, &line, argument, words) {
+            return answer;
+        }
+        let near = self.text(ContextKind::SuggestedArg);
+        let other = suggest::option_instead_of(argument, command);
+        let tip = match (other.map(str::to_owned).or(near), self.help()) {
+            (Some(near), _) => format!("did you mean {near}?"),
+            (None, help) => match key_behind_dashes(argument, words) {
+                Some(line) => {
+                    format!("{help}; a word that begins with - goes behind --: {line}")
+                }
+                None => help,
+            },
+        };
+        (format!("there is no option {argument}"), tip)
+    }
+
+    fn missing(&self) -> (String, String) {
+        let missing = self.list(ContextKind::InvalidArg);
+        let are = if missing.len() > 1 { "are" } else { "is" };
+        let missing = match missing.as_slice() {
+            [ttl] if ttl.starts_with("--ttl ") => "--ttl or --policy".to_owned(),
+            _ => alternatives(&missing.join(" ")),
+        };
+        let tip = match command_line(self.words) {
+            line if missing == "<FILE>" => {
+                format!("name a file, or - for standard input: {line} -")
+            }
+            _ => self.help(),
+        };
+        (format!("{missing} {are} missing"), tip)
+    }
+
+    /// Words the error of a value that is not one of those that the option has.
+    fn not_a_word(&self) -> (String, String) {
+        let option = self.option();
+        let known = self.list(ContextKind::ValidValue);
+        let near = self.text(ContextKind::SuggestedValue);
+        let tip = match reversed(option, self.words).or(near) {
+            Some(line) if line.starts_with(option) => line,
+            Some(near) => format!("did you mean {near}?"),
+            None if known.is_empty() || known.len() > LISTED => self.help(),
+            None => format!("{option} is one of {}", known.join(", ")),
+        };
+        (format!("{option} cannot be {:?}", self.value), tip)
+    }
+
+    /// Words the error of a value that cannot be read.
+    fn not_a_value(&self) -> (String, String) {
+        let (option, value) = (self.option(), &self.value);
+        let why = std::error::Error::source(self.error);
+        let why = why.map(|why| in_words(&why.to_string(), value));
+        let text = match why {
+            Some(why) if why.contains(&format!("{value:?}")) => format!("{option}: {why}"),
+            Some(why) => format!("{option} cannot be {value:?}: {why}"),
+            None => format!("{option} cannot be {value:?}"),
+        };
+        (text, self.help())
+    }
+
+    fn conflict(&self) -> (String, String) {
+        let option = self.option();
+        let others = self.list(ContextKind::PriorArg);
+        let others: Vec<&str> = others.iter().map(|other| name_of(other)).collect();
+        if others.is_empty() || others == [option] {
+            return (
+                format!("{option} is given twice"),
+                format!("leave out one {option}"),
+            );
+        }
+        let others = others.join(", ");
+        (
+            format!("{option} does not go with {others}"),
+            format!("leave out {option} or {others}"),
+        )
+    }
+}
+
+/// Returns an argument without its value.
+fn name_of(argument: &str) -> &str {
+    argument.split(' ').next().unwrap_or_default()
 }
 
 /// Returns the sentence of an error that has its own, without the usage that the parser adds.

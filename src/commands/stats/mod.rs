@@ -61,61 +61,21 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         now,
         (&mut groups, &mut spread),
     )?;
-    let (mut has_other, mut gaps, mut begin) = (false, Vec::new(), (i64::MAX, 0));
-    let anywhere = Filter {
-        collections: Vec::new(),
-        ..filter.clone()
-    };
-    let mut elsewhere: BTreeMap<String, u64> = BTreeMap::new();
     let since = args
         .since
         .map(|since| Timestamp::from_millis(since.resolve(now.as_millis())));
-    let mut called = BTreeSet::new();
-    if is_counted {
-        let from = since.unwrap_or(Timestamp::from_millis(now.as_millis().saturating_sub(KEPT)));
-        let (recorded, unread) = context.calls_since(backend.as_ref(), from)?;
-        if let Some(error) = &unread {
-            context.note(&format!(
-                "at least: the latest calls are not counted in: {error}"
-            ));
-        }
-        for period in &recorded.periods {
-            let CallGroup::Of {
-                store,
-                user,
-                operator,
-            } = &period.group
-            else {
-                has_other = true;
-                continue;
-            };
-            let (user_id, operator_uri) = (user.as_deref(), operator.as_deref());
-            if context.collections == Collections::Default
-                && !filter.matches_collection(&store.collection)
-                && anywhere.matches_group(store, user_id, operator_uri)
-            {
-                let calls = elsewhere.entry(store.collection.to_string()).or_default();
-                *calls += period.counts.calls();
-            }
-            if filter.matches_group(store, user_id, operator_uri) {
-                called.insert(store.store_name.clone());
-                let name = by.iter().map(|by| match by {
-                    GroupBy::User => user.clone(),
-                    GroupBy::Operator => operator.clone(),
-                    by => by
-                        .dimension()
-                        .and_then(|dimension| dimension.name_of_store(store).cloned()),
-                });
-                let stats = groups.entry(name.collect()).or_default();
-                stats.counts.add(&period.counts);
-                begin = begin.min((period.begins_at, period.length));
-            }
-        }
-        gaps = recorded.gaps;
-        if unread.is_none() && !context.usage_log()?.is_writable() && context.has_store()? {
-            context.note("at least: calls are not counted, since nothing can be written here");
-        }
-    }
+    let calls = if is_counted {
+        add_calls(
+            context,
+            backend.as_ref(),
+            &filter,
+            &by,
+            (now, since),
+            &mut groups,
+        )?
+    } else {
+        Calls::default()
+    };
     // In a period, a group without a call in it says nothing.
     if since.is_some() {
         groups.retain(|_, stats| stats.counts != Counts::default());
@@ -126,34 +86,21 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         let format = context.format(args.format.of_rows());
         print(context, &args, format, &by, &groups, is_counted)?;
         if format == Format::Table && !groups.is_empty() {
-            if since.is_some_and(|since| begin.0 < since.as_millis()) {
-                let units = if begin.1 < DAY { "hours" } else { "days" };
-                let begin = human::local(begin.0);
-                context.footer(&format!("in whole {units}: all calls since {begin}"));
-            }
-            match since {
-                Some(_) if groups.values().any(|stats| stats.counts.saved_ms > 0) => {
-                    context.footer("by time: saved / (saved + spent on misses)");
-                }
-                Some(_) => {}
-                None => distributions::lines(&spread, &context.terminal)
-                    .iter()
-                    .for_each(|line| context.footer(line)),
-            }
+            print_footers(context, &groups, &spread, (since, calls.begin));
         }
     }
     if groups.is_empty() && since.is_some() && context.terminal.stderr_is_terminal {
         context.note("no call was counted since then");
     }
-    if has_other {
+    if calls.has_other {
         context.note("some calls are not shown: there were more groups than are counted apart");
     }
-    note_gaps(context, &gaps);
+    note_gaps(context, &calls.gaps);
     note_failures(context, groups.values());
     // A store that was asked for has calls without being there.
     let mut named = filter.clone();
     named.stores.retain(|store| match store {
-        Pattern::Exact(name) => !called.iter().any(|called| **called == **name),
+        Pattern::Exact(name) => !calls.stores.iter().any(|called| **called == **name),
         Pattern::Glob(_) => true,
     });
     note_unknown_names(context, backend.as_ref(), &named)?;
@@ -161,11 +108,118 @@ pub(crate) fn run(context: &Context, args: StatsArgs) -> Result<Exit> {
         note_none_listed(context, backend.as_ref(), &filter, now)?;
     }
     if since.is_some() {
-        collections::note(context, Counted::Calls, elsewhere);
+        collections::note(context, Counted::Calls, calls.elsewhere);
     } else {
         note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     }
     Ok(args.filter.exit(groups.is_empty()))
+}
+
+/// The calls that were counted, apart from those of each group.
+struct Calls {
+    /// More groups called than are counted apart
+    has_other: bool,
+    gaps: Vec<Gap>,
+    /// Begin and length of the first period, in milliseconds
+    begin: (i64, i64),
+    /// Calls of other collections that match
+    elsewhere: BTreeMap<String, u64>,
+    /// Stores that were called
+    stores: BTreeSet<Arc<str>>,
+}
+
+impl Default for Calls {
+    fn default() -> Self {
+        Self {
+            has_other: false,
+            gaps: Vec::new(),
+            begin: (i64::MAX, 0),
+            elsewhere: BTreeMap::new(),
+            stores: BTreeSet::new(),
+        }
+    }
+}
+
+/// Adds the calls of each group.
+fn add_calls(
+    context: &Context,
+    backend: &dyn Backend,
+    filter: &Filter,
+    by: &[GroupBy],
+    (now, since): (Timestamp, Option<Timestamp>),
+    groups: &mut BTreeMap<Name, Stats>,
+) -> Result<Calls> {
+    let mut calls = Calls::default();
+    let anywhere = Filter {
+        collections: Vec::new(),
+        ..filter.clone()
+    };
+    let from = since.unwrap_or(Timestamp::from_millis(now.as_millis().saturating_sub(KEPT)));
+    let (recorded, unread) = context.calls_since(backend, from)?;
+    if let Some(error) = &unread {
+        context.note(&format!(
+            "at least: the latest calls are not counted in: {error}"
+        ));
+    }
+    for period in &recorded.periods {
+        let CallGroup::Of {
+            store,
+            user,
+            operator,
+        } = &period.group
+        else {
+            calls.has_other = true;
+            continue;
+        };
+        let (user_id, operator_uri) = (user.as_deref(), operator.as_deref());
+        if context.collections == Collections::Default
+            && !filter.matches_collection(&store.collection)
+            && anywhere.matches_group(store, user_id, operator_uri)
+        {
+            let collection = store.collection.to_string();
+            *calls.elsewhere.entry(collection).or_default() += period.counts.calls();
+        }
+        if filter.matches_group(store, user_id, operator_uri) {
+            calls.stores.insert(store.store_name.clone());
+            let name = by.iter().map(|by| match by {
+                GroupBy::User => user.clone(),
+                GroupBy::Operator => operator.clone(),
+                by => by
+                    .dimension()
+                    .and_then(|dimension| dimension.name_of_store(store).cloned()),
+            });
+            let stats = groups.entry(name.collect()).or_default();
+            stats.counts.add(&period.counts);
+            calls.begin = calls.begin.min((period.begins_at, period.length));
+        }
+    }
+    calls.gaps = recorded.gaps;
+    if unread.is_none() && !context.usage_log()?.is_writable() && context.has_store()? {
+        context.note("at least: calls are not counted, since nothing can be written here");
+    }
+    Ok(calls)
+}
+
+/// Says below a table what its period is, or how the entries are distributed.
+fn print_footers(
+    context: &Context,
+    groups: &BTreeMap<Name, Stats>,
+    spread: &Spread,
+    (since, begin): (Option<Timestamp>, (i64, i64)),
+) {
+    let Some(since) = since else {
+        let lines = distributions::lines(spread, &context.terminal);
+        lines.iter().for_each(|line| context.footer(line));
+        return;
+    };
+    if begin.0 < since.as_millis() {
+        let units = if begin.1 < DAY { "hours" } else { "days" };
+        let begin = human::local(begin.0);
+        context.footer(&format!("in whole {units}: all calls since {begin}"));
+    }
+    if groups.values().any(|stats| stats.counts.saved_ms > 0) {
+        context.footer("by time: saved / (saved + spent on misses)");
+    }
 }
 
 /// Removes groupings that were named twice.
