@@ -1,9 +1,9 @@
 //! Folding a usage log of 100,000 hits into a store of as many entries in a file, by the number of
 //! entries that were hit. The first round inserts their rows, the others change them.
 //!
-//! In turns with it: the part in which other writers wait, and a bare UPDATE of as many rows of the
-//! same table by id. All are the processor time of this thread, which other programs lengthen less
-//! than the time on the clock.
+//! In turns with it: adding sums to the store, for about half of which other writers wait, and a
+//! bare UPDATE of as many rows of the same table by id. All are the processor time of this thread,
+//! which other programs lengthen less than the time on the clock.
 
 mod processor;
 mod smoke;
@@ -74,15 +74,15 @@ fn main() {
             }));
             times[2].push(measured(|| update(&path, batch.uses.len())));
         }
-        let [fold, locked, floor] = times.map(|mut times: Vec<Duration>| {
+        let [fold, added, floor] = times.map(|mut times: Vec<Duration>| {
             times.sort();
             times[times.len() / 2].as_secs_f64() * 1e3
         });
         println!(
-            "{number_of_records} records of {distinct} entries: {fold:.1} ms, {locked:.1} ms of them \
-             locked; a bare UPDATE: {floor:.1} ms ({:.1} x, {:.1} x)",
+            "{number_of_records} records of {distinct} entries: {fold:.1} ms, {added:.1} ms of them \
+             to add sums; a bare UPDATE: {floor:.1} ms ({:.1} x, {:.1} x)",
             fold / floor,
-            locked / floor,
+            added / floor,
         );
     }
 }

@@ -2,7 +2,8 @@
 //! room left, into a full store, and by a user whose share is full.
 //!
 //! `ENTRIES` is 100,000 and `WRITES` 3,000 unless they are in the environment; `CASE` names the
-//! only case to run beside that without a limit, and `CASE=none` runs none. Processor time is that
+//! only case to run beside that without a limit, and `CASE=none` runs none. Before each write, the
+//! log of each store gets `HITS` hits of random entries, or none. Processor time is that
 //! of the writing thread, which other programs lengthen less than the time on the clock.
 
 mod processor;
@@ -22,6 +23,7 @@ use ecache_core::filter::{Filter, Pattern};
 use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
 use ecache_core::time::Timestamp;
+use ecache_core::usage::{Event, Log, Outcome};
 use ecache_core::value::Kind;
 use processor::processor_time;
 
@@ -85,8 +87,10 @@ fn main() {
         );
         stores.push((name, backend, Vec::new()));
     }
+    let hits = number("HITS", 0);
     for number in 0..writes {
-        for (_, backend, times) in &mut stores {
+        for (name, backend, times) in &mut stores {
+            hit(&place(&first, name), number * hits, hits, entries);
             times.push(write(backend, entries + number));
         }
     }
@@ -118,9 +122,26 @@ fn open(path: &Path) -> SqliteBackend {
 }
 
 fn copy(from: &Path, name: &str) -> PathBuf {
-    let path = from.with_file_name(format!("{}.db", name.replace(' ', "-")));
+    let path = place(from, name);
     std::fs::copy(from, &path).expect("a copy");
     path
+}
+
+fn place(first: &Path, name: &str) -> PathBuf {
+    match name {
+        "no limit" => first.into(),
+        name => first.with_file_name(format!("{}.db", name.replace(' ', "-"))),
+    }
+}
+
+/// Appends hits of entries to the log of a store.
+fn hit(path: &Path, first: usize, count: usize, entries: usize) {
+    let hits = (first..first + count).map(|turn| {
+        let (entry, _) = made(turn.wrapping_mul(2_654_435_761) % entries);
+        Event::of_entry(Outcome::Hit, NOW, &entry, 3)
+    });
+    let appended = Log::beside(path).append(&hits.collect::<Vec<_>>());
+    appended.expect("appended");
 }
 
 fn made(number: usize) -> (Entry, Vec<u8>) {

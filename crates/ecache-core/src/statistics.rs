@@ -35,9 +35,9 @@ const REMOVE_ABOVE: u64 = 256 << 10;
 /// Time for which a process counts calls before it appends them.
 pub(crate) const TALLIED_FOR: Duration = Duration::from_secs(60);
 
-/// Number of bytes that are folded in one transaction, for which other writers wait: 65,000 hits or
-/// more.
-const AT_ONCE: usize = 8 << 20;
+/// Number of bytes that are folded in one transaction, for which other writers wait: 131,000 hits
+/// or more.
+const AT_ONCE: usize = 16 << 20;
 
 /// Adds what the log counted to the store.
 ///

@@ -276,7 +276,7 @@ mod tests {
         fixture.poll();
         let hit = EntryUse {
             saved_ms: 0,
-            address: fixture.store.entry(&key("a")).expect("a valid key"),
+            entry: fixture.store.entry(&key("a")).expect("a valid key").into(),
             used_at: Timestamp::from_millis(2_000_000),
             written_at: Timestamp::from_millis(2_000_000),
             hits: 1,

@@ -1,18 +1,14 @@
 //! Many records, summed by period and group and by entry.
 
 use std::collections::{BTreeSet, HashMap};
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use super::header::{Gap, LogId};
-use super::names::{Names, read_key};
+use super::names::{Names, RecordedAddress, RecordedKey};
 use super::record::{self, Payload, Records, What};
 use super::{CallGroup, Counts, Event, HOUR, Outcome, Tally};
 use crate::entry::MAX_COUNT;
-use crate::hashed::Hashed;
-use crate::scope::{Address, StoreAddress};
+use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 /// The counts of one group in one period.
@@ -66,7 +62,7 @@ fn begin_of_hour(at: Timestamp) -> i64 {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryUse {
     /// The entry
-    pub address: Address,
+    pub entry: RecordedAddress,
     /// Number of hits
     pub hits: u64,
     /// Milliseconds that the hits saved
@@ -149,7 +145,11 @@ impl Batch {
     }
 }
 
-/// The sums so far. Names are decoded once for each group, and keys once for each entry.
+/// The sums so far. Names are decoded once for each group.
+///
+/// Uses are sorted, not hashed: tens of thousands of results do not fit in the processor's cache,
+/// and the order of their first bytes, which does, is the one in which they are folded. Of a few
+/// results, most uses are added to an earlier one that is found among the `recent`.
 #[derive(Default)]
 struct Sums<'a> {
     groups: HashMap<(u8, &'a [u8]), usize>,
@@ -157,61 +157,54 @@ struct Sums<'a> {
     last_group: Option<((u8, &'a [u8]), usize)>,
     /// The number of each group's store, and its names
     names: Vec<Option<(usize, Names)>>,
-    stores: HashMap<Arc<StoreAddress>, usize>,
+    numbers: HashMap<Arc<StoreAddress>, usize>,
+    stores: Vec<Arc<StoreAddress>>,
     periods: HashMap<(i64, usize), Counts>,
     /// The counts of the last period, which are not in `periods` yet
     last_period: Option<((i64, usize), Counts)>,
-    uses: HashMap<Used<'a>, Uses, Hashed>,
+    uses: Vec<RecordedUse<'a>>,
+    /// For each use: the number of its store, whether its key is a hash, the begin of its key, and
+    /// its place in `uses`, from the highest bits to the lowest
+    ranks: Vec<u128>,
+    /// For the last bits of a hash of what begins a rank: the place in `ranks` of one of them
+    recent: Vec<u32>,
 }
 
-/// A result that was returned, by the bytes that the log has of it.
-///
-/// It has its own hash and the begin of its key, so that a map and a sort need not read the log.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-struct Used<'a> {
-    store: usize,
-    is_hash: bool,
-    /// The first bytes of the key as a number, in the order of the index of keys
-    begin: u64,
+/// Number of results whose next use may be found without sorting; a power of two.
+const RECENT: usize = 1024;
+
+/// One use of a result, by the bytes that the log has of it.
+#[derive(Clone, Copy)]
+struct RecordedUse<'a> {
     key: &'a [u8],
     written_at: Timestamp,
-    hash: u64,
-}
-
-impl Hash for Used<'_> {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-impl<'a> Used<'a> {
-    fn new(store: usize, (is_hash, key): (bool, &'a [u8]), written_at: Timestamp) -> Self {
-        let mut begin = [0; 8];
-        let length = key.len().min(begin.len());
-        begin[..length].copy_from_slice(&key[..length]);
-        let seed = written_at.as_millis() as u64 ^ (store as u64).rotate_left(48);
-        Self {
-            store,
-            is_hash,
-            begin: u64::from_be_bytes(begin),
-            key,
-            written_at,
-            hash: xxh3_64_with_seed(key, seed),
-        }
-    }
-
-    /// Returns the begin of its order.
-    fn rank(&self) -> (usize, bool, u64) {
-        (self.store, self.is_hash, self.begin)
-    }
-}
-
-/// The uses of one result.
-struct Uses {
-    group: usize,
     hits: u64,
     saved_ms: u64,
     used_at: Timestamp,
+}
+
+impl<'a> RecordedUse<'a> {
+    /// Returns what tells the result from others whose keys begin alike.
+    fn result(&self) -> (&'a [u8], Timestamp) {
+        (self.key, self.written_at)
+    }
+
+    fn add(&mut self, other: &Self) {
+        self.hits = self.hits.saturating_add(other.hits).min(MAX_COUNT);
+        self.saved_ms = self.saved_ms.saturating_add(other.saved_ms).min(MAX_COUNT);
+        self.used_at = self.used_at.max(other.used_at);
+    }
+}
+
+/// Bits of a place: no log has as many records.
+const PLACE_BITS: u32 = 32;
+
+/// Returns the first bytes of a key as a number, in the order of the index of keys.
+fn begin_of(key: &[u8]) -> u64 {
+    let mut begin = [0; 8];
+    let length = key.len().min(begin.len());
+    begin[..length].copy_from_slice(&key[..length]);
+    u64::from_be_bytes(begin)
 }
 
 impl<'a> Sums<'a> {
@@ -226,22 +219,37 @@ impl<'a> Sums<'a> {
         if !outcome.is_use() {
             return;
         }
-        let (Some(key), Some((store, _))) = (payload.key_bytes(), &self.names[group]) else {
+        let (Some((is_hash, key)), Some((store, _))) = (payload.key_bytes(), &self.names[group])
+        else {
             return;
         };
-        let used = Used::new(*store, key, payload.written_at.unwrap_or(payload.at));
-        let uses = self.uses.entry(used).or_insert(Uses {
-            group,
-            hits: 0,
-            saved_ms: 0,
+        let begin = begin_of(key);
+        let rank = (*store as u128) << 1 | u128::from(is_hash);
+        let rank = rank << u64::BITS | u128::from(begin);
+        let used = RecordedUse {
+            key,
+            written_at: payload.written_at.unwrap_or(payload.at),
+            hits: payload.count,
+            saved_ms: payload.saved_ms,
             used_at: payload.at,
-        });
-        uses.hits = uses.hits.saturating_add(payload.count).min(MAX_COUNT);
-        uses.saved_ms = uses
-            .saved_ms
-            .saturating_add(payload.saved_ms)
-            .min(MAX_COUNT);
-        uses.used_at = uses.used_at.max(payload.at);
+        };
+        self.recent.resize(RECENT, 0);
+        // Multiplied by the golden ratio, as in Fibonacci hashing: texts begin alike.
+        let mixed = begin.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let place = &mut self.recent[(mixed >> 32) as usize % RECENT];
+        if self
+            .ranks
+            .get(*place as usize)
+            .is_some_and(|recent| recent >> PLACE_BITS == rank)
+            && let earlier = &mut self.uses[*place as usize]
+            && earlier.result() == used.result()
+        {
+            earlier.add(&used);
+            return;
+        }
+        *place = self.uses.len() as u32;
+        self.ranks.push(rank << PLACE_BITS | u128::from(*place));
+        self.uses.push(used);
     }
 
     /// Returns the number of a record's group.
@@ -252,11 +260,14 @@ impl<'a> Sums<'a> {
         {
             return group;
         }
-        let (names, stores) = (&mut self.names, &mut self.stores);
+        let (names, numbers, stores) = (&mut self.names, &mut self.numbers, &mut self.stores);
         let group = *self.groups.entry(bytes).or_insert_with(|| {
             names.push(payload.group().map(|names| {
-                let next = stores.len();
-                (*stores.entry(names.0.clone()).or_insert(next), names)
+                let number = *numbers.entry(names.0.clone()).or_insert_with(|| {
+                    stores.push(names.0.clone());
+                    stores.len() - 1
+                });
+                (number, names)
             }));
             names.len() - 1
         });
@@ -303,33 +314,54 @@ impl<'a> Sums<'a> {
             })
         });
         let periods = periods.collect();
-        let uses = self
-            .uses
-            .iter()
-            .map(|(used, uses)| (used.rank(), used, uses));
-        let mut uses: Vec<_> = uses.collect();
-        uses.sort_unstable_by(|(rank, used, _), (other, than, _)| {
-            rank.cmp(other).then_with(|| used.cmp(than))
-        });
-        let uses = uses.into_iter().filter_map(|(_, used, uses)| {
-            let (_, (store, ..)) = self.names[uses.group].as_ref()?;
-            Some(EntryUse {
-                address: Address {
-                    store: store.clone(),
-                    key: read_key((used.is_hash, used.key))?,
-                },
-                hits: uses.hits,
-                saved_ms: uses.saved_ms,
-                used_at: uses.used_at,
-                written_at: used.written_at,
-            })
-        });
         Batch {
-            uses: uses.collect(),
             periods,
+            uses: self.sum_uses(),
             ..Batch::default()
         }
     }
+
+    /// Sums the uses by result, in the order of stores and keys.
+    fn sum_uses(&mut self) -> Vec<EntryUse> {
+        self.ranks.sort_unstable();
+        let mut sums = Vec::new();
+        let mut alike: Vec<&RecordedUse<'_>> = Vec::new();
+        for ranks in self
+            .ranks
+            .chunk_by(|one, next| one >> PLACE_BITS == next >> PLACE_BITS)
+        {
+            let rank = ranks[0] >> PLACE_BITS >> u64::BITS;
+            let (store, is_hash) = (&self.stores[(rank >> 1) as usize], rank & 1 == 1);
+            alike.clear();
+            alike.extend(ranks.iter().map(|rank| &self.uses[*rank as u32 as usize]));
+            // Keys that begin alike are mostly one.
+            alike.sort_unstable_by_key(|one| one.result());
+            let of_results = alike.chunk_by(|one, next| one.result() == next.result());
+            sums.extend(of_results.filter_map(|uses| sum_of_result(store, is_hash, uses)));
+        }
+        sums
+    }
+}
+
+/// Sums the uses of one result.
+fn sum_of_result(
+    store: &Arc<StoreAddress>,
+    is_hash: bool,
+    uses: &[&RecordedUse<'_>],
+) -> Option<EntryUse> {
+    let (first, rest) = uses.split_first()?;
+    let mut sum = **first;
+    rest.iter().for_each(|one| sum.add(one));
+    Some(EntryUse {
+        entry: RecordedAddress {
+            store: store.clone(),
+            key: RecordedKey::read((is_hash, sum.key))?,
+        },
+        hits: sum.hits.min(MAX_COUNT),
+        saved_ms: sum.saved_ms.min(MAX_COUNT),
+        used_at: sum.used_at,
+        written_at: sum.written_at,
+    })
 }
 
 #[cfg(test)]
@@ -340,10 +372,29 @@ mod tests {
 
     use super::super::record::tests::events;
     use super::*;
+    use crate::key::Key;
+    use crate::scope::Address;
+
+    /// Returns hits of results whose keys begin alike.
+    fn alike() -> impl Strategy<Value = Option<Event>> {
+        let event = (events(), 0..3, 0..2_i64).prop_map(|(event, key, written)| Event {
+            outcome: Outcome::Hit,
+            store: Arc::new(StoreAddress::new("s")),
+            key: Some(Key::new(format!("a long begin and {key}")).expect("a short key")),
+            written_at: Some(Timestamp::from_millis(written)),
+            ..event
+        });
+        prop::option::of(event)
+    }
 
     proptest! {
         #[test]
-        fn a_batch_is_the_sum_of_its_events(events in prop::collection::vec(events(), 0..40)) {
+        fn a_batch_is_the_sum_of_its_events(
+            some in prop::collection::vec((events(), alike()), 1..9),
+            turns in prop::collection::vec(any::<prop::sample::Index>(), 0..40),
+        ) {
+            let some: Vec<_> = some.into_iter().map(|(event, alike)| alike.unwrap_or(event)).collect();
+            let events: Vec<_> = turns.iter().map(|turn| turn.get(&some).clone()).collect();
             let batch = Batch::of(&events);
             let mut uses: BTreeMap<(Address, Timestamp), (u64, u64)> = BTreeMap::new();
             let mut counts = Counts::default();
@@ -361,7 +412,7 @@ mod tests {
             batch.periods.iter().for_each(|period| sum.add(&period.counts));
             prop_assert_eq!(sum, counts);
             let seen: BTreeMap<_, _> = batch.uses.into_iter()
-                .map(|one| ((one.address, one.written_at), (one.hits, one.saved_ms)))
+                .map(|one| ((one.entry.address(), one.written_at), (one.hits, one.saved_ms)))
                 .collect();
             prop_assert_eq!(seen, uses);
         }

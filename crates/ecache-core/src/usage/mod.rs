@@ -42,6 +42,8 @@ pub use header::{Gap, LogId};
 pub(crate) use log::OpenLog;
 pub use log::{Appended, Log};
 pub use log_tail::LogTail;
+pub use names::RecordedAddress;
+pub(crate) use names::RecordedKey;
 pub(crate) use stored::StoredRow;
 
 use crate::entry::{Entry, MAX_COUNT};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::key::{Key, hash_digits};
-use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
+use crate::key::{Key, hash_bytes};
+use crate::scope::{Address, DEFAULT_COLLECTION, StoreAddress};
 
 pub(super) const HAS_DATASET: u8 = 1;
 pub(super) const HAS_USER: u8 = 1 << 1;
@@ -116,10 +116,64 @@ pub(super) fn read_group((flags, bytes): (u8, &[u8])) -> Option<Names> {
     Some((store.into(), name(HAS_USER)?, name(HAS_OPERATOR)?))
 }
 
-pub(super) fn read_key((is_hash, bytes): (bool, &[u8])) -> Option<Key> {
-    if is_hash {
-        let mut digits = [0; 64];
-        return Key::new(hash_digits(bytes.try_into().ok()?, &mut digits)).ok();
+pub(super) fn read_key(bytes: (bool, &[u8])) -> Option<Key> {
+    RecordedKey::read(bytes).map(|key| key.key())
+}
+
+/// The address of an entry as a log has it. Many of them take a third of the memory of addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RecordedAddress {
+    /// The store
+    pub store: Arc<StoreAddress>,
+    pub(crate) key: RecordedKey,
+}
+
+impl RecordedAddress {
+    /// Returns the address.
+    #[must_use]
+    pub fn address(&self) -> Address {
+        Address {
+            store: self.store.clone(),
+            key: self.key.key(),
+        }
     }
-    Key::new(std::str::from_utf8(bytes).ok()?).ok()
+}
+
+impl From<Address> for RecordedAddress {
+    fn from(address: Address) -> Self {
+        Self {
+            store: address.store,
+            key: address.key.into(),
+        }
+    }
+}
+
+/// A key: the bytes of a hash, or any other text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum RecordedKey {
+    Hash([u8; 32]),
+    Text(Key),
+}
+
+impl RecordedKey {
+    pub(super) fn read((is_hash, bytes): (bool, &[u8])) -> Option<Self> {
+        if is_hash {
+            return bytes.try_into().ok().map(Self::Hash);
+        }
+        let text = std::str::from_utf8(bytes).ok()?;
+        Key::new(text).ok().map(Self::from)
+    }
+
+    fn key(&self) -> Key {
+        match self {
+            Self::Hash(hash) => Key::of_hash(hash),
+            Self::Text(key) => key.clone(),
+        }
+    }
+}
+
+impl From<Key> for RecordedKey {
+    fn from(key: Key) -> Self {
+        hash_bytes(key.as_str()).map_or(Self::Text(key), Self::Hash)
+    }
 }

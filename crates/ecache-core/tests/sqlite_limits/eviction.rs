@@ -239,7 +239,7 @@ fn a_hit_keeps_an_entry() {
     let hit = ecache_core::usage::EntryUse {
         saved_ms: 1000,
         written_at: NOW,
-        address: common::address("3"),
+        entry: common::address("3").into(),
         used_at: Timestamp::from_millis(NOW.as_millis() + 1),
         hits: 5,
     };

@@ -84,7 +84,7 @@ fn every_field(backend: &dyn Backend) {
     put(backend, &entry("s", "b"));
     let one = EntryUse {
         saved_ms: 0,
-        address: address("s", "b"),
+        entry: address("s", "b").into(),
         used_at: NOW,
         written_at: NOW,
         hits: 7,
@@ -341,7 +341,7 @@ fn largest_counts(backend: &dyn Backend) {
         for key in ["a", "b", "c"] {
             let one = EntryUse {
                 saved_ms: 0,
-                address: address("s", key),
+                entry: address("s", key).into(),
                 used_at: NOW,
                 written_at: NOW,
                 hits,

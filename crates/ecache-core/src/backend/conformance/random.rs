@@ -233,7 +233,7 @@ fn operations() -> impl Strategy<Value = Operation> {
     let touch = touch.prop_map(|(expires_at, policy)| Touch { expires_at, policy });
     let one = (addresses(), time(), 0..5_u64).prop_map(|(address, used_at, hits)| EntryUse {
         saved_ms: 0,
-        address,
+        entry: address.into(),
         used_at,
         written_at: used_at,
         hits,

@@ -101,7 +101,7 @@ fn used_in_order(backend: &dyn Backend) {
         put(backend, &entry);
         let one = EntryUse {
             saved_ms: 0,
-            address: entry.address,
+            entry: entry.address.into(),
             // Some beyond the present: a clock that was set back does not keep entries for ever.
             used_at: at(number * 10 - 20),
             written_at: at(number * 10 - 20),
@@ -280,7 +280,7 @@ fn earlier_hits(backend: &dyn Backend) {
     };
     let hit = |written: i64, used: i64| {
         let one = EntryUse {
-            address: address("s", "k"),
+            entry: address("s", "k").into(),
             hits: 1,
             saved_ms: 7,
             used_at: at(used),

@@ -46,7 +46,7 @@ fn rename(backend: &dyn Backend) {
     put(backend, &expired);
     let hit = EntryUse {
         saved_ms: 0,
-        address: full.address.clone(),
+        entry: full.address.clone().into(),
         used_at: NOW,
         written_at: NOW,
         hits: 3,

@@ -37,7 +37,7 @@ fn differing(backend: &dyn Backend) {
         if rank > 0 {
             let one = EntryUse {
                 saved_ms: rank as u64 * 10,
-                address: entry.address,
+                entry: entry.address.into(),
                 used_at: at(rank),
                 written_at: at(rank),
                 hits: rank as u64,

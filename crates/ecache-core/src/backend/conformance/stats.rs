@@ -46,7 +46,7 @@ fn groups(backend: &dyn Backend) {
     put(backend, &persistent);
     let one = EntryUse {
         saved_ms: 40,
-        address: first.address,
+        entry: first.address.into(),
         used_at: NOW,
         written_at: NOW,
         hits: 4,

@@ -185,7 +185,7 @@ fn overwrite(backend: &dyn Backend) {
     put(backend, &old);
     let one = EntryUse {
         saved_ms: 0,
-        address: old.address.clone(),
+        entry: old.address.clone().into(),
         used_at: at(1),
         written_at: at(1),
         hits: 3,
@@ -364,7 +364,7 @@ fn hits(backend: &dyn Backend) {
     put(backend, &entry("s", "k"));
     let one = |key, used, hits| EntryUse {
         saved_ms: 0,
-        address: address("s", key),
+        entry: address("s", key).into(),
         used_at: at(used),
         written_at: at(used),
         hits,

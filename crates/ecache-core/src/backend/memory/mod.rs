@@ -334,7 +334,7 @@ impl CallCountBackend for MemoryBackend {
             state.folded.insert(log, to);
         }
         for one in &batch.uses {
-            if let Some(StoredEntry { entry, .. }) = state.entries.get_mut(&one.address) {
+            if let Some(StoredEntry { entry, .. }) = state.entries.get_mut(&one.entry.address()) {
                 if one.written_at < entry.created_at {
                     continue;
                 }

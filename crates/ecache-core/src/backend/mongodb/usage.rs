@@ -206,8 +206,8 @@ fn note_gap(gap: Gap) -> Document {
 
 /// Adds the hits of one entry to its side document.
 fn add_use(backend: &MongoBackend, one: &EntryUse) -> Result<()> {
-    let collection = &*one.address.store.collection;
-    let Some(found) = backend.found(&one.address)? else {
+    let collection = &*one.entry.store.collection;
+    let Some(found) = backend.found(&one.entry.address())? else {
         return Ok(());
     };
     // Those of a result from before it was created belong to an earlier entry of its key.

@@ -7,6 +7,7 @@ use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 
 use crate::entry::Policy;
 use crate::key::{Key, hash_bytes, hash_digits};
+use crate::usage::RecordedKey;
 use crate::value::Kind;
 
 /// Added to the `kind` of a removed entry, which only undo sees.
@@ -61,6 +62,15 @@ pub(super) enum StoredKey<'a> {
 /// Converts a key to its stored form.
 pub(super) fn stored_key(key: &str) -> StoredKey<'_> {
     hash_bytes(key).map_or(StoredKey::Text(key), StoredKey::Hash)
+}
+
+impl<'a> From<&'a RecordedKey> for StoredKey<'a> {
+    fn from(key: &'a RecordedKey) -> Self {
+        match key {
+            RecordedKey::Hash(hash) => Self::Hash(*hash),
+            RecordedKey::Text(key) => Self::Text(key.as_str()),
+        }
+    }
 }
 
 impl StoredKey<'_> {

@@ -42,7 +42,7 @@
 //! | `codec` | numbers and texts in records |
 //! | `history` | records that are not entries: operations, settings, usage by period, tombstones |
 //! | `eviction_records` | entries that a limit evicts, counted where they are removed |
-//! | `usage` | hits of entries, counts by period, and how far each usage log is folded |
+//! | `usage`, `entry_uses` | counts by period, and how far each usage log is folded; hits of entries |
 //! | `blobs` | large values, in chunks |
 //! | `reclaim` | large values that no entry names |
 //! | `observe`, `maintain` | changes and recorded uses; checks, garbage and free space |
@@ -67,6 +67,7 @@ mod column;
 mod damage;
 mod encoding;
 mod entry_rows;
+mod entry_uses;
 mod errors;
 mod evict;
 mod eviction_records;

@@ -433,7 +433,7 @@ mod tests {
         let address = StoreAddress::new("s").entry(Key::new("0").expect("a valid key"));
         let one = crate::usage::EntryUse {
             saved_ms: 0,
-            address,
+            entry: address.into(),
             used_at: Timestamp::from_millis(NOW.as_millis() + 1),
             written_at: Timestamp::from_millis(NOW.as_millis() + 1),
             hits: 1,

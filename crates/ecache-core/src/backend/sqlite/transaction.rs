@@ -63,11 +63,20 @@ impl SqliteBackend {
         patience: Duration,
         work: impl FnOnce(&Session) -> Result<T>,
     ) -> Result<T> {
-        let connection = self.writing_connection()?;
+        self.transaction_within_on(&*self.writing_connection()?, patience, work)
+    }
+
+    /// Runs such a transaction on the given connection.
+    pub(super) fn transaction_within_on<T>(
+        &self,
+        connection: &Session,
+        patience: Duration,
+        work: impl FnOnce(&Session) -> Result<T>,
+    ) -> Result<T> {
         connection
             .busy_timeout(patience)
             .map_err(|error| self.error(error))?;
-        let result = self.transaction_on(&connection, work);
+        let result = self.transaction_on(connection, work);
         connection
             .busy_timeout(self.patience)
             .map_err(|error| self.error(error))?;

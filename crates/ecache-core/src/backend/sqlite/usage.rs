@@ -1,5 +1,5 @@
-//! Usage: hits of entries in `uses`, counts by period and group in `history`, and how far each
-//! usage log is folded.
+//! Usage: counts by period and group in `history`, and how far each usage log is folded. Hits of
+//! entries are in `uses` (`entry_uses`).
 //!
 //! A row of counts is found by the begin of its period and a hash of its group. Its body has the
 //! group again, and two groups of one hash have rows next to each other. Rows of hours that are
@@ -8,24 +8,19 @@
 use std::collections::BTreeMap;
 
 use rusqlite::Connection;
-use rusqlite::types::ValueRef;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::damage::readable;
-use super::encoding::stored_key;
+use super::entry_uses::{self, Found, Hits};
 use super::history::{self, RecordKind};
-use super::key_index::find_ids;
-use super::query::Parameter;
 use super::timeouts::SHORT_WAIT;
 use super::{SqliteBackend, damage};
 use crate::backend::CallCountBackend;
-use crate::entry::MAX_COUNT;
 use crate::error::Result;
-use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, CallGroup, Counts, DAY, EntryUse, Gap, HOUR, HOURS_KEPT, KEPT, Log, LogId, LogRange,
-    MAX_ROWS, OpenLog, Period, Recorded, StoredRow, Tally,
+    Batch, CallGroup, Counts, DAY, Gap, HOUR, HOURS_KEPT, KEPT, Log, LogId, LogRange, MAX_ROWS,
+    OpenLog, Period, Recorded, StoredRow, Tally,
 };
 
 /// The id of the record that says up to which time hours are merged into days.
@@ -60,10 +55,15 @@ impl CallCountBackend for SqliteBackend {
                 store.check()?;
             }
         }
+        let session = self.writing_connection()?;
+        let sqlite = |error| self.error(error);
+        let found = Found::before_writing(&session, &batch.uses).map_err(sqlite)?;
         // Counting must not delay a call.
-        self.transaction_within(SHORT_WAIT, |transaction| {
-            let added = Self::add_batch(transaction, batch, position, now);
-            added.map_err(|error| self.error(error))
+        self.transaction_within_on(&session, SHORT_WAIT, |transaction| {
+            let added = found
+                .valid_in(transaction, &batch.uses)
+                .and_then(|found| Self::add_batch(transaction, batch, &found, position, now));
+            added.map_err(sqlite)
         })
     }
 
@@ -172,10 +172,12 @@ impl SqliteBackend {
         Ok(())
     }
 
-    /// Adds what [`CallCountBackend::add_usage`] adds, in a transaction.
+    /// Adds what [`CallCountBackend::add_usage`] adds, in a transaction in which `found` are the
+    /// entries that were hit.
     fn add_batch(
         transaction: &Connection,
         batch: &Batch,
+        found: &[Hits],
         position: Option<LogRange>,
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
@@ -192,7 +194,7 @@ impl SqliteBackend {
         for log in &batch.forgotten {
             history::delete(transaction, RecordKind::Offset, NO_TIME, id_of(*log))?;
         }
-        Self::add_uses(transaction, &batch.uses)?;
+        entry_uses::add(transaction, found)?;
         let merged = merge_hours(transaction, now)?;
         add_periods(transaction, &batch.periods, merged)?;
         for gap in &batch.gaps {
@@ -205,52 +207,6 @@ impl SqliteBackend {
             history::put(transaction, RecordKind::Tally, since.as_millis(), *id, &[])?;
         }
         Ok(true)
-    }
-
-    /// Adds the hits of entries; those of entries that are gone are dropped, and so are those of a
-    /// result from before an entry was created, which belong to an earlier one of its key.
-    fn add_uses(transaction: &Connection, uses: &[EntryUse]) -> rusqlite::Result<()> {
-        let mut ids = Vec::with_capacity(uses.len());
-        let mut first = 0;
-        for of_store in uses.chunk_by(|one, next| one.address.store == next.address.store) {
-            let address: &StoreAddress = &of_store[0].address.store;
-            if let Some(store) = super::store_rows::find_store(transaction, address)? {
-                let keys = of_store.iter();
-                let keys: Vec<_> = keys
-                    .map(|one| stored_key(one.address.key.as_str()))
-                    .collect();
-                let keys: Vec<_> = keys.iter().collect();
-                find_ids(transaction, store, &keys, |place, id| {
-                    ids.push((id, &uses[first + place]));
-                })?;
-            }
-            first += of_store.len();
-        }
-        // Neighbours in the table, and in `uses`, are read and written together.
-        ids.sort_unstable_by_key(|(id, _)| *id);
-        let mut add = transaction.prepare_cached(
-            "INSERT INTO uses(entry, hits, saved_ms, last_used_at) VALUES (?1, ?2, ?3, ?4) \
-             ON CONFLICT(entry) DO UPDATE SET \
-             hits = min(ifnull(hits, 0), 9223372036854775807 - ?2) + ?2, \
-             saved_ms = min(ifnull(saved_ms, 0), 9223372036854775807 - ?3) + ?3, \
-             last_used_at = max(ifnull(last_used_at, ?4), ?4)",
-        )?;
-        let created = "SELECT k.rowid, e.created_at FROM rarray(?1) AS k \
-                       CROSS JOIN entries AS e NOT INDEXED ON e.id = k.value";
-        let mut created = transaction.prepare_cached(created)?;
-        let mut rows = created.query([Parameter::many(ids.iter().map(|(id, _)| *id))])?;
-        while let Some(row) = rows.next()? {
-            let Some((id, one)) = ids.get(row.get::<_, usize>(0)? - 1) else {
-                continue;
-            };
-            let (used, written) = (one.used_at.as_millis(), one.written_at.as_millis());
-            // The time of a damaged row is of any type.
-            if matches!(row.get_ref(1)?, ValueRef::Integer(created) if created <= written) {
-                let (hits, saved) = (one.hits.min(MAX_COUNT), one.saved_ms.min(MAX_COUNT));
-                add.execute((id, hits, saved, used))?;
-            }
-        }
-        Ok(())
     }
 }
 
@@ -281,7 +237,8 @@ fn fold_next(
     let position = LogRange { log, from, to };
     // An import has only the times of its entries.
     let now = Timestamp::from_millis(now.as_millis().max(folded_at));
-    SqliteBackend::add_batch(transaction, &batch, Some(position), now)
+    let found = entry_uses::find(transaction, &batch.uses)?;
+    SqliteBackend::add_batch(transaction, &batch, &found, Some(position), now)
 }
 
 /// Adds counts in a transaction that changes entries.

@@ -57,7 +57,7 @@ fn documents_of_fiftyone_are_entries_without_a_note() {
         assert_eq!(content, inline("[1]"));
         let hits = EntryUse {
             saved_ms: 0,
-            address: entry.address,
+            entry: entry.address.into(),
             used_at: NOW,
             written_at: NOW,
             hits: 2,

@@ -16,7 +16,7 @@ fn writes_read_the_old_entry_from_the_primary() {
         assert_eq!(put, expected);
         let one = EntryUse {
             saved_ms: 0,
-            address: full().address,
+            entry: full().address.into(),
             used_at: NOW,
             written_at: NOW,
             hits: 1,
