@@ -42,6 +42,16 @@ pub(super) struct Underway<'a, 'c> {
     pub(super) computation: Computation<'c>,
 }
 
+impl Underway<'_, '_> {
+    /// Marks this thread as computing.
+    fn entered(self: Box<Self>) -> Box<Self> {
+        Box::new(Self {
+            call: self.call,
+            computation: self.computation.entered(),
+        })
+    }
+}
+
 /// A call whose result must be computed. Dropped without it, by a panic, it lets the next caller
 /// compute.
 #[must_use]
@@ -100,7 +110,7 @@ impl<'a> CallOf<'a> {
         let (cache, ctx) = (self.cache, self.ctx);
         let recompute = || {
             let call = self.cached()?;
-            let computation = call.recompute();
+            let computation = call.recompute(cache);
             Some(Box::new(Underway { call, computation }))
         };
         cache.guarded(ctx, FIND, recompute)?
@@ -173,7 +183,7 @@ impl<'a, Output> AttributeCall<'a, Output> {
     /// Begins to recompute the call; the result is then given to [`Pending::finish`].
     pub fn refresh(self) -> Pending<'a, Output> {
         Pending {
-            computing: self.call.recompute(),
+            computing: self.call.recompute().map(Underway::entered),
             outputs: self.outputs,
         }
     }

@@ -33,11 +33,11 @@ pub(super) struct Computation<'a> {
 /// The use of the result.
 enum Role<'a> {
     /// It is compared with this hit
-    Verifies(FoundResult),
+    Verifies(FoundResult, Option<Leadership<'a>>),
     /// It is stored and given to followers
     Leads(Leadership<'a>),
     /// It is stored, whatever was stored before
-    Replaces,
+    Replaces(Leadership<'a>),
     /// It is returned, because another computation took too long or failed
     Alone,
 }
@@ -78,7 +78,10 @@ impl<'a> Call<'a> {
         let role = loop {
             match self.step(codec, old) {
                 Step::Hit(found) => return Begun::Found(found),
-                Step::Verify(hit) => break Role::Verifies(hit.owned(codec)),
+                Step::Verify(hit) => {
+                    let lead = Leadership::verifying(self.function, self);
+                    break Role::Verifies(hit.owned(codec), lead);
+                }
                 Step::Lead(lead) => match lead.locked(self).take_off(self, codec) {
                     Ok(lead) => break Role::Leads(lead),
                     Err(found) => return Begun::Found(found),
@@ -100,8 +103,11 @@ impl<'a> Call<'a> {
     }
 
     /// Begins a computation whatever is cached.
-    pub(super) fn recompute(&self) -> Computation<'static> {
-        Computation::new(self, Role::Replaces)
+    pub(super) fn recompute<'b>(&self, function: &'b ExecutionCache) -> Computation<'b> {
+        Computation::new(
+            self,
+            Role::Replaces(Leadership::superseding(function, self)),
+        )
     }
 
     /// Begins a computation in the background, unless another process computes or there is a fresh
@@ -136,7 +142,8 @@ impl Call<'_> {
             if let Ok(Some(found)) = looked {
                 if self.is_verified(&found) {
                     let found = self.owned_async(function, codec, found).await;
-                    break Role::Verifies(found.owned(&**codec));
+                    let lead = Leadership::verifying(function, self);
+                    break Role::Verifies(found.owned(&**codec), lead);
                 }
                 return Begun::Found(found);
             }
@@ -185,13 +192,23 @@ impl Call<'_> {
     }
 }
 
+impl<'a> Role<'a> {
+    fn lead(&self) -> Option<&Leadership<'a>> {
+        match self {
+            Self::Leads(lead) | Self::Replaces(lead) => Some(lead),
+            Self::Verifies(_, lead) => lead.as_ref(),
+            Self::Alone => None,
+        }
+    }
+}
+
 impl<'a> Computation<'a> {
     fn new(call: &Call<'_>, role: Role<'a>) -> Self {
         call.count(Event::Computation);
         match role {
-            Role::Replaces => call.count(Event::Refresh),
+            Role::Replaces(_) => call.count(Event::Refresh),
             Role::Alone => call.count(Event::Miss),
-            Role::Verifies(_) | Role::Leads(_) => {}
+            Role::Verifies(..) | Role::Leads(_) => {}
         }
         Self {
             started: Instant::now(),
@@ -202,18 +219,16 @@ impl<'a> Computation<'a> {
     }
 
     /// Marks this thread as computing.
-    fn entered(mut self) -> Self {
-        if let Role::Leads(lead) = &self.role {
-            self.inside = Some(lead.enter());
-        }
+    pub(super) fn entered(mut self) -> Self {
+        self.inside = self.role.lead().map(Leadership::enter);
         self
     }
 
     /// Runs the future that computes.
     pub(super) async fn run_async<T>(&self, compute: impl Future<Output = T>) -> T {
-        match &self.role {
-            Role::Leads(lead) => lead.run_async(compute).await,
-            _ => compute.await,
+        match self.role.lead() {
+            Some(lead) => lead.run_async(compute).await,
+            None => compute.await,
         }
     }
 
@@ -245,12 +260,12 @@ impl<'a> Computation<'a> {
         drop(self.inside);
         call.spend(cost_ms);
         match (self.role, computed) {
-            (Role::Verifies(hit), Some(value)) => {
-                call.verify(codec, hit.any(), value, cost_ms);
+            (Role::Verifies(hit, lead), Some(value)) => {
+                call.verify(codec, hit.any(), value, cost_ms, lead.as_ref());
                 None
             }
             // A recomputation that fails says nothing against the hit.
-            (Role::Verifies(hit), None) => Some(hit),
+            (Role::Verifies(hit, _), None) => Some(hit),
             (Role::Leads(lead), Some(value)) => {
                 lead.land(call, codec, value, cost_ms);
                 None
@@ -260,11 +275,16 @@ impl<'a> Computation<'a> {
                 call.after_error(codec)
             }
             (Role::Alone, None) => call.after_error(codec),
-            (Role::Replaces, Some(value)) => {
-                call.replace(codec, value, cost_ms);
+            (Role::Replaces(lead), Some(value)) => {
+                call.find_place();
+                lead.land(call, codec, value, cost_ms);
                 None
             }
-            (Role::Replaces, None) | (Role::Alone, Some(_)) => None,
+            (Role::Replaces(lead), None) => {
+                lead.fail();
+                None
+            }
+            (Role::Alone, Some(_)) => None,
         }
     }
 

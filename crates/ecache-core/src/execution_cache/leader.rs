@@ -1,10 +1,12 @@
 //! Computes a result as the leader, on behalf of all followers.
 
+use std::sync::RwLockReadGuard;
+
 use super::any_codec::{AnyCodec, FoundResult, SharedCodec, copied};
 use super::call::{Call, StaleUse};
 use super::counters::Event;
 use super::{ExecutionCache, FlightKey, Shared};
-use crate::single_flight::{FlightLock, FlightLocks, Inside, Leader};
+use crate::single_flight::{FlightLock, FlightLocks, Inside, Joined, Leader};
 
 /// The leadership of a computation. Dropped without a value, it lets the next caller compute.
 pub(super) struct Leadership<'a> {
@@ -34,6 +36,27 @@ impl<'a> Leadership<'a> {
             is_refresh: true,
             ..Self::new(leader, false)
         }
+    }
+
+    /// Creates the leadership of a computation or a write that supersedes older computations.
+    pub(super) fn superseding(function: &'a ExecutionCache, call: &Call<'_>) -> Self {
+        Self::new(function.supersede(call.flight()), false)
+    }
+
+    /// Returns the leadership of a computation that is compared with a hit; `None` if the call is
+    /// being computed already.
+    pub(super) fn verifying(function: &'a ExecutionCache, call: &Call<'_>) -> Option<Self> {
+        match function.flights.join(call.flight()) {
+            Joined::Leader(leader) => Some(Self::new(leader, false)),
+            Joined::Follower(_) => None,
+        }
+    }
+
+    /// Returns a guard that makes clears wait, under which the result may be stored; `None` if it
+    /// may be outdated.
+    pub(super) fn keeping<'b>(&self, call: &'b Call<'_>) -> Option<RwLockReadGuard<'b, ()>> {
+        let keeping = call.function.keep_since(call.clears)?;
+        (!self.leader.is_outdated()).then_some(keeping)
     }
 
     /// Locks the key; waits while another process holds the lock.
@@ -112,12 +135,11 @@ impl<'a> Leadership<'a> {
         self.leader.fail();
     }
 
-    /// Stores the value, unless something was cleared in the meantime, and publishes it to
-    /// followers.
+    /// Stores the value, unless it may be outdated, and publishes it to followers.
     pub(super) fn land(self, call: &Call<'_>, codec: &dyn AnyCodec, value: &Shared, cost_ms: u64) {
         // A store that could not be opened has already been reported.
         let is_open = call.ctx.cache.is_open() || !call.function.options.residency.has_store();
-        let kept = is_open.then(|| call.keep_or_complain(codec, value, cost_ms));
+        let kept = is_open.then(|| call.keep_or_complain(codec, value, cost_ms, &self));
         // One copy serves both memory and the followers.
         let copy = kept.flatten().and_then(|kept| kept.copy);
         self.leader

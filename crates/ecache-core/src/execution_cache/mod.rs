@@ -29,7 +29,8 @@
 //!
 //! A call looks in memory, then in the store. On a miss, one caller of a key computes while the
 //! others wait, among the threads and tasks of this process and, where the store is a file, among
-//! processes. A result whose computation began before a clear is returned but not kept. A
+//! processes. A result whose computation began before a clear, or before a refresh or a set of its
+//! key, is returned but not kept. A
 //! computation that panics, or whose process is killed, lets the next caller in at once.
 //!
 //! A matching key alone is not a hit: an entry records the function, arguments and scopes of its
@@ -110,7 +111,7 @@ pub use status::Status;
 use crate::error::Error;
 use crate::key::Preimage;
 use crate::scope::{Scopes, StoreAddress, token_hash};
-use crate::single_flight::Flights;
+use crate::single_flight::{Flights, Leader};
 use crate::stored::StoredError;
 use call::Call;
 pub use counters::Counters;
@@ -344,6 +345,13 @@ impl ExecutionCache {
     fn keep_since(&self, clears: u64) -> Option<RwLockReadGuard<'_, ()>> {
         let keeping = self.keeping.read().unwrap_or_else(PoisonError::into_inner);
         (self.clears() == clears).then_some(keeping)
+    }
+
+    /// Begins a computation or a write that later callers are to see: the result of an older
+    /// computation of the same call is no longer kept.
+    fn supersede(&self, flight: FlightKey) -> Leader<'_, FlightKey, Shared> {
+        let _nobody_keeps = self.keeping.write().unwrap_or_else(PoisonError::into_inner);
+        self.flights.replace(flight)
     }
 
     /// Begins a clear: results of computations that began earlier are no longer kept.

@@ -1,11 +1,11 @@
-//! Looks at the cached result of a call without calling, and replaces it.
+//! Looks at the cached result of a call without calling.
 
 use std::sync::Arc;
 
 use super::any_codec::{AnyCodec, FoundResult, SharedCodec};
 use super::call::{Call, StaleUse};
 use super::memory_tier::Slot;
-use super::{ExecutionCache, ExecutionContext, Shared};
+use super::{ExecutionCache, ExecutionContext};
 use crate::backend::{CallLookup, read_value};
 use crate::key::Preimage;
 use crate::panics::caught;
@@ -71,12 +71,6 @@ impl Call<'_> {
         let value = self.attempt("read a result", value)?;
         let value = self.attempt("decode a result", caught(|| codec.decode(value)))?;
         Some(FoundResult::new(value))
-    }
-
-    /// Stores a result that was computed without using a cached one.
-    pub(super) fn replace(&self, codec: &dyn AnyCodec, value: &Shared, cost_ms: u64) {
-        self.find_place();
-        self.keep_or_complain(codec, value, cost_ms);
     }
 
     /// Finds the place for a result that is stored without a lookup.

@@ -6,6 +6,7 @@ use super::any_codec::{AnyCodec, Typed, erase};
 use super::call::Call;
 use super::codec::Codec;
 use super::context::context_of;
+use super::leader::Leadership;
 use super::{CacheContext, ExecutionCache, ExecutionContext, Shared, workers};
 use crate::backend::{Operation, no_progress};
 use crate::entry::Policy;
@@ -71,8 +72,10 @@ impl ExecutionCache {
         self.check_usable(ctx)?;
         match Call::new(self, ctx, named(arguments)?) {
             Some(call) if ctx.cache.is_on() => {
+                let lead = Leadership::superseding(self, &call);
                 call.find_place();
-                call.keep(codec, value, None).map(|kept| kept.is_kept)
+                let kept = call.keep(codec, value, None, &lead)?;
+                Ok(kept.is_kept)
             }
             _ => Ok(false),
         }

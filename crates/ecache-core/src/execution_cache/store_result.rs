@@ -10,6 +10,7 @@ use super::any_codec::{AnyCodec, AnyResult, copied};
 use super::call::Call;
 use super::codec::CodecError;
 use super::counters::Event;
+use super::leader::Leadership;
 use super::memory_tier::{Slot, Stored};
 use super::pending_counters::{CounterGroup, Hits, Version};
 use super::{Shared, round_trip};
@@ -93,23 +94,25 @@ impl Call<'_> {
         codec: &dyn AnyCodec,
         value: &Shared,
         cost_ms: u64,
+        lead: &Leadership<'_>,
     ) -> Option<Kept> {
         let cache = &self.ctx.cache;
         if self.function.options.residency.has_store() && cache.writes_are_paused() {
             self.count(Event::Error);
             return None;
         }
-        let kept = self.keep(codec, value, Some(cost_ms));
+        let kept = self.keep(codec, value, Some(cost_ms), lead);
         cache.pause_writes_if_busy(&kept);
         self.attempt("keep a result", kept)
     }
 
-    /// Stores a result in every tier, unless something was cleared since the call began.
+    /// Stores a result in every tier, unless it may be outdated.
     pub(super) fn keep(
         &self,
         codec: &dyn AnyCodec,
         value: &Shared,
         cost_ms: Option<u64>,
+        lead: &Leadership<'_>,
     ) -> Result<Kept> {
         let (options, now) = (&self.function.options, self.ctx.cache.now());
         self.ctx.cache.flush_if_due(now);
@@ -122,9 +125,9 @@ impl Call<'_> {
             cost_ms,
         };
         if !options.residency.has_store() {
-            return self.keep_in_memory(codec, value, new);
+            return self.keep_in_memory(codec, value, new, lead);
         }
-        let kept = self.keep_in_store(codec, value, new)?;
+        let kept = self.keep_in_store(codec, value, new, lead)?;
         if kept.is_kept && lifetime.is_some() {
             let removed = self.remove_expired(self.ctx.cache.backend()?.as_ref(), now);
             self.attempt("remove expired results", removed);
@@ -133,26 +136,38 @@ impl Call<'_> {
     }
 
     /// Keeps a result of a function without a store.
-    fn keep_in_memory(&self, codec: &dyn AnyCodec, value: &Shared, new: New) -> Result<Kept> {
+    fn keep_in_memory(
+        &self,
+        codec: &dyn AnyCodec,
+        value: &Shared,
+        new: New,
+        lead: &Leadership<'_>,
+    ) -> Result<Kept> {
         let stored = caught(|| codec.encode(&**value));
         let size = stored.map_or(0, |stored| stored.bytes.len()) as u64;
         if !self.function.memory.admits(size) {
             return Ok(Kept::default());
         }
         let copy = copied(codec, &**value).map_err(unsupported)?;
-        let Some(_keeping) = self.function.keep_since(self.clears) else {
+        let Some(_keeping) = lead.keeping(self) else {
             return Ok(Kept::default());
         };
         Ok(self.remember(new.remembered(copy, size), None))
     }
 
     /// Keeps a result in the store, and in memory where the function uses that.
-    fn keep_in_store(&self, codec: &dyn AnyCodec, value: &Shared, new: New) -> Result<Kept> {
+    fn keep_in_store(
+        &self,
+        codec: &dyn AnyCodec,
+        value: &Shared,
+        new: New,
+        lead: &Leadership<'_>,
+    ) -> Result<Kept> {
         let (function, cache) = (self.function, &self.ctx.cache);
         let (stored, read) = self.encode(codec, value)?;
         let (kind, size) = (stored.kind, stored.bytes.len() as u64);
         let backend = cache.backend()?;
-        if function.clears() != self.clears {
+        if lead.keeping(self).is_none() {
             return Ok(Kept::default());
         }
         // Freed before memory gets its copy: otherwise a large result would exist three times.
@@ -173,7 +188,7 @@ impl Call<'_> {
         entry.args = Some(identity.args().into_owned());
         entry.cost_ms = new.cost_ms;
         entry.scopes.clone_from(&scopes);
-        let Some(_keeping) = function.keep_since(self.clears) else {
+        let Some(_keeping) = lead.keeping(self) else {
             return Ok(Kept::default());
         };
         let written = match backend.put_call(&identity, &entry, &content, new.now) {
@@ -306,13 +321,15 @@ impl Call<'_> {
         }
     }
 
-    /// Compares a hit with its recomputed value; keeps the recomputed one if they differ.
+    /// Compares a hit with its recomputed value; keeps the recomputed one if they differ, unless
+    /// the call is being computed elsewhere.
     pub(super) fn verify(
         &self,
         codec: &dyn AnyCodec,
         hit: &AnyResult,
         value: &Shared,
         cost_ms: u64,
+        lead: Option<&Leadership<'_>>,
     ) {
         let encode = |result| caught(|| codec.encode(result));
         let same = match (encode(hit), encode(&**value)) {
@@ -325,7 +342,9 @@ impl Call<'_> {
                 "a cached result of {} is not what it computes now: its arguments do not determine it",
                 self.function.options.function
             );
-            self.keep_or_complain(codec, value, cost_ms);
+            if let Some(lead) = lead {
+                self.keep_or_complain(codec, value, cost_ms, lead);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::pin::pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
@@ -53,6 +53,8 @@ pub struct Flight<V> {
     state: Mutex<State<V>>,
     landed: Condvar,
     attention: Arc<Attention>,
+    /// Set once another flight has replaced it
+    is_outdated: AtomicBool,
 }
 
 debug_fields!(impl[V] Flight<V> { id });
@@ -112,22 +114,28 @@ impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
         if let Some(flight) = going_on.get(&key) {
             return Joined::Follower(flight.clone());
         }
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        let flight = Arc::new(Flight {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            state: Mutex::new(State::Flying {
-                wakers: Vec::new(),
-                has_threads: false,
-            }),
-            landed: Condvar::new(),
-            attention: Arc::default(),
-        });
+        let flight = Flight::new();
         going_on.insert(key.clone(), flight.clone());
         Joined::Leader(Leader {
             flights: self,
             key,
             flight,
         })
+    }
+
+    /// Starts a flight of a key in place of the one that goes on, whose value is then
+    /// [outdated](Leader::is_outdated).
+    pub fn replace(&self, key: K) -> Leader<'_, K, V> {
+        let flight = Flight::new();
+        let before = lock(&self.going_on).insert(key.clone(), flight.clone());
+        if let Some(before) = before {
+            before.is_outdated.store(true, Ordering::Release);
+        }
+        Leader {
+            flights: self,
+            key,
+            flight,
+        }
     }
 }
 
@@ -199,6 +207,22 @@ impl Inside {
 impl Drop for Inside {
     fn drop(&mut self) {
         CURRENT.set(self.before);
+    }
+}
+
+impl<V> Flight<V> {
+    fn new() -> Arc<Self> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        Arc::new(Self {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            state: Mutex::new(State::Flying {
+                wakers: Vec::new(),
+                has_threads: false,
+            }),
+            landed: Condvar::new(),
+            attention: Arc::default(),
+            is_outdated: AtomicBool::new(false),
+        })
     }
 }
 
@@ -303,6 +327,11 @@ impl<K: Clone + Eq + Hash, V: Clone> Leader<'_, K, V> {
             compute.as_mut().poll(context)
         });
         self.attention().watch(compute).await
+    }
+
+    /// Reports whether another flight has [replaced](Flights::replace) this one.
+    pub fn is_outdated(&self) -> bool {
+        self.flight.is_outdated.load(Ordering::Acquire)
     }
 
     /// Returns the record of wakes and polls of the future that leads.
@@ -420,6 +449,23 @@ mod tests {
         });
         assert!(panicked);
         assert!(matches!(flights.join("k"), Joined::Leader(_)));
+    }
+
+    #[test]
+    fn a_flight_that_replaces_another_has_the_later_followers() {
+        let flights: Flights<&str, usize> = Flights::default();
+        let Joined::Leader(older) = flights.join("k") else {
+            panic!("no other leads");
+        };
+        let newer = flights.replace("k");
+        assert!(older.is_outdated() && !newer.is_outdated());
+        let Joined::Follower(follower) = flights.join("k") else {
+            panic!("the newer one leads");
+        };
+        older.land(1);
+        assert!(matches!(flights.join("k"), Joined::Follower(_)));
+        newer.land(2);
+        assert_eq!(follower.wait(PATIENCE), Some(Landed::Value(2)));
     }
 
     #[test]

@@ -41,6 +41,7 @@ mod hidden_elsewhere;
 mod identity;
 mod limits;
 mod memory;
+mod outdated;
 mod panics;
 mod panics_of_options;
 mod processes;

@@ -1,0 +1,114 @@
+//! A result whose computation read an older source than a refresh, a set or a clear is not kept.
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{LazyLock, Mutex};
+
+use ecache_core::execution_cache;
+use futures_executor::block_on;
+
+use super::*;
+
+static FOLDER: LazyLock<tempfile::TempDir> =
+    LazyLock::new(|| tempfile::tempdir().expect("a folder"));
+static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::at(FOLDER.path().join("store.db")));
+
+/// A source that functions read. The next read can be held until the source has changed.
+struct Source {
+    value: AtomicU64,
+    hold: Mutex<Option<(Sender<()>, Receiver<()>)>>,
+}
+
+impl Source {
+    const fn new() -> Self {
+        Self {
+            value: AtomicU64::new(1),
+            hold: Mutex::new(None),
+        }
+    }
+
+    fn read(&self) -> u64 {
+        let value = self.value.load(Ordering::SeqCst);
+        let hold = self.hold.lock().expect("no panic").take();
+        if let Some((reached, go_on)) = hold {
+            reached.send(()).expect("the test waits");
+            go_on.recv().expect("the test goes on");
+        }
+        value
+    }
+
+    /// Runs `compute` on a thread. After it has read 1, the source becomes 2 and `change` runs.
+    fn during(&self, compute: impl FnOnce() -> u64 + Send, change: impl FnOnce()) -> u64 {
+        let (reached, is_reached) = channel();
+        let (go_on, goes_on) = channel();
+        self.value.store(1, Ordering::SeqCst);
+        *self.hold.lock().expect("no panic") = Some((reached, goes_on));
+        std::thread::scope(|scope| {
+            let computing = scope.spawn(compute);
+            is_reached.recv().expect("it computes");
+            self.value.store(2, Ordering::SeqCst);
+            change();
+            go_on.send(()).expect("it waits");
+            computing.join().expect("a result")
+        })
+    }
+}
+
+macro_rules! outdated_in {
+    ($name:ident, $residency:literal) => {
+        mod $name {
+            use super::*;
+
+            static SOURCE: Source = Source::new();
+
+            #[execution_cache(cache = CACHE, residency = $residency)]
+            fn read(_key: u8) -> u64 {
+                SOURCE.read()
+            }
+
+            #[execution_cache(cache = CACHE, residency = $residency)]
+            async fn read_async(_key: u8) -> u64 {
+                SOURCE.read()
+            }
+
+            #[execution_cache(cache = CACHE, residency = $residency, verify_every = 1)]
+            fn verified(_key: u8) -> u64 {
+                SOURCE.read()
+            }
+
+            #[test]
+            fn an_older_computation_is_not_kept() {
+                let refresh = || assert_eq!(read::refresh(1), 2);
+                assert_eq!(SOURCE.during(|| read(1), refresh), 1);
+                assert_eq!(read::get(1), Some(2), "after a refresh");
+
+                let set = || assert!(read::set_cache(2, 2).expect("a store"));
+                assert_eq!(SOURCE.during(|| read(2), set), 1);
+                assert_eq!(read::get(2), Some(2), "after a set");
+
+                assert_eq!(SOURCE.during(|| read::refresh(3), set_three), 1);
+                assert_eq!(read::get(3), Some(2), "an older refresh, after a set");
+
+                let refresh = || assert_eq!(block_on(read_async::refresh(1)), 2);
+                assert_eq!(SOURCE.during(|| block_on(read_async(1)), refresh), 1);
+                assert_eq!(block_on(read_async::get(1)), Some(2), "after a refresh");
+
+                let set = || assert!(block_on(read_async::set_cache(2, 2)).expect("a store"));
+                assert_eq!(SOURCE.during(|| block_on(read_async(2)), set), 1);
+                assert_eq!(block_on(read_async::get(2)), Some(2), "after a set");
+
+                assert!(verified::set_cache(1, 0).expect("a store"));
+                let set = || assert!(verified::set_cache(1, 2).expect("a store"));
+                SOURCE.during(|| verified(1), set);
+                assert_eq!(verified::get(1), Some(2), "an older verification");
+            }
+
+            fn set_three() {
+                assert!(read::set_cache(3, 2).expect("a store"));
+            }
+        }
+    };
+}
+
+outdated_in!(hybrid, "hybrid");
+outdated_in!(ephemeral, "ephemeral");
+outdated_in!(transient, "transient");
