@@ -209,7 +209,7 @@ fn verification_computes_a_share_of_the_hits_again_and_returns_what_is_right() {
 #[test]
 fn a_clear_of_a_function_is_an_operation_that_can_be_undone() {
     let folder = tempfile::tempdir().expect("a folder");
-    let ctx = context(Cache::at(&folder.path().join("store.db")));
+    let ctx = context(Cache::at(folder.path().join("store.db")));
     let function = Function::of(Residency::Hybrid);
     let (one, two) = (ctx.clone().with_dataset("1"), ctx.clone().with_dataset("2"));
     assert_eq!(
@@ -231,7 +231,7 @@ fn a_clear_of_a_function_is_an_operation_that_can_be_undone() {
     let undo = Operation::default();
     let undone = backend.undo(Some(clear.id), &undo, SystemClock.now(), &mut no_progress);
     assert_eq!(undone.expect("undone").usage.entries, 1);
-    let later = context(Cache::at(&folder.path().join("store.db")));
+    let later = context(Cache::at(folder.path().join("store.db")));
     assert_eq!(function.call(&later.with_dataset("1"), "a", 3), 1);
     assert_eq!(function.computed(), 2);
 }
