@@ -13,6 +13,7 @@ use ecache_core::error::Error;
 use ecache_core::interchange::{Problem, ReadError};
 use ecache_core::location::{self, Access};
 use ecache_core::sidecar::Sidecar;
+use ecache_core::value::InvalidValue;
 
 use crate::output::escape::shell;
 
@@ -327,12 +328,12 @@ fn fixed(error: &Error) -> (Exit, Option<&'static str>) {
         Error::Replaced | Error::FileReplaced { .. } => (Exit::Failed, Some("try again")),
         Error::Interrupted { .. } => (Exit::Interrupted, None),
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            let tip = if error.to_string().contains("UTF-8") {
-                "for binary data add --type bytes"
-            } else {
-                "name its type with --type"
-            };
-            (Exit::Usage, Some(tip))
+            let invalid = error.get_ref().and_then(|source| source.downcast_ref());
+            let tip = invalid.map(|invalid| match invalid {
+                InvalidValue::Text => "for binary data add --type bytes",
+                InvalidValue::Json(_) => "name its type with --type",
+            });
+            (Exit::Usage, tip)
         }
         Error::Name(_) => (Exit::Usage, None),
         Error::UnsupportedScheme { scheme } if scheme == "mongodb+srv" => (

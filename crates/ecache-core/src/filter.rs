@@ -307,12 +307,9 @@ impl Filter {
         user: Option<&str>,
         operator: Option<&str>,
     ) -> bool {
-        let named = |patterns: &[Pattern], name: Option<&str>| {
-            any_of(patterns, |pattern| {
-                name.is_some_and(|name| pattern.matches(name))
-            })
-        };
-        self.matches_store(store) && named(&self.users, user) && named(&self.operators, operator)
+        self.matches_store(store)
+            && any_matches(&self.users, user)
+            && any_matches(&self.operators, operator)
     }
 
     /// Reports whether the filter names only fields that the log of calls has: those of a group,
@@ -401,17 +398,12 @@ impl Filter {
 
     /// Reports whether the filter matches an entry that meets its condition on jobs.
     fn matches_if_job(&self, entry: &Entry, now: Timestamp) -> bool {
-        let named = |patterns: &[Pattern], name: Option<&str>| {
-            any_of(patterns, |pattern| {
-                name.is_some_and(|name| pattern.matches(name))
-            })
-        };
         let scopes = &entry.scopes;
         self.matches_store(&entry.address.store)
-            && named(&self.keys, Some(entry.address.key.as_str()))
-            && named(&self.users, scopes.user_id.as_deref())
-            && named(&self.operators, scopes.operator_uri.as_deref())
-            && named(&self.prompts, scopes.prompt_id.as_deref())
+            && any_matches(&self.keys, Some(entry.address.key.as_str()))
+            && any_matches(&self.users, scopes.user_id.as_deref())
+            && any_matches(&self.operators, scopes.operator_uri.as_deref())
+            && any_matches(&self.prompts, scopes.prompt_id.as_deref())
             && any_of(&self.kinds, |kind| entry.kind == *kind)
             && self.policy.is_none_or(|policy| entry.policy == policy)
             && self.freshness.is_none_or(|freshness| match freshness {
@@ -442,6 +434,13 @@ impl Filter {
     }
 }
 
+/// Reports whether one of the patterns matches the name; true without patterns.
+pub(crate) fn any_matches(patterns: &[Pattern], name: Option<&str>) -> bool {
+    any_of(patterns, |pattern| {
+        name.is_some_and(|name| pattern.matches(name))
+    })
+}
+
 fn any_of<T>(patterns: &[T], matches: impl Fn(&T) -> bool) -> bool {
     patterns.is_empty() || patterns.iter().any(matches)
 }
@@ -470,6 +469,15 @@ pub struct Usage {
     pub entries: u64,
     /// Bytes of values
     pub bytes: u64,
+}
+
+impl Usage {
+    /// Reports whether it is within these bounds, if there are any.
+    #[must_use]
+    pub(crate) fn fits(self, max_bytes: Option<u64>, max_entries: Option<u64>) -> bool {
+        max_bytes.is_none_or(|most| self.bytes <= most)
+            && max_entries.is_none_or(|most| self.entries <= most)
+    }
 }
 
 impl std::ops::AddAssign for Usage {

@@ -179,6 +179,7 @@ pub mod interchange;
 pub mod key;
 pub mod location;
 mod mongo_types;
+mod ownership;
 mod panics;
 pub mod python_json;
 #[doc(hidden)]

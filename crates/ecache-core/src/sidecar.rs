@@ -12,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt}
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::ownership;
 
 /// A file or folder beside a store. SQLite names its own files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -166,13 +167,9 @@ fn check_folder(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Refuses a folder of another user than root, unless it is sticky and world-writable.
+/// Refuses a folder through which other users could replace the file.
 fn check_place(folder: &Path, found: &Metadata) -> io::Result<()> {
-    const STICKY: u32 = 0o1000;
-    if found.mode() & STICKY != 0 || found.uid() == 0 {
-        return Ok(());
-    }
-    check_owner(folder, found)
+    ownership::check_owner(folder, found).map_err(refused)
 }
 
 fn check_owner(path: &Path, file: &Metadata) -> io::Result<()> {
@@ -185,10 +182,13 @@ fn check_owner(path: &Path, file: &Metadata) -> io::Result<()> {
 }
 
 fn untrusted(path: &Path, why: &str) -> io::Error {
-    let error = Error::Untrusted {
+    refused(Error::Untrusted {
         path: path.into(),
         why: why.into(),
-    };
+    })
+}
+
+fn refused(error: Error) -> io::Error {
     io::Error::new(ErrorKind::PermissionDenied, error)
 }
 

@@ -9,7 +9,6 @@
 //! of the log, then that of the database.
 
 use std::collections::BTreeSet;
-use std::io;
 use std::time::Duration;
 
 use crate::backend::Backend;
@@ -59,9 +58,9 @@ pub fn fold_some(backend: &dyn Backend, log: &Log, appended: usize, now: Timesta
 }
 
 fn fold_most(backend: &dyn Backend, log: &Log, most: usize, now: Timestamp) -> Result<()> {
-    for open in log.open().map_err(unreadable)? {
+    for open in log.open()? {
         let is_done = fold_file(backend, &open, most, now)?;
-        if is_done && open.size().map_err(unreadable)? > REMOVE_ABOVE {
+        if is_done && open.size()? > REMOVE_ABOVE {
             open.remove(|open| {
                 let is_done = fold_file(backend, open, usize::MAX, now)?;
                 // Otherwise the file would be missed.
@@ -124,7 +123,7 @@ fn missing(backend: &dyn Backend, log: &Log) -> Result<Vec<Missing>> {
     if known.is_empty() {
         return Ok(Vec::new());
     }
-    let there = ids(log.open().map_err(unreadable)?.iter().map(OpenLog::id));
+    let there = ids(log.open()?.iter().map(OpenLog::id));
     // Asked for again: a file that another process has just removed is closed by now.
     let logs = backend.folded_logs()?.into_iter();
     Ok(logs
@@ -168,9 +167,9 @@ fn gap_of(tally: &Tally) -> Gap {
 /// # Errors
 /// Those of [`fold`].
 pub fn is_folded(backend: &dyn Backend, log: &Log) -> Result<bool> {
-    for open in log.open().map_err(unreadable)? {
+    for open in log.open()? {
         let folded = backend.folded(open.id())?;
-        if open.gap().is_some() || open.size().map_err(unreadable)? > open.after(folded, 0) {
+        if open.gap().is_some() || open.size()? > open.after(folded, 0) {
             return Ok(false);
         }
     }
@@ -203,7 +202,7 @@ fn fold_file(
             gap = None;
             most = most.saturating_sub(usize::try_from(to.abs_diff(from)).unwrap_or(usize::MAX));
             if most < SOME {
-                return Ok(open.size().map_err(unreadable)? <= to);
+                return Ok(open.size()? <= to);
             }
         }
     }
@@ -212,7 +211,7 @@ fn fold_file(
 /// Sums the records behind an offset, in at most so many bytes; also returns the offset behind
 /// them.
 fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(Batch, u64)> {
-    let size = open.size().map_err(unreadable)?;
+    let size = open.size()?;
     if from > size {
         // A crash of the machine cut off folded records, and perhaps more.
         let batch = Batch {
@@ -224,7 +223,7 @@ fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(B
         };
         return Ok((batch, size));
     }
-    let bytes = open.read(from, most).map_err(unreadable)?;
+    let bytes = open.read(from, most)?;
     let (batch, read) = Batch::read(&bytes);
     Ok((batch, open.after(from, read)))
 }
@@ -240,12 +239,9 @@ pub fn read(
     now: Timestamp,
 ) -> Result<Recorded> {
     // Opened before the store is read: from then on they stay, and so do their offsets.
-    let open = log
-        .map_or_else(|| Ok(Vec::new()), Log::open)
-        .map_err(unreadable)?;
+    let open = log.map_or_else(|| Ok(Vec::new()), Log::open)?;
     let ids: Vec<_> = open.iter().map(OpenLog::id).collect();
-    let recorded = backend.usage_since(from, &ids)?;
-    let mut usage = recorded;
+    let mut usage = backend.usage_since(from, &ids)?;
     let mut tallies = BTreeSet::from_iter(backend.tallies()?);
     for (open, offset) in open.iter().zip(&mut usage.folded) {
         usage.gaps.extend(open.gap());
@@ -280,10 +276,6 @@ pub fn read(
         .retain(|period| period.begins_at.saturating_add(period.length) > begin);
     usage.gaps.retain(|gap| gap.until >= from);
     Ok(usage)
-}
-
-fn unreadable(error: io::Error) -> Error {
-    Error::from(error)
 }
 
 #[cfg(test)]

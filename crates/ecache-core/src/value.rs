@@ -297,18 +297,30 @@ impl<R: Read> Read for CheckedReader<R> {
     }
 }
 
+/// The bytes of a value are not of the kind that they are said to be: the source of the error that
+/// a [`CheckedReader`] returns.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidValue {
+    /// It is not JSON
+    #[error("the value is not JSON: {0}")]
+    Json(String),
+    /// It is not text
+    #[error("the value is not UTF-8 text")]
+    Text,
+}
+
+impl From<InvalidValue> for io::Error {
+    fn from(error: InvalidValue) -> Self {
+        Self::new(io::ErrorKind::InvalidData, error)
+    }
+}
+
 fn invalid(error: impl fmt::Display) -> io::Error {
-    io::Error::new(
-        io::ErrorKind::InvalidData,
-        format!("the value is not JSON: {error}"),
-    )
+    InvalidValue::Json(error.to_string()).into()
 }
 
 fn check_text(pending: &mut Vec<u8>, chunk: &[u8]) -> io::Result<()> {
-    let not_text = || {
-        let message = "the value is not UTF-8 text";
-        io::Error::new(io::ErrorKind::InvalidData, message)
-    };
+    let not_text = || InvalidValue::Text.into();
     if chunk.is_empty() {
         return if pending.is_empty() {
             Ok(())

@@ -61,14 +61,14 @@ impl Doctor<'_> {
                 growing.extend((more > 0).then(|| format!("and {more} more")));
                 let growing = growing.join(", ");
                 view.finding(
-                    Label::Found(Severity::Note),
+                    Label::Found(Severity::Info),
                     &format!("grew in the last day: {growing}"),
                 );
             }
             let (jobs, usage) = self.running_jobs(collection)?;
             if !jobs.is_empty() {
                 view.finding(
-                    Label::Found(Severity::Note),
+                    Label::Found(Severity::Info),
                     &format!("running jobs: {}", amount(usage)),
                 );
                 for job in jobs.iter().take(SAMPLES) {
@@ -80,7 +80,7 @@ impl Doctor<'_> {
             let values = human::counted(self.abandoned.entries, "value", "values");
             let size = human::size(self.abandoned.bytes);
             view.finding(
-                Label::Found(Severity::Note),
+                Label::Found(Severity::Info),
                 &format!("{values} ({size}) left by killed writers can be removed"),
             );
             view.tip(&self.prune());
@@ -134,7 +134,7 @@ impl Doctor<'_> {
                     jobs.iter().take(SAMPLES).map(ToString::to_string).collect();
                 rows.row(&[
                     Cell::from("running-jobs"),
-                    Cell::from("info"),
+                    Cell::from(Severity::Info.as_str()),
                     Cell::from(collection.as_str()),
                     Cell::Count(usage.entries),
                     Cell::Size(usage.bytes),
@@ -145,11 +145,7 @@ impl Doctor<'_> {
             for finding in &examination.findings {
                 rows.row(&[
                     Cell::from(finding.check.id()),
-                    Cell::from(match finding.check.severity() {
-                        Severity::Error => "error",
-                        Severity::Warning => "warning",
-                        Severity::Note => "info",
-                    }),
+                    Cell::from(finding.check.severity().as_str()),
                     Cell::from(collection.as_str()),
                     Cell::Count(finding.usage.entries),
                     Cell::Size(finding.usage.bytes),
@@ -164,7 +160,7 @@ impl Doctor<'_> {
             for store in growing(examination) {
                 rows.row(&[
                     Cell::from("growth"),
-                    Cell::from("info"),
+                    Cell::from(Severity::Info.as_str()),
                     Cell::from(collection.as_str()),
                     Cell::Count(store.recent.entries),
                     Cell::Size(store.recent.bytes),
@@ -176,7 +172,7 @@ impl Doctor<'_> {
         if self.abandoned.entries > 0 {
             rows.row(&[
                 Cell::from("abandoned"),
-                Cell::from("info"),
+                Cell::from(Severity::Info.as_str()),
                 Cell::Null,
                 Cell::Count(self.abandoned.entries),
                 Cell::Size(self.abandoned.bytes),

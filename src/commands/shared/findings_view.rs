@@ -27,9 +27,14 @@ impl Label {
     fn word(self) -> (&'static str, Style) {
         match self {
             Self::Good => ("ok", style::GOOD),
-            Self::Found(Severity::Note) => ("note", Style::new()),
-            Self::Found(Severity::Warning) => ("warning", style::WARN),
-            Self::Found(Severity::Error) => ("error", style::BAD),
+            Self::Found(severity) => {
+                let style = match severity {
+                    Severity::Info => Style::new(),
+                    Severity::Warning => style::WARN,
+                    Severity::Error => style::BAD,
+                };
+                (severity.as_str(), style)
+            }
             Self::Skipped => ("skipped", style::MUTED),
         }
     }

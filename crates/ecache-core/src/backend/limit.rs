@@ -5,7 +5,7 @@
 
 use std::fmt::{self, Write as _};
 
-use crate::filter::{DatasetPattern, Filter, Pattern, Usage};
+use crate::filter::{DatasetPattern, Filter, Pattern, Usage, any_matches};
 use crate::scope::StoreAddress;
 
 /// The first word of the names of settings that are limits.
@@ -164,8 +164,7 @@ impl Bounds {
     /// Reports whether an amount is within the bounds.
     #[must_use]
     pub fn hold(&self, used: Usage) -> bool {
-        self.max_bytes.is_none_or(|most| used.bytes <= most)
-            && self.max_entries.is_none_or(|most| used.entries <= most)
+        used.fits(self.max_bytes, self.max_entries)
     }
 
     /// Returns the value of the setting.
@@ -290,14 +289,10 @@ impl LimitScope {
 
     /// Reports whether an entry of these names is in the scope.
     pub(crate) fn matches(&self, entry: &Names<'_>) -> bool {
-        let named = |patterns: &[Pattern], name: Option<&str>| {
-            patterns.is_empty()
-                || name.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))
-        };
         self.names.matches_store(entry.store)
-            && named(&self.names.users, entry.user)
-            && named(&self.names.operators, entry.operator)
-            && named(&self.names.prompts, entry.prompt)
+            && any_matches(&self.names.users, entry.user)
+            && any_matches(&self.names.operators, entry.operator)
+            && any_matches(&self.names.prompts, entry.prompt)
     }
 
     /// Returns the part of the scope that an entry of these names belongs to: all of it, or those

@@ -42,8 +42,20 @@ pub enum Severity {
     Error,
     /// Something takes space, or will go wrong
     Warning,
-    /// Worth knowing, and no fault
-    Note,
+    /// Worth knowing, and not a fault
+    Info,
+}
+
+impl Severity {
+    /// Returns the word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        }
+    }
 }
 
 /// The way to fix the findings of a check.
@@ -188,7 +200,7 @@ const TABLE: [Facts; 15] = [
     Facts {
         check: Check::Foreign,
         id: "foreign",
-        severity: Severity::Note,
+        severity: Severity::Info,
         remedy: Remedy::Otherwise,
         one: "has something that ecache cannot keep elsewhere: export and copy leave it out",
         many: "have something that ecache cannot keep elsewhere: export and copy leave them out",
@@ -238,7 +250,7 @@ impl Check {
     /// Reports whether something is wrong with the entries at all.
     #[must_use]
     pub fn is_fault(self) -> bool {
-        self.severity() != Severity::Note
+        self.severity() != Severity::Info
     }
 
     /// Describes the fault of a number of entries, as in `1 entry is expired`, `3 entries are`.

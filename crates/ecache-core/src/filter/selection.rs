@@ -53,8 +53,7 @@ impl Capacity {
     /// Reports whether entries of that number and size are within the limits.
     #[must_use]
     pub fn fits(&self, usage: Usage) -> bool {
-        self.max_entries.is_none_or(|most| usage.entries <= most)
-            && self.max_size.is_none_or(|most| usage.bytes <= most)
+        usage.fits(self.max_size, self.max_entries)
     }
 }
 

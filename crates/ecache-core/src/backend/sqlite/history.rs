@@ -33,7 +33,7 @@ pub(super) enum RecordKind {
     Used = 7,
     /// An entry that a limit evicted, by the sum of its address
     Evicted = 8,
-    /// The entries that were added since the counters of limits were written
+    /// The last id of a store that the counters of limits include
     Tail = 9,
 }
 

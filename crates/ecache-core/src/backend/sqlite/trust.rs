@@ -8,6 +8,7 @@ use std::sync::Mutex;
 
 use super::wal_header;
 use crate::error::{Error, Result};
+use crate::ownership::{check_owner, check_user};
 use crate::sidecar;
 use crate::sync::lock;
 
@@ -153,37 +154,6 @@ fn check_folder(path: &Path) -> Result<()> {
         Some(folder) => check_owner(folder, &fs::metadata(folder)?),
         None => Ok(()),
     }
-}
-
-fn check_user(path: &Path, file: &fs::Metadata) -> Result<()> {
-    let user = rustix::process::geteuid().as_raw();
-    match file.uid() {
-        0 => Ok(()),
-        owner if owner == user => Ok(()),
-        owner => Err(Error::Untrusted {
-            path: path.into(),
-            why: format!("it belongs to another user (uid {owner})"),
-        }),
-    }
-}
-
-/// Refuses a file or folder that belongs to another user or that others can write to, except a
-/// sticky folder such as `/tmp`.
-fn check_owner(path: &Path, file: &fs::Metadata) -> Result<()> {
-    const STICKY: u32 = 0o1000;
-    let mode = file.mode();
-    let sticky = file.is_dir() && mode & STICKY != 0;
-    if !sticky {
-        check_user(path, file)?;
-    }
-    let by_group = mode & 0o020 != 0 && file.gid() != rustix::process::getegid().as_raw();
-    if (mode & 0o002 != 0 || by_group) && !sticky {
-        return Err(Error::Untrusted {
-            path: path.into(),
-            why: format!("other users can write to it (mode {:04o})", mode & 0o7777),
-        });
-    }
-    Ok(())
 }
 
 /// Returns the path of a file that SQLite keeps beside the store.
