@@ -92,7 +92,11 @@ pub(in crate::commands) fn left(undone: &Undone, run: Run) -> Vec<String> {
     }
     if undone.gone > 0 {
         let count = human::count(undone.gone);
-        notes.push(format!("{count} {} removed since then", were(undone.gone)));
+        let gone = match undone.effect {
+            Effect::Renamed => "removed or moved",
+            _ => "removed",
+        };
+        notes.push(format!("{count} {} {gone} since then", were(undone.gone)));
     }
     if undone.evicted > 0 {
         let count = human::count(undone.evicted);

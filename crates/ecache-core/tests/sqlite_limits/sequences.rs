@@ -163,8 +163,11 @@ fn hold(now: &[LimitUsage]) {
 fn shrink(before: &[LimitUsage], after: &[LimitUsage]) {
     for after in after {
         let name = after.name();
-        let before = before.iter().find(|before| before.name() == name);
-        let before = before.map_or_else(Usage::default, |before| before.used);
+        // A limit that is set anew finds what is there.
+        let Some(before) = before.iter().find(|before| before.name() == name) else {
+            continue;
+        };
+        let before = before.used;
         let bounds = after.limit.bounds;
         for (most, before, after) in [
             (bounds.max_entries, before.entries, after.used.entries),
