@@ -99,7 +99,7 @@ type Call = usize;
 /// A renaming that can be undone: its number, the calls that it moved, and between which stores.
 type Renamed = (u64, Vec<usize>, Call, Call);
 
-/// A store whose stores are renamed while calls are counted, beside what is to be counted.
+/// A file whose stores are renamed while calls are counted, beside the expected counts.
 struct Counted {
     log: Log,
     backend: ecache_core::backend::sqlite::SqliteBackend,

@@ -274,7 +274,7 @@ impl Counts {
         *self = Self::of_fields(sum);
     }
 
-    /// Returns what is left without some counts, and those of them that there were.
+    /// Subtracts counts, each down to zero. Returns the rest and the subtracted counts.
     pub(crate) fn without(&self, counts: &Self) -> (Self, Self) {
         let (mut rest, mut taken) = (self.fields(), counts.fields());
         for (rest, taken) in rest.iter_mut().zip(&mut taken) {

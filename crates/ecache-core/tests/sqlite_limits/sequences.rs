@@ -163,7 +163,7 @@ fn hold(now: &[LimitUsage]) {
 fn shrink(before: &[LimitUsage], after: &[LimitUsage]) {
     for after in after {
         let name = after.name();
-        // A limit that is set anew finds what is there.
+        // A limit that is set anew may be exceeded already.
         let Some(before) = before.iter().find(|before| before.name() == name) else {
             continue;
         };
