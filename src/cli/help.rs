@@ -4,7 +4,7 @@ use anstyle::Style;
 
 /// The commands in groups. A test holds it against the commands that there are.
 pub(super) const HELP: &str = "\
-Keeps the results of slow commands and functions; inspects, explains and clears them
+Keeps results of slow commands and functions; inspects, explains, clears them
 
 Usage: ecache [OPTIONS] <COMMAND>
 

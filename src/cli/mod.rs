@@ -58,7 +58,7 @@ pub(crate) use top::*;
 pub(crate) use transfer::*;
 pub(crate) use warm::*;
 
-/// Keeps the results of slow commands and functions; inspects, explains and clears them
+/// Keeps results of slow commands and functions; inspects, explains, clears them
 #[derive(Debug, Parser)]
 #[command(
     name = "ecache",

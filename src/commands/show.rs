@@ -110,9 +110,8 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
 
 /// Reports whether the bytes of a value are shown in part.
 fn is_cut(value: Option<&Value>) -> bool {
-    value.is_some_and(|value| {
-        value.bytes.len() > entry_view::DUMPED && str::from_utf8(&value.bytes).is_err()
-    })
+    value
+        .is_some_and(|value| value.bytes.len() > entry_view::DUMPED && entry_view::is_binary(value))
 }
 
 /// Returns the command that prints the value of an entry.

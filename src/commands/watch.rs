@@ -141,13 +141,14 @@ fn waiting(
     if !is_table || !context.terminal.stderr_is_terminal {
         return Ok(None);
     }
+    if let Some(reason) = no_match::instead(backend, filter, context.now())? {
+        return Ok(Some(format!("{reason}; waiting for one, Ctrl-C ends it")));
+    }
     let what = match filter_words::words(&filter.clone().into()).as_str() {
         "--all" => "changes and calls".to_owned(),
         words => format!("changes and calls of {words}"),
     };
-    let reason = no_match::instead(backend, filter, context.now())?;
-    let reason = reason.map_or_else(String::new, |reason| format!("{reason}; "));
-    Ok(Some(format!("{reason}waiting for {what}; Ctrl-C ends it")))
+    Ok(Some(format!("waiting for {what}, Ctrl-C ends it")))
 }
 
 /// Puts the time of day first, as a person reads it in a table.

@@ -44,13 +44,13 @@ pub(crate) fn say(line: &str) {
 
 /// Writes an escaped line to standard error in a style, where colours are wanted.
 pub(crate) fn say_in(style: Style, line: &str, color: bool) {
-    // Lines of a drawing are not prose.
     let line = escape::message(line);
-    let line = if speaks_ascii() {
-        marks(&line)
-    } else {
-        line.into()
+    // A drawing has gaps, and prose has none.
+    let line = match terminal_size::terminal_size_of(stderr()) {
+        Some((width, _)) if !line.contains("  ") => cut::broken("", &line, width.0.into()),
+        _ => Cow::Borrowed(line.as_str()),
     };
+    let line = if speaks_ascii() { marks(&line) } else { line };
     let _ = stderr().write_all(format!("{}\n", styled(&line, style, color)).as_bytes());
 }
 

@@ -29,3 +29,30 @@ fn a_long_value_ends_after_two_screens_on_a_terminal() {
         "{text:.200}"
     );
 }
+
+#[test]
+fn bytes_are_shown_in_hexadecimal_within_the_width() {
+    let session = Session::new();
+    let bytes: Vec<u8> = (128..=255).collect();
+    session
+        .run_with_input("set s k --type bytes -q -", &bytes)
+        .notes("");
+    for (width, first) in [
+        (
+            80,
+            "00000000  80 81 82 83 84 85 86 87  88 89 8a 8b 8c 8d 8e 8f",
+        ),
+        (50, "0000  80 81 82 83 84 85 86 87"),
+    ] {
+        let lines = shown_before_tips(&session, "show s k", width);
+        assert!(
+            lines.iter().any(|line| line.starts_with(first)),
+            "{lines:#?}"
+        );
+        let widths = lines.iter().map(|line| line.chars().count());
+        assert!(
+            widths.max() <= Some(usize::from(width)),
+            "{width}: {lines:#?}"
+        );
+    }
+}

@@ -206,11 +206,15 @@ impl Source for Store {
         };
         let facts = entry_view::facts(&entry, self.secrets, self.now());
         let mut text = match &value {
+            // Beside the list there is no room for more.
+            Some(value) if entry_view::is_binary(value) => {
+                entry_view::binary(value, entry.size, 39)
+            }
             Some(value) if is_cut => for_terminal(&value.bytes).into_owned(),
             Some(value) => entry_view::value(value, 78, false),
             None => String::new(),
         };
-        if is_cut {
+        if is_cut && !value.as_ref().is_some_and(entry_view::is_binary) {
             let (store, key) = (&entry.address.store.store_name, entry.address.key.as_str());
             let shown = value.as_ref().map_or(0, |value| value.bytes.len() as u64);
             text.push_str(&format!(

@@ -135,12 +135,13 @@ pub(in crate::commands) fn value(value: &Value, width: usize, color: bool) -> St
         }
         return text;
     }
+    if is_binary(value) {
+        return binary(value, value.bytes.len() as u64, width);
+    }
     let size = human::counted(value.bytes.len() as u64, "byte", "bytes");
-    let is_binary = str::from_utf8(&value.bytes).is_err();
     fact(
         "value",
         &match value.kind {
-            Kind::Bytes if is_binary => format!("{size}, {}", kind_of_bytes(&value.bytes)),
             Kind::Bytes => format!("{size}, text"),
             kind => format!("{kind}, {size}"),
         },
@@ -193,13 +194,31 @@ fn stream(text: &mut String, name: &str, bytes: &[u8], width: usize, color: bool
     }
 }
 
+/// Reports whether a value is shown in hexadecimal.
+pub(in crate::commands) fn is_binary(value: &Value) -> bool {
+    value.kind == Kind::Bytes && str::from_utf8(&value.bytes).is_err()
+}
+
+/// Formats bytes that are not text: what they are, and the first of them. `size` is that of the
+/// whole value, of which a part may do.
+pub(in crate::commands) fn binary(value: &Value, size: u64, width: usize) -> String {
+    let kind = kind_of_bytes(&value.bytes);
+    let count = human::counted(size, "byte", "bytes");
+    let mut text = format!("{:<LABEL$}{count}, {kind}\n\n", "value");
+    push_dump(&mut text, &value.bytes, width);
+    if let Some(more) = size.checked_sub(DUMPED as u64).filter(|more| *more > 0) {
+        let more = human::counted(more, "more byte", "more bytes");
+        let _ = writeln!(text, "{more}");
+    }
+    text
+}
+
 fn push_value(text: &mut String, kind: Kind, bytes: &[u8], width: usize, color: bool) {
     match (kind, Json::parse(bytes)) {
         (Kind::Json, Ok(json)) => {
             text.push_str(&pretty(&json, width, color));
             text.push('\n');
         }
-        (Kind::Bytes, _) if str::from_utf8(bytes).is_err() => push_dump(text, bytes),
         _ => push_lines(text, bytes),
     }
 }
@@ -211,10 +230,12 @@ fn push_lines(text: &mut String, bytes: &[u8]) {
     }
 }
 
-/// Appends the first bytes of a value in hexadecimal.
-fn push_dump(text: &mut String, bytes: &[u8]) {
+/// Appends the first bytes of a value in hexadecimal, 16 a line or, where these do not fit, 8.
+fn push_dump(text: &mut String, bytes: &[u8], width: usize) {
     let shown = &bytes[..bytes.len().min(DUMPED)];
-    for (index, line) in shown.chunks(16).enumerate() {
+    // A place, the digits, and the line as text.
+    let (count, places, room) = if width < 78 { (8, 4, 25) } else { (16, 8, 50) };
+    for (index, line) in shown.chunks(count).enumerate() {
         let mut digits = String::new();
         for (at, byte) in line.iter().enumerate() {
             let gap = if at == 8 { "  " } else { " " };
@@ -225,11 +246,7 @@ fn push_dump(text: &mut String, bytes: &[u8]) {
             _ => '.',
         });
         let printable: String = printable.collect();
-        let _ = writeln!(text, "{:08x} {digits:<50} {printable}", index * 16);
-    }
-    if bytes.len() > DUMPED {
-        let more = (bytes.len() - DUMPED) as u64;
-        let more = human::counted(more, "more byte", "more bytes");
-        let _ = writeln!(text, "{more}");
+        let place = index * count;
+        let _ = writeln!(text, "{place:0places$x} {digits:<room$} {printable}");
     }
 }
