@@ -14,6 +14,7 @@ mod calls;
 #[cfg(test)]
 mod conformance;
 mod effect;
+mod import_log;
 pub mod limit;
 mod logged_removal;
 pub mod memory;
@@ -28,6 +29,7 @@ mod usage_log;
 pub use access::*;
 pub use calls::*;
 pub use effect::Effect;
+pub use import_log::ImportLog;
 pub use operation::*;
 pub use stores::*;
 pub use types::*;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use super::history::{self, RecordKind};
-use super::operations::{LoggedOperation, MovedCounts, MovedRow, Part, follow_counts};
+use super::operations::{LoggedOperation, MovedCounts, MovedRow, Part};
 use super::usage::{Slot, begin_of_row, find_row, merged_until};
 use crate::scope::StoreAddress;
 use crate::usage::{CallGroup, Counts, StoredRow};
@@ -54,7 +54,7 @@ pub(super) fn move_back(
     let Some((from, to)) = &target.renamed else {
         return Ok(());
     };
-    let moved = target.moved_counts(transaction)?;
+    let moved = moved_counts(transaction, target)?;
     let Some(moved) = moved.filter(|moved| *moved.store == *to) else {
         return Ok(());
     };
@@ -111,4 +111,42 @@ fn take(
         history::put(transaction, RecordKind::Usage, at, id, &row.write())?;
     }
     Ok(taken)
+}
+
+/// Returns the counts that an operation moved, as far as that is kept.
+fn moved_counts(
+    connection: &Connection,
+    operation: &LoggedOperation,
+) -> rusqlite::Result<Option<MovedCounts>> {
+    for number in 1..=operation.parts {
+        if let Part::Counts(moved) = operation.part(connection, number)? {
+            return Ok(Some(moved));
+        }
+    }
+    Ok(None)
+}
+
+/// Notes in the records of operations that counts they moved have been moved on to a store, by the
+/// operation `mover` if that is logged.
+fn follow_counts(
+    connection: &Connection,
+    to: &Arc<StoreAddress>,
+    mover: Option<i64>,
+    is_meant: impl Fn(&MovedCounts) -> bool,
+) -> rusqlite::Result<()> {
+    for operation in LoggedOperation::all(connection)? {
+        if operation.undone_by != 0 || operation.renamed.is_none() {
+            continue;
+        }
+        for number in 1..=operation.parts {
+            if let Part::Counts(mut moved) = operation.part(connection, number)?
+                && is_meant(&moved)
+            {
+                moved.store = to.clone();
+                moved.movers.extend(mover);
+                operation.write_part(connection, number, &Part::Counts(moved))?;
+            }
+        }
+    }
+    Ok(())
 }

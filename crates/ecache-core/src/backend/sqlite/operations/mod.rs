@@ -11,8 +11,9 @@ mod parts;
 mod record;
 
 pub(super) use chain::Chains;
-pub(super) use moved_counts::{MovedCounts, MovedRow, follow_counts};
+pub(super) use moved_counts::{MovedCounts, MovedRow};
 pub(super) use parts::{Added, Part, Touched};
+pub(super) use record::{DocumentChange, Swap};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,25 +34,6 @@ const A_DAY: i64 = 86_400_000;
 
 /// Maximum number of operations that are listed.
 const MOST: i64 = 10_000;
-
-/// A change of a store's own document.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct DocumentChange {
-    pub(super) store: StoreAddress,
-    pub(super) old: Option<StoreMetadata>,
-    pub(super) new: Option<StoreMetadata>,
-}
-
-/// A change of the row that an address has in `stores`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Swap {
-    /// The row that was retired
-    pub(super) retired: i64,
-    /// The row that is in use instead
-    pub(super) used: i64,
-    /// The last id in `used` before the operation
-    pub(super) last: i64,
-}
 
 /// An operation as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -218,7 +200,7 @@ impl LoggedOperation {
         self.write_part(connection, self.parts, part)
     }
 
-    fn write_part(
+    pub(super) fn write_part(
         &self,
         connection: &Connection,
         number: i64,

@@ -6,11 +6,8 @@
 
 use std::sync::Arc;
 
-use rusqlite::Connection;
-
 use super::super::codec::{number, put_number, unreadable};
 use super::record::{address, put_address};
-use super::{LoggedOperation, Part};
 use crate::scope::StoreAddress;
 use crate::usage::{CallGroup, Counts, StoredRow};
 
@@ -70,44 +67,4 @@ impl MovedCounts {
             rows,
         })
     }
-}
-
-impl LoggedOperation {
-    /// Returns the counts that it moved, as far as that is kept.
-    pub(in super::super) fn moved_counts(
-        &self,
-        connection: &Connection,
-    ) -> rusqlite::Result<Option<MovedCounts>> {
-        for number in 1..=self.parts {
-            if let Part::Counts(moved) = self.part(connection, number)? {
-                return Ok(Some(moved));
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// Notes in the records of operations that counts they moved have been moved on to a store, by the
-/// operation `mover` if that is logged.
-pub(in super::super) fn follow_counts(
-    connection: &Connection,
-    to: &Arc<StoreAddress>,
-    mover: Option<i64>,
-    is_meant: impl Fn(&MovedCounts) -> bool,
-) -> rusqlite::Result<()> {
-    for operation in LoggedOperation::all(connection)? {
-        if operation.undone_by != 0 || operation.renamed.is_none() {
-            continue;
-        }
-        for number in 1..=operation.parts {
-            if let Part::Counts(mut moved) = operation.part(connection, number)?
-                && is_meant(&moved)
-            {
-                moved.store = to.clone();
-                moved.movers.extend(mover);
-                operation.write_part(connection, number, &Part::Counts(moved))?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -7,10 +7,29 @@ use super::super::codec::{
 use super::super::encoding::{policy, policy_number};
 use super::super::settings::SettingChange;
 use super::super::tombstones::{cause_number, cause_of};
-use super::{DocumentChange, Effect, LoggedOperation, Swap};
+use super::{Effect, LoggedOperation};
 use crate::backend::{Operation, StoreMetadata};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
+
+/// A change of a store's own document.
+#[derive(Clone, Debug, PartialEq)]
+pub(in super::super) struct DocumentChange {
+    pub(in super::super) store: StoreAddress,
+    pub(in super::super) old: Option<StoreMetadata>,
+    pub(in super::super) new: Option<StoreMetadata>,
+}
+
+/// A change of the row that an address has in `stores`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in super::super) struct Swap {
+    /// The row that was retired
+    pub(in super::super) retired: i64,
+    /// The row that is in use instead
+    pub(in super::super) used: i64,
+    /// The last id in `used` before the operation
+    pub(in super::super) last: i64,
+}
 
 impl LoggedOperation {
     pub(super) fn encode(&self) -> Vec<u8> {
