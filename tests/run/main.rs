@@ -8,6 +8,7 @@ mod bkt;
 mod files;
 mod flights;
 mod identity;
+mod input_kinds;
 mod input_records;
 mod large;
 mod left_running;

@@ -32,7 +32,7 @@ fn agrees(session: &Session, line: &str) -> usize {
     std::fs::read_to_string(session.path("ran")).map_or(0, |ran| ran.lines().count())
 }
 
-fn run_to_end(mut command: std::process::Command) -> Ran {
+pub(super) fn run_to_end(mut command: std::process::Command) -> Ran {
     command.stdin(Stdio::null());
     command.output().expect("it starts").into()
 }

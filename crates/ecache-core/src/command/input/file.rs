@@ -1,8 +1,7 @@
-//! Standard input that is a regular file or a terminal: the command inherits it as it is.
+//! Standard input that is a regular file: the command inherits it as it is.
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
 
 use rustix::fs::{SeekFrom, seek};
@@ -98,34 +97,5 @@ impl FileInput {
         let file = system::reopen(&self.file)?;
         seek(&file, SeekFrom::Start(self.offset))?;
         Ok(file)
-    }
-}
-
-/// An inotify watch that sees reads from a terminal.
-#[derive(Debug)]
-pub struct TerminalWatch(OwnedFd);
-
-/// Starts watching the controlling terminal, and standard input if that is a terminal; returns
-/// `None` if there is nothing to watch or inotify is unavailable.
-pub fn watch_terminal(is_input: bool) -> Option<TerminalWatch> {
-    const TERMINAL: &str = "/dev/tty";
-    let has_terminal = File::open(TERMINAL).is_ok();
-    if !has_terminal && !is_input {
-        return None;
-    }
-    let mut paths = Vec::new();
-    if has_terminal {
-        paths.push(TERMINAL);
-    }
-    if is_input {
-        paths.push("/proc/self/fd/0");
-    }
-    system::watch_reads(&paths).map(TerminalWatch)
-}
-
-impl TerminalWatch {
-    /// Reports whether anything was read since the watch began.
-    pub(crate) fn was_read(&self) -> bool {
-        rustix::io::ioctl_fionread(&self.0).map_or(true, |pending| pending > 0)
     }
 }

@@ -30,13 +30,14 @@ mod spool;
 mod stream;
 mod system;
 mod taken;
+mod terminal;
 
 use std::fs::File;
 
 use super::InputLeft;
 use crate::key::hex;
 
-pub use file::{FileInput, TerminalWatch, watch_terminal};
+pub use file::FileInput;
 pub use kind::{InputKind, input_kind};
 pub(super) use profile::{Profile, Seen};
 pub(super) use pump::{Pump, Taken};
@@ -44,6 +45,7 @@ pub use source::Wire;
 pub use spool::{Spool, Unkept, is_idle};
 pub use stream::StreamInput;
 pub(super) use stream::{StreamContent, Waiting};
+pub use terminal::{TerminalWatch, watch_terminal};
 
 /// The standard input of a command.
 #[derive(Debug)]
@@ -142,11 +144,11 @@ impl InputKey {
         self.recorded().filter(|_| is_other)
     }
 
-    /// Returns the input whose result is used if this one has none: `--stdin none` answers for
-    /// inputs without content.
+    /// Returns the input whose result is used if this one has none: that of `--stdin none` and of
+    /// `warm` answers for `/dev/null` and for a terminal.
     pub(super) fn fallback(&self) -> Option<Self> {
         match self {
-            Self::NullDevice | Self::NullForWriting | Self::Terminal => Some(Self::Nothing),
+            Self::NullDevice | Self::Terminal => Some(Self::Nothing),
             _ => None,
         }
     }

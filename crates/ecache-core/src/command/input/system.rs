@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::PathBuf;
 
 use rustix::event::PollFlags;
 use rustix::io::Errno;
@@ -19,6 +20,7 @@ pub(super) use self::other::*;
 #[cfg(target_os = "linux")]
 mod linux {
     use std::os::fd::{AsRawFd, BorrowedFd};
+    use std::path::Path;
 
     use rustix::fs::{OFlags, fstatfs, inotify};
     use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with};
@@ -107,13 +109,52 @@ mod linux {
     }
 
     /// Watches files for reads.
-    pub(in super::super) fn watch_reads(paths: &[&str]) -> Option<OwnedFd> {
+    pub(in super::super) fn watch_reads(paths: &[PathBuf]) -> Option<OwnedFd> {
         let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
         let watch = inotify::init(flags).ok()?;
         for path in paths {
-            inotify::add_watch(&watch, *path, inotify::WatchFlags::ACCESS).ok()?;
+            inotify::add_watch(&watch, path, inotify::WatchFlags::ACCESS).ok()?;
         }
         Some(watch)
+    }
+
+    /// Returns the path of a terminal that was opened as `/dev/tty`.
+    pub(in super::super) fn terminal_path(terminal: &File) -> Option<PathBuf> {
+        /// The first major number of pseudo-terminals, and the number of terminals of each.
+        const PSEUDO: (u32, u32) = (136, 256);
+        let mut device: libc::c_uint = 0;
+        // SAFETY: the call writes the device number to `device`.
+        let asked = unsafe { libc::ioctl(terminal.as_raw_fd(), libc::TIOCGDEV, &mut device) };
+        let device = u64::from(device);
+        let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
+        match (asked, major) {
+            (0, 136..144) => {
+                let number = (major - PSEUDO.0) * PSEUDO.1 + minor;
+                Some(format!("/dev/pts/{number}").into())
+            }
+            (0, _) => {
+                let link = std::fs::read_link(format!("/sys/dev/char/{major}:{minor}")).ok()?;
+                Some(Path::new("/dev").join(link.file_name()?))
+            }
+            _ => None,
+        }
+    }
+
+    /// Returns paths of the terminals among the descriptors that a command inherits besides the
+    /// standard streams.
+    pub(in super::super) fn inherited_terminals() -> Vec<PathBuf> {
+        let numbers = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
+        let numbers = numbers.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let is_inherited_terminal = |number: &libc::c_int| {
+            // SAFETY: the calls only ask about a number, and fail if no descriptor has it.
+            let (flags, is_terminal) =
+                unsafe { (libc::fcntl(*number, libc::F_GETFD), libc::isatty(*number)) };
+            flags != -1 && flags & libc::FD_CLOEXEC == 0 && is_terminal == 1
+        };
+        let terminals = numbers.filter(|number| *number > 2 && is_inherited_terminal(number));
+        terminals
+            .map(|number| format!("/proc/self/fd/{number}").into())
+            .collect()
     }
 }
 
@@ -178,7 +219,15 @@ mod other {
         }
     }
 
-    pub(in super::super) fn watch_reads(_: &[&str]) -> Option<OwnedFd> {
+    pub(in super::super) fn watch_reads(_: &[PathBuf]) -> Option<OwnedFd> {
         None
+    }
+
+    pub(in super::super) fn terminal_path(_: &File) -> Option<PathBuf> {
+        None
+    }
+
+    pub(in super::super) fn inherited_terminals() -> Vec<PathBuf> {
+        Vec::new()
     }
 }

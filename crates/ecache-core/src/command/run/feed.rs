@@ -1,6 +1,7 @@
 //! Connects a command to its standard input, and observes what it reads.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 
@@ -36,6 +37,8 @@ enum Source {
     Unseen(&'static str),
     File(FileInput),
     Terminal,
+    /// A pipe that a thread fills from this file, which holds the whole input
+    Spooled(File),
     Unkept(Option<Unkept>),
     Pump(Box<Pump>),
 }
@@ -50,7 +53,7 @@ impl Feed {
             Input::Nothing => (Stdio::null(), Source::Given),
             Input::Terminal => (Stdio::inherit(), Source::Terminal),
             Input::File(file) => (Stdio::inherit(), Source::File(file)),
-            Input::Spooled(file) => (file.into(), Source::Given),
+            Input::Spooled(file) => (Stdio::piped(), Source::Spooled(file)),
             Input::Unkept(stream) => (Stdio::piped(), Source::Unkept(Some(stream))),
             Input::Stream(stream) if !is_recorded && !stream.is_begun() => {
                 (Stdio::inherit(), Source::Given)
@@ -81,9 +84,12 @@ impl Feed {
         if let Source::Pump(pump) = &mut self.source {
             pump.begin(child.id());
         }
-        if let (Source::Unkept(stream), Some(mut stdin)) = (&mut self.source, child.stdin.take())
-            && let Some(mut stream) = stream.take()
-        {
+        let stream: Option<Box<dyn Read + Send>> = match &mut self.source {
+            Source::Spooled(file) => Some(Box::new(file.try_clone()?)),
+            Source::Unkept(stream) => stream.take().map(|stream| Box::new(stream) as _),
+            _ => None,
+        };
+        if let (Some(mut stream), Some(mut stdin)) = (stream, child.stdin.take()) {
             // Not waited for: a command need not read to the end, nor the stream have one.
             let feed = move || io::copy(&mut stream, &mut stdin);
             thread::Builder::new().spawn(feed)?;
@@ -97,7 +103,7 @@ impl Feed {
             return InputUse::Unknown("it may have read from the terminal");
         }
         match self.source {
-            Source::Given | Source::Unkept(_) => InputUse::Known,
+            Source::Given | Source::Spooled(_) | Source::Unkept(_) => InputUse::Known,
             Source::Unseen(why) => InputUse::Unknown(why),
             Source::File(file) => match file.left_at() {
                 Some(offset) => InputUse::LeftAt(offset),
@@ -111,6 +117,20 @@ impl Feed {
                 Some(taken) => InputUse::Took(taken),
                 None => InputUse::Unknown("something else read its standard input, too"),
             },
+        }
+    }
+
+    /// Gives a command that takes the place of this process its input. That of a pipe which is
+    /// filled from a file is the file: no process is left to fill a pipe.
+    pub(crate) fn hand_over(self, command: &mut Command) {
+        match self.source {
+            Source::Spooled(file) => {
+                command.stdin(file);
+            }
+            Source::Pump(_) => {
+                command.stdin(Stdio::inherit());
+            }
+            _ => {}
         }
     }
 

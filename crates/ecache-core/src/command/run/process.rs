@@ -197,9 +197,7 @@ pub(crate) fn run(
         Ok(started) => started,
         // A fed input still needs this process.
         Err(source) if is_exhausted(&source) && !feed.is_needed() => {
-            if feed.pump().is_some() {
-                command.stdin(Stdio::inherit());
-            }
+            feed.hand_over(&mut command);
             command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
             return Err(CommandError::NoRoom {
                 path: program.called.clone(),
