@@ -390,12 +390,13 @@ fn nothing_that_is_recorded_acts_on_a_terminal() {
 fn a_result_that_was_not_kept_is_not_said_to_be_of_no_run() {
     let session = session();
     let unkept = "  store tool had 1 miss and has 0 entries: nothing is kept of a failure with \
-                  --no-failures, of more output than --max-output, or of a command that a signal \
-                  ended";
+                  --no-failures, of less time than --min-cost, of more output than --max-output, of \
+                  a command that a signal ended, that read a part of its input or from the \
+                  terminal, or whose files changed while it ran";
     let explained = |reasons: &[&str]| {
         let first = match reasons {
             [] => "miss: this command has not been run",
-            _ => "miss: no result of this command was kept",
+            _ => "miss: there is no result of this command, which may have run",
         };
         let first = [first, "  key      in tool"];
         let last = ["  store tool has no entries"];

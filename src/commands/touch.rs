@@ -11,8 +11,9 @@ use ecache_core::scope::StoreAddress;
 
 use super::shared::collections::note_elsewhere;
 use super::shared::command_args::{
-    begins_with_hyphen, keys_behind_dashes, meant_entries, scope_of,
+    begins_with_hyphen, entries_of, keys_behind_dashes, meant_call, scope_of,
 };
+use super::shared::command_identity::lifetime_mark;
 use super::shared::deletion::{Run, Verb, keep_unless, open, touch_logged};
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
 use super::shared::lifetime::{LifetimeChange, changed};
@@ -24,6 +25,7 @@ use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::human;
 use crate::output::human::entries;
+use crate::units::Lifetime;
 
 pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     let are_keys = begins_with_hyphen(&args.command);
@@ -177,7 +179,12 @@ fn select_command(context: &Context, args: &mut TouchArgs) -> Result<()> {
         ttl: None,
         identity: args.identity.clone(),
     };
-    let entries = meant_entries(context, &command, &scope)?;
+    let call = meant_call(context, &command, &scope)?;
+    // A result of a boot or a session has a key of its own, and --ttl names the new lifetime here.
+    let of_lifetime = |lifetime| Some(call.with_mark(lifetime_mark(lifetime).ok()??));
+    let calls = [Lifetime::Boot, Lifetime::Session].map(of_lifetime);
+    let calls = [Some(call.clone())].into_iter().chain(calls).flatten();
+    let entries: Vec<_> = calls.flat_map(|call| entries_of(&call)).collect();
     let address = &entries[0].address;
     args.filter = FilterArgs {
         store: StoreNames::from_iter([address.store.store_name.to_string()]),

@@ -137,3 +137,19 @@ fn a_failure_that_is_not_to_be_kept_is_not_printed_again() {
     memoized(&session, "--failure-ttl 1ms", echo).prints("");
     assert_eq!(runs(&session), before);
 }
+
+#[test]
+fn touch_finds_the_result_of_a_boot_or_a_session() {
+    for lifetime in ["boot", "session", "1h"] {
+        let session = Session::new();
+        let run = format!("run --stdin none --ttl {lifetime} -- echo hi");
+        session.run(run.as_str()).prints("hi\n");
+        session
+            .run("touch --stdin none --ttl 2m -- echo hi")
+            .succeeds();
+        let listed = session.run("ls --fields expires_at").succeeds();
+        let ttl = session.run("ls --json").succeeds();
+        assert!(!listed.text().contains("never"), "{lifetime}: {ttl:?}");
+        assert!(ttl.text().contains("06:34:51"), "{lifetime}: {ttl:?}");
+    }
+}

@@ -17,6 +17,7 @@ mod merged;
 mod process;
 mod results;
 mod stale;
+mod status;
 mod stdin;
 mod trouble;
 

@@ -4,6 +4,7 @@ mod report;
 mod teller;
 
 use std::cell::Cell;
+use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::PathBuf;
@@ -11,8 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use ecache_core::command::{
-    Call, CommandError, Failures, Input, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs,
-    Purpose, Report, Runner, Settings, StoreUse, Streams,
+    Call, CommandError, Failures, Input, InputKey, Mode, OnBusy, OnFailure, OnMiss, Opening,
+    Outputs, Purpose, Report, Runner, Settings, StoreUse, Streams,
 };
 use ecache_core::usage::{Event, Outcome as Counted};
 use rustix::fs::FileType;
@@ -30,7 +31,7 @@ use crate::cli::RunArgs;
 use crate::cli::entry::StdinChoice;
 use crate::context::Context;
 use crate::error::{
-    Exit, Hindered, UsageError, classify, contradiction, not_run, unreachable, usage_tip,
+    Exit, Hindered, NotRun, UsageError, classify, contradiction, not_run, unreachable, usage_tip,
 };
 use crate::output::{human, stderr, stdout};
 use crate::units::Lifetime;
@@ -38,23 +39,65 @@ use crate::variables::name_in_environment;
 use crate::{signals, unreachable};
 
 pub(crate) fn run(context: &Context, args: RunArgs) -> Result<Exit> {
-    memoized(context, args).map_err(not_run)
+    memoized(context, args).map_err(|error| {
+        if error.is::<NotRun>() {
+            error
+        } else {
+            not_run(error)
+        }
+    })
 }
 
-fn memoized(context: &Context, mut args: RunArgs) -> Result<Exit> {
+fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     if args.background {
         background::close_inherited();
     }
-    if exec::is_needed() && !args.no_exec && !args.strict && !args.background && !args.warm {
-        return Err(exec::run(&args.command).into());
+    let is_in_place = exec::is_needed() && !args.no_exec && !args.strict;
+    let is_in_place = is_in_place && !args.background && !args.warm;
+    if !is_in_place {
+        refuse_option_of_bkt(&args)?;
+        refuse_to_run_nothing(&args)?;
     }
-    refuse_option_of_bkt(&args)?;
-    refuse_to_run_nothing(&args)?;
     // The file is opened before the run, so that an unwritable one is reported early.
-    let status_file = match background::status(&args) {
+    let mut status = match background::status(&args) {
         Ok(file) => file,
         Err(error) => do_without("the status", context, &args, error).map(|()| None)?,
     };
+    let ran = if is_in_place {
+        take_place(context, &args, &mut status)
+    } else {
+        answer(context, args, &mut status)
+    };
+    ran.map_err(|error| {
+        let error = not_run(error);
+        if let Some(file) = status {
+            let exit = classify(&error).0.code();
+            let _ = Status::unreported("error", None, Some(exit)).write(file);
+        }
+        error
+    })
+}
+
+/// Runs the command in the place of this process: a closed stream of its own would get a pipe.
+fn take_place(context: &Context, args: &RunArgs, status: &mut Option<File>) -> Result<Exit> {
+    let settings = settings(args, cache_mode(args.cache)?, None);
+    let is_off = settings.mode == Mode::Off;
+    let call = Invocation::unkeyed(&command_line(args, None), settings)?.call;
+    if !is_off {
+        count(context, Counted::Bypass, &call);
+    }
+    context
+        .detail("bypass: standard output or standard error is closed; running without the cache");
+    if let Some(file) = status.take() {
+        let store = &call.entry.address.store.store_name;
+        let written = Status::unreported("bypass", Some(store), None).write(file);
+        written.or_else(|error| do_without("the status", context, args, error))?;
+    }
+    Err(exec::run(&args.command).into())
+}
+
+/// Replays the command or runs it, and reports how.
+fn answer(context: &Context, mut args: RunArgs, status: &mut Option<File>) -> Result<Exit> {
     fill_in_settings(context, &mut args)?;
     let (mut invocation, has_key) = keyed(context, &args)?;
     let has_key = has_key && invocation.unkeyed.is_none();
@@ -87,9 +130,11 @@ fn memoized(context: &Context, mut args: RunArgs) -> Result<Exit> {
     };
     let report = replay_or_run(&teller, input, args.background)?;
     tell(&teller, &report, has_key);
-    if let Some(file) = status_file {
+    if let Some(file) = status.take() {
         let address = &call.entry.address;
-        let key = has_key.then_some(&address.key);
+        // That of a stream depends on what the command takes from it.
+        let has_key = has_key && !matches!(call.identity.input, InputKey::Unread(_));
+        let key = report.key.as_ref().or(has_key.then_some(&address.key));
         let why = teller.told.unusable.get();
         let status = Status::new(key, &address.store.store_name, &report, why);
         let written = status.write(file);
@@ -139,11 +184,12 @@ fn tell(teller: &Teller<'_>, report: &Report, has_key: bool) {
         return;
     }
     let mut settings = teller.call.settings.clone();
+    let marks = &teller.call.identity.marks;
     if !has_key {
         // The reason for not having a key was printed already.
         settings.mode = Mode::On;
     }
-    if let Some(sentence) = report::sentence(report, &teller.told, &settings) {
+    if let Some(sentence) = report::sentence(report, &teller.told, &settings, marks) {
         context.detail(&sentence);
     } else if let Some(why) = &*teller.told.unkept.borrow() {
         context.detail(&format!("not kept: {why}"));

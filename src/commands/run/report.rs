@@ -1,11 +1,15 @@
 //! The report of `run` on its outcome: a sentence with `-v`, an object with `--status-fd`.
 
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::{IsTerminal, Write};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use ecache_core::command::{Failures, Mode, Outputs, Report, RunOutcome, Settings, Unusable};
+use ecache_core::command::{
+    Failures, Mode, OPEN_INPUT, Outputs, Report, RunOutcome, Settings, Unusable,
+};
 use ecache_core::key::Key;
 use ecache_core::streams::Patient;
 use ecache_core::time::whole_millis;
@@ -15,7 +19,12 @@ use super::teller::Told;
 use crate::output::{JsonToTerminal, human};
 
 /// Returns the sentence for `-v`. A run that failed to use the cache has said why already.
-pub(super) fn sentence(report: &Report, told: &Told, settings: &Settings) -> Option<String> {
+pub(super) fn sentence(
+    report: &Report,
+    told: &Told,
+    settings: &Settings,
+    marks: &BTreeMap<OsString, String>,
+) -> Option<String> {
     let mode = settings.mode;
     let mut parts = match report.outcome {
         RunOutcome::Hit => vec!["hit".into(), old(report.age)],
@@ -46,6 +55,12 @@ pub(super) fn sentence(report: &Report, told: &Told, settings: &Settings) -> Opt
     if matches!(report.outcome, RunOutcome::Miss | RunOutcome::Refreshed) && is_kept {
         parts.push(match report.ttl_left {
             Some(left) => format!("kept for {}", duration(left)),
+            None if marks.contains_key(OsStr::new("session")) => {
+                "kept until the session ends".into()
+            }
+            None if marks.contains_key(OsStr::new("boot")) => {
+                "kept until the machine restarts".into()
+            }
             None => "kept for ever".into(),
         });
     }
@@ -92,6 +107,7 @@ fn why(unusable: Option<Unusable>) -> Option<String> {
             ": recorded with stdout and stderr separate; here they are merged (a terminal, 2>&1)"
                 .into()
         }
+        Some(Unusable::OpenInput) => format!(": {OPEN_INPUT}"),
         Some(Unusable::Damaged) => return None,
     })
 }
@@ -119,7 +135,8 @@ pub(super) struct Status<'a> {
     outcome: &'static str,
     /// `None` if the key is unknown
     key: Option<&'a str>,
-    store_name: &'a str,
+    /// `None` if the program is unknown
+    store_name: Option<&'a str>,
     hit: bool,
     /// The reason for running the command; `None` for a hit
     fwd: Option<&'static str>,
@@ -133,7 +150,8 @@ pub(super) struct Status<'a> {
     ttl_left_ms: Option<u128>,
     cost_ms: Option<u128>,
     saved_ms: Option<u128>,
-    exit: u8,
+    /// `None` for a command that takes the place of this process
+    exit: Option<u8>,
 }
 
 impl<'a> Status<'a> {
@@ -145,9 +163,13 @@ impl<'a> Status<'a> {
     ) -> Self {
         let missed = match unusable {
             Some(Unusable::Expired(_) | Unusable::TooOld(_) | Unusable::FromTheFuture) => "stale",
-            Some(Unusable::Failure | Unusable::OtherOutputs(_) | Unusable::Damaged) | None => {
-                "miss"
-            }
+            Some(
+                Unusable::Failure
+                | Unusable::OtherOutputs(_)
+                | Unusable::OpenInput
+                | Unusable::Damaged,
+            )
+            | None => "miss",
         };
         let (outcome, fwd) = match report.outcome {
             RunOutcome::Hit => ("hit", None),
@@ -162,7 +184,7 @@ impl<'a> Status<'a> {
         Self {
             outcome,
             key: key.map(Key::as_str),
-            store_name,
+            store_name: Some(store_name),
             hit: fwd.is_none(),
             fwd,
             collapsed: report.outcome == RunOutcome::Followed,
@@ -179,7 +201,31 @@ impl<'a> Status<'a> {
             ttl_left_ms: report.ttl_left.map(|left| left.as_millis()),
             cost_ms: report.cost.map(|cost| cost.as_millis()),
             saved_ms: report.saved().map(|saved| saved.as_millis()),
-            exit: report.exit,
+            exit: Some(report.exit),
+        }
+    }
+
+    /// Returns the status of a run without a report: one of a command that takes the place of this
+    /// process, or one that failed with this exit code.
+    pub(super) fn unreported(
+        outcome: &'static str,
+        store_name: Option<&'a str>,
+        exit: Option<u8>,
+    ) -> Self {
+        Self {
+            outcome,
+            key: None,
+            store_name,
+            hit: false,
+            fwd: Some("bypass"),
+            collapsed: false,
+            stored: false,
+            ttl: None,
+            age_ms: 0,
+            ttl_left_ms: None,
+            cost_ms: None,
+            saved_ms: None,
+            exit,
         }
     }
 

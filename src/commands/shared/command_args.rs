@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use ecache_core::backend::{Backend, Lookup};
-use ecache_core::command::{Call, Identity, Input, Program, Settings, unkeyed_input};
+use ecache_core::command::{
+    Call, Identity, Input, OPEN_INPUT, Program, Settings, Settled, unkeyed_input,
+};
 use ecache_core::scope::{Scopes, StoreAddress};
 
 use super::abbreviated::{self, whole_entry};
@@ -16,7 +18,7 @@ use super::command_identity::{find, identity};
 use super::command_settings::lifetime;
 use super::cut_name::Accept;
 use super::resolve::{Request, check_written, scopes, store_address, token};
-use super::stdin::{ASKING, IDLE, Unkeyed, read};
+use super::stdin::{Unkeyed, read};
 use crate::cli::entry::{CommandArgs, EntryArgs, IdentityArgs, ScopeArgs, StdinChoice};
 use crate::cli::filter::{FilterArgs, StoreNames};
 use crate::context::Context;
@@ -103,8 +105,7 @@ impl Invocation {
     /// Waits until the end of a stream can be peeked, or until the time is up.
     pub(in crate::commands) fn wait_for_end(&self) -> Result<()> {
         if let Input::Stream(stream) = &self.input {
-            let seen = stream.key(ASKING, IDLE);
-            seen.context("cannot inspect standard input")?;
+            Call::wait_for_input(stream).context("cannot inspect standard input")?;
         }
         Ok(())
     }
@@ -115,31 +116,27 @@ impl Invocation {
     /// # Errors
     /// Fails if the key is unknown.
     pub(in crate::commands) fn settle(self, context: &Context) -> Result<Call> {
+        self.settle_unless_idle(context)?.context(OPEN_INPUT)
+    }
+
+    /// Works as [`Invocation::settle`]; returns `None` for a stream in which nothing comes.
+    pub(in crate::commands) fn settle_unless_idle(self, context: &Context) -> Result<Option<Call>> {
         if let Some(why) = self.unkeyed {
             bail!("{why}");
         }
         let Input::Stream(stream) = &self.input else {
-            return Ok(self.call);
+            return Ok(Some(self.call));
         };
-        let settled = context
-            .reader()
-            .ok()
-            .map(|backend| self.call.settled(&backend, stream, context.clock()));
-        let settled = match settled {
-            Some(settled) => settled?,
-            None => None,
-        };
-        let known = match settled {
-            Some(input) => Some(input),
-            None => stream
-                .key(ASKING, IDLE)
-                .context("cannot inspect standard input")?,
-        };
-        let input = known.context(
-            "standard input has not ended, so its key is not known; \
-             --stdin hash reads it to its end, --stdin none leaves it out",
-        )?;
-        Ok(self.call.with_input(input))
+        let backend = context.reader().ok();
+        let settled = self.call.settled(backend.as_ref(), stream, context.clock());
+        match settled.context("cannot inspect standard input")? {
+            Settled::Input(input) => Ok(Some(self.call.with_input(input))),
+            Settled::Idle => Ok(None),
+            Settled::Endless => bail!(
+                "standard input has not ended, so its key is not known; \
+                 --stdin hash reads it to its end, --stdin none leaves it out"
+            ),
+        }
     }
 }
 

@@ -24,11 +24,7 @@ fn marks(
     files: &mut InputFiles,
 ) -> Result<BTreeMap<OsString, String>> {
     let mut marks = BTreeMap::new();
-    match lifetime {
-        Some(Lifetime::Boot) => marks.insert("boot".into(), boot()?),
-        Some(Lifetime::Session) => marks.insert("session".into(), session()?),
-        Some(Lifetime::Ttl(_)) | None => None,
-    };
+    marks.extend(lifetime.map(lifetime_mark).transpose()?.flatten());
     let scope = variable(variables::BKT_SCOPE);
     if let Some(name) = args.name.as_ref().map(OsString::from).or(scope) {
         let name = name
@@ -44,6 +40,15 @@ fn marks(
         marks.insert(name, modified);
     }
     Ok(marks)
+}
+
+/// Returns the part of the key that stands for the current boot or session.
+pub(in crate::commands) fn lifetime_mark(lifetime: Lifetime) -> Result<Option<(OsString, String)>> {
+    Ok(match lifetime {
+        Lifetime::Boot => Some(("boot".into(), boot()?)),
+        Lifetime::Session => Some(("session".into(), session()?)),
+        Lifetime::Ttl(_) => None,
+    })
 }
 
 /// Returns the id of the current boot.

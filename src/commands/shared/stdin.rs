@@ -16,10 +16,7 @@ use crate::inherited::is_closed;
 
 /// Time without a byte after which standard input counts as a pipe that is never closed, as ssh and
 /// some CI systems leave it.
-pub(super) const IDLE: Duration = Duration::from_secs(10);
-
-/// Maximum wait for the first byte of standard input when only a key is requested.
-pub(super) const ASKING: Duration = Duration::from_secs(1);
+const IDLE: Duration = Duration::from_secs(10);
 
 /// The reason why a command has no key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +103,14 @@ fn look() -> Read {
                 Unkeyed::Trouble(format!("cannot inspect standard input: {error}")),
             ),
         },
+        InputKind::TwoWay => Read::unkeyed(
+            Input::Inherited,
+            Unkeyed::Input(
+                "standard input and output are one socket, so that what is read may answer what \
+                 the command prints; say --stdin none if the command reads none"
+                    .to_owned(),
+            ),
+        ),
         InputKind::Other => Read::unkeyed(
             Input::Inherited,
             Unkeyed::Input(
@@ -152,6 +157,6 @@ fn read_all(context: &Context) -> Result<Read> {
 pub(in crate::commands) fn is_stream() -> bool {
     matches!(
         input_kind(io::stdin()),
-        InputKind::Stream(_) | InputKind::Other
+        InputKind::Stream(_) | InputKind::TwoWay | InputKind::Other
     )
 }

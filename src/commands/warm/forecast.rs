@@ -126,7 +126,7 @@ fn state(why: Option<Unusable>) -> &'static str {
         Some(Unusable::FromTheFuture) => "future",
         Some(Unusable::Failure) => "failure",
         Some(Unusable::OtherOutputs(_)) => "merged",
-        Some(Unusable::Damaged) | None => "unusable",
+        Some(Unusable::OpenInput | Unusable::Damaged) | None => "unusable",
     }
 }
 

@@ -1,7 +1,7 @@
 //! The command or call in question.
 
 use anyhow::Result;
-use ecache_core::command::{Failures, Settings};
+use ecache_core::command::{Failures, OPEN_INPUT, Settings};
 use ecache_core::explain::Question;
 use ecache_core::value::Kind;
 
@@ -62,7 +62,9 @@ pub(super) fn question(context: &Context, mut args: WhyArgs) -> Result<Result<Qu
     if let Some(why) = invocation.unkeyed {
         return Ok(Err(why.to_string()));
     }
-    let call = invocation.settle(context)?;
+    let Some(call) = invocation.settle_unless_idle(context)? else {
+        return Ok(Err(OPEN_INPUT.to_owned()));
+    };
     Ok(Ok(Question {
         arguments: Some(call.identity.call()),
         function: Some(call.program().path.to_string_lossy().into()),

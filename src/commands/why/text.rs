@@ -119,7 +119,8 @@ impl View<'_> {
                         let reasons = self.unkept.iter();
                         say(match reasons.len() {
                             0 => "miss: this command has not been run".to_owned(),
-                            _ => "miss: no result of this command was kept".to_owned(),
+                            _ => "miss: there is no result of this command, which may have run"
+                                .to_owned(),
                         });
                         say(self.key_line());
                         reasons.for_each(|reason| say(format!("  {reason}")));
@@ -286,10 +287,16 @@ impl View<'_> {
             (Some(json), _) => json.dumps(),
         };
         let part = &difference.part;
+        let is_null = |side: &Option<Json>| matches!(side, Some(Json::Null));
         let kinds = [&recorded, &asked].map(|side| side.as_ref().and_then(input_kind));
         match part {
             Part::Input if kinds[0] != kinds[1] => {
                 let [there, here] = kinds.map(|kind| kind.unwrap_or("nothing"));
+                format!("    {part}: {there} there, {here} here")
+            }
+            Part::Variable(_) if is_null(&asked) != is_null(&recorded) => {
+                let [there, here] =
+                    [&recorded, &asked].map(|side| if is_null(side) { "not set" } else { "set" });
                 format!("    {part}: {there} there, {here} here")
             }
             Part::Variable(_) | Part::File(_) | Part::Input | Part::Token

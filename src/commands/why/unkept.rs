@@ -1,5 +1,5 @@
-//! The reasons for which results are not kept, as far as the store shows that it kept fewer results
-//! than there were runs. Of a single run that was not kept, nothing is known.
+//! The reasons for which results are not kept, where the store shows that it kept fewer results than
+//! there were runs. Nothing is known of a single run: these may have been runs of other commands.
 
 use anyhow::Result;
 use ecache_core::backend::Backend;
@@ -29,8 +29,9 @@ pub(super) fn reasons(
     }
     let store = shell(&question.address.store.store_name);
     let mut lines = vec![format!(
-        "store {store} had {} and has {}: nothing is kept of a failure with --no-failures, of more \
-         output than --max-output, or of a command that a signal ended",
+        "store {store} had {} and has {}: nothing is kept of a failure with --no-failures, of less \
+         time than --min-cost, of more output than --max-output, of a command that a signal ended, \
+         that read a part of its input or from the terminal, or whose files changed while it ran",
         human::counted(runs, "miss", "misses"),
         human::entries(entries),
     )];

@@ -47,6 +47,7 @@ pub use run::Runner;
 pub use run::caller::Caller;
 pub use run::left_running::{Destination, KeptResult, LeftOpen, forward};
 pub(crate) use run::other_outputs::is_beside;
+pub use run::piped_input::{OPEN_INPUT, Settled};
 pub use run::process::{Signals, Streams};
 pub use settings::{
     Arguments, Failures, Mode, OnBusy, OnFailure, OnMiss, Opening, Outputs, Purpose, Report,

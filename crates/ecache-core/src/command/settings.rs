@@ -253,6 +253,8 @@ pub enum Unusable {
     Failure,
     /// Its streams are in one order, and the caller has two places for them, or the other way round
     OtherOutputs(Outputs),
+    /// It was recorded with an empty input, and the input may still get some
+    OpenInput,
     /// Its value differs from the one written
     Damaged,
 }

@@ -108,13 +108,18 @@ impl Call {
         })
     }
 
+    /// Returns the same command line with a further distinction.
+    #[must_use]
+    pub fn with_mark(&self, (name, mark): (OsString, String)) -> Self {
+        let mut identity = self.identity.clone();
+        identity.marks.insert(name, mark);
+        self.with_identity(identity)
+    }
+
     /// Returns the same command line with the entry beside its own, for the other output form.
     #[must_use]
     pub fn beside(&self) -> Self {
-        let mut identity = self.identity.clone();
-        let marks = &mut identity.marks;
-        marks.insert(STREAMS_MARK.into(), "other".to_owned());
-        self.with_identity(identity)
+        self.with_mark((STREAMS_MARK.into(), "other".to_owned()))
     }
 
     fn with_identity(&self, identity: Identity) -> Self {

@@ -6,7 +6,7 @@ use rustix::fs::{Dev, FileType, OFlags, fcntl_getfl, fstat, major, minor};
 use rustix::net::{SocketType, sockopt};
 
 use super::Wire;
-use super::system::{NULL, PACKETS, PATH_ONLY, is_anonymous, is_listening, is_made_up};
+use super::system::{NULL, PATH_ONLY, is_anonymous, is_listening, is_made_up};
 
 /// The kind of a descriptor, as a reader sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,6 +23,8 @@ pub enum InputKind {
     File,
     /// A pipe, a FIFO or a connected stream socket
     Stream(Wire),
+    /// A connected stream socket that is standard output or standard error as well
+    TwoWay,
     /// Anything else: reading from it may give anything
     Other,
 }
@@ -45,19 +47,18 @@ pub fn input_kind(fd: impl AsFd) -> InputKind {
         (FileType::CharacterDevice, true) if rustix::termios::isatty(fd) => InputKind::Terminal,
         (FileType::RegularFile, true) if !is_made_up(fd) => InputKind::File,
         // The end of a named pipe is not final: another writer may open it. One that is open for
-        // writing too may be written to. `tee` would merge the packets of a pipe in packet mode.
+        // writing too may be written to. Packets, which only the writing end shows, are merged.
         (FileType::Fifo, true)
-            if is_supported()
-                && flags & OFlags::ACCMODE == OFlags::RDONLY
-                && !flags.intersects(PACKETS)
-                && is_anonymous(fd) =>
+            if is_supported() && flags & OFlags::ACCMODE == OFlags::RDONLY && is_anonymous(fd) =>
         {
             InputKind::Stream(Wire::Pipe)
         }
-        (FileType::Socket, _)
-            if is_supported() && is_connected_stream(fd) && !is_written_to(stat.st_ino) =>
-        {
-            InputKind::Stream(Wire::Socket)
+        (FileType::Socket, _) if is_supported() && is_connected_stream(fd) => {
+            if is_written_to(stat.st_ino) {
+                InputKind::TwoWay
+            } else {
+                InputKind::Stream(Wire::Socket)
+            }
         }
         _ => InputKind::Other,
     }

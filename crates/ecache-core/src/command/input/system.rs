@@ -31,8 +31,6 @@ mod linux {
     pub(in super::super) const NULL: (u32, u32) = (1, 3);
     /// The flag of a descriptor that names a file and cannot be read.
     pub(in super::super) const PATH_ONLY: OFlags = OFlags::PATH;
-    /// The flag of a pipe in packet mode.
-    pub(in super::super) const PACKETS: OFlags = OFlags::DIRECT;
     /// The event of a peer that writes no more.
     pub(in super::super) const PEER_ENDED: PollFlags = PollFlags::RDHUP;
     pub(in super::super) const NO_SIGNAL: SendFlags = SendFlags::NOSIGNAL;
@@ -168,7 +166,6 @@ mod other {
 
     pub(in super::super) const NULL: (u32, u32) = (3, 2);
     pub(in super::super) const PATH_ONLY: OFlags = OFlags::empty();
-    pub(in super::super) const PACKETS: OFlags = OFlags::empty();
     pub(in super::super) const PEER_ENDED: PollFlags = PollFlags::empty();
     pub(in super::super) const NO_SIGNAL: SendFlags = SendFlags::empty();
     pub(in super::super) const CLOSE_ON_EXEC: SocketFlags = SocketFlags::empty();

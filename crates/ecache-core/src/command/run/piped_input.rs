@@ -28,9 +28,9 @@ use super::stale::Usable;
 use crate::backend::{Backend, Condition, Content, Lookup};
 use crate::command::input::{Profile, Seen, StreamContent, Taken, Waiting};
 use crate::command::output::recording::ending;
-use crate::command::{Call, InputKey, OnMiss, Report, Runner, StreamInput};
+use crate::command::{Call, InputKey, OnMiss, Report, Runner, StreamInput, Unusable};
 use crate::entry::Entry;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::scope::Address;
 use crate::time::{Clock, Timestamp};
 use crate::value::Kind;
@@ -41,6 +41,28 @@ const END_PATIENCE: Duration = Duration::from_millis(5);
 
 /// Maximum wait for an end of file if there is a result for an empty stream.
 const KNOWN_END_PATIENCE: Duration = Duration::from_millis(50);
+
+/// Maximum wait for the first byte of an input whose key is requested; a run that knows inputs waits
+/// as long.
+const FIRST_PATIENCE: Duration = Duration::from_secs(1);
+
+/// Maximum wait for each further byte.
+const NEXT_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The reason why nothing is a hit of a stream that stays open.
+pub const OPEN_INPUT: &str = "standard input is an open pipe without data yet; --stdin none or \
+                              </dev/null makes it a hit";
+
+/// The input of a command whose standard input is a stream, as far as it is known without a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Settled {
+    /// The part of the key
+    Input(InputKey),
+    /// Nothing came, not even the end in the time that a run waits for it
+    Idle,
+    /// The end is not in sight
+    Endless,
+}
 
 impl<'a> Runner<'a> {
     /// Looks for the entry that answers for the content of the stream.
@@ -116,7 +138,11 @@ impl<'a> Runner<'a> {
             {
                 Ok(LookedUp::Hit(Cow::Owned(call), entry, content))
             }
-            _ => Ok(LookedUp::Miss(None)),
+            Usable::Fresh(..) => {
+                self.caller.on_unusable(Unusable::OpenInput);
+                Ok(LookedUp::Miss(None))
+            }
+            Usable::Stale(..) | Usable::Nothing => Ok(LookedUp::Miss(None)),
         }
     }
 
@@ -236,25 +262,48 @@ impl Call {
         Ok(Some(unread))
     }
 
-    /// Returns the key part of a command that is known not to read its input.
+    /// Returns the input by which a run would look the command up. Waits for the content of the
+    /// stream unless the command is known not to read it.
     ///
     /// # Errors
-    /// Fails if the store cannot be read.
+    /// Fails if the store or the stream cannot be read.
     pub fn settled(
         &self,
-        backend: &Arc<dyn Backend>,
+        backend: Option<&Arc<dyn Backend>>,
         stream: &StreamInput,
         clock: &dyn Clock,
-    ) -> Result<Option<InputKey>> {
+    ) -> Result<Settled> {
         let unread = InputKey::Unread(stream.wire());
         let call = self.with_input(unread);
-        let lookup = backend.lookup_unread(&call.entry.address, clock.now())?;
-        Ok(match lookup {
-            Lookup::Hit(entry, _) | Lookup::Stale(entry) => {
-                (entry.kind == Kind::Command).then_some(unread)
+        let lookup = backend.map(|backend| backend.lookup_unread(&call.entry.address, clock.now()));
+        let known = match lookup.transpose()? {
+            Some(Lookup::Hit(entry, _) | Lookup::Stale(entry)) => Some(entry.kind),
+            Some(Lookup::Damaged(_) | Lookup::Foreign(..) | Lookup::Missing) | None => None,
+        };
+        if known == Some(Kind::Command) {
+            return Ok(Settled::Input(unread));
+        }
+        // A run of a command that is not known to read does not wait longer for nothing.
+        let is_reader = known == Some(Kind::Json);
+        let at_once = stream.wait_for_end(KNOWN_END_PATIENCE).map_err(Error::Io)?;
+        let input = stream.key(FIRST_PATIENCE, NEXT_PATIENCE);
+        Ok(match input.map_err(Error::Io)? {
+            Some(InputKey::Empty(_)) if at_once == Waiting::Idle && !is_reader => Settled::Idle,
+            Some(input) => Settled::Input(input),
+            None if at_once == Waiting::Idle && stream.lies().is_ok_and(|now| now == at_once) => {
+                Settled::Idle
             }
-            Lookup::Damaged(_) | Lookup::Foreign(..) | Lookup::Missing => None,
+            None => Settled::Endless,
         })
+    }
+
+    /// Waits until the end of a stream can be peeked, or until the time is up.
+    ///
+    /// # Errors
+    /// Fails if the stream cannot be peeked.
+    pub fn wait_for_input(stream: &StreamInput) -> Result<()> {
+        let input = stream.key(FIRST_PATIENCE, NEXT_PATIENCE);
+        input.map(drop).map_err(Error::Io)
     }
 }
 
