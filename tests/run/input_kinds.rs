@@ -1,5 +1,5 @@
-//! How a command gets its input, and which results answer for it: a terminal, a spooled stream,
-//! `/dev/null` and closed descriptors.
+//! Tests of inputs other than a pipe, and of the results that answer for them: a terminal, a
+//! spooled stream, `/dev/null` and closed descriptors.
 
 use support::screen::Screen;
 
@@ -27,7 +27,7 @@ fn typed_text_is_not_kept_however_it_is_read() {
 }
 
 #[test]
-fn what_was_hashed_comes_through_a_pipe() {
+fn hashed_input_comes_through_a_pipe() {
     for bypass in ["", "<(true)", "--cache off"] {
         let (option, argument) = match bypass {
             "--cache off" => (bypass, ""),

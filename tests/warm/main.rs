@@ -345,9 +345,12 @@ fn secrets_are_masked_in_reports() {
 fn the_content_of_files_is_checked_for_each_item() {
     let session = Session::new();
     std::fs::write(session.path("v"), "1").expect("a file");
-    // The first item changes what the second one reads.
+    // The first item changes what the second one reads, and the second one leaves it the same.
     let line = "cat v; echo 2 > v";
-    warm(&session, "-j 1 --file v", line, "a\nb\n").notes("ecache: 2 ran, 0 fresh\n");
+    warm(&session, "-j 1 --file v", line, "a\nb\n").notes(
+        "ecache: line 1 (a): not kept: v changed while it ran\n\
+         ecache: 2 ran, 0 fresh, 1 not kept\n",
+    );
     std::fs::write(session.path("v"), "2\n").expect("a file");
     let mut kept = session.command("run --no-exec --stdin none --file v -- sh -c");
     kept.args([line, "b"]);

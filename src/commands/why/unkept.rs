@@ -1,5 +1,5 @@
-//! The reasons for which results are not kept, where the store shows that it kept fewer results than
-//! there were runs. Nothing is known of a single run: these may have been runs of other commands.
+//! The reasons for which results are not kept, where the store shows that it kept fewer results
+//! than there were runs. Nothing is known of a single run: it may have been one of another command.
 
 use anyhow::Result;
 use ecache_core::backend::Backend;

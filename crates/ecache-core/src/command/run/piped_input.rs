@@ -42,8 +42,8 @@ const END_PATIENCE: Duration = Duration::from_millis(5);
 /// Maximum wait for an end of file if there is a result for an empty stream.
 const KNOWN_END_PATIENCE: Duration = Duration::from_millis(50);
 
-/// Maximum wait for the first byte of an input whose key is requested; a run that knows inputs waits
-/// as long.
+/// Maximum wait for the first byte of an input whose key is requested, as in a run that knows
+/// inputs.
 const FIRST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Maximum wait for each further byte.
