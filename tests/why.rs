@@ -419,3 +419,14 @@ fn a_result_that_was_not_kept_is_not_said_to_be_of_no_run() {
         "  the limit for store=tool keeps only what takes 1h or longer",
     ]);
 }
+
+#[test]
+fn an_empty_variable_is_not_an_unset_one() {
+    let session = session();
+    session
+        .run("run --stdin none --env LANGUAGE -- ./tool a")
+        .prints("");
+    let why = session.shell("LANGUAGE= ecache why --stdin none --env LANGUAGE -- ./tool a");
+    let told = "variable LANGUAGE: not set there, set here";
+    assert!(why.text().contains(told), "{}", why.text());
+}
