@@ -71,16 +71,14 @@ fn set(context: &Context, args: &LimitSetArgs) -> Result<Exit> {
         undo: undo_bounds(backend.as_ref())?,
     };
     summary.print(context, args.summary.is_json())?;
-    for used in of_scope {
-        if !used.limit.bounds.hold(used.used) {
-            context.note(&format!(
-                "{} takes {} in {} already: each write removes twice what it adds, until the \
-                 limit holds",
-                used.name(),
-                human::size(used.used.bytes),
-                entries(used.used.entries),
-            ));
-        }
+    let beyond = of_scope.filter(|used| !used.limit.bounds.hold(used.used));
+    for used in beyond {
+        context.note(&format!(
+            "{} has {} ({}) already: each write removes twice what it adds, until the limit holds",
+            used.name(),
+            entries(used.used.entries),
+            human::size(used.used.bytes),
+        ));
     }
     Ok(Exit::Done)
 }
