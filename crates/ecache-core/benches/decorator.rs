@@ -353,6 +353,7 @@ fn store_hits(ctx: &ExecutionContext, path: &Path) {
         preimage: r#"["ground_truth.label", 8, 0.5, "@acme/stats"]"#,
         arguments_length: r#"["ground_truth.label", 8, 0.5"#.len(),
         with_generation: false,
+        clears: None,
     };
     compare(
         "M2: a hit in the store (goal: 1.3)",

@@ -62,7 +62,8 @@ pub trait CallBackend: WriteBackend {
         Ok([true; MORE_PLACES])
     }
 
-    /// Writes the result of a cached call, unconditionally. The call is the one that `entry`
+    /// Writes the result of a cached call, unless an engine that counts
+    /// [clears](super::ObserveBackend::clears) finds that it is outdated. The call is the one that `entry`
     /// records. [`PutOptions::of_call`] decides how much of the old entry's lifetime stays.
     ///
     /// # Errors
@@ -82,9 +83,7 @@ pub trait CallBackend: WriteBackend {
         let put = self.put(entry, content, &PutOptions::of_call(entry), now)?;
         // Replacing raises the generation by one; if it rises by more, another writer was there as
         // well.
-        Ok(PutCall {
-            generation: generation.map(|generation| generation + u64::from(put == Put::Replaced)),
-            expires_at: entry.expires_at,
-        })
+        let generation = generation.map(|generation| generation + u64::from(put == Put::Replaced));
+        Ok(PutCall::new(generation, entry.expires_at))
     }
 }

@@ -280,6 +280,12 @@ pub trait ObserveBackend {
     /// process.
     fn generation(&self, store: &StoreAddress) -> Result<u64>;
 
+    /// Returns a number that changes whenever entries of the store are removed by anything but
+    /// their expiry or a limit, even if none were found. Always the same where that is not counted.
+    fn clears(&self, _store: &StoreAddress) -> Result<u64> {
+        Ok(0)
+    }
+
     /// Returns a number that changes whenever anything in the backend may have changed; cheap to
     /// ask for.
     fn change_token(&self) -> Result<u64>;

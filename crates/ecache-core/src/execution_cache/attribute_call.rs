@@ -182,8 +182,13 @@ impl<'a, Output> AttributeCall<'a, Output> {
 
     /// Begins to recompute the call; the result is then given to [`Pending::finish`].
     pub fn refresh(self) -> Pending<'a, Output> {
+        let (cache, ctx) = (self.call.cache, self.call.ctx);
+        let computing = self.call.recompute();
+        if let Some(underway) = &computing {
+            cache.guarded(ctx, FIND, || underway.call.note_clears_of_store());
+        }
         Pending {
-            computing: self.call.recompute().map(Underway::entered),
+            computing: computing.map(Underway::entered),
             outputs: self.outputs,
         }
     }

@@ -1,6 +1,7 @@
 //! One call: its identity, and what it learns on its way through the tiers.
 
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use sha2::{Digest, Sha256};
@@ -10,7 +11,7 @@ use super::counters::{Event, Tier};
 use super::memory_tier::MemoryKey;
 use super::pending_counters::Version;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Options, Shared};
-use crate::backend::CallIdentity;
+use crate::backend::{Backend, CallIdentity};
 use crate::key::{CallScopes, DeclaredScopes, KeyParts, KeyText, Preimage, Scope};
 use crate::scope::{Scopes, StoreAddress};
 use crate::single_flight::Landed;
@@ -22,8 +23,8 @@ pub(super) struct Call<'a> {
     pub(super) function: &'a ExecutionCache,
     pub(super) ctx: &'a ExecutionContext,
     pub(super) key: MemoryKey,
-    /// Number of clears when the call began
-    pub(super) clears: u64,
+    /// Number of clears when the call began, or since then before it computed
+    clears: AtomicU64,
     details: OnceLock<Box<Details>>,
 }
 
@@ -36,6 +37,8 @@ struct Details {
     /// Hash under which the result is kept, if another function's result occupies its key
     place: OnceLock<[u8; 32]>,
     fallback: Mutex<Option<Fallback>>,
+    /// Number of clears of the store before the result was computed
+    clears_of_store: Mutex<Option<u64>>,
 }
 
 /// A call without its borrowed fields, for another thread or task.
@@ -97,7 +100,7 @@ impl<'a> Call<'a> {
                 dataset_id,
                 parts,
             },
-            clears: function.clears(),
+            clears: AtomicU64::new(function.clears()),
             details,
         })
     }
@@ -110,31 +113,35 @@ impl<'a> Call<'a> {
                 hash: known.hash.clone(),
                 place: known.place.clone(),
                 fallback: Mutex::default(),
+                clears_of_store: Mutex::new(*lock(&known.clears_of_store)),
             })
         });
         Parts {
             key: self.key.clone(),
-            clears: self.clears,
+            clears: self.clears(),
             details: details.map_or_else(OnceLock::new, OnceLock::from),
         }
     }
 
-    /// Adopts the place and the fallback that another thread found.
+    /// Adopts what another thread found.
     pub(super) fn learn(&self, parts: Parts) {
+        self.clears.store(parts.clears, Ordering::Release);
         let Some(learned) = parts.details.into_inner() else {
             return;
         };
         if let Some(place) = learned.place.get() {
             self.settle(*place);
         }
+        let clears = learned.clears_of_store.into_inner();
+        *lock(&self.details().clears_of_store) = clears.unwrap_or_else(PoisonError::into_inner);
         let fallback = learned.fallback.into_inner();
         *self.fallback() = fallback.unwrap_or_else(PoisonError::into_inner);
     }
 
     pub(super) fn into_parts(self) -> Parts {
         Parts {
+            clears: self.clears(),
             key: self.key,
-            clears: self.clears,
             details: self.details,
         }
     }
@@ -148,9 +155,24 @@ impl<'a> Call<'a> {
             function,
             ctx,
             key: parts.key,
-            clears: parts.clears,
+            clears: AtomicU64::new(parts.clears),
             details: parts.details,
         }
+    }
+
+    /// Returns the number of clears when the call began, or since then before it computed.
+    pub(super) fn clears(&self) -> u64 {
+        self.clears.load(Ordering::Acquire)
+    }
+
+    /// Notes, before the result is computed, how often its store was cleared by any process.
+    pub(super) fn note_clears(&self, backend: &dyn Backend) {
+        let clears = self.attempt("count the clears", backend.clears(&self.store()));
+        if let Some(clears) = clears {
+            self.function.see_clears(&self.key, clears);
+        }
+        *lock(&self.details().clears_of_store) = clears;
+        self.clears.store(self.function.clears(), Ordering::Release);
     }
 
     fn details(&self) -> &Details {
@@ -261,6 +283,7 @@ impl<'a> Call<'a> {
             preimage: &text.preimage,
             arguments_length: text.arguments_length,
             with_generation,
+            clears: *lock(&self.details().clears_of_store),
         }
     }
 
@@ -271,7 +294,7 @@ impl<'a> Call<'a> {
 
     /// Returns the key of the flight, which calls that may share a computation have in common.
     pub(super) fn flight(&self) -> FlightKey {
-        (self.key.clone(), self.clears)
+        (self.key.clone(), self.clears())
     }
 
     /// Reports whether a hit is recomputed and compared.

@@ -218,6 +218,11 @@ impl<'a> Computation<'a> {
         }
     }
 
+    /// Reports whether it replaces a result without having looked for it.
+    pub(super) fn replaces(&self) -> bool {
+        matches!(self.role, Role::Replaces(_))
+    }
+
     /// Marks this thread as computing.
     pub(super) fn entered(mut self) -> Self {
         self.inside = self.role.lead().map(Leadership::enter);

@@ -55,7 +55,7 @@ impl<'a> Leadership<'a> {
     /// Returns a guard that makes clears wait, under which the result may be stored; `None` if it
     /// may be outdated.
     pub(super) fn keeping<'b>(&self, call: &'b Call<'_>) -> Option<RwLockReadGuard<'b, ()>> {
-        let keeping = call.function.keep_since(call.clears)?;
+        let keeping = call.function.keep_since(call.clears())?;
         (!self.leader.is_outdated()).then_some(keeping)
     }
 

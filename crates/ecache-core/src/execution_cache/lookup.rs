@@ -161,7 +161,10 @@ impl Call<'_> {
         cache.pause_reads_if_busy(&found);
         let result = match self.attempt("look up a result", found).ok_or(Troubled)? {
             CallLookup::Hit(result) => result,
-            CallLookup::Other(_) | CallLookup::Missing => return Ok(None),
+            CallLookup::Other(_) | CallLookup::Missing => {
+                self.note_clears(backend.as_ref());
+                return Ok(None);
+            }
             CallLookup::Damaged(address) => {
                 let address = Box::new(address);
                 self.attempt(
@@ -172,8 +175,11 @@ impl Call<'_> {
             }
         };
         let age = self.age(result.expires_at, old, moment);
-        if age.is_none() && !self.may_follow_error(result.expires_at, moment) {
-            return Ok(None);
+        if age.is_none() {
+            self.note_clears(backend.as_ref());
+            if !self.may_follow_error(result.expires_at, moment) {
+                return Ok(None);
+            }
         }
         let size = result.content.size();
         let value = read_value(backend.as_ref(), result.kind, result.content);
@@ -206,13 +212,13 @@ impl Call<'_> {
                 cost_ms: version.cost_ms,
             };
             let hits = cache.pending.hits(&group, self.place(), version);
-            if let Some(_keeping) = function.keep_since(self.clears) {
+            if let Some(keeping) = function.keep_since(self.clears()) {
                 let seen = Seen {
                     epoch,
                     generation,
                     hits,
                 };
-                self.remember(copy, Some(seen));
+                self.remember(keeping, copy, Some(seen));
             }
         }
         Ok(Some(FoundResult::of(value, is_stale)))

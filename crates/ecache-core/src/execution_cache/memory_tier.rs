@@ -10,11 +10,14 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use quick_cache::sync::{Cache as QuickCache, DefaultLifecycle};
-use quick_cache::{OptionsBuilder, Weighter};
+use quick_cache::sync::Cache as QuickCache;
+use quick_cache::{Lifecycle, OptionsBuilder, Weighter};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::pending_counters::{Hits, Version};
+use crate::entry::CLOCK_SKEW;
+#[cfg(doc)]
+use crate::entry::Entry;
 use crate::hashed::Hashed;
 use crate::key::KeyParts;
 use crate::time::{Moment, Timestamp};
@@ -87,6 +90,12 @@ impl Slot {
         })
     }
 
+    /// Reports whether it was written in the future, as [`Entry::is_fresh`] does.
+    fn is_of_the_future(&self, now: &Moment<'_>) -> bool {
+        let written_at = self.version(now.coarse()).written_at;
+        now.is_before(written_at.saturating_sub(CLOCK_SKEW))
+    }
+
     /// Reports whether copying the value takes well under a millisecond.
     pub(super) fn is_quick_to_copy(&self) -> bool {
         self.size <= QUICK_TO_COPY
@@ -115,7 +124,7 @@ impl Stored {
 
 /// The results of one function, bounded by their number and by the bytes of their stored forms.
 pub(super) struct MemoryTier {
-    results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights, Hashed>>,
+    results: Option<QuickCache<MemoryKey, Arc<Slot>, Weights, Hashed, Outlasting>>,
     /// Largest result that is kept, in bytes
     largest: u64,
 }
@@ -142,6 +151,24 @@ impl Weighter<MemoryKey, Arc<Slot>> for Weights {
         ((size as f64 / self.bytes_per_unit).ceil() as u64).max(LEAST)
     }
 }
+
+/// Hands out the slots that make room for another, because the `Drop` of their values may do
+/// anything: it must not run under a lock of the tier.
+#[derive(Clone, Copy)]
+struct Outlasting;
+
+impl Lifecycle<MemoryKey, Arc<Slot>> for Outlasting {
+    type RequestState = Evicted;
+
+    fn on_evict(&self, evicted: &mut Evicted, _: MemoryKey, slot: Arc<Slot>) {
+        evicted.0.push(slot);
+    }
+}
+
+/// Results that made room for another. Dropped, it runs the program's own code.
+#[must_use = "to be dropped outside of locks"]
+#[derive(Default)]
+pub(super) struct Evicted(Vec<Arc<Slot>>);
 
 impl MemoryTier {
     /// Creates a tier for `max_size` results and `max_bytes` bytes; it holds nothing if either is
@@ -170,12 +197,7 @@ impl MemoryTier {
         let weights = Weights {
             bytes_per_unit: max_bytes as f64 / capacity as f64,
         };
-        let results = QuickCache::with_options(
-            options,
-            weights,
-            Hashed::default(),
-            DefaultLifecycle::default(),
-        );
+        let results = QuickCache::with_options(options, weights, Hashed::default(), Outlasting);
         Self {
             largest: max_bytes / results.num_shards() as u64,
             results: Some(results),
@@ -187,12 +209,13 @@ impl MemoryTier {
         size <= self.largest && self.results.is_some()
     }
 
-    /// Returns the slot of a key; removes it instead if it has expired.
+    /// Returns the slot of a key; removes it instead if it has expired, or was written in the
+    /// future: it is not known then how much of its time is left.
     pub(super) fn get(&self, key: &MemoryKey, now: &Moment<'_>) -> Option<Arc<Slot>> {
         let tier = self.results.as_ref()?;
         let slot = tier.get(key)?;
         match slot.expires_at {
-            Some(expires) if !now.is_before(expires) => {
+            Some(expires) if !now.is_before(expires) || slot.is_of_the_future(now) => {
                 tier.remove(key);
                 None
             }
@@ -201,10 +224,13 @@ impl MemoryTier {
     }
 
     /// Adds a result and evicts others for it; ignores one that is too large for the tier.
-    pub(super) fn insert(&self, key: MemoryKey, slot: Slot) {
-        if let Some(tier) = &self.results {
-            tier.insert(key, Arc::new(slot));
+    pub(super) fn insert(&self, key: MemoryKey, slot: Slot) -> Evicted {
+        let mut evicted = Evicted::default();
+        match &self.results {
+            Some(tier) => tier.insert_with_lifecycle(key, Arc::new(slot), &mut evicted),
+            None => evicted.0.push(Arc::new(slot)),
         }
+        evicted
     }
 
     pub(super) fn remove(&self, key: &MemoryKey) -> bool {

@@ -87,10 +87,11 @@ mod typed_call;
 mod workers;
 
 use std::any::Any;
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
@@ -113,6 +114,7 @@ use crate::key::Preimage;
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::{Flights, Leader};
 use crate::stored::StoredError;
+use crate::sync::lock;
 use call::Call;
 pub use counters::Counters;
 use counters::{Counting, Event};
@@ -136,6 +138,8 @@ pub struct ExecutionCache {
     counting: Counting,
     /// Number of clears in this process
     clears: AtomicU64,
+    /// The clears of stores that were last seen, by cache and dataset
+    clears_of_stores: Mutex<HashMap<(u64, Option<Arc<str>>), u64>>,
     /// Locked for reading while a result is stored, so that a clear waits for it
     keeping: RwLock<()>,
     /// Number of results encoded, which selects those that are read back
@@ -168,6 +172,7 @@ impl ExecutionCache {
             flights: Flights::default(),
             counting: Counting::default(),
             clears: AtomicU64::new(0),
+            clears_of_stores: Mutex::default(),
             has_warned: AtomicBool::new(false),
             keeping: RwLock::default(),
             encoded: AtomicU64::new(0),
@@ -333,6 +338,15 @@ impl ExecutionCache {
         match self.options.verify_every {
             0 => false,
             every => self.counting.hits().is_multiple_of(every),
+        }
+    }
+
+    /// Begins a clear if another process has cleared the store of a call since the last look.
+    fn see_clears(&self, key: &MemoryKey, clears: u64) {
+        let of = (key.cache, key.dataset_id.clone());
+        let seen = lock(&self.clears_of_stores).insert(of, clears);
+        if seen.is_some_and(|seen| seen != clears) {
+            self.begin_clear();
         }
     }
 

@@ -73,6 +73,15 @@ impl Call<'_> {
         Some(FoundResult::new(value))
     }
 
+    /// Notes the clears of the store, if results are kept there.
+    pub(super) fn note_clears_of_store(&self) {
+        if self.function.options.residency.has_store()
+            && let Some(backend) = self.ctx.cache.store()
+        {
+            self.note_clears(backend.as_ref());
+        }
+    }
+
     /// Finds the place for a result that is stored without a lookup.
     pub(super) fn find_place(&self) {
         if self.function.options.residency.has_store()

@@ -50,16 +50,30 @@ pub(super) fn check(
         return lost(&difference);
     }
     let equal = |other: &AnyResult| caught(|| Ok::<_, CodecError>(codec.equal(result, other)));
-    let is_lost = match equal(&*read)? {
-        Some(true) => false,
+    match equal(&*read)? {
+        Some(true) => Ok(read),
         // A result that is not equal to itself contains a NaN.
-        Some(false) if equal(result)? == Some(true) => true,
-        _ => !caught(|| Ok::<_, CodecError>(codec.is_whole(result)))?,
-    };
-    if is_lost {
-        return lost(&"a part of it that serde skips");
+        Some(false) if equal(result)? == Some(true) => lost(&"a part of it that serde skips"),
+        _ if caught(|| Ok::<_, CodecError>(codec.is_whole(result)))? => Ok(read),
+        _ => lost(
+            &"serde leaves out a part of it, or that cannot be seen: derive `PartialEq` and `Debug` \
+              for the types in it",
+        ),
     }
-    Ok(read)
+}
+
+/// Reports whether two results are the same, but for the order of the members of a set.
+pub(super) fn is_same(codec: &dyn AnyCodec, one: &AnyResult, other: &AnyResult) -> bool {
+    let encode = |result| caught(|| codec.encode(result));
+    let equal = || caught(|| Ok::<_, CodecError>(codec.equal(one, other)));
+    match (encode(one), encode(other)) {
+        (Ok(first), Ok(second)) => {
+            first.same(&second)
+                || (difference(&first, &second).is_none()
+                    && equal().is_ok_and(|equal| equal != Some(false)))
+        }
+        _ => false,
+    }
 }
 
 /// Returns the place where two stored forms of one result differ, if they do.

@@ -39,7 +39,7 @@ impl Call<'_> {
         let fallback = self.fallback().take()?;
         let (function, cache) = (self.function, &self.ctx.cache);
         let now = cache.moment();
-        if !self.may_follow_error(fallback.expires_at, &now) || function.clears() != self.clears {
+        if !self.may_follow_error(fallback.expires_at, &now) || function.clears() != self.clears() {
             return None;
         }
         if !codec.holds(&*fallback.value) {

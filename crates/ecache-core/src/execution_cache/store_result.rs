@@ -3,8 +3,8 @@
 //! The program's own code (`Serialize`, a codec, `Clone`) runs before taking the lock that blocks
 //! clears: it may be slow, or need a lock of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLockReadGuard};
 
 use super::any_codec::{AnyCodec, AnyResult, copied};
 use super::call::Call;
@@ -149,10 +149,10 @@ impl Call<'_> {
             return Ok(Kept::default());
         }
         let copy = copied(codec, &**value).map_err(unsupported)?;
-        let Some(_keeping) = lead.keeping(self) else {
+        let Some(keeping) = lead.keeping(self) else {
             return Ok(Kept::default());
         };
-        Ok(self.remember(new.remembered(copy, size), None))
+        Ok(self.remember(keeping, new.remembered(copy, size), None))
     }
 
     /// Keeps a result in the store, and in memory where the function uses that.
@@ -188,7 +188,7 @@ impl Call<'_> {
         entry.args = Some(identity.args().into_owned());
         entry.cost_ms = new.cost_ms;
         entry.scopes.clone_from(&scopes);
-        let Some(_keeping) = lead.keeping(self) else {
+        let Some(keeping) = lead.keeping(self) else {
             return Ok(Kept::default());
         };
         let written = match backend.put_call(&identity, &entry, &content, new.now) {
@@ -199,6 +199,9 @@ impl Call<'_> {
             }
             put => put?,
         };
+        if written.is_outdated {
+            return Ok(Kept::default());
+        }
         let (Some(epoch), Some(generation), Some(copy)) = (epoch, written.generation, copy) else {
             return Ok(Kept {
                 is_kept: true,
@@ -219,7 +222,7 @@ impl Call<'_> {
             expires_at: written.expires_at,
             ..copy
         };
-        Ok(self.remember(copy, Some(seen)))
+        Ok(self.remember(keeping, copy, Some(seen)))
     }
 
     /// Removes a few of the function's expired results if that is due: once a minute, as MongoDB
@@ -295,8 +298,13 @@ impl Call<'_> {
         has_memory.then(|| self.ctx.cache.epoch())
     }
 
-    /// Puts a result into memory.
-    pub(super) fn remember(&self, copy: Remembered, seen: Option<Seen>) -> Kept {
+    /// Puts a result into memory, and then lets clears go on.
+    pub(super) fn remember(
+        &self,
+        keeping: RwLockReadGuard<'_, ()>,
+        copy: Remembered,
+        seen: Option<Seen>,
+    ) -> Kept {
         let slot = Slot {
             value: copy.value.clone(),
             size: copy.size,
@@ -310,7 +318,9 @@ impl Call<'_> {
             }),
         };
         let (function, sweeper) = (self.function, self.ctx.cache.sweeper());
-        function.memory.insert(self.key.clone(), slot);
+        let evicted = function.memory.insert(self.key.clone(), slot);
+        drop(keeping);
+        drop(evicted);
         sweeper.watch(&function.memory);
         if let Some(expires_at) = copy.expires_at {
             sweeper.expire_at(expires_at);
@@ -331,12 +341,7 @@ impl Call<'_> {
         cost_ms: u64,
         lead: Option<&Leadership<'_>>,
     ) {
-        let encode = |result| caught(|| codec.encode(result));
-        let same = match (encode(hit), encode(&**value)) {
-            (Ok(hit), Ok(value)) => hit.same(&value),
-            _ => false,
-        };
-        if !same {
+        if !round_trip::is_same(codec, hit, &**value) {
             self.count(Event::Mismatch);
             log::warn!(
                 "a cached result of {} is not what it computes now: its arguments do not determine it",

@@ -10,7 +10,10 @@ use super::*;
 
 static FOLDER: LazyLock<tempfile::TempDir> =
     LazyLock::new(|| tempfile::tempdir().expect("a folder"));
-static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::at(FOLDER.path().join("store.db")));
+static CACHE: LazyLock<Cache> = LazyLock::new(|| {
+    let cache = Cache::at(FOLDER.path().join("store.db"));
+    cache.with_coherence(Duration::ZERO)
+});
 
 /// A source that functions read. The next read can be held until the source has changed.
 struct Source {
@@ -112,3 +115,79 @@ macro_rules! outdated_in {
 outdated_in!(hybrid, "hybrid");
 outdated_in!(ephemeral, "ephemeral");
 outdated_in!(transient, "transient");
+
+mod cleared {
+    use ecache_core::backend::{Backend, Cause, Operation, no_progress};
+    use ecache_core::filter::Pattern;
+    use ecache_core::time::{Clock, SystemClock, Timestamp};
+
+    use super::*;
+
+    static SOURCE: Source = Source::new();
+
+    #[execution_cache(cache = CACHE, store_name = "outdated")]
+    fn read(_key: u8) -> u64 {
+        SOURCE.read()
+    }
+
+    #[execution_cache(cache = CACHE, store_name = "outdated_async")]
+    async fn read_async(_key: u8) -> u64 {
+        SOURCE.read()
+    }
+
+    fn now() -> Timestamp {
+        SystemClock.now()
+    }
+
+    /// Clears both stores as another process does.
+    fn elsewhere(clear: impl Fn(&dyn Backend, &Filter)) {
+        let cache = Cache::at(FOLDER.path().join("store.db"));
+        for name in ["outdated", "outdated_async"] {
+            let filter = Filter {
+                stores: vec![Pattern::exact(name)],
+                ..Filter::default()
+            };
+            clear(cache.backend().expect("a store").as_ref(), &filter);
+        }
+    }
+
+    fn undoably(backend: &dyn Backend, filter: &Filter) {
+        let filter = filter.clone();
+        let operation = Operation::of_this_process(Cause::Cleared, "clear".into(), String::new());
+        let removed = backend.remove_logged(&filter.into(), None, &operation, now());
+        removed.expect("a store");
+    }
+
+    fn for_good(backend: &dyn Backend, filter: &Filter) {
+        let removed = backend.remove(&filter.clone().into(), now(), &mut no_progress);
+        removed.expect("a store");
+    }
+
+    #[test]
+    fn a_clear_by_another_process_holds_during_a_computation() {
+        // The first ones find an empty store, and the others one with results.
+        let clears: [fn(&dyn Backend, &Filter); 4] = [undoably, for_good, undoably, for_good];
+        for (key, clear) in clears.iter().enumerate() {
+            let key = u8::try_from(key).expect("a few");
+            let clear_and_call = || {
+                elsewhere(clear);
+                assert_eq!(read(key), 2, "it does not join the older computation");
+            };
+            assert_eq!(SOURCE.during(|| read(key), || elsewhere(clear)), 1);
+            assert_eq!(read::get(key), None, "{key}");
+            assert_eq!(SOURCE.during(|| read(key), clear_and_call), 1);
+            assert_eq!(read::get(key), Some(2), "{key}");
+            assert_eq!(SOURCE.during(|| read::refresh(key), || elsewhere(clear)), 1);
+            assert_eq!(read::get(key), None, "{key}");
+
+            let call = || block_on(read_async(key));
+            assert_eq!(SOURCE.during(call, || elsewhere(clear)), 1);
+            assert_eq!(block_on(read_async::get(key)), None, "{key}");
+            let refresh = || block_on(read_async::refresh(key));
+            assert_eq!(SOURCE.during(refresh, || elsewhere(clear)), 1);
+            assert_eq!(block_on(read_async::get(key)), None, "{key}");
+            read(key);
+            block_on(read_async(key));
+        }
+    }
+}

@@ -67,6 +67,7 @@ impl Call {
             preimage: &self.preimage,
             arguments_length: r#"["a""#.len(),
             with_generation: self.with_generation,
+            clears: None,
         }
     }
 

@@ -323,6 +323,7 @@ fn kept_call(backend: &dyn Backend) {
         preimage: "[1]",
         arguments_length: 2,
         with_generation: false,
+        clears: None,
     };
     let result = Entry {
         function: Some("f".into()),

@@ -126,6 +126,17 @@ impl CallBackend for SqliteBackend {
                     split: Some(call.split()),
                     ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
                 };
+                if let Some(clears) = call.clears
+                    && self
+                        .clears_in(transaction, interned.store)
+                        .map_err(sqlite)?
+                        != clears
+                {
+                    return Ok(PutCall {
+                        is_outdated: true,
+                        ..PutCall::new(None, None)
+                    });
+                }
                 let options = PutOptions::of_call(entry);
                 let (_, expires_at) =
                     self.put_within(transaction, &interned, entry, content, &options, now)?;
@@ -136,16 +147,13 @@ impl CallBackend for SqliteBackend {
                 } else {
                     None
                 };
-                Ok(PutCall {
-                    generation,
-                    expires_at,
-                })
+                Ok(PutCall::new(generation, expires_at))
             })
         });
         if put.is_ok() {
             self.purge_sometimes(now);
         }
-        if put.is_err() {
+        if put.as_ref().map_or(true, |put| put.is_outdated) {
             self.drop_staged(content);
         } else if matches!(content, Content::Chunked(_)) {
             // Best effort: the next write retries.

@@ -62,6 +62,7 @@ mod blobs;
 mod cached_call;
 mod checksum;
 mod chunks;
+mod clears;
 mod codec;
 mod column;
 mod damage;

@@ -20,6 +20,10 @@ impl ObserveBackend for SqliteBackend {
         Ok(self.generation_in_file(generation))
     }
 
+    fn clears(&self, store: &StoreAddress) -> Result<u64> {
+        self.clears_of(store)
+    }
+
     fn change_token(&self) -> Result<u64> {
         let _held = self.hold(Look::Always);
         // `data_version` is relative to one connection, so a dedicated one is kept.

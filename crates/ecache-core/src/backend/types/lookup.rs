@@ -134,6 +134,9 @@ pub struct CallIdentity<'a> {
     pub arguments_length: usize,
     /// Requests the store's generation together with a result
     pub with_generation: bool,
+    /// The store's [`clears`](crate::backend::ObserveBackend::clears) before the result was
+    /// computed: it is not written if there was another one
+    pub clears: Option<u64>,
 }
 
 impl<'a> CallIdentity<'a> {

@@ -139,6 +139,8 @@ pub struct PutCall {
     pub generation: Option<u64>,
     /// The expiry of the result, which a limit of the store may have given it
     pub expires_at: Option<Timestamp>,
+    /// Set if it was not written, because the store was cleared during its computation
+    pub is_outdated: bool,
 }
 
 impl PutCall {
@@ -148,6 +150,7 @@ impl PutCall {
         Self {
             generation,
             expires_at,
+            is_outdated: false,
         }
     }
 }
