@@ -5,7 +5,8 @@
 //! integers). Postcard is not self-describing, so a changed type would read as a wrong value; the
 //! fingerprint detects that.
 
-use std::any::TypeId;
+use std::any::{TypeId, type_name};
+use std::fmt::Debug;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -34,12 +35,27 @@ use crate::value::{Kind, Value};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Compact;
 
+/// Returns the fingerprint of a type.
+///
+/// # Errors
+/// If a part of the type cannot be recorded: after a change there, a value would be read as another
+/// one.
+fn of_type<T: DeserializeOwned + 'static>() -> Result<[u8; LENGTH], CodecError> {
+    fingerprint::<T>().ok_or_else(|| {
+        CodecError::new(format_args!(
+            "`Compact` could not tell `{}` from a changed type, because a type in it reads only \
+             certain values: use the stored form, or `codec = with(…)`",
+            type_name::<T>()
+        ))
+    })
+}
+
 /// Length of a fingerprint, in bytes.
 const LENGTH: usize = 8;
 
 impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
     fn encode(&self, result: &T) -> Result<Value, CodecError> {
-        let bytes = compact_writer::write(result, fingerprint::<T>().to_vec())?;
+        let bytes = compact_writer::write(result, of_type::<T>()?.to_vec())?;
         Ok(Value::bytes(bytes))
     }
 
@@ -48,7 +64,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
         let Some((found, bytes)) = bytes.filter(|_| value.kind == Kind::Bytes) else {
             return Err(CodecError::new("it was not stored by this codec"));
         };
-        if *found != fingerprint::<T>() {
+        if *found != of_type::<T>()? {
             return Err(CodecError::new("it was stored as another type"));
         }
         let (result, rest) = postcard::take_from_bytes(bytes).map_err(CodecError::new)?;
@@ -59,8 +75,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for Compact {
         }
     }
 
-    fn is_whole(&self, result: &T) -> bool {
-        !stored::leaves_a_field_out(result)
+    fn is_whole(&self, result: &T, shown: Option<&dyn Debug>) -> bool {
+        stored::is_whole(result, shown)
     }
 
     fn is_exact(&self) -> bool {
