@@ -129,7 +129,7 @@ impl Expansion<'_> {
                         #[allow(unused_imports)]
                         use #krate::__macro::{Infallible as _, Wordless as _};
                         let key = (&mut #krate::__macro::returned((#key_fn)(#(#references),*))).result()?;
-                        #list.push_each(&key)
+                        #krate::__macro::argument(&key).checked().shown().push_each_to(#list)
                     })),
                 ]
             }

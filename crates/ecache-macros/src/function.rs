@@ -176,9 +176,34 @@ pub(crate) fn pushed(krate: &syn::Path, reference: &TokenStream, span: Span) -> 
     }))
 }
 
-/// Returns the `T` of `impl AsRef<T>`.
+/// Traits whose methods tell nothing of a value that its `AsRef` does not.
+const SILENT: [&str; 7] = [
+    "Clone",
+    "Copy",
+    "RefUnwindSafe",
+    "Send",
+    "Sync",
+    "Unpin",
+    "UnwindSafe",
+];
+
+/// Returns the `T` of `impl AsRef<T>`, unless another trait may tell more of the value.
 fn as_ref_target(ty: &Type) -> Option<Type> {
     let Type::ImplTrait(ty) = ty else { return None };
+    let mut views = 0;
+    for bound in &ty.bounds {
+        if let TypeParamBound::Trait(bound) = bound {
+            let name = &bound.path.segments.last()?.ident;
+            if name == "AsRef" {
+                views += 1;
+            } else if !SILENT.iter().any(|silent| name == silent) {
+                return None;
+            }
+        }
+    }
+    if views != 1 {
+        return None;
+    }
     ty.bounds.iter().find_map(|bound| match bound {
         TypeParamBound::Trait(bound) if bound.path.segments.last()?.ident == "AsRef" => {
             types::first_argument(&bound.path).cloned()

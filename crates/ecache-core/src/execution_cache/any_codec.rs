@@ -104,7 +104,7 @@ impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
     }
 
     fn is_whole(&self, result: &AnyResult) -> bool {
-        self.codec().is_whole(typed(result))
+        self.codec().is_whole(typed(result), None)
     }
 
     fn is_exact(&self) -> bool {

@@ -2,7 +2,7 @@
 //! that collects them is compiled once and not once per function.
 
 use std::borrow::Borrow;
-use std::fmt::{self, Debug};
+use std::fmt::Debug;
 use std::marker::PhantomData;
 
 use serde::Serialize;
@@ -10,7 +10,7 @@ use serde::de::Deserialize;
 
 use super::context::context_of;
 use super::{CacheContext, ExecutionCache, ExecutionContext, default_context};
-use crate::key::Preimage;
+use crate::key::{Preimage, Show};
 use crate::stored::StoredError;
 
 /// Something that determines the result of a call.
@@ -34,16 +34,14 @@ pub struct Stored<'a, T: ?Sized> {
 }
 
 /// Adds a value to the arguments; what it hides is looked for in its `Debug` form.
-type Push<T> = fn(&mut Preimage, &T, Option<&dyn Debug>) -> Result<(), StoredError>;
-
-/// Writes the `Debug` form of a value.
-type Show<T> = fn(&T, &mut fmt::Formatter<'_>) -> fmt::Result;
+type Push<T> = fn(&mut Preimage, &T, Option<Show<T>>) -> Result<(), StoredError>;
 
 /// The requirement on an argument.
 #[diagnostic::on_unimplemented(
     message = "an argument of type `{Self}` cannot be part of a key",
     label = "does not implement serde's `Serialize`",
-    note = "derive `serde::Serialize` for it, take a type that implements it, or say what the result depends on \
+    note = "derive `serde::Serialize` for it, take a type that implements it (`T: serde::Serialize` for a \
+            type parameter), or say what the result depends on \
             with `key_fn = …`"
 )]
 pub trait KeyPart: Serialize {}
@@ -92,7 +90,7 @@ impl<T: Debug + ?Sized> Stored<'_, T> {
     #[must_use]
     pub fn shown(self) -> Self {
         Self {
-            show: Some(<T as Debug>::fmt),
+            show: Some(Show(<T as Debug>::fmt)),
             ..self
         }
     }
@@ -124,21 +122,20 @@ impl<T: ?Sized> Unshown for Stored<'_, T> {
     }
 }
 
-/// A value and the function that writes its `Debug` form.
-struct Shown<'a, T: ?Sized>(&'a T, Show<T>);
-
-impl<T: ?Sized> Debug for Shown<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.1(self.0, f)
+impl<T: ?Sized> Argument for Stored<'_, T> {
+    fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
+        (self.push)(list, self.value, self.show)
     }
 }
 
-impl<T: ?Sized> Argument for Stored<'_, T> {
-    fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
-        match self.show {
-            Some(show) => (self.push)(list, self.value, Some(&Shown(self.value, show))),
-            None => (self.push)(list, self.value, None),
-        }
+impl<T: Serialize + ?Sized> Stored<'_, T> {
+    /// Adds what a `key_fn` made of the arguments, as [`Preimage::push_each`] does.
+    ///
+    /// # Errors
+    /// If it has no stored form, or hides something.
+    pub fn push_each_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
+        self.push_to(&mut Preimage::default())?;
+        list.push_each(self.value)
     }
 }
 

@@ -35,9 +35,9 @@ pub trait Codec<T> {
         None
     }
 
-    /// Reports whether the stored form has all of a result, as far as that can be seen. It is asked
-    /// for results that cannot be compared.
-    fn is_whole(&self, _result: &T) -> bool {
+    /// Reports whether the stored form has all of a result, if that can be seen. It is asked for
+    /// results that cannot be compared; `shown` is the `Debug` form of one that has it.
+    fn is_whole(&self, _result: &T, _shown: Option<&dyn fmt::Debug>) -> bool {
         true
     }
 
@@ -66,8 +66,8 @@ impl<T, C: Codec<T>> Codec<T> for &C {
         (**self).equal(one, other)
     }
 
-    fn is_whole(&self, result: &T) -> bool {
-        (**self).is_whole(result)
+    fn is_whole(&self, result: &T, shown: Option<&dyn fmt::Debug>) -> bool {
+        (**self).is_whole(result, shown)
     }
 
     fn is_exact(&self) -> bool {
@@ -129,8 +129,8 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
         numeric_arrays::decode(value).or_else(decode)
     }
 
-    fn is_whole(&self, result: &T) -> bool {
-        !stored::leaves_a_field_out(result)
+    fn is_whole(&self, result: &T, shown: Option<&dyn fmt::Debug>) -> bool {
+        stored::is_whole(result, shown)
     }
 
     fn is_exact(&self) -> bool {
@@ -142,6 +142,11 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
 pub trait Equality<T> {
     /// Reports whether two results are equal; `None` if that is unknown.
     fn equal(one: &T, other: &T) -> Option<bool>;
+
+    /// Returns the `Debug` form of a result, if it has one.
+    fn shown(_result: &T) -> Option<&dyn fmt::Debug> {
+        None
+    }
 }
 
 /// The `==` of results, which tells nothing of one with a NaN: that is not equal to itself.
@@ -159,13 +164,21 @@ impl<T: PartialEq> Equality<T> for ByEq {
     }
 }
 
-/// The `==` of results, or the comparison of their `Debug` forms where that tells nothing.
+/// The `==` of results together with the comparison of their `Debug` forms.
 #[derive(Clone, Copy, Debug)]
 pub struct ByEqOrDebug;
 
 impl<T: PartialEq + fmt::Debug> Equality<T> for ByEqOrDebug {
     fn equal(one: &T, other: &T) -> Option<bool> {
-        ByEq::equal(one, other).or_else(|| ByDebug::equal(one, other))
+        match ByEq::equal(one, other) {
+            Some(false) => Some(false),
+            // An `==` may compare fewer fields than serde skips.
+            is_equal => ByDebug::equal(one, other).or(is_equal),
+        }
+    }
+
+    fn shown(result: &T) -> Option<&dyn fmt::Debug> {
+        Some(result)
     }
 }
 
@@ -182,6 +195,10 @@ impl<T: fmt::Debug> Equality<T> for ByDebug {
             return Some(true);
         }
         (counts(one.as_bytes()) != counts(other.as_bytes())).then_some(false)
+    }
+
+    fn shown(result: &T) -> Option<&dyn fmt::Debug> {
+        Some(result)
     }
 }
 
@@ -229,8 +246,9 @@ impl<T, C: Codec<T>, E: Equality<T>> Codec<T> for Compared<C, E> {
         E::equal(one, other)
     }
 
-    fn is_whole(&self, result: &T) -> bool {
-        self.codec.is_whole(result)
+    fn is_whole(&self, result: &T, shown: Option<&dyn fmt::Debug>) -> bool {
+        self.codec
+            .is_whole(result, shown.or_else(|| E::shown(result)))
     }
 
     fn is_exact(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Lifetimes of results: from the expressions of an attribute, and for each result by itself.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
 use super::codec::{Codec, CodecError};
@@ -69,8 +70,8 @@ impl<T, C: Codec<T>, F: Fn(&T) -> Option<Duration>> Codec<T> for Lasting<C, F> {
         self.codec.equal(one, other)
     }
 
-    fn is_whole(&self, result: &T) -> bool {
-        self.codec.is_whole(result)
+    fn is_whole(&self, result: &T, shown: Option<&dyn Debug>) -> bool {
+        self.codec.is_whole(result, shown)
     }
 
     fn is_exact(&self) -> bool {

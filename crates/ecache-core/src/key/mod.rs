@@ -10,6 +10,7 @@ mod primitive;
 mod scopes;
 
 pub(crate) use parts::{KeyParts, KeyText};
+pub(crate) use preimage::Show;
 pub use preimage::{ArgumentsError, Preimage, parse_arguments, preimage};
 pub use scopes::{CallScopes, DeclaredScopes, Scope};
 

@@ -280,11 +280,11 @@ pub(crate) fn write_shown_argument<T: Serialize + ?Sized>(
     doubts.settle(shown)
 }
 
-/// Reports whether the stored form of a value leaves out a field, as far as that can be seen.
-pub(crate) fn leaves_a_field_out<T: Serialize + ?Sized>(value: &T) -> bool {
-    let mut text = Vec::new();
-    let writer = write::Writer::new::<T>(&mut text, KeyOrder::Insertion);
-    value.serialize(writer.whole(value)) == Err(StoredError::LeftOut)
+/// Reports whether the stored form of a value can be seen to leave out nothing; `shown` is its
+/// `Debug` form, if it has one.
+pub(crate) fn is_whole<T: Serialize + ?Sized>(value: &T, shown: Option<&dyn fmt::Debug>) -> bool {
+    let written = write_shown_argument(value, shown, &mut Vec::new());
+    !matches!(written, Err(StoredError::LeftOut | StoredError::Unseen(_)))
 }
 
 /// Puts the members of every set in a stored form into canonical order, each once.

@@ -40,6 +40,7 @@ mod hidden_by_serde;
 mod hidden_elsewhere;
 mod identity;
 mod limits;
+mod lost;
 mod memory;
 mod outdated;
 mod panics;

@@ -106,7 +106,7 @@ impl Codec<Opaque> for Own {
         may("equal", Some(one.0 == other.0))
     }
 
-    fn is_whole(&self, _: &Opaque) -> bool {
+    fn is_whole(&self, _: &Opaque, _: Option<&dyn std::fmt::Debug>) -> bool {
         may("is_whole", true)
     }
 

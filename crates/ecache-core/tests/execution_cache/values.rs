@@ -222,8 +222,8 @@ enum Untagged {
 fn results_with_parts_skipped_by_serde_are_kept_nowhere_and_the_warning_names_the_place() {
     let warning = |why: &str| {
         [format!(
-            "the execution cache of tests::function could not keep a result: it does not come back as it \
-             was: {why}"
+            "the execution cache of tests::function could not keep a result: it changes on its \
+             way through the store: {why}"
         )]
     };
     let skips = Skips {
@@ -298,7 +298,7 @@ fn setting_a_result_that_does_not_survive_is_an_error() {
     let value = SkipsReadingOne { id: 1 };
     let set = function.cache.set_cache(&ctx, &StoredForm, one("a"), value);
     let error = set.expect_err("it is not kept").to_string();
-    assert_eq!(error, "it does not come back as it was: .id was 1 and is 0");
+    assert_eq!(error, "it changes on its way through the store: .id was 1 and is 0");
 }
 
 /// A caller gets a copy; FiftyOne returns the very object in memory.
