@@ -413,14 +413,26 @@ pub use execution_cache::{
 /// in a binary form. A result that changes when it is read back from the store, as with
 /// `#[serde(skip)]`, is kept in neither tier, and a warning gives the reason. To check this,
 /// results up to 16 KiB are read back whenever they are stored, larger ones the first sixteen times
-/// and then one in 32. Skipped fields are detected if the type implements `==` or `Debug`, or else
-/// if they leave a visible gap in a struct.
+/// and then one in 32. Skipped fields are detected if the type implements `==` or `Debug`. Without
+/// them, a result is kept only if nothing can be lost: not an enum, a list of structs, or a struct
+/// with room for a field that serde does not write. `Compact` also refuses a type in which a value
+/// is read from few texts or bytes, unless it is a date, a time, a UUID, an address or a version: it
+/// could not tell a later change of the type.
 ///
 /// Results leave memory when they expire, when `max_size` or `max_bytes` is reached, and with their
 /// [`Cache`]. Once a minute, when it stores a result, a function removes up to 32 of its expired
 /// results from the store; [`Cache::prune`](execution_cache::Cache::prune) removes those of all
 /// functions. To limit the size of a store, run `ecache limit set --max-size 1GiB` once: the limit
 /// is kept in the store, and functions evict within it as they write.
+///
+/// A result is kept unless its call was cleared, refreshed or set while it was computed, here or by
+/// another process. Its own caller gets it all the same.
+///
+/// A computation must not wait for another thread or task that asks for the same key: that one
+/// waits for this computation. Such a wait ends after the patience of the [`Cache`], a minute
+/// unless [`Cache::with_patience`](execution_cache::Cache::with_patience) sets another; then the
+/// function is computed there, too. A computation that calls itself, on its own thread or in its
+/// own task, does not wait.
 ///
 /// An `async fn` does not block its executor: a few threads of the cache's own read and write the
 /// store, encode and decode. If another process keeps the store locked, the cache waits for two
@@ -430,8 +442,9 @@ pub use execution_cache::{
 ///
 /// Free functions and methods, including `async` (on any runtime) and generic ones, whose type
 /// parameters are part of the key. Methods in the `impl` of a trait are not supported: cache an
-/// inherent method, and call that. An argument `impl AsRef<T>` counts as its `T`; any other must
-/// implement serde's `Serialize`, or a `key_fn` must convert it. For `impl Trait`, the type is part
+/// inherent method, and call that. An argument `impl AsRef<T>` counts as its `T`, unless it has
+/// another bound that tells more of it, such as `Display`; any other must implement serde's
+/// `Serialize`, or a `key_fn` must convert it. For `impl Trait`, the type is part
 /// of the key as well. `dyn` hides the type, and changes to `&mut` arguments would be lost: both
 /// are compile errors. A call with a `&mut` that the attribute does not see, as behind an alias, is
 /// not cached. What a function writes into a `RefCell`, a `Mutex` or an atomic among

@@ -1,6 +1,7 @@
 //! Calls of `async fn`s as `#[execution_cache]` makes them: a worker runs the slow steps.
 
 use std::ops::ControlFlow::{Break, Continue};
+use std::pin::pin;
 
 use super::any_codec::{FoundResult, SharedCodec};
 use super::attribute_call::{AttributeCall, CallOf, Computing, Served, Underway};
@@ -49,7 +50,8 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
             Some(Continue(Some(call))) => call,
             Some(Continue(None)) | None => return Err(PendingAsync::uncached(cache, outputs)),
         };
-        let served = begin(cache, call, outputs.shared(), StaleUse::Refused).await?;
+        let begun = Box::pin(begin(cache, call, outputs.shared(), StaleUse::Refused));
+        let served = begun.await?;
         Ok(served.output)
     }
 
@@ -76,7 +78,7 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
                 Begun::Computing(computation) => Err(Underway { call, computation }),
             }
         };
-        let begun = cache.guarded_async(ctx, FIND, begin).await;
+        let begun = Box::pin(cache.guarded_async(ctx, FIND, begin)).await;
         PendingAsync::or(begun, cache, outputs)
     }
 
@@ -140,7 +142,7 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
         let Some(call) = cache.guarded(ctx, FIND, || self.call.cached()).flatten() else {
             return Err(PendingAsync::uncached(cache, outputs));
         };
-        begin(cache, call, outputs.shared(), StaleUse::Served).await
+        Box::pin(begin(cache, call, outputs.shared(), StaleUse::Served)).await
     }
 }
 
@@ -241,13 +243,13 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
 
     /// Runs the future that computes; stores the result and returns it.
     pub async fn finish(self, compute: impl Future<Output = Output>) -> Output {
-        let output = run(&self.computing, compute).await;
+        let output = self.run(compute).await;
         // An output need not be `Send`, so it must not live across an `await`.
         let computed = match self.divide(output) {
             Ok(computed) => computed,
             Err(output) => return output,
         };
-        computed.store().await
+        Box::pin(computed.store()).await
     }
 
     /// Runs the future that computes; stores the result, and returns it and its cache status.
@@ -255,12 +257,28 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
         self,
         compute: impl Future<Output = Output>,
     ) -> (Output, Status) {
-        let output = run(&self.computing, compute).await;
+        let output = self.run(compute).await;
         let computed = match self.divide(output) {
             Ok(computed) => computed,
             Err(output) => return (output, Status::COMPUTED),
         };
-        computed.store_with_status().await
+        Box::pin(computed.store_with_status()).await
+    }
+
+    /// Runs the future that computes.
+    async fn run<T>(&self, compute: impl Future<Output = T>) -> T {
+        // Pinned here, it is not moved into the futures around it, each of which would have room
+        // for it. The cache's own steps are boxed for the same reason.
+        let compute = pin!(compute);
+        let Some(underway) = &self.computing else {
+            return compute.await;
+        };
+        let Underway { call, computation } = &**underway;
+        if computation.replaces() {
+            let note = call.on_worker(self.cache, |call| call.note_clears_of_store());
+            Box::pin(self.cache.guarded_async(call.ctx, FIND, note)).await;
+        }
+        computation.run_async(compute).await
     }
 
     /// Returns the result that is still to be stored.
@@ -296,13 +314,6 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
             outputs,
             rest,
         })
-    }
-}
-
-async fn run<T>(computing: &Computing<'_, 'static>, compute: impl Future<Output = T>) -> T {
-    match computing {
-        Some(computing) => computing.computation.run_async(compute).await,
-        None => compute.await,
     }
 }
 

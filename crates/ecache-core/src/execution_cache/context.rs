@@ -1,6 +1,7 @@
 //! The context of a cached call: the cache, and the scopes that the call is made in.
 
 use std::any::type_name;
+use std::ffi::OsString;
 use std::fmt;
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -152,7 +153,8 @@ static DEFAULT: OnceLock<ExecutionContext> = OnceLock::new();
 /// Sets the cache of functions that have neither a context nor a `cache = …` option.
 ///
 /// By default they use the store that the command line uses: the file or URL in `ECACHE_DB`, or
-/// `ecache/store.db` in the user's data folder.
+/// `ecache/store.db` in the user's data folder. `ECACHE=off` switches that default off, as it does
+/// the command: functions compute, and nothing is counted. The other modes are the command's alone.
 ///
 /// # Errors
 /// If a default is already set, or a call has used one.
@@ -174,18 +176,26 @@ pub fn set_default(cache: impl Into<CacheHandle>) -> Result<(), DefaultIsSet> {
 /// Nothing else in the library reads the environment. Such a function can be called before any code
 /// of the program could have passed a location in.
 pub fn default_context() -> &'static ExecutionContext {
-    DEFAULT.get_or_init(|| {
-        ExecutionContext::new(match location::default(|name| std::env::var_os(name)) {
-            Some(location) => Cache::at(location),
-            None => {
-                log::warn!(
-                    "the execution cache has no place for its store, so results end with the \
-                     process: call `set_default`, or set HOME or ECACHE_DB"
-                );
-                Cache::in_memory()
-            }
-        })
-    })
+    DEFAULT.get_or_init(|| ExecutionContext::new(default_cache(|name| std::env::var_os(name))))
+}
+
+fn default_cache(variable: impl Fn(&str) -> Option<OsString>) -> Cache {
+    let mode = variable("ECACHE").unwrap_or_default();
+    let cache = match location::default(variable) {
+        Some(location) => Cache::at(location),
+        None => {
+            log::warn!(
+                "the execution cache has no place for its store, so results end with the process: \
+                 call `set_default`, or set HOME or ECACHE_DB"
+            );
+            Cache::in_memory()
+        }
+    };
+    if mode.eq_ignore_ascii_case("off") {
+        cache.switched_off()
+    } else {
+        cache
+    }
 }
 
 /// Returns the context of a call; if the program's own code panics that knows it, returns one
@@ -260,5 +270,23 @@ impl<C: CacheContext + ?Sized> CacheContext for &C {
 impl<C: CacheContext + ?Sized> CacheContext for Arc<C> {
     fn execution_context(&self) -> &ExecutionContext {
         (**self).execution_context()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mode_off_switches_the_default_off() {
+        let is_on = |mode: Option<&str>| {
+            let variable = |name: &str| match name {
+                "ECACHE" => mode.map(OsString::from),
+                _ => Some("/nowhere".into()),
+            };
+            default_cache(variable).is_on()
+        };
+        assert!(is_on(None) && is_on(Some("")) && is_on(Some("refresh")));
+        assert!(!is_on(Some("off")) && !is_on(Some("OFF")));
     }
 }
