@@ -127,6 +127,9 @@ type Shared = Arc<dyn Any + Send + Sync>;
 /// The key of a flight: a call, and the number of clears when it began.
 type FlightKey = (MemoryKey, u64);
 
+/// The store of results, among those of one function: the number of its cache, and the dataset.
+type StoreKey = (u64, Option<Arc<str>>);
+
 /// The cache of one function.
 pub struct ExecutionCache {
     options: Options,
@@ -139,7 +142,7 @@ pub struct ExecutionCache {
     /// Number of clears in this process
     clears: AtomicU64,
     /// The clears of stores that were last seen, by cache and dataset
-    clears_of_stores: Mutex<HashMap<(u64, Option<Arc<str>>), u64>>,
+    clears_of_stores: Mutex<HashMap<StoreKey, u64>>,
     /// Locked for reading while a result is stored, so that a clear waits for it
     keeping: RwLock<()>,
     /// Number of results encoded, which selects those that are read back

@@ -46,6 +46,7 @@ fn a_cached_call_does_not_get_a_result_with_a_flipped_bit() {
         preimage: "[]",
         arguments_length: 1,
         with_generation: false,
+        clears: None,
     };
     let kept = write(&path).put_call(&call, &entry, &content, NOW);
     kept.expect("an entry");

@@ -124,6 +124,7 @@ impl Call {
             preimage: "[]",
             arguments_length: 1,
             with_generation: true,
+            clears: None,
         }
     }
 
