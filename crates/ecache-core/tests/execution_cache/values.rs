@@ -298,7 +298,10 @@ fn setting_a_result_that_does_not_survive_is_an_error() {
     let value = SkipsReadingOne { id: 1 };
     let set = function.cache.set_cache(&ctx, &StoredForm, one("a"), value);
     let error = set.expect_err("it is not kept").to_string();
-    assert_eq!(error, "it changes on its way through the store: .id was 1 and is 0");
+    assert_eq!(
+        error,
+        "it changes on its way through the store: .id was 1 and is 0"
+    );
 }
 
 /// A caller gets a copy; FiftyOne returns the very object in memory.
