@@ -416,8 +416,8 @@ pub use execution_cache::{
 /// and then one in 32. Skipped fields are detected if the type implements `==` or `Debug`. Without
 /// them, a result is kept only if nothing can be lost: not an enum, a list of structs, or a struct
 /// with room for a field that serde does not write. `Compact` also refuses a type in which a value
-/// is read from few texts or bytes, unless it is a date, a time, a UUID, an address or a version: it
-/// could not tell a later change of the type.
+/// is read from few texts or bytes, unless it is a date, a time, a UUID, an address or a version,
+/// because it could not tell a later change of the type.
 ///
 /// Results leave memory when they expire, when `max_size` or `max_bytes` is reached, and with their
 /// [`Cache`]. Once a minute, when it stores a result, a function removes up to 32 of its expired

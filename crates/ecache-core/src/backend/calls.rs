@@ -63,8 +63,8 @@ pub trait CallBackend: WriteBackend {
     }
 
     /// Writes the result of a cached call, unless an engine that counts
-    /// [clears](super::ObserveBackend::clears) finds that it is outdated. The call is the one that `entry`
-    /// records. [`PutOptions::of_call`] decides how much of the old entry's lifetime stays.
+    /// [clears](super::ObserveBackend::clears) finds that it is outdated. The call is the one that
+    /// `entry` records. [`PutOptions::of_call`] decides how much of the old entry's lifetime stays.
     ///
     /// # Errors
     /// Those of [`WriteBackend::put`].

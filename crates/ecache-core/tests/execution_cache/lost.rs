@@ -1,5 +1,5 @@
-//! What one of `==`, `Debug` and the stored form hides of a value, another shows: a call must get
-//! the value that its function returned.
+//! A call gets the value that its function returned, even if `==`, `Debug` or the stored form hides
+//! a part of it.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
