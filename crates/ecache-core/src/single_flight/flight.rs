@@ -18,7 +18,6 @@ use super::inherited::Held;
 use super::interrupt;
 use super::locks::FlightLock;
 use super::timer::Timer;
-
 use crate::sync::lock;
 
 /// Pairs of flights, over all functions: the first waits for the second.
@@ -111,26 +110,35 @@ impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
     /// Joins the flight of a key, or starts it.
     pub fn join(&self, key: K) -> Joined<'_, K, V> {
         let mut going_on = lock(&self.going_on);
-        if let Some(flight) = going_on.get(&key) {
-            return Joined::Follower(flight.clone());
+        match going_on.get(&key) {
+            Some(flight) => Joined::Follower(flight.clone()),
+            None => Joined::Leader(self.start(key, &mut going_on)),
         }
-        let flight = Flight::new();
-        going_on.insert(key.clone(), flight.clone());
-        Joined::Leader(Leader {
-            flights: self,
-            key,
-            flight,
-        })
     }
 
     /// Starts a flight of a key in place of the one that goes on, whose value is then
     /// [outdated](Leader::is_outdated).
     pub fn replace(&self, key: K) -> Leader<'_, K, V> {
-        let flight = Flight::new();
-        let before = lock(&self.going_on).insert(key.clone(), flight.clone());
-        if let Some(before) = before {
+        let mut going_on = lock(&self.going_on);
+        if let Some(before) = going_on.get(&key) {
             before.is_outdated.store(true, Ordering::Release);
         }
+        self.start(key, &mut going_on)
+    }
+
+    fn start(&self, key: K, going_on: &mut HashMap<K, Arc<Flight<V>>>) -> Leader<'_, K, V> {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let flight = Arc::new(Flight {
+            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            state: Mutex::new(State::Flying {
+                wakers: Vec::new(),
+                has_threads: false,
+            }),
+            landed: Condvar::new(),
+            attention: Arc::default(),
+            is_outdated: AtomicBool::new(false),
+        });
+        going_on.insert(key.clone(), flight.clone());
         Leader {
             flights: self,
             key,
@@ -207,22 +215,6 @@ impl Inside {
 impl Drop for Inside {
     fn drop(&mut self) {
         CURRENT.set(self.before);
-    }
-}
-
-impl<V> Flight<V> {
-    fn new() -> Arc<Self> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
-        Arc::new(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
-            state: Mutex::new(State::Flying {
-                wakers: Vec::new(),
-                has_threads: false,
-            }),
-            landed: Condvar::new(),
-            attention: Arc::default(),
-            is_outdated: AtomicBool::new(false),
-        })
     }
 }
 
@@ -454,9 +446,7 @@ mod tests {
     #[test]
     fn a_flight_that_replaces_another_has_the_later_followers() {
         let flights: Flights<&str, usize> = Flights::default();
-        let Joined::Leader(older) = flights.join("k") else {
-            panic!("no other leads");
-        };
+        let older = flights.replace("k");
         let newer = flights.replace("k");
         assert!(older.is_outdated() && !newer.is_outdated());
         let Joined::Follower(follower) = flights.join("k") else {
