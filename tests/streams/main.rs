@@ -316,7 +316,9 @@ fn quiet_is_silent_where_it_succeeds() {
     session
         .run("ls --quiet --fields nope")
         .stderr
-        .strip_prefix("error: there is no field \"nope\"\n  tip: the fields are store_name,")
+        .strip_prefix(
+            "error: there is no field \"nope\"\n  tip: ecache ls --fields help lists them\n",
+        )
         .expect("errors are told all the same");
 }
 

@@ -150,9 +150,9 @@ fn persistent_entries_are_not_refreshed() {
     session
         .run("touch --store sh --policy persist -q")
         .notes("");
-    session
-        .run("warm --refresh --store sh")
-        .notes("ecache: no recorded command matches\necache: 0 ran, 0 fresh\n");
+    session.run("warm --refresh --store sh").notes(
+        "ecache: no entry matches: sh has 1 entry, none of policy evict\necache: 0 ran, 0 fresh\n",
+    );
     assert_eq!(runs(&session), 1);
 }
 
