@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::SqliteBackend;
 use super::cached_call;
 use super::store_rows;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Selection};
 use crate::scope::StoreAddress;
 
@@ -21,13 +21,17 @@ const REPLACED_BITS: u32 = 16;
 
 impl SqliteBackend {
     /// Counts a clear of the stores that a selection names, before its entries are removed.
-    pub(super) fn count_clear(&self, selection: &Selection) {
+    ///
+    /// # Errors
+    /// [`Error::Busy`], which the removal would meet after another wait. On a full disk and in a
+    /// damaged file nothing is counted, since a removal frees the one and works in the other.
+    pub(super) fn count_clear(&self, selection: &Selection) -> Result<()> {
         let filters: Vec<&Filter> = selection
             .filters()
             .filter(|filter| filter.freshness != Some(Freshness::Expired))
             .collect();
         if filters.is_empty() {
-            return;
+            return Ok(());
         }
         let count = |connection: &Connection| -> rusqlite::Result<()> {
             let mut count = connection
@@ -43,9 +47,12 @@ impl SqliteBackend {
             }
             Ok(())
         };
-        // Best effort: a removal also frees a full disk, and works on damaged files.
-        let _ =
+        let counted =
             self.transaction(|transaction| count(transaction).map_err(|error| self.error(error)));
+        match counted {
+            Err(error @ Error::Busy) => Err(error),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     /// Returns the number of clears of a store, which then has a row for the next ones.

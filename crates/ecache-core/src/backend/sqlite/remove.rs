@@ -153,7 +153,7 @@ impl SqliteBackend {
     ) -> Result<Usage> {
         let now = log.now;
         let _held = self.hold(Look::Always);
-        self.count_clear(selection);
+        self.count_clear(selection)?;
         let mut done = Batch::default();
         let mut change = |pace| {
             let parts = self.select(selection, now)?;

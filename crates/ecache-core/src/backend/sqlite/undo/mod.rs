@@ -58,7 +58,7 @@ impl UndoBackend for SqliteBackend {
     ) -> Result<ChangeOutcome> {
         let _held = self.hold(Look::Always);
         if self.has_room_for_undo() {
-            self.count_clear(selection);
+            self.count_clear(selection)?;
             let removed = match self.retire_whole(selection, documents, operation, now) {
                 Ok(None) => self.mark_selected(selection, documents, operation, now, progress),
                 Ok(Some(removed)) => Ok(ChangeOutcome::Done(removed)),
