@@ -44,12 +44,14 @@ pub(crate) fn finish_batches() -> io::Result<()> {
     Ok(())
 }
 
-/// Lets SIGINT pass over this process, whose child decides what it means.
-pub(crate) fn leave_interrupts() -> io::Result<()> {
+/// Lets SIGINT pass over this process, whose child decides what it means, until the returned flag
+/// is set: then it ends the process as usual.
+pub(crate) fn leave_interrupts() -> io::Result<Arc<AtomicBool>> {
+    let has_ended = Arc::new(AtomicBool::new(false));
     if !is_ignored(SIGINT) {
-        flag::register(SIGINT, Arc::new(AtomicBool::new(false)))?;
+        flag::register_conditional_default(SIGINT, has_ended.clone())?;
     }
-    Ok(())
+    Ok(has_ended)
 }
 
 /// Returns the signal that requested the end, if there was one.

@@ -235,8 +235,18 @@ fn a_pager_gets_what_is_long_on_a_terminal_and_nothing_elsewhere() {
     let text = shown("ls --key '[' --glob");
     assert!(text.starts_with("error: "), "{text}");
     session.run("ls --fields key").prints("cat.jpg\n");
-    let session = with_settings("pager = \"exit 0\"\n");
+    let session = with_settings("pager = \"true\"\n");
     session.run("set thumbs cat.jpg purr").notes("");
     let shown = session.shell_on_terminal("ecache ls; echo $?");
     assert_eq!(shown.bytes, b"0\n");
+    // Without the program, the output is printed all the same.
+    let session = with_settings("pager = \"no-such-pager -R\"\n");
+    session.run("set thumbs cat.jpg purr").notes("");
+    let shown = session.shell_on_terminal("ecache ls; echo $?").bytes;
+    let shown = String::from_utf8_lossy(&shown);
+    assert!(
+        shown.contains("there is no program no-such-pager"),
+        "{shown}"
+    );
+    assert!(shown.contains("cat.jpg"), "{shown}");
 }

@@ -53,8 +53,8 @@ pub(crate) enum StoresVerb {
     Rm(StoresRmArgs),
     /// Rename a store
     ///
-    /// In a file all at once. In MongoDB document by document: continue an interrupted
-    /// renaming with --merge. The figures of `ecache stats --since` stay with the old name.
+    /// In a file all at once, with its counts of calls. In MongoDB document by document: continue
+    /// an interrupted renaming with --merge; the counts stay with the old name.
     Rename(StoresRenameArgs),
 }
 

@@ -17,6 +17,7 @@ use ecache_core::interchange::Reader;
 use ecache_core::location::{self, Access};
 use ecache_core::remap::Remap;
 use ecache_core::scope::Address;
+use ecache_core::time::Timestamp;
 use ecache_core::transfer::{FoundRecord, Importer, Records};
 
 use super::shared::collections::note_elsewhere;
@@ -110,6 +111,7 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     filter.datasets.extend(sources);
     let copy = Copy {
         context,
+        now,
         args: &args,
         to,
         filter,
@@ -124,6 +126,7 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
 
 struct Copy<'a> {
     context: &'a Context,
+    now: Timestamp,
     args: &'a CopyArgs,
     to: PathBuf,
     filter: Filter,
@@ -134,7 +137,7 @@ struct Copy<'a> {
 impl Copy<'_> {
     /// Copies from a store.
     fn store(self, source: &dyn Backend) -> Result<Exit> {
-        let (context, now) = (self.context, self.context.now());
+        let (context, now) = (self.context, self.now);
         let total = if context.terminal.stderr_is_terminal {
             Some(source.usage(&self.filter.clone().into(), now)?.entries)
         } else {
@@ -158,7 +161,7 @@ impl Copy<'_> {
 
     /// Copies from the lines of a file or of standard input.
     fn lines(self, from: &Path) -> Result<Exit> {
-        let (context, now) = (self.context, self.context.now());
+        let (context, now) = (self.context, self.now);
         let input = open_records(from)?;
         let left = self.left();
         let mut wanted = RecordFilter::new(context, self.filter.clone(), now);

@@ -3,15 +3,20 @@
 //! The standard streams lead to the pager while it runs, as git has it: nothing that prints needs
 //! to know. How the output looks was decided before, by the terminal.
 
-use std::io;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::Ordering;
+use std::{env, io, thread};
 
 use rustix::fd::OwnedFd;
-use rustix::io::fcntl_dupfd_cloexec;
+use rustix::fs::{Access, access};
+use rustix::io::{Errno, fcntl_dupfd_cloexec};
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::stdio;
 
 use super::Terminal;
 use crate::signals;
+use crate::variables::variable;
 
 /// A pager that runs, until this is dropped.
 pub(crate) struct Pager {
@@ -31,12 +36,19 @@ impl Pager {
             .stderr_is_terminal
             .then(|| fcntl_dupfd_cloexec(stdio::stderr(), FIRST));
         let errors = errors.transpose()?;
+        check(line)?;
         let mut child = Command::new("sh")
             .args(["-c", line])
             .stdin(Stdio::piped())
             .spawn()?;
-        // The pager decides what Ctrl-C does.
-        signals::leave_interrupts()?;
+        // The pager decides what Ctrl-C does, until it ends.
+        let has_ended = signals::leave_interrupts()?;
+        let pid = Pid::from_child(&child);
+        thread::spawn(move || {
+            let end = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+            while matches!(waitid(WaitId::Pid(pid), end), Err(Errno::INTR)) {}
+            has_ended.store(true, Ordering::Relaxed);
+        });
         if let Some(pipe) = child.stdin.take() {
             stdio::dup2_stdout(&pipe)?;
             if errors.is_some() {
@@ -49,6 +61,27 @@ impl Pager {
             errors,
         })
     }
+}
+
+/// Fails if the line is the name of a program that is not there: `sh` would say so, but the output
+/// would be lost.
+fn check(line: &str) -> io::Result<()> {
+    let has_syntax = line.contains(|c: char| "|&;<>()$`\\\"'*?[#~=%!{}".contains(c));
+    let Some(name) = line.split_whitespace().next().filter(|_| !has_syntax) else {
+        return Ok(());
+    };
+    let is_program = |path: &Path| access(path, Access::EXEC_OK).is_ok() && path.is_file();
+    let folders = variable("PATH").unwrap_or_default();
+    let is_there = if name.contains('/') {
+        is_program(Path::new(name))
+    } else {
+        env::split_paths(&folders).any(|folder| is_program(&folder.join(name)))
+    };
+    if is_there {
+        return Ok(());
+    }
+    let message = format!("there is no program {name}");
+    Err(io::Error::new(io::ErrorKind::NotFound, message))
 }
 
 impl Drop for Pager {

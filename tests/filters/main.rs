@@ -229,7 +229,7 @@ fn a_persistent_entry_stays_until_it_is_expired() {
     let run = |words: &str| session.run(words);
     let stays = "1 entry (4 B) is persist and would stay; --policy any removes it\n";
     run("clear -n --store s --key both --collection execution_store").notes(&format!(
-        "no entry matches: s has 5 entries; 1 would match, but is persist\n{stays}"
+        "no entry matches: s has 5 entries; 1 would match, but is of policy persist\n{stays}"
     ));
     run("prune -n --policy evict --collection execution_store")
         .notes("would remove 1 entry (3 B)\n");

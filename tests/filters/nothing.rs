@@ -49,11 +49,11 @@ fn the_reason_names_the_condition_and_how_near_the_nearest_entry_is() {
         ),
         (
             "--larger-than 1KiB",
-            "there are 3 entries, none larger than 1.0 KiB; the largest has 4 B",
+            "there are 3 entries, none larger than 1.0 KiB; the largest is 4 B",
         ),
         (
             "--min-hits 5",
-            "there are 3 entries, none with 5 hits or more; the most are 1 hit",
+            "there are 3 entries, none with 5 hits or more; the most hit has 1",
         ),
         (
             "--cost-above 1s",

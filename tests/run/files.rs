@@ -149,6 +149,25 @@ fn links_are_followed_out_of_a_folder() {
 }
 
 #[test]
+fn a_link_to_a_folder_around_one_that_was_followed_before_is_followed() {
+    let session = Session::new();
+    session
+        .shell("mkdir -p t o/sub; echo 1 > o/file; ln -s ../o t/m; ln -s ../o/sub t/n")
+        .succeeds();
+    let key = || {
+        let ran = session.run(["key", "--stdin", "none", "--file", "t", "--", "true"]);
+        ran.succeeds().text().to_owned()
+    };
+    // Whether the link to the folder or that to a folder in it comes first.
+    for rename in ["true", "mv t/n t/a"] {
+        session.shell(rename).succeeds();
+        let before = key();
+        session.shell("echo more >> o/file").succeeds();
+        assert_ne!(key(), before, "{rename}");
+    }
+}
+
+#[test]
 fn an_executable_file_differs_from_one_that_is_not() {
     let session = with_files();
     let key = |file: &str| {

@@ -137,7 +137,7 @@ fn a_run_that_prints_something_else_than_the_killed_one_is_not_mixed_with_it() {
         leader.wait().expect("it ends");
     });
     assert_eq!((ran.text(), ran.code), ("", 125));
-    let told = "ecache: the output already printed came from an interrupted run, and the rerun printed something else; try again\n";
+    let told = "ecache: the output already printed came from a run that was not kept, and the rerun printed something else; try again\n";
     assert!(ran.stderr.ends_with(told), "{ran:?}");
     // What it ran is kept.
     let again = memoized(&session, "--no-exec", line);

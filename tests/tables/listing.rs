@@ -8,7 +8,7 @@ fn a_search_that_ends_early_does_not_count_what_it_did_not_read() {
     for (limit, footer) in [
         (1, "the first entry that contains \"text\"; -L 0 for all"),
         (3, "the first 3 entries that contain \"text\"; -L 0 for all"),
-        (0, "7 of 14 entries contain that"),
+        (0, "7 of 14 entries contain it"),
     ] {
         let line = format!("ls --value-contains text -L {limit}");
         let lines = shown(&session, &line, 80);

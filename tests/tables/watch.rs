@@ -26,7 +26,7 @@ fn a_terminal_is_told_what_is_waited_for() {
         ("", "waiting for changes and calls, Ctrl-C ends it"),
         (
             "my_labels --larger-than 1KiB",
-            "no entry matches: my_labels has 2 entries, none larger than 1.0 KiB; the largest has \
+            "no entry matches: my_labels has 2 entries, none larger than 1.0 KiB; the largest is \
              56 B; waiting for one, Ctrl-C ends it",
         ),
     ] {

@@ -425,8 +425,8 @@ pub use execution_cache::{
 /// functions. To limit the size of a store, run `ecache limit set --max-size 1GiB` once: the limit
 /// is kept in the store, and functions evict within it as they write.
 ///
-/// A result is kept unless its call was cleared, refreshed or set while it was computed, here or by
-/// another process. Its own caller gets it all the same.
+/// A result is kept unless it was cleared while it was computed (in a file, by any process), or its
+/// call was refreshed or set in this process. Its own caller gets it all the same.
 ///
 /// A computation must not wait for another thread or task that asks for the same key: that one
 /// waits for this computation. Such a wait ends after the patience of the [`Cache`], a minute

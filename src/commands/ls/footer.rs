@@ -30,7 +30,7 @@ impl List<'_> {
             self.context.footer(&match seen.count {
                 0 => format!("none of {searched} contains it"),
                 1 => format!("1 of {searched} contains it"),
-                count => format!("{} of {searched} contain that", human::count(count)),
+                count => format!("{} of {searched} contain it", human::count(count)),
             });
             return Ok(());
         }

@@ -34,7 +34,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let backend = open(context, run)?;
     let backend = backend.as_ref();
     note_unknown_names(context, backend, &scope)?;
-    let plan = Plan::of(context, &args, backend, scope)?;
+    let plan = Plan::of(context, &args, backend, scope, now)?;
     if !args.retired && over_with_kept(backend, &plan.selection, now)? {
         drop_kept(context, backend, run, false)?;
     }
@@ -68,7 +68,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     }
     note_elsewhere(context, backend, &plan.selection, now)?;
     if args.vacuum && run == Run::Wet {
-        vacuum(context, backend)?;
+        vacuum(context, backend, now)?;
     }
     context.finish_summary(args.dry_run)?;
     Ok(args.filter.exit((removed.entries, documents) == (0, 0)))
@@ -81,7 +81,7 @@ fn foretell(
     backend: &dyn Backend,
     plan: &Plan,
 ) -> Result<(Usage, u64)> {
-    let now = context.now();
+    let now = plan.now;
     let usage = backend.usage(&plan.selection, now)?;
     let count = match &plan.documents {
         Some(documents) => backend.count_documents(documents, now)?,
@@ -133,14 +133,14 @@ fn remove(
             || selection.beyond.is_some()
             || step.documents.is_some()
     });
-    remove_in_steps(context, backend, &Vec::from_iter(steps), context.now())
+    remove_in_steps(context, backend, &Vec::from_iter(steps), plan.now)
 }
 
 /// Gives the free space of the file back.
-fn vacuum(context: &Context, backend: &dyn Backend) -> Result<()> {
+fn vacuum(context: &Context, backend: &dyn Backend, now: Timestamp) -> Result<()> {
     let size = |store: &Description| store.file_size + store.wal_size;
     let before = size(&backend.describe()?);
-    backend.compact(context.now())?;
+    backend.compact(now)?;
     let after = size(&backend.describe()?);
     let freed = before.saturating_sub(after);
     context.note(&format!("gave back {}", human::size(freed)));

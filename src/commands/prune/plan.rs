@@ -26,6 +26,8 @@ pub(super) struct Plan {
     /// The own documents of stores that go with the orphans
     pub(super) documents: Option<Filter>,
     has_expired: bool,
+    /// The time at which they are selected
+    pub(super) now: Timestamp,
 }
 
 impl Plan {
@@ -35,10 +37,11 @@ impl Plan {
         args: &PruneArgs,
         backend: &dyn Backend,
         scope: Filter,
+        now: Timestamp,
     ) -> Result<Self> {
         let orphans = orphans(context, args, backend, &scope)?;
         let expired = expired(args, &scope);
-        let meant = selection(args, scope, [&orphans, &expired], context.now());
+        let meant = selection(args, scope, [&orphans, &expired], now);
         meant.filters().try_for_each(check_possible)?;
         let documents = orphans.as_ref().map(|orphans| Filter {
             policy: None,
@@ -58,6 +61,7 @@ impl Plan {
             orphans,
             documents,
             has_expired: expired.is_some(),
+            now,
         })
     }
 

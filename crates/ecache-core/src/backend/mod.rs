@@ -281,9 +281,10 @@ pub trait ObserveBackend {
     fn generation(&self, store: &StoreAddress) -> Result<u64>;
 
     /// Returns a number that changes whenever entries of the store are removed by anything but
-    /// their expiry or a limit, even if none were found. Always the same where that is not counted.
-    fn clears(&self, _store: &StoreAddress) -> Result<u64> {
-        Ok(0)
+    /// their expiry or a limit, even if none were found. `None` where that is not counted, or
+    /// cannot be now: it does not wait for other writers.
+    fn clears(&self, _store: &StoreAddress) -> Result<Option<u64>> {
+        Ok(None)
     }
 
     /// Returns a number that changes whenever anything in the backend may have changed; cheap to

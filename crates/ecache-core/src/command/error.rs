@@ -55,10 +55,10 @@ pub enum CommandError {
     /// A recorded result could not be replayed to its end.
     #[error("cannot replay what was recorded: {0}")]
     Replay(io::Error),
-    /// The output already printed came from an interrupted run or a damaged result, and the rerun
-    /// printed something else.
+    /// The output already printed came from a damaged result or from a run that was not kept, and
+    /// the rerun printed something else.
     #[error(
-        "the output already printed came from an interrupted run, and the rerun printed something else; try again"
+        "the output already printed came from a run that was not kept, and the rerun printed something else; try again"
     )]
     Differs,
     /// Another process is running the command, and the settings make that an error.

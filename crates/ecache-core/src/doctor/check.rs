@@ -91,7 +91,7 @@ const TABLE: [Facts; 15] = [
         severity: Severity::Error,
         remedy: Remedy::ByName,
         one: "fails its checksum",
-        many: "are not what was written",
+        many: "fail their checksums",
     },
     Facts {
         check: Check::Structure,
@@ -123,7 +123,7 @@ const TABLE: [Facts; 15] = [
         severity: Severity::Warning,
         remedy: Remedy::ByFilter,
         one: "is expired but not removed yet",
-        many: "are expired and still there",
+        many: "are expired but not removed yet",
     },
     Facts {
         check: Check::EndlessPrompts,
@@ -186,8 +186,8 @@ const TABLE: [Facts; 15] = [
         id: "limit-counts",
         severity: Severity::Warning,
         remedy: Remedy::Recount,
-        one: "is in a file whose limits count other entries",
-        many: "are in a file whose limits count other entries",
+        one: "is in a file whose limits count or sample other entries",
+        many: "are in a file whose limits count or sample other entries",
     },
     Facts {
         check: Check::Thrashing,
@@ -195,7 +195,7 @@ const TABLE: [Facts; 15] = [
         severity: Severity::Warning,
         remedy: Remedy::Otherwise,
         one: "belongs to a limit that evicts results before they are used again",
-        many: "are what a limit leaves that evicts results before they are used again",
+        many: "belong to limits that evict results before they are used again",
     },
     Facts {
         check: Check::Foreign,

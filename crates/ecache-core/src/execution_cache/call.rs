@@ -168,6 +168,7 @@ impl<'a> Call<'a> {
     /// Notes, before the result is computed, how often its store was cleared by any process.
     pub(super) fn note_clears(&self, backend: &dyn Backend) {
         let clears = self.attempt("count the clears", backend.clears(&self.store()));
+        let clears = clears.flatten();
         if let Some(clears) = clears {
             self.function.see_clears(&self.key, clears);
         }

@@ -79,6 +79,7 @@ impl<'a> Call<'a> {
             match self.step(codec, old) {
                 Step::Hit(found) => return Begun::Found(found),
                 Step::Verify(hit) => {
+                    self.note_clears_of_store();
                     let lead = Leadership::verifying(self.function, self);
                     break Role::Verifies(hit.owned(codec), lead);
                 }
@@ -142,6 +143,8 @@ impl Call<'_> {
             if let Ok(Some(found)) = looked {
                 if self.is_verified(&found) {
                     let found = self.owned_async(function, codec, found).await;
+                    self.on_worker(function, |call| call.note_clears_of_store())
+                        .await;
                     let lead = Leadership::verifying(function, self);
                     break Role::Verifies(found.owned(&**codec), lead);
                 }

@@ -212,7 +212,7 @@ impl Call<'_> {
                 cost_ms: version.cost_ms,
             };
             let hits = cache.pending.hits(&group, self.place(), version);
-            if let Some(keeping) = function.keep_since(self.clears()) {
+            if let Some(keeping) = function.keep_at_once_since(self.clears()) {
                 let seen = Seen {
                     epoch,
                     generation,

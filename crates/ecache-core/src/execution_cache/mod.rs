@@ -91,7 +91,7 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
 pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
@@ -364,11 +364,23 @@ impl ExecutionCache {
         (self.clears() == clears).then_some(keeping)
     }
 
+    /// Returns such a guard without waiting: `None` also while a clear, a refresh or a set waits.
+    fn keep_at_once_since(&self, clears: u64) -> Option<RwLockReadGuard<'_, ()>> {
+        let keeping = match self.keeping.try_read() {
+            Ok(keeping) => keeping,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return None,
+        };
+        (self.clears() == clears).then_some(keeping)
+    }
+
     /// Begins a computation or a write that later callers are to see: the result of an older
     /// computation of the same call is no longer kept.
     fn supersede(&self, flight: FlightKey) -> Leader<'_, FlightKey, Shared> {
         let _nobody_keeps = self.keeping.write().unwrap_or_else(PoisonError::into_inner);
-        self.flights.replace(flight)
+        // A flight that noticed a clear by another process is still there under the former number.
+        let call = flight.0.clone();
+        self.flights.replace(flight, |(other, _)| *other == call)
     }
 
     /// Begins a clear: results of computations that began earlier are no longer kept.

@@ -72,6 +72,7 @@ impl ExecutionCache {
         self.check_usable(ctx)?;
         match Call::new(self, ctx, named(arguments)?) {
             Some(call) if ctx.cache.is_on() => {
+                call.note_clears_of_store();
                 let lead = Leadership::superseding(self, &call);
                 call.find_place();
                 let kept = call.keep(codec, value, None, &lead)?;

@@ -116,13 +116,12 @@ impl<K: Clone + Eq + Hash, V: Clone> Flights<K, V> {
         }
     }
 
-    /// Starts a flight of a key in place of the one that goes on, whose value is then
-    /// [outdated](Leader::is_outdated).
-    pub fn replace(&self, key: K) -> Leader<'_, K, V> {
+    /// Starts a flight of a key in place of those that go on under keys which `is_older` accepts:
+    /// their values are then [outdated](Leader::is_outdated).
+    pub fn replace(&self, key: K, is_older: impl Fn(&K) -> bool) -> Leader<'_, K, V> {
         let mut going_on = lock(&self.going_on);
-        if let Some(before) = going_on.get(&key) {
-            before.is_outdated.store(true, Ordering::Release);
-        }
+        let older = going_on.iter().filter(|(key, _)| is_older(key));
+        older.for_each(|(_, flight)| flight.is_outdated.store(true, Ordering::Release));
         self.start(key, &mut going_on)
     }
 
@@ -446,8 +445,8 @@ mod tests {
     #[test]
     fn a_flight_that_replaces_another_has_the_later_followers() {
         let flights: Flights<&str, usize> = Flights::default();
-        let older = flights.replace("k");
-        let newer = flights.replace("k");
+        let older = flights.replace("k", |_| true);
+        let newer = flights.replace("k", |_| true);
         assert!(older.is_outdated() && !newer.is_outdated());
         let Joined::Follower(follower) = flights.join("k") else {
             panic!("the newer one leads");

@@ -190,4 +190,13 @@ mod cleared {
             block_on(read_async(key));
         }
     }
+
+    #[test]
+    fn a_set_outdates_a_refresh_that_noticed_a_clear_after_it_began() {
+        assert_eq!(SOURCE.during(|| read(9), || ()), 1);
+        elsewhere(for_good);
+        let set = || assert!(read::set_cache(9, 2).expect("a store"));
+        assert_eq!(SOURCE.during(|| read::refresh(9), set), 1);
+        assert_eq!(read::get(9), Some(2));
+    }
 }

@@ -161,17 +161,20 @@ fn a_refresh_from_before_a_clear_is_not_kept() {
     function.call_refreshing(&ctx, 1);
     clock.advance(TTL);
     let (go_on, may_go_on) = channel::<()>();
+    let (begins, has_begun) = channel::<()>();
     let (done, is_done) = channel();
     function
         .cache
         .call_refreshing(&ctx, StoredForm, one("a"), || {
             move || {
+                begins.send(()).expect("the test waits");
                 may_go_on.recv().expect("the test says so");
                 // Dropped when the thread is through with it.
                 let _done: Sender<()> = done;
                 2
             }
         });
+    has_begun.recv().expect("the refresh begins");
     let cleared = function.cache.clear_all_caches(&ctx, &Datasets::All);
     assert_eq!(cleared.expect("cleared").entries, 1);
     go_on.send(()).expect("the refresh listens");

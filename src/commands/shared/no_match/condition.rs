@@ -234,7 +234,10 @@ impl Field {
             Self::Prompts => names("prompts", "a prompt", |entry| {
                 entry.scopes.prompt_id.as_deref()
             }),
-            Self::Arguments => names("arguments", "recorded arguments", |_| None),
+            Self::Arguments => {
+                let is_recorded = entries.iter().any(|entry| entry.args.is_some());
+                (!is_recorded).then(|| "none has recorded arguments".to_owned())
+            }
             Self::Kinds => {
                 let kinds = entries.iter().map(|entry| entry.kind.as_str());
                 listed("kinds", &kinds.collect())
@@ -243,22 +246,25 @@ impl Field {
             Self::WrittenAfter => Some(format!("the newest is {} old", age(written.max()?))),
             Self::UnusedSince => {
                 let longest = entries.iter().map(Entry::used_at).min()?;
-                Some(format!("the longest unused one for {}", age(longest)))
+                Some(format!(
+                    "the least recently used was used {} ago",
+                    age(longest)
+                ))
             }
             Self::MinHits => {
                 let most = entries.iter().map(|entry| entry.hits).max()?;
                 Some(match most {
                     0 => "none was hit yet".to_owned(),
-                    most => format!("the most are {}", human::counted(most, "hit", "hits")),
+                    most => format!("the most hit has {}", human::count(most)),
                 })
             }
             Self::LargerThan => {
                 let size = entries.iter().map(|entry| entry.size).max()?;
-                Some(format!("the largest has {}", human::size(size)))
+                Some(format!("the largest is {}", human::size(size)))
             }
             Self::SmallerThan => {
                 let size = entries.iter().map(|entry| entry.size).min()?;
-                Some(format!("the smallest has {}", human::size(size)))
+                Some(format!("the smallest is {}", human::size(size)))
             }
             Self::CostAbove => {
                 let cost = entries.iter().filter_map(|entry| entry.cost_ms).max();

@@ -48,7 +48,8 @@ pub(in crate::commands) fn sentence(
     filter: &Filter,
     now: Timestamp,
 ) -> Result<String> {
-    let instead = instead(backend, filter, now)?;
+    // Explaining that nothing was found never fails the command.
+    let instead = instead(backend, filter, now).unwrap_or_default();
     Ok(instead.unwrap_or_else(|| NOTHING.to_owned()))
 }
 
@@ -135,8 +136,10 @@ fn without_one(conditions: &[Condition], entries: &[Entry], now: Timestamp) -> S
         }
         let are = human::plural(count, "is", "are");
         let why = match one.field {
-            Field::Policy if one.alone.policy == Some(Policy::Evict) => format!("{are} persist"),
-            Field::Policy => format!("{are} evict"),
+            Field::Policy if one.alone.policy == Some(Policy::Evict) => {
+                format!("{are} of policy persist")
+            }
+            Field::Policy => format!("{are} of policy evict"),
             Field::Freshness => match one.alone.freshness {
                 Some(Freshness::Expired) => format!("{are} not expired"),
                 Some(Freshness::Endless) => human::plural(count, "expires", "expire").to_owned(),

@@ -6,6 +6,8 @@
 //! whole stores retires their rows. A row for each clear was considered: nobody could tell when it
 //! may go.
 
+use std::time::Duration;
+
 use rusqlite::Connection;
 
 use super::SqliteBackend;
@@ -15,20 +17,20 @@ use crate::error::{Error, Result};
 use crate::filter::{DatasetPattern, Filter, Freshness, Pattern, Selection};
 use crate::scope::StoreAddress;
 
-/// Number of bits of a generation that count replaced entries. Each time these overflow, one result
-/// that could be kept is not.
-const REPLACED_BITS: u32 = 16;
+/// Number of bits of a generation that count replaced entries. Should these overflow, the results
+/// that are being computed are not kept.
+const REPLACED_BITS: u32 = 32;
 
 impl SqliteBackend {
     /// Counts a clear of the stores that a selection names, before its entries are removed.
     ///
     /// # Errors
-    /// [`Error::Busy`], which the removal would meet after another wait. On a full disk and in a
-    /// damaged file nothing is counted, since a removal frees the one and works in the other.
+    /// Fails as a write does, but not on a full disk and in a damaged file, where nothing is
+    /// counted: a removal frees the one and works in the other.
     pub(super) fn count_clear(&self, selection: &Selection) -> Result<()> {
         let filters: Vec<&Filter> = selection
             .filters()
-            .filter(|filter| filter.freshness != Some(Freshness::Expired))
+            .filter(|filter| may_mean_running(filter))
             .collect();
         if filters.is_empty() {
             return Ok(());
@@ -50,23 +52,26 @@ impl SqliteBackend {
         let counted =
             self.transaction(|transaction| count(transaction).map_err(|error| self.error(error)));
         match counted {
-            Err(error @ Error::Busy) => Err(error),
-            Ok(()) | Err(_) => Ok(()),
+            Err(Error::Full { .. } | Error::Damaged { .. }) => Ok(()),
+            counted => counted,
         }
     }
 
-    /// Returns the number of clears of a store, which then has a row for the next ones.
-    pub(super) fn clears_of(&self, store: &StoreAddress) -> Result<u64> {
+    /// Returns the number of clears of a store, which then has a row for the next ones. `None` if
+    /// it has none and cannot be written now.
+    pub(super) fn clears_of(&self, store: &StoreAddress) -> Result<Option<u64>> {
         let connection = self.connection()?;
         let sqlite = |error| self.error(error);
         if let Some(id) = store_rows::find_store(&connection, store).map_err(sqlite)? {
-            return self.clears_in(&connection, id).map_err(sqlite);
+            return self.clears_in(&connection, id).map_err(sqlite).map(Some);
         }
         drop(connection);
-        self.transaction(|transaction| {
+        // A call that is about to compute must not wait, and its write reports any other trouble.
+        let counted = self.transaction_within(Duration::ZERO, |transaction| {
             let id = store_rows::intern_store(transaction, store).map_err(sqlite)?;
             self.clears_in(transaction, id).map_err(sqlite)
-        })
+        });
+        Ok(counted.ok())
     }
 
     /// Returns the number of clears of the store with that row.
@@ -74,6 +79,15 @@ impl SqliteBackend {
         let clears = cached_call::generation(connection, id)? >> REPLACED_BITS;
         Ok(self.generation_in_file(id.unsigned_abs().rotate_right(24) ^ clears))
     }
+}
+
+/// Reports whether a filter can mean a result that is still computed: not if it selects expired,
+/// old, unused or hit ones.
+fn may_mean_running(filter: &Filter) -> bool {
+    filter.freshness != Some(Freshness::Expired)
+        && filter.written_before.is_none()
+        && filter.unused_since.is_none()
+        && filter.min_hits.is_none()
 }
 
 /// Lists the stores in use, or only the one that the filters name.

@@ -35,6 +35,7 @@
 //! | `admission` | the entries that limits let in, and their lifetimes |
 //! | `evict`, `eviction_targets`, `sample`, `worth` | making room where a write exceeds a limit; the amounts; random entries; their worth |
 //! | `purge` | deleting the entries kept for undo |
+//! | `clears` | the number of clears of each store |
 //! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
 //! | `salvage`, `repair` | reading the intact rows of a damaged file, and removing from one |
 //! | `settings` | settings that bind every writer |

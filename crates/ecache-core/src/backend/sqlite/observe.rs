@@ -20,7 +20,7 @@ impl ObserveBackend for SqliteBackend {
         Ok(self.generation_in_file(generation))
     }
 
-    fn clears(&self, store: &StoreAddress) -> Result<u64> {
+    fn clears(&self, store: &StoreAddress) -> Result<Option<u64>> {
         self.clears_of(store)
     }
 

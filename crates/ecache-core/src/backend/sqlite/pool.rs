@@ -34,7 +34,7 @@ const MOVED_PATIENCE: Duration = Duration::from_secs(1);
 const SHORT_PAUSE: Duration = Duration::from_micros(200);
 
 /// Number of bits from the file in a generation; the file's number is above them.
-const GENERATION_BITS: u32 = 40;
+const GENERATION_BITS: u32 = 56;
 
 /// Connections to one file.
 #[derive(Default)]

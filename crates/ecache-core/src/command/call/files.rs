@@ -168,8 +168,10 @@ enum Depth {
 struct Walk {
     depth: Depth,
     found: BTreeMap<(PathBuf, Kind), Found>,
-    /// The real paths of the folders that are walked through
-    folders: Vec<PathBuf>,
+    /// The real paths of the folders that are or were walked through
+    walked: Vec<PathBuf>,
+    /// The real paths of those that the walk is in, each within or linked from the one before
+    around: Vec<PathBuf>,
     /// Number of links followed to get here
     followed: usize,
 }
@@ -179,7 +181,8 @@ impl Walk {
         Self {
             depth,
             found: BTreeMap::new(),
-            folders: Vec::new(),
+            walked: Vec::new(),
+            around: Vec::new(),
             followed: 0,
         }
     }
@@ -206,8 +209,16 @@ impl Walk {
 
     /// Adds a folder that was named, and not reached from another one.
     fn top_folder(&mut self, folder: &Path) -> io::Result<[u8; 32]> {
-        self.folders.push(fs::canonicalize(folder)?);
-        self.folder(folder)
+        self.real_folder(fs::canonicalize(folder)?, |walk| walk.folder(folder))
+    }
+
+    /// Walks through a folder with that real path.
+    fn real_folder<T>(&mut self, real: PathBuf, walk: impl FnOnce(&mut Self) -> T) -> T {
+        self.walked.push(real.clone());
+        self.around.push(real);
+        let walked = walk(self);
+        self.around.pop();
+        walked
     }
 
     fn folder(&mut self, folder: &Path) -> io::Result<[u8; 32]> {
@@ -286,15 +297,17 @@ impl Walk {
             Err(error) if is_out_of_reach(&error) => return Ok((b'l', own)),
             found => found?,
         };
-        let is_known = |folder: &PathBuf| real.starts_with(folder) || folder.starts_with(&real);
-        if self.folders.iter().any(is_known) {
+        let is_within = self.walked.iter().any(|folder| real.starts_with(folder));
+        let is_around = self.around.iter().any(|folder| folder.starts_with(&real));
+        if is_within || is_around {
             return Ok((b'l', own));
         }
-        if metadata.is_dir() {
-            self.folders.push(real);
-        }
         self.followed += 1;
-        let entry = self.entry(path, &metadata);
+        let entry = if metadata.is_dir() {
+            self.real_folder(real, |walk| walk.entry(path, &metadata))
+        } else {
+            self.entry(path, &metadata)
+        };
         self.followed -= 1;
         let (kind, content) = entry?;
         let mut hash = Sha256::new();

@@ -106,12 +106,15 @@ mod linux {
         File::open(format!("/proc/self/fd/{}", file.as_raw_fd()))
     }
 
-    /// Watches files for reads.
+    /// Watches files for reads; those that this user may not read are left out.
     pub(in super::super) fn watch_reads(paths: &[PathBuf]) -> Option<OwnedFd> {
         let flags = inotify::CreateFlags::CLOEXEC | inotify::CreateFlags::NONBLOCK;
         let watch = inotify::init(flags).ok()?;
         for path in paths {
-            inotify::add_watch(&watch, path, inotify::WatchFlags::ACCESS).ok()?;
+            match inotify::add_watch(&watch, path, inotify::WatchFlags::ACCESS) {
+                Ok(_) | Err(Errno::ACCESS) => {}
+                Err(_) => return None,
+            }
         }
         Some(watch)
     }

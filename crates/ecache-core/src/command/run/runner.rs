@@ -145,7 +145,7 @@ impl<'a> Runner<'a> {
                 report.ok_or_else(lost)
             }
             (Election::Theirs, _) => {
-                let why = "another process is running it, and --on-busy says not to wait";
+                let why = "another process is running it, and is not waited for";
                 self.caller.on_unkept(why);
                 self.bypass(&mut ports)
             }
