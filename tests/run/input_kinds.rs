@@ -17,9 +17,11 @@ fn typed_text_is_not_kept_however_it_is_read() {
     ] {
         let session = Session::new();
         for typed in ["one", "two"] {
-            let mut screen = Screen::start(&session, line, (80, 24));
+            // The next one must not follow this one, which prints before it ends.
+            let line = format!("{line}; echo ended");
+            let mut screen = Screen::start(&session, &line, (80, 24));
             screen.type_keys(&format!("{typed}\n"));
-            screen.until(|text| text.contains("got "));
+            screen.until(|text| text.contains("ended"));
             let text = screen.text();
             assert!(text.contains(&format!("got {typed}")), "{line}: {text}");
         }

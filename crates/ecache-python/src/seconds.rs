@@ -36,7 +36,9 @@ pub fn lifetime(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
 pub fn age(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
     let seconds = seconds(name, value)?;
     if seconds < 0.0 {
-        return Err(PyValueError::new_err(format!("{name} must not be negative")));
+        return Err(PyValueError::new_err(format!(
+            "{name} must not be negative"
+        )));
     }
     Ok(Duration::from_secs_f64(seconds))
 }

@@ -14,8 +14,9 @@ pub struct ImportLog<'a> {
     pub keep: KeepForUndo,
     /// Time at which it began
     pub now: Timestamp,
-    /// Called before more entries are replaced than one operation keeps ([`MAX_UNDO_ENTRIES`],
-    /// [`MAX_UNDO_BYTES`]); it cannot be undone then
+    /// Called before more entries are replaced than one operation keeps
+    /// ([`MAX_UNDO_ENTRIES`](super::MAX_UNDO_ENTRIES), [`MAX_UNDO_BYTES`](super::MAX_UNDO_BYTES));
+    /// it cannot be undone then
     pub on_beyond: &'a mut dyn FnMut(),
     /// The number of the operation, once something is imported
     pub number: Option<u64>,
