@@ -66,7 +66,7 @@ def test_a_clear_of_a_function_or_a_store_is_listed_and_taken_back(labels, cache
     notes.set_cache("k", 1)
     assert labels.clear_all_caches() == 1
     assert notes.clear_cache() == 1
-    commands = [json.loads(line)["command"] for line in ecache("log", "--json").splitlines()]
+    commands = [operation["command"] for operation in json.loads(ecache("log", "--json"))]
     assert sorted(command.split("(")[0] for command in commands) == ["clear_all_caches", "clear_cache"]
     ecache("undo")
     ecache("undo")

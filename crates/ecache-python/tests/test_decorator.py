@@ -170,7 +170,7 @@ def test_functions_that_cannot_be_cached_are_refused_at_once(cache):
             def method(self):
                 pass
 
-    with pytest.raises(TypeError, match="no function written in Python"):
+    with pytest.raises(TypeError, match="not a function written in Python"):
         execution_cache(len)
 
 
