@@ -153,7 +153,7 @@ impl Copy<'_> {
         let exit = self.pour(total, records)?;
         note_unknown_names(context, source, &self.filter)?;
         if found.get() == 0 {
-            note_none_listed(context, source, &self.filter, now)?;
+            note_none_listed(context, source, &self.filter, now);
         }
         note_elsewhere(context, source, &self.filter.into(), now)?;
         Ok(exit)

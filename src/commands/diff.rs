@@ -73,7 +73,7 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
     }
     rows.finish()?;
     if diff.found == Counts::default() {
-        note_none_listed(context, from.as_ref(), &filter, now)?;
+        note_none_listed(context, from.as_ref(), &filter, now);
     }
     Ok(diff.finish())
 }

@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     let exit = exit.max_trouble(foreign.finish());
     note_unknown_names(context, backend.as_ref(), &filter)?;
     if is_empty {
-        note_none_listed(context, backend.as_ref(), &filter, now)?;
+        note_none_listed(context, backend.as_ref(), &filter, now);
     }
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;
     Ok(exit.max_trouble(args.filter.exit(is_empty)))

@@ -3,13 +3,12 @@
 //! The standard streams lead to the pager while it runs, as git has it: nothing that prints needs
 //! to know. How the output looks was decided before, by the terminal.
 
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::Ordering;
-use std::{env, io, thread};
+use std::{io, thread};
 
+use ecache_core::command::Program;
 use rustix::fd::OwnedFd;
-use rustix::fs::{Access, access};
 use rustix::io::{Errno, fcntl_dupfd_cloexec};
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use rustix::stdio;
@@ -70,18 +69,11 @@ fn check(line: &str) -> io::Result<()> {
     let Some(name) = line.split_whitespace().next().filter(|_| !has_syntax) else {
         return Ok(());
     };
-    let is_program = |path: &Path| access(path, Access::EXEC_OK).is_ok() && path.is_file();
-    let folders = variable("PATH").unwrap_or_default();
-    let is_there = if name.contains('/') {
-        is_program(Path::new(name))
-    } else {
-        env::split_paths(&folders).any(|folder| is_program(&folder.join(name)))
-    };
-    if is_there {
-        return Ok(());
-    }
-    let message = format!("there is no program {name}");
-    Err(io::Error::new(io::ErrorKind::NotFound, message))
+    let found = Program::find(name.as_ref(), variable("PATH").as_deref());
+    found.map(drop).map_err(|_| {
+        let message = format!("there is no program {name}");
+        io::Error::new(io::ErrorKind::NotFound, message)
+    })
 }
 
 impl Drop for Pager {

@@ -1,4 +1,4 @@
-//! What a change says, and how wide a refusal is.
+//! The messages of changes, and the width of refusals.
 
 use crate::shown;
 use crate::support::Session;

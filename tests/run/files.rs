@@ -158,7 +158,7 @@ fn a_link_to_a_folder_around_one_that_was_followed_before_is_followed() {
         let ran = session.run(["key", "--stdin", "none", "--file", "t", "--", "true"]);
         ran.succeeds().text().to_owned()
     };
-    // Whether the link to the folder or that to a folder in it comes first.
+    // The link to the folder comes first, then the one to a folder in it.
     for rename in ["true", "mv t/n t/a"] {
         session.shell(rename).succeeds();
         let before = key();

@@ -122,7 +122,7 @@ fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
         show("ls --dataset …f5c505 --fields key").text(),
         "c".repeat(64) + "\n"
     );
-    // What removes takes a prefix with its mark alone.
+    // A removal takes a prefix only with its mark.
     show("rm python3 99999999").ends(
         1,
         "warning: there is no key 99999999 in store python3\n  tip: did you mean 999999999999…? A part of a key ends with its mark\n",

@@ -183,7 +183,7 @@ fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Resu
         let line_width = context.terminal.line_width();
         (context.rows(Format::Table, &shown.columns)?, line_width)
     };
-    // What the numbers leave to the scope where most columns are shown.
+    // The width that is left for the scope where most columns are shown.
     let room = line_width.map_or(usize::MAX, |width| (width / 3).max(24));
     for row in limits {
         let names = names(&row.name(), !args.wide);

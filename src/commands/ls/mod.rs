@@ -71,7 +71,7 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
         _ => list.print_fields(format)?,
     };
     if seen.count + seen.damaged == 0 && list.text.is_none() {
-        note_none_listed(context, backend.as_ref(), &filter, now)?;
+        note_none_listed(context, backend.as_ref(), &filter, now);
     }
     if seen.foreign > 0 {
         context.note(&format!(

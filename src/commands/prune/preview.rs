@@ -91,8 +91,14 @@ impl DryRun<'_> {
             detail: Some(&*detail).filter(|detail| !detail.is_empty()),
             ..Verb::REMOVE
         };
-        let nothing =
-            || no_match::sentence_of(self.context, self.backend, [self.selection], self.now);
+        let nothing = || {
+            Ok(no_match::sentence_of(
+                self.context,
+                self.backend,
+                [self.selection],
+                self.now,
+            ))
+        };
         verb.report(self.context, verb.would, (usage, documents), nothing)?;
         Ok(())
     }

@@ -1,5 +1,4 @@
-//! What a run is told while it goes on: troubles are printed at once, with `-v`, and reasons are
-//! kept for the report.
+//! The caller of a run: prints troubles at once, with `-v`, and keeps reasons for the report.
 
 use std::cell::{Cell, RefCell};
 use std::io;

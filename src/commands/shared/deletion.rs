@@ -134,7 +134,7 @@ pub(in crate::commands) fn remove_logged(
             Some(filter) => backend.count_documents(filter, now)?,
             None => 0,
         };
-        let nothing = || no_match::sentence_of(context, backend, [selection], now);
+        let nothing = || Ok(no_match::sentence_of(context, backend, [selection], now));
         verb.report(context, verb.would, (usage, documents), nothing)?;
         forecast_undo(context, backend, selection, usage, keep);
         return Ok((usage, documents));
@@ -214,7 +214,7 @@ pub(in crate::commands) fn remove_in_steps(
         }
     }
     let selections = steps.iter().map(|step| step.selection);
-    let nothing = || no_match::sentence_of(context, backend, selections, now);
+    let nothing = || Ok(no_match::sentence_of(context, backend, selections, now));
     verb.report(context, verb.done, (usage, documents), nothing)?;
     if is_lost {
         context.note(
@@ -270,9 +270,13 @@ pub(in crate::commands) fn touch_logged(
     (run, mut keep): (Run, KeepForUndo),
     now: Timestamp,
 ) -> Result<Usage> {
-    let nothing = || match backend.usage(meant, now)? {
-        none if none == Usage::default() => no_match::sentence_of(context, backend, [meant], now),
-        _ => Ok("nothing to change".to_owned()),
+    let nothing = || {
+        Ok(match backend.usage(meant, now)? {
+            none if none == Usage::default() => {
+                no_match::sentence_of(context, backend, [meant], now)
+            }
+            _ => "nothing to change".to_owned(),
+        })
     };
     if run == Run::Dry {
         let usage = backend.usage(selection, now)?;

@@ -85,7 +85,7 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     }
     rows.finish()?;
     if is_empty {
-        note_none_listed(context, backend.as_ref(), &filter, now)?;
+        note_none_listed(context, backend.as_ref(), &filter, now);
     }
     Ok(args.filter.exit(is_empty))
 }

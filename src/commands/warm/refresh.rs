@@ -54,7 +54,7 @@ pub(super) fn recorded(
         }
     }
     if entries.is_empty() && context.tells_absence() {
-        context.note(&no_match::sentence(backend, &filter, now)?);
+        context.note(&no_match::sentence(backend, &filter, now));
     }
     note_elsewhere(context, backend, &filter.into(), now)?;
     Ok(entries)

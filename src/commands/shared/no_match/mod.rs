@@ -35,11 +35,10 @@ pub(in crate::commands) fn note_none_listed(
     backend: &dyn Backend,
     filter: &Filter,
     now: Timestamp,
-) -> Result<()> {
+) {
     if context.tells_absence() && context.terminal.stderr_is_terminal {
-        context.note(&sentence(backend, filter, now)?);
+        context.note(&sentence(backend, filter, now));
     }
-    Ok(())
 }
 
 /// Returns a sentence for a filter that selects nothing.
@@ -47,10 +46,10 @@ pub(in crate::commands) fn sentence(
     backend: &dyn Backend,
     filter: &Filter,
     now: Timestamp,
-) -> Result<String> {
+) -> String {
     // Explaining that nothing was found never fails the command.
     let instead = instead(backend, filter, now).unwrap_or_default();
-    Ok(instead.unwrap_or_else(|| NOTHING.to_owned()))
+    instead.unwrap_or_else(|| NOTHING.to_owned())
 }
 
 /// Returns a sentence for selections that select nothing.
@@ -59,17 +58,17 @@ pub(in crate::commands) fn sentence_of<'a>(
     backend: &dyn Backend,
     selections: impl IntoIterator<Item = &'a Selection>,
     now: Timestamp,
-) -> Result<String> {
+) -> String {
     let mut filters = Vec::new();
     for selection in selections {
         if selection.beyond.is_some() {
-            return Ok("nothing to remove".to_owned());
+            return "nothing to remove".to_owned();
         }
         filters.extend(selection.filters());
     }
     match filters.as_slice() {
         [filter] if context.tells_absence() => sentence(backend, filter, now),
-        _ => Ok(NOTHING.to_owned()),
+        _ => NOTHING.to_owned(),
     }
 }
 

@@ -3,8 +3,8 @@
 //!
 //! A removal counts even if it finds nothing: the result that it means may still be computed. The
 //! count is the upper part of the store's generation, and the row belongs to it, since a removal of
-//! whole stores retires their rows. A row for each clear was considered: nobody could tell when it
-//! may go.
+//! whole stores retires their rows. A row for each clear was considered: there is no moment at
+//! which it can be deleted.
 
 use std::time::Duration;
 

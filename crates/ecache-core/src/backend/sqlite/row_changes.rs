@@ -22,6 +22,8 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Result, Row};
 
 use super::column::number;
+use super::encoding::stored_key;
+use crate::entry::Entry;
 use crate::eviction::{self, OVERHEAD};
 use crate::sync::lock;
 
@@ -113,6 +115,12 @@ pub(super) fn footprint(size: u64, key: ValueRef<'_>, args: Option<&str>) -> u64
     };
     let args = args.map_or(0, str::len);
     eviction::footprint(size, (2 * key + args) as u64)
+}
+
+/// Returns the bytes that the row of an entry with a value of some size takes.
+pub(super) fn footprint_of(entry: &Entry, size: u64) -> u64 {
+    let key = stored_key(entry.address.key.as_str());
+    footprint(size, (&key).into(), entry.args.as_deref())
 }
 
 impl RowChanges {

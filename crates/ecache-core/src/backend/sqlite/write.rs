@@ -7,7 +7,6 @@ use rusqlite::Connection;
 
 use super::chunks::chunk;
 use super::damage::RowError;
-use super::encoding::stored_key;
 use super::entry_rows::{Existing, Write, existing, full_store, id_after, replace, write};
 use super::interned::Interned;
 use super::purge::Purge;
@@ -126,9 +125,7 @@ impl SqliteBackend {
         let entry = &*self.with_default_ttl(transaction, cell, entry, options.expiry, now)?;
         let (put, id) = self.put_row(transaction, interned, entry, content, options, now)?;
         if let Some(id) = id {
-            let key = stored_key(entry.address.key.as_str());
-            let args = entry.args.as_deref();
-            let footprint = row_changes::footprint(content.size(), (&key).into(), args);
+            let footprint = row_changes::footprint_of(entry, content.size());
             self.check_worth(transaction, cell, entry)?;
             self.check_fits(transaction, cell, footprint)?;
             self.count_loss(transaction, cell, entry, now)

@@ -8,7 +8,6 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use super::encoding::stored_key;
 use super::entry_rows::{Existing, Write, existing, full_store, id_after, write};
 use super::interned::Interned;
 use super::operations::{Added, LoggedOperation, Part};
@@ -98,9 +97,7 @@ impl SqliteBackend {
     ) -> Result<(i64, u64)> {
         let sqlite = |error| self.error(error);
         if transaction.has_limits() {
-            let key = stored_key(entry.address.key.as_str());
-            let args = entry.args.as_deref();
-            let footprint = row_changes::footprint(content.size(), (&key).into(), args);
+            let footprint = row_changes::footprint_of(entry, content.size());
             self.check_fits(transaction, interned.cell(), footprint)?;
         }
         let id = last_id(transaction, interned.store)

@@ -1,4 +1,4 @@
-//! What a [`Runner`](super::Runner) tells its caller, and asks of it.
+//! The caller of a [`Runner`](super::Runner): events that it is told, and processes that it starts.
 
 use std::io;
 

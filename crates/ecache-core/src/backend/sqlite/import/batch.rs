@@ -166,9 +166,7 @@ impl<'a, 'b> Batch<'a, 'b> {
         let cell = interned.cell();
         let id = next.ok_or_else(|| entry_rows::full_store(entry))?;
         if self.transaction.has_limits() {
-            let key = stored_key(entry.address.key.as_str());
-            let args = entry.args.as_deref();
-            let footprint = row_changes::footprint(value.len() as u64, (&key).into(), args);
+            let footprint = row_changes::footprint_of(entry, value.len() as u64);
             self.backend.check_fits(self.transaction, cell, footprint)?;
             let used_at = entry.last_used_at.unwrap_or(entry.written_at());
             self.latest = self.latest.max(entry.written_at()).max(used_at);
