@@ -9,8 +9,8 @@ use std::io::Read;
 use rusqlite::Connection;
 
 use super::SqliteBackend;
-use super::chunks::{MAX_CHUNKS, MAX_SIZE, chunk_checksum, chunk_id};
-use super::timeouts::SHORT_WAIT;
+use super::connection::timeouts::SHORT_WAIT;
+use super::format::chunks::{MAX_CHUNKS, MAX_SIZE, chunk_checksum, chunk_id};
 use crate::backend::Chunked;
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
@@ -191,7 +191,7 @@ mod tests {
 
     use super::*;
     use crate::backend::sqlite::Access;
-    use crate::backend::sqlite::reclaim::Due;
+    use crate::backend::sqlite::space::reclaim::Due;
     use crate::backend::{Condition, Content, MaintainBackend, WriteBackend};
     use crate::entry::Entry;
     use crate::key::Key;

@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::damage::RowError;
-use super::encoding::{MARK, StoredKey, stored_key};
-use super::names::Names;
+use super::format::damage::RowError;
+use super::format::encoding::{MARK, StoredKey, stored_key};
+use super::names::{Names, store_rows};
 use super::operations::{LoggedOperation, Part};
 use super::row::{self, Uses};
-use super::{store_rows, tombstones};
+use super::tombstones;
 use crate::backend::{Effect, Fate, OperationRecord, Tombstone, UndoState};
 use crate::entry::Entry;
 use crate::scope::Address;

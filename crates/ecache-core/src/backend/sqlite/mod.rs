@@ -2,139 +2,58 @@
 //!
 //! | file | its job |
 //! |---|---|
-//! | `pool`, `folder` | its connections, and noticing that another file has taken its place |
-//! | `open`, `trust`, `format` | settings of a connection; safe files; the owner of a format |
-//! | `schema` | tables, indexes, migrations |
-//! | `one_shot` | one look-up by a short process |
-//! | `session` | a connection, and the ids of stores that were read through it |
+//! | `format` | schema, columns, checksums; damaged pages and rows |
+//! | `file` | opening a safe file; the files beside it |
+//! | `connection` | pool, transactions, prepared statements |
+//! | `history` | the table of facts that are not entries |
+//! | `counters` | the usage that limits count, kept in the transaction of each change |
 //! | `names` | interned stores, users, operators, prompts, functions |
-//! | `interned` | the ids of the names of an entry that is being written |
 //! | `query` | from a filter to SQL |
-//! | `row`, `column`, `chunks` | from a row to a verified entry; its columns; a large value in chunks |
-//! | `stores`, `rename` | stores and their own documents; giving a store another name |
-//! | `rename_counts` | the counts of calls of a store that is renamed |
-//! | `store_rows`, `entry_rows` | reading and writing the row of a store; writing one of an entry |
-//! | `encoding`, `checksum` | the forms of columns; what the checksums of rows cover |
-//! | `damage`, `errors` | damaged pages and rows; what SQLite's other errors mean |
-//! | `prepared` | statements that stay prepared beside their connection |
-//! | `cached_call` | results of cached calls, read and written with the least |
-//! | `read`, `scan`, `scan_order` | single look-ups, many entries, their order |
-//! | `index_walk`, `uses_beside` | entries in the order of an index; their hits beside them |
-//! | `lookup_many`, `key_index` | look-ups of many keys, whose ids come from the index of keys |
-//! | `write`, `transaction`, `import`, `remove`, `stats` | the other verbs |
-//! | `write_logged` | replacing the value of an entry as an operation |
-//! | `import_log`, `seen_keys` | an import as an operation; the keys that it has written |
-//! | `marks` | removed entries that stay in their rows |
-//! | `operations` | the log of operations |
-//! | `retire`, `undo` | removals that can be undone, and undoing them |
-//! | `undo_bounds` | how much one operation keeps for its undo |
-//! | `fates` | what became of an entry |
-//! | `limits`, `limit_counters` | the usage of each limit, counted in the transaction of each change |
-//! | `limit_records` | comparing what limits count and sample with the entries |
-//! | `row_changes`, `tail` | the changes of a transaction; new entries that are not counted yet |
-//! | `admission` | the entries that limits let in, and their lifetimes |
-//! | `evict`, `eviction_targets`, `sample`, `worth` | making room where a write exceeds a limit; the amounts; random entries; their worth |
-//! | `purge` | deleting the entries kept for undo |
-//! | `clears` | the number of clears of each store |
-//! | `select`, `verify` | the entries of a selection, and verifying rows before they are changed |
-//! | `salvage`, `repair` | reading the intact rows of a damaged file, and removing from one |
-//! | `settings` | settings that bind every writer |
-//! | `tombstones` | why entries are gone for good |
-//! | `codec` | numbers and texts in records |
-//! | `history` | records that are not entries: operations, settings, usage by period, tombstones |
-//! | `eviction_records` | entries that a limit evicts, counted where they are removed |
-//! | `usage`, `entry_uses` | counts by period, and how far each usage log is folded; hits of entries |
+//! | `row`, `entry_rows` | from a row to a verified entry; writing the row of an entry |
 //! | `blobs` | large values, in chunks |
-//! | `reclaim` | large values that no entry names |
-//! | `observe`, `maintain` | changes and recorded uses; checks, garbage and free space |
-//! | `reserve` | space put by for clearing a full disk |
-//! | `wal_header`, `timeouts` | whether the header of the log is damaged; how long a connection waits |
-//! | `shrink` | giving free pages back to the file system |
-//! | `allocator` | SQLite's allocator, and how much it begins with |
+//! | `stores`, `rename` | stores and their own documents; giving a store another name |
+//! | `settings`, `tombstones` | settings that bind every writer; why entries are gone for good |
+//! | `operations`, `undo` | the log of operations, and undoing them |
+//! | `fates`, `observe` | what became of an entry; changes and recorded uses |
+//! | `usage` | counts of calls by period, and hits of entries |
+//! | `lookup`, `scan` | look-ups by key; many entries and their order |
+//! | `selection`, `removal` | the entries of a selection; removing them, for good or until an undo |
+//! | `write`, `import` | writing an entry, and many |
+//! | `limits` | admission, and eviction where a write exceeds a limit |
+//! | `space` | deleting kept entries and orphaned values, giving back free pages |
 //!
 //! Designs weighed: one connection behind a mutex (readers would wait for writers, which WAL makes
 //! needless), one per thread (a thread pool would keep as many open), and a pool that opens another
 //! when all are in use (chosen). The process's own connections coordinate through SQLite as other
 //! processes do.
 
-mod admission;
-mod allocator;
 mod blobs;
-mod cached_call;
-mod checksum;
-mod chunks;
-mod clears;
-mod codec;
-mod column;
-mod damage;
-mod encoding;
+mod connection;
+mod counters;
 mod entry_rows;
-mod entry_uses;
-mod errors;
-mod evict;
-mod eviction_records;
-mod eviction_targets;
 mod fates;
-mod folder;
+mod file;
 mod format;
 mod history;
 mod import;
-mod import_log;
-mod index_walk;
-mod interned;
-mod key_index;
-mod limit_counters;
-mod limit_records;
 mod limits;
-mod lookup_many;
-mod maintain;
-mod marks;
+mod lookup;
 mod names;
 mod observe;
-mod one_shot;
-mod open;
 mod operations;
-mod pool;
-mod prepared;
-mod purge;
 mod query;
-mod read;
-mod reclaim;
-mod remove;
+mod removal;
 mod rename;
-mod rename_counts;
-mod repair;
-mod reserve;
-mod retire;
 mod row;
-mod row_changes;
-mod salvage;
-mod sample;
 mod scan;
-mod scan_order;
-mod schema;
-mod seen_keys;
-mod select;
-mod session;
+mod selection;
 mod settings;
-mod shrink;
-mod stats;
-mod store_rows;
+mod space;
 mod stores;
-mod tail;
-mod timeouts;
 mod tombstones;
-mod transaction;
-mod trust;
 mod undo;
-mod undo_bounds;
 mod usage;
-mod uses_beside;
-mod verify;
-mod wal_header;
-mod worth;
 mod write;
-mod write_logged;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -146,16 +65,18 @@ use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::sync::lock;
 use crate::time::Timestamp;
+use connection::pool::Pool;
+use connection::session::Session;
+use connection::timeouts::SHORT_WAIT;
+use file::{open, reserve};
+use format::errors;
 use names::Names;
-use pool::Pool;
 use query::Plan;
-use reclaim::Staging;
-use session::Session;
-use timeouts::SHORT_WAIT;
+use space::reclaim::Staging;
 
 pub use super::Access;
-pub use allocator::{begin_small, use_global_allocator};
-pub use timeouts::BUSY_TIMEOUT;
+pub use connection::allocator::{begin_small, use_global_allocator};
+pub use connection::timeouts::BUSY_TIMEOUT;
 
 /// A store in a SQLite file.
 ///

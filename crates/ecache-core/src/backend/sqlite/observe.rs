@@ -1,7 +1,9 @@
 //! Generations and changes of a store.
 
-use super::pool::Look;
-use super::{SqliteBackend, cached_call, store_rows};
+use super::SqliteBackend;
+use super::connection::pool::Look;
+use super::lookup::cached_call;
+use super::names::store_rows;
 use crate::backend::ObserveBackend;
 use crate::error::Result;
 use crate::scope::StoreAddress;

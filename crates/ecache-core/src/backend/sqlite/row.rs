@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::checksum::{Fields, Identity};
-use super::chunks::{chunk_id, verify_chunks};
-use super::column::{number, size};
-use super::damage::RowError;
-use super::encoding::{key_text, kind, policy};
+use super::counters::row_changes::{Amount, Cell, footprint};
+use super::format::checksum::{Fields, Identity};
+use super::format::chunks::{chunk_id, verify_chunks};
+use super::format::column::{number, size};
+use super::format::damage::RowError;
+use super::format::encoding::{key_text, kind, policy};
 use super::names::{ById, Names};
-use super::row_changes::{Amount, Cell, footprint};
 use crate::backend::{Chunked, Content, START_SIZE};
 use crate::entry::{Entry, EntryRef};
 use crate::scope::StoreAddress;

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::checksum;
-use super::codec::{put_text, text};
+use super::connection::session::Session;
+use super::format::checksum;
+use super::history::codec::{put_text, text};
 use super::history::{self, RecordKind};
-use super::session::Session;
 
 /// A change of a setting; `None` is a setting that is not there.
 #[derive(Clone, Debug, PartialEq)]

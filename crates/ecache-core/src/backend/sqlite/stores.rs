@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use rusqlite::Connection;
 
-use super::damage::{UNREADABLE, damaged, intact, readable};
-use super::encoding::{UNMARKED, policy};
+use super::SqliteBackend;
+use super::format::checksum;
+use super::format::damage::{UNREADABLE, damaged, intact, readable};
+use super::format::encoding::{UNMARKED, policy};
+use super::names::store_rows::{self, set_metadata, write_metadata};
 use super::names::{NameKind, verified_name};
 use super::query::Range;
-use super::store_rows::{self, set_metadata, write_metadata};
-use super::{SqliteBackend, checksum};
 use crate::backend::{Dimension, StoreMetadata, StoreRecord, StoresBackend};
 use crate::error::{Error, Result};
 use crate::filter::Filter;

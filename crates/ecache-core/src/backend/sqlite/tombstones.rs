@@ -12,12 +12,12 @@
 use rusqlite::Connection;
 use rusqlite::types::{FromSqlResult, ValueRef};
 
-use super::checksum;
-use super::codec::{number, put_number, put_text, text, unreadable};
-use super::damage::readable;
-use super::encoding::stored_key;
+use super::connection::session::Session;
+use super::format::checksum;
+use super::format::damage::readable;
+use super::format::encoding::stored_key;
+use super::history::codec::{number, put_number, put_text, text, unreadable};
 use super::history::{self, RecordKind};
-use super::session::Session;
 use crate::backend::Cause;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -287,8 +287,8 @@ pub(super) fn cause_of(number: i64) -> Option<Cause> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Access, SqliteBackend};
     use super::*;
+    use crate::backend::sqlite::{Access, SqliteBackend};
     use crate::key::Key;
 
     fn address(number: usize) -> Address {

@@ -3,17 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::super::encoding::{StoredKey, stored_key};
-use super::super::entry_rows::{self, Write};
-use super::super::import_log::Recorder;
-use super::super::interned::Interned;
-use super::super::names::{self, NameKind};
-use super::super::operations::DocumentChange;
-use super::super::row_changes::{self, Cell};
-use super::super::seen_keys::SeenKeys;
-use super::super::session::Session;
-use super::super::stores::{self, OwnDocument, own_document};
-use super::super::{SqliteBackend, blobs, schema, store_rows};
+use super::log::Recorder;
+use super::seen_keys::SeenKeys;
+use crate::backend::sqlite::connection::session::Session;
+use crate::backend::sqlite::counters::row_changes::{self, Cell};
+use crate::backend::sqlite::entry_rows::{self, Write};
+use crate::backend::sqlite::format::encoding::{StoredKey, stored_key};
+use crate::backend::sqlite::format::schema;
+use crate::backend::sqlite::names::interned::Interned;
+use crate::backend::sqlite::names::{self, NameKind, store_rows};
+use crate::backend::sqlite::operations::DocumentChange;
+use crate::backend::sqlite::stores::{self, OwnDocument, own_document};
+use crate::backend::sqlite::{SqliteBackend, blobs};
 use crate::backend::{
     Content, Imported, OnConflict, OnRefused, Record, StoreMetadata, StoreRecord,
 };

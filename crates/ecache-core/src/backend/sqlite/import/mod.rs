@@ -7,20 +7,23 @@
 //! store; so some thousands are taken at a time and written store by store.
 
 mod batch;
+mod log;
+mod seen_keys;
 
 use rusqlite::Connection;
 
 use self::batch::{Batch, SORTED_AT_ONCE};
-use super::import_log::Recorder;
-use super::seen_keys::SeenKeys;
-use super::session::Session;
-use super::transaction::End;
-use super::{SqliteBackend, schema};
+use super::SqliteBackend;
+use super::connection::session::Session;
+use super::connection::transaction::End;
+use super::format::schema;
 use crate::backend::{
     Commit, ImportBackend, ImportLog, Imported, OnConflict, OnRefused, Progress, Record,
 };
 use crate::error::{Error, Result};
 use crate::filter::Usage;
+use log::Recorder;
+use seen_keys::SeenKeys;
 
 /// Number of pages to which the log may grow between checkpoints while an import runs.
 const CHECKPOINT_PAGES: i64 = 16_000;

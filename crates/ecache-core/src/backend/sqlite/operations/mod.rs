@@ -20,9 +20,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rusqlite::Connection;
 
 use super::history::{self, RecordKind};
+use super::names::store_rows::{self, write_metadata};
 use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
-use super::store_rows::{self, write_metadata};
 use super::stores::{OwnDocument, has_entries, has_row, last_id, meant_documents};
 use crate::backend::{ChangeReport, Effect, Operation, StoreMetadata, UNDO_KEEP};
 use crate::filter::{Filter, Usage};

@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
-use super::super::codec::{number, put_number, unreadable};
 use super::record::{address, put_address};
+use crate::backend::sqlite::history::codec::{number, put_number, unreadable};
 use crate::scope::StoreAddress;
 use crate::usage::{CallGroup, Counts, StoredRow};
 

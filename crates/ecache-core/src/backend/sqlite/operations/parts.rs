@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::super::codec::{number, optional, put_number, put_optional, unreadable};
 use super::MovedCounts;
+use crate::backend::sqlite::history::codec::{
+    number, optional, put_number, put_optional, unreadable,
+};
 
 /// The entries of one transaction. Ids are in order.
 #[derive(Clone, Debug, PartialEq)]
@@ -315,8 +317,8 @@ fn ids(rest: &mut &[u8]) -> rusqlite::Result<Vec<i64>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::MovedRow;
     use super::*;
+    use crate::backend::sqlite::operations::MovedRow;
     use crate::scope::StoreAddress;
     use crate::usage::{CallGroup, Counts};
 

@@ -1,13 +1,13 @@
 //! The record of an operation: numbers, texts, and then the parts of which the numbers say how many
 //! there are. docs/views.sql reads the numbers and texts.
 
-use super::super::codec::{
+use super::{Effect, LoggedOperation};
+use crate::backend::sqlite::format::encoding::{policy, policy_number};
+use crate::backend::sqlite::history::codec::{
     number, optional_text, put_number, put_optional_text, put_text, text, unreadable,
 };
-use super::super::encoding::{policy, policy_number};
-use super::super::settings::SettingChange;
-use super::super::tombstones::{cause_number, cause_of};
-use super::{Effect, LoggedOperation};
+use crate::backend::sqlite::settings::SettingChange;
+use crate::backend::sqlite::tombstones::{cause_number, cause_of};
 use crate::backend::{Operation, StoreMetadata};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;

@@ -5,8 +5,8 @@ use std::rc::Rc;
 use rusqlite::types::Value as SqlValue;
 
 use super::{Parameter, Plan, WRITTEN};
-use crate::backend::sqlite::encoding::{kind_number, stored_key};
-use crate::backend::sqlite::schema::LARGE;
+use crate::backend::sqlite::format::encoding::{kind_number, stored_key};
+use crate::backend::sqlite::format::schema::LARGE;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Filter, Freshness, Pattern};
 use crate::time::Timestamp;

@@ -4,12 +4,14 @@
 //! each range of `id`: a store's entries are one range, and every index on a scope ends in the
 //! `id`, so that "this user in that store" is one contiguous piece of an index. The index is named
 //! (`INDEXED BY`), since SQLite has no statistics here and was seen to guess wrong by a factor of a
-//! hundred.
+//! hundred. `key_index` has the ids of many keys, and `worth` the order of eviction.
 
 mod conditions;
 mod functions;
+pub(super) mod key_index;
 mod names;
 mod range;
+pub(super) mod worth;
 
 pub(super) use conditions::Conditions;
 pub(super) use functions::register;
@@ -20,9 +22,9 @@ use std::rc::Rc;
 use rusqlite::types::{ToSql, ToSqlOutput, Value as SqlValue, ValueRef};
 use rusqlite::{Connection, params_from_iter};
 
-use super::encoding::UNMARKED;
+use super::format::encoding::UNMARKED;
 use super::names::NameKind;
-use super::store_rows::all_stores;
+use super::names::store_rows::all_stores;
 use crate::filter::Filter;
 use crate::time::Timestamp;
 use names::{matching_names, matching_stores};

@@ -6,9 +6,9 @@ use rusqlite::Connection;
 use rusqlite::types::Value as SqlValue;
 
 use super::range::Range;
-use crate::backend::sqlite::damage::{intact, readable};
+use crate::backend::sqlite::format::damage::{intact, readable};
+use crate::backend::sqlite::names::store_rows::{self, store_columns, verified_store};
 use crate::backend::sqlite::names::{NameKind, verified_name};
-use crate::backend::sqlite::store_rows::{self, store_columns, verified_store};
 use crate::filter::{Filter, Pattern};
 use crate::scope::StoreAddress;
 

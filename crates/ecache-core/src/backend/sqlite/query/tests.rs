@@ -1,7 +1,7 @@
 //! The index that answers each filter, according to SQLite itself.
 
 use super::*;
-use crate::backend::sqlite::schema::LARGE;
+use crate::backend::sqlite::format::schema::LARGE;
 use crate::backend::sqlite::{Access, SqliteBackend};
 use crate::backend::{Condition, Content, WriteBackend};
 use crate::entry::{Entry, Policy};

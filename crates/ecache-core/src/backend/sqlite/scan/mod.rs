@@ -7,22 +7,28 @@
 //!
 //! A visitor gets each entry with its value while SQLite still holds the row, which saves copying
 //! both. A row that needs more than that ends the page and is handed over after it.
+//!
+//! `order` sorts the ids of a plan, `index_walk` reads them in the order of an index, and
+//! `uses_beside` reads recorded hits along with entries.
 
+mod index_walk;
+mod order;
 mod rows;
+mod uses_beside;
 
 use rusqlite::Connection;
 
 use super::SqliteBackend;
-use super::index_walk::Walk;
-use super::pool::{Held, Look};
+use super::connection::pool::{Held, Look};
 use super::query::{Conditions, Plan, Range};
 use super::row::Known;
-use super::salvage::{self, Salvage};
-use super::scan_order::sorted_ids;
+use super::selection::salvage::{self, Salvage};
 use super::stores;
 use crate::backend::{Content, Direction, Row, Rows, Scan, ScanBackend, Sort, Values, Visitor};
 use crate::error::{Error, Result};
 use crate::time::Timestamp;
+use index_walk::Walk;
+use order::sorted_ids;
 
 /// Number of entries, and bytes of their values, at which a page is full, so that memory stays
 /// flat.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use rusqlite::{CachedStatement, Connection, params_from_iter};
 
-use super::super::damage::{self, RowError, UNREADABLE, damaged, is_corrupt};
-use super::super::encoding;
-use super::super::query::{Conditions, Range};
-use super::super::row::{self, NO_USES, USES, Uses};
-use super::super::uses_beside::UsesBeside;
+use super::uses_beside::UsesBeside;
 use super::{Page, RowsOf, Source};
+use crate::backend::sqlite::format::damage::{self, RowError, UNREADABLE, damaged, is_corrupt};
+use crate::backend::sqlite::format::encoding;
+use crate::backend::sqlite::query::{Conditions, Range};
+use crate::backend::sqlite::row::{self, NO_USES, USES, Uses};
 use crate::backend::{Row, Values, Visitor};
 use crate::error::Result;
 use crate::scope::{Address, StoreAddress};

@@ -5,24 +5,27 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::super::checksum::Fields;
-use super::super::damage::RowError;
-use super::super::encoding::UNMARKED;
-use super::super::entry_rows::{full_store_of, id_after};
-use super::super::operations::{self, Added, DocumentChange, LoggedOperation, Part, Swap, Touched};
-use super::super::query::{Range, WRITTEN};
-use super::super::rename::move_entry;
-use super::super::retire::Meant;
-use super::super::session::Session;
-use super::super::settings::{self, SettingChange};
-use super::super::store_rows::{self, bump_generation, store_row, write_metadata};
-use super::super::stores::{OwnDocument, has_row, own_document};
-use super::super::verify::{SET_LIFETIME, StoresInUse};
-use super::super::{SqliteBackend, marks, row};
 use super::findings::Findings;
 use super::restore::{MOST_BEHIND, same_key, usage_of_entry};
 use crate::backend::Effect;
 use crate::backend::limit::without_change;
+use crate::backend::sqlite::connection::session::Session;
+use crate::backend::sqlite::entry_rows::{full_store_of, id_after};
+use crate::backend::sqlite::format::checksum::Fields;
+use crate::backend::sqlite::format::damage::RowError;
+use crate::backend::sqlite::format::encoding::UNMARKED;
+use crate::backend::sqlite::names::store_rows::{self, bump_generation, store_row, write_metadata};
+use crate::backend::sqlite::operations::{
+    self, Added, DocumentChange, LoggedOperation, Part, Swap, Touched,
+};
+use crate::backend::sqlite::query::{Range, WRITTEN};
+use crate::backend::sqlite::removal::retire::Meant;
+use crate::backend::sqlite::rename::move_entry;
+use crate::backend::sqlite::selection::marks;
+use crate::backend::sqlite::selection::verify::{SET_LIFETIME, StoresInUse};
+use crate::backend::sqlite::settings::{self, SettingChange};
+use crate::backend::sqlite::stores::{OwnDocument, has_row, own_document};
+use crate::backend::sqlite::{SqliteBackend, row};
 use crate::error::Result;
 use crate::filter::Usage;
 

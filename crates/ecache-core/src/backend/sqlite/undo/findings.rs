@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use super::super::operations::{LoggedOperation, Part};
-use super::super::rename;
-use super::super::retire::usage_of;
+use crate::backend::sqlite::operations::{LoggedOperation, Part};
+use crate::backend::sqlite::removal::retire::usage_of;
+use crate::backend::sqlite::rename;
 use crate::backend::{Effect, OperationRecord, Undone};
 use crate::filter::Usage;
 use crate::scope::{Address, StoreAddress};

@@ -5,13 +5,13 @@ use std::collections::HashSet;
 
 use rusqlite::Connection;
 
-use super::super::column;
-use super::super::damage::readable;
-use super::super::encoding::UNMARKED;
-use super::super::operations::{LoggedOperation, Part};
-use super::super::query::Parameter;
-use super::super::retire::usage_of;
-use super::super::store_rows::store_row;
+use crate::backend::sqlite::format::column;
+use crate::backend::sqlite::format::damage::readable;
+use crate::backend::sqlite::format::encoding::UNMARKED;
+use crate::backend::sqlite::names::store_rows::store_row;
+use crate::backend::sqlite::operations::{LoggedOperation, Part};
+use crate::backend::sqlite::query::Parameter;
+use crate::backend::sqlite::removal::retire::usage_of;
 use crate::backend::{Effect, KeptForUndo};
 use crate::filter::Usage;
 

@@ -14,19 +14,20 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
-use super::damage::RowError;
+use super::SqliteBackend;
+use super::connection::pool::Look;
+use super::connection::session::Session;
 use super::fates::find_fate;
+use super::file::reserve;
+use super::format::damage::RowError;
 use super::operations::{Chains, LoggedOperation, Part};
-use super::pool::Look;
-use super::purge::Purge;
 use super::query::Plan;
-use super::reclaim::Due;
-use super::remove::{ForGood, Pace};
-use super::session::Session;
+use super::removal::bounds::KeptPart;
+use super::removal::remove::{ForGood, Pace};
+use super::selection::verify::{Batch, touch_batch};
 use super::settings::{self, SettingChange};
-use super::undo_bounds::KeptPart;
-use super::verify::{Batch, touch_batch};
-use super::{SqliteBackend, reserve};
+use super::space::purge::Purge;
+use super::space::reclaim::Due;
 use crate::backend::limit::{Bounds, Limit, LimitScope};
 use crate::backend::{
     ChangeOutcome, ChangeReport, Commit, Content, DropKept, Effect, Fate, ImportLog, Imported,

@@ -9,13 +9,14 @@
 //! undone in the same way. Entries and settings that were changed since stay as they are. Which
 //! operation is meant and which record is reversed for it is decided by `Chains`.
 
-use super::super::operations::{Chains, LoggedOperation, Part};
-use super::super::purge::delete_marked;
-use super::super::session::Session;
-use super::super::transaction::End;
-use super::super::{SqliteBackend, rename_counts};
 use super::change;
 use super::findings::Findings;
+use crate::backend::sqlite::SqliteBackend;
+use crate::backend::sqlite::connection::session::Session;
+use crate::backend::sqlite::connection::transaction::End;
+use crate::backend::sqlite::operations::{Chains, LoggedOperation, Part};
+use crate::backend::sqlite::rename::counts;
+use crate::backend::sqlite::space::purge::delete_marked;
 use crate::backend::{Effect, Operation, OperationRecord, Progress, Undone};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
@@ -225,7 +226,7 @@ impl SqliteBackend {
         }
         let mut end = || -> rusqlite::Result<()> {
             if is_last {
-                rename_counts::move_back(transaction, target, undo)?;
+                counts::move_back(transaction, target, undo)?;
             }
             undo.write(transaction)?;
             if is_last {

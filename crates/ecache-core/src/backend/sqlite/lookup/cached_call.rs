@@ -1,0 +1,319 @@
+//! Results of cached calls: most of the cost of a hit and of a miss in a program.
+//!
+//! Every column that is read costs two per cent of a look-up. A column that only some results need
+//! is therefore read for those alone, and one that no hit needs, such as the recorded hits, is not
+//! read. A result is recognised by its function and its [split](CallIdentity::split). The checksum
+//! covers both and is right only with those of the call, so they are not read either. A result that
+//! was written otherwise, as by an import, has no split, and is compared in full.
+
+use std::sync::Arc;
+
+use rusqlite::Connection;
+use rusqlite::types::ValueRef;
+
+use super::Known;
+use crate::backend::sqlite::SqliteBackend;
+use crate::backend::sqlite::connection::session::Session;
+use crate::backend::sqlite::format::checksum::Identity;
+use crate::backend::sqlite::format::damage::RowError;
+use crate::backend::sqlite::format::{chunks, encoding};
+use crate::backend::sqlite::names::interned::Interned;
+use crate::backend::sqlite::row::{self, Kept, Uses};
+use crate::backend::sqlite::space::reclaim::Due;
+use crate::backend::{
+    CallBackend, CallIdentity, CallLookup, CallResult, Chunked, Content, PutCall, PutOptions,
+};
+use crate::entry::{self, Entry};
+use crate::error::{Error, Result};
+use crate::key::MORE_PLACES;
+use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+
+/// The columns that every hit reads: those that its checksum covers, except function and split.
+macro_rules! select {
+    ($more:literal) => {
+        concat!(
+            "SELECT id, kind, expires_at, coalesce(updated_at, created_at), cost_ms, checksum, \
+             value",
+            $more,
+            " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
+        )
+    };
+}
+
+/// Selects a key that has an entry, in parentheses.
+macro_rules! kept {
+    ($key:literal) => {
+        concat!(
+            "(SELECT 1 FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ",
+            $key,
+            ")"
+        )
+    };
+}
+
+/// Selects every column of an entry except its value.
+const BY_ID: &str = concat!("SELECT ", row::columns!(), " FROM entries WHERE id = ?1");
+
+/// One result, by store and hash.
+const CALL: &str = select!("");
+
+/// One result, with the store's generation as of the same moment.
+const CALL_AND_GENERATION: &str = select!(", (SELECT generation FROM stores WHERE id = ?1)");
+
+/// One result, with what tells whose it is.
+const WHOLE_CALL: &str = select!(", function, split");
+
+/// One result, with that and the generation.
+const WHOLE_CALL_AND_GENERATION: &str =
+    select!(", function, split, (SELECT generation FROM stores WHERE id = ?1)");
+
+/// Reports for each of three keys whether it has an entry, from the index alone. `IN` would make a
+/// table of the keys first, which takes longer than to find them.
+const KEPT_AMONG: &str = concat!(
+    "SELECT EXISTS",
+    kept!("?2"),
+    ", EXISTS",
+    kept!("?3"),
+    ", EXISTS",
+    kept!("?4")
+);
+
+impl CallBackend for SqliteBackend {
+    fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
+        let connection = self.connection()?;
+        match self.try_find_call(&connection, call, now) {
+            Ok(found) => Ok(found),
+            Err(RowError::Damaged) => Ok(CallLookup::Damaged(call.address())),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+        }
+    }
+
+    fn kept_among(
+        &self,
+        store: &Arc<StoreAddress>,
+        places: &[[u8; 32]; MORE_PLACES],
+    ) -> Result<[bool; MORE_PLACES]> {
+        let session = self.connection()?;
+        let kept = self.in_store(&session, store, |id, known| {
+            let mut statement = session.prepare_kept(KEPT_AMONG)?;
+            let [one, two, three] = places;
+            let mut rows = statement.get().query((id, one, two, three))?;
+            let row = rows.next()?.ok_or(RowError::Damaged)?;
+            if known.is_outdated(&session) {
+                return Ok(None);
+            }
+            Ok(Some([row.get(0)?, row.get(1)?, row.get(2)?]))
+        });
+        match kept {
+            Ok(kept) => Ok(kept.unwrap_or_default()),
+            // The look-up says which entry it is.
+            Err(RowError::Damaged) => Ok([true; MORE_PLACES]),
+            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+        }
+    }
+
+    fn put_call(
+        &self,
+        call: &CallIdentity<'_>,
+        entry: &Entry,
+        content: &Content,
+        now: Timestamp,
+    ) -> Result<PutCall> {
+        let put = entry.check().map_err(Error::from).and_then(|()| {
+            self.transaction_of_one(|transaction| {
+                let sqlite = |error| self.error(error);
+                let interned = Interned {
+                    split: Some(call.split()),
+                    ..Interned::new(&self.names, transaction, entry).map_err(sqlite)?
+                };
+                if let Some(clears) = call.clears
+                    && self
+                        .clears_in(transaction, interned.store)
+                        .map_err(sqlite)?
+                        != clears
+                {
+                    return Ok(PutCall {
+                        is_outdated: true,
+                        ..PutCall::new(None, None)
+                    });
+                }
+                let options = PutOptions::of_call(entry);
+                let (_, expires_at) =
+                    self.put_within(transaction, &interned, entry, content, &options, now)?;
+                // As of the same transaction.
+                let generation = if call.with_generation {
+                    let generation = generation(transaction, interned.store).map_err(sqlite)?;
+                    Some(self.generation_in_file(generation))
+                } else {
+                    None
+                };
+                Ok(PutCall::new(generation, expires_at))
+            })
+        });
+        if put.is_ok() {
+            self.purge_sometimes(now);
+        }
+        if put.as_ref().map_or(true, |put| put.is_outdated) {
+            self.drop_staged(content);
+        } else if matches!(content, Content::Chunked(_)) {
+            // Best effort: the next write retries.
+            let _ = self.reclaim(Due::By(now));
+        }
+        put
+    }
+}
+
+impl SqliteBackend {
+    fn try_find_call(
+        &self,
+        session: &Session,
+        call: &CallIdentity<'_>,
+        now: Timestamp,
+    ) -> Result<CallLookup, RowError> {
+        self.in_store(session, call.store, |store, known| {
+            self.find_call_in(session, store, known, call, now)
+        })
+        .map(|found| found.unwrap_or(CallLookup::Missing))
+    }
+
+    fn find_call_in(
+        &self,
+        session: &Session,
+        store: i64,
+        known: Known,
+        call: &CallIdentity<'_>,
+        now: Timestamp,
+    ) -> Result<Option<CallLookup>, RowError> {
+        if let Some(function) = session.known_function(call.function) {
+            match self.read_call(session, (store, known), call, Some(function), now) {
+                // It is another function's, or was written otherwise, or is damaged.
+                Err(RowError::Damaged) => {}
+                found => return found,
+            }
+        }
+        self.read_call(session, (store, known), call, None, now)
+    }
+
+    /// Reads the result of a call. Its function is read as well, unless `claimed` is its id: then
+    /// the result is [`RowError::Damaged`] if it has another one or another split.
+    fn read_call(
+        &self,
+        connection: &Session,
+        (store, known): (i64, Known),
+        call: &CallIdentity<'_>,
+        claimed: Option<i64>,
+        now: Timestamp,
+    ) -> Result<Option<CallLookup>, RowError> {
+        let (sql, generation_column) = match (claimed, call.with_generation) {
+            (Some(_), false) => (CALL, None),
+            (Some(_), true) => (CALL_AND_GENERATION, Some(7)),
+            (None, false) => (WHOLE_CALL, None),
+            (None, true) => (WHOLE_CALL_AND_GENERATION, Some(9)),
+        };
+        let mut statement = connection.prepare_kept(sql)?;
+        let mut rows = statement.get().query((store, &call.hash[..]))?;
+        let row = rows.next()?;
+        if known.is_outdated(connection) {
+            return Ok(None);
+        }
+        let Some(row) = row else {
+            return Ok(Some(CallLookup::Missing));
+        };
+        let (function, split) = match claimed {
+            Some(function) => (Some(function), Some(call.split())),
+            None => (row.get(7)?, row.get(8)?),
+        };
+        let identity = Identity {
+            id: row.get(0)?,
+            key: ValueRef::Blob(call.hash),
+            kind: row.get(1)?,
+            function,
+            split,
+            written_at: row.get(3)?,
+            expires_at: row.get(2)?,
+            cost_ms: row.get(4)?,
+        };
+        // A damaged index can lead to the same key of another store.
+        let id = identity.id;
+        if id >> 32 != store {
+            return Err(RowError::Damaged);
+        }
+        if encoding::is_marked(identity.kind) {
+            return Ok(Some(CallLookup::Missing));
+        }
+        let bytes = row.get_ref(6)?.as_blob()?;
+        let kept = Kept {
+            checksum: row.get(5)?,
+            large: match bytes {
+                [] => large(connection, id)?,
+                _ => None,
+            },
+            bytes,
+            identity,
+        };
+        let content = kept.content()?;
+        let identity = kept.identity;
+        let expires_at = identity.expires_at.map(Timestamp::from_millis);
+        let written_at = Timestamp::from_millis(identity.written_at);
+        if !entry::is_fresh(written_at, expires_at, now) {
+            return Ok(Some(CallLookup::Missing));
+        }
+        chunks::verify_chunks(connection, &content)?;
+        let is_known = claimed.is_some()
+            || identity.split == Some(call.split())
+                && self
+                    .names
+                    .is_name(connection, identity.function, call.function)?;
+        if let Some(function) = identity.function.filter(|_| is_known && claimed.is_none()) {
+            connection.remember_function(call.function, function);
+        }
+        if !is_known && !self.is_of_call(connection, id, call)? {
+            let function = self.names.name(connection, identity.function)?;
+            return Ok(Some(CallLookup::Other(function)));
+        }
+        Ok(Some(CallLookup::Hit(CallResult {
+            kind: encoding::kind(identity.kind).ok_or(RowError::Damaged)?,
+            content,
+            written_at,
+            expires_at,
+            cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),
+            generation: match generation_column {
+                Some(column) => Some(self.generation_in_file(row.get(column)?)),
+                None => None,
+            },
+        })))
+    }
+
+    /// Evaluates [`Entry::is_of_call`] on a row within the snapshot of the look-up.
+    fn is_of_call(
+        &self,
+        connection: &Connection,
+        id: i64,
+        call: &CallIdentity<'_>,
+    ) -> Result<bool, RowError> {
+        let mut statement = connection.prepare_cached(BY_ID)?;
+        let mut rows = statement.query([id])?;
+        let row = rows.next()?.ok_or(RowError::Damaged)?;
+        let fields = row::fields(row)?;
+        let entry = row::entry(connection, &self.names, &fields, Uses::default())?;
+        Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
+    }
+}
+
+/// Returns a number that grows whenever an entry of that store is replaced or removed.
+pub(in super::super) fn generation(connection: &Connection, store: i64) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT generation FROM stores WHERE id = ?1")?
+        .query_row([store], |row| row.get(0))
+}
+
+/// Returns the location of a value stored outside its row, or `None` if the value is empty.
+fn large(connection: &Connection, id: i64) -> rusqlite::Result<Option<Chunked>> {
+    connection
+        .prepare_cached("SELECT blob, size FROM entries WHERE id = ?1")?
+        .query_row([id], |row| {
+            let (blob, size): (Option<i64>, u64) = (row.get(0)?, row.get(1)?);
+            Ok(blob.map(|id| Chunked { id, size }))
+        })
+}

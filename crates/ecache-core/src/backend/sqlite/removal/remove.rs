@@ -1,0 +1,457 @@
+//! Removes and touches the entries of a selection, batch by batch.
+//!
+//! The ids are collected first and sorted (`select`), so that the table is walked once from front
+//! to back. The entries are then removed in transactions that hold the lock for a fraction of a
+//! second, each of which verifies its rows first (`verify`). A removal on a full disk gives up the
+//! reserve file (`reserve`) and continues in small steps, each of which gives space back.
+
+use std::cell::RefCell;
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+
+use crate::backend::sqlite::SqliteBackend;
+use crate::backend::sqlite::connection::pool::Look;
+use crate::backend::sqlite::connection::session::Session;
+use crate::backend::sqlite::file::reserve;
+use crate::backend::sqlite::operations::LoggedOperation;
+use crate::backend::sqlite::query::Plan;
+use crate::backend::sqlite::selection::select::{Part, select};
+use crate::backend::sqlite::selection::verify::{Batch, Judged, delete_batch, touch_batch};
+use crate::backend::sqlite::space::purge::Purge;
+use crate::backend::sqlite::space::reclaim::Due;
+use crate::backend::sqlite::tombstones::Burial;
+use crate::backend::{
+    Cause, ChangeBackend, CountBackend, Effect, Operation, Progress, STAGED_FOR, Touch,
+};
+use crate::error::{Error, Result};
+use crate::filter::{Selection, Usage};
+use crate::time::Timestamp;
+
+/// Time for which a batch aims to hold the write lock.
+const LOCK_TIME: Duration = Duration::from_millis(75);
+
+/// Entries in the first batch; [`SMALLEST_BATCH`] is that of every batch on a full disk.
+const FIRST_BATCH: usize = 1000;
+const SMALLEST_BATCH: usize = 50;
+const LARGEST_BATCH: usize = 50_000;
+
+/// The log of a removal for good: its operation, if it is one, and the tombstones.
+pub(in super::super) struct ForGood<'a> {
+    operation: Option<&'a Operation>,
+    now: Timestamp,
+    logged: RefCell<Option<LoggedOperation>>,
+}
+
+impl<'a> ForGood<'a> {
+    pub(in super::super) fn new(operation: Option<&'a Operation>, now: Timestamp) -> Self {
+        Self {
+            operation,
+            now,
+            logged: RefCell::default(),
+        }
+    }
+
+    /// Logs a batch in the transaction that deletes it.
+    fn add(&self, transaction: &Connection, batch: &mut Batch) -> rusqlite::Result<()> {
+        let graves = std::mem::take(&mut batch.graves);
+        if batch.usage.entries == 0 {
+            return Ok(());
+        }
+        let mut number = 0;
+        if let Some(operation) = self.operation {
+            let logged = self.logged.borrow().clone();
+            let mut logged = match logged {
+                Some(logged) => logged,
+                None => LoggedOperation::begin(transaction, operation, Effect::Removed, self.now)?,
+            };
+            logged.add_usage(batch.usage);
+            logged.write(transaction)?;
+            number = logged.number;
+            self.logged.replace(Some(logged));
+        }
+        let burial = Burial {
+            cause: self.operation.map_or(Cause::Removed, |known| known.cause),
+            operation: number,
+            note: "",
+            now: self.now,
+        };
+        burial.bury(transaction, graves)
+    }
+
+    /// Logs all of it, and returns the number of the operation.
+    pub(in super::super) fn end(
+        &self,
+        transaction: &Connection,
+        usage: Usage,
+        documents: u64,
+    ) -> rusqlite::Result<Option<u64>> {
+        let Some(operation) = self.operation else {
+            return Ok(None);
+        };
+        // A failed transaction may have taken the record along.
+        let number = self
+            .logged
+            .borrow()
+            .as_ref()
+            .map_or(0, |logged| logged.number);
+        let mut stored = match LoggedOperation::read(transaction, number)? {
+            Some(stored) if stored.operation == *operation => stored,
+            _ => LoggedOperation::begin(transaction, operation, Effect::Removed, self.now)?,
+        };
+        stored.usage = Some((usage.entries as i64, usage.bytes as i64));
+        stored.documents = documents as i64;
+        stored.write(transaction)?;
+        Ok(Some(stored.number.unsigned_abs()))
+    }
+}
+
+/// The way in which a change is cut into transactions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(in super::super) enum Pace {
+    /// By the time for which each holds the write lock
+    Timed,
+    /// By the free space, which is replenished before it runs out
+    Frugal,
+}
+
+impl ChangeBackend for SqliteBackend {
+    fn remove(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        self.delete(selection, &ForGood::new(None, now), progress)
+    }
+
+    fn touch(
+        &self,
+        selection: &Selection,
+        touch: Touch,
+        now: Timestamp,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        let _held = self.hold(Look::Always);
+        let mut done = Batch::default();
+        let parts = self.select(selection, now)?;
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            let (batch, _) = touch_batch(transaction, &self.names, plan, ids, touch)?;
+            Ok(batch)
+        };
+        self.change(&parts, Pace::Timed, &mut done, progress, batch)?;
+        done.finish()
+    }
+}
+
+impl SqliteBackend {
+    /// Removes entries for good, and logs that.
+    pub(in super::super) fn delete(
+        &self,
+        selection: &Selection,
+        log: &ForGood<'_>,
+        progress: Progress<'_>,
+    ) -> Result<Usage> {
+        let now = log.now;
+        let _held = self.hold(Look::Always);
+        self.count_clear(selection)?;
+        let mut done = Batch::default();
+        let mut change = |pace| {
+            let parts = self.select(selection, now)?;
+            done.left = 0;
+            self.change(
+                &parts,
+                pace,
+                &mut done,
+                progress,
+                |transaction, plan, ids| {
+                    let mut batch = delete_batch(self, transaction, plan, ids)?;
+                    // On a full disk there is no space to say why.
+                    if pace == Pace::Timed {
+                        let evictions = std::mem::take(&mut batch.evictions);
+                        evictions.write(self, transaction, now)?;
+                        log.add(transaction, &mut batch)?;
+                    }
+                    Ok(batch)
+                },
+            )
+        };
+        if !reserve::is_needed(&self.path) {
+            match change(Pace::Timed) {
+                Err(Error::Full { .. }) => {}
+                result => {
+                    let result = match result {
+                        Err(error @ Error::Damaged { .. }) => {
+                            done.left = 0;
+                            let repaired = self.delete_damaged(selection, now, error);
+                            repaired.map(|batch| done += batch)
+                        }
+                        result => result.and_then(|()| self.repair_empty(selection, now)),
+                    };
+                    // Includes entries removed before a failure. Best effort: the next removal
+                    // retries.
+                    let _ = self.reclaim(Due::By(now));
+                    return result.and_then(|()| done.finish());
+                }
+            }
+        }
+        // Moves the log into the file first, since the log takes space, too.
+        self.checkpoint(&*self.connection()?);
+        reserve::release(&self.path);
+        // Retired entries go before those in use.
+        if self.purge(Purge::All).is_ok_and(|count| count > 0) {
+            let _ = self.reclaim(Due::By(now));
+            self.give_back();
+        }
+        if self.usage(selection, now)? == Usage::default() {
+            reserve::restore(&self.path);
+            return done.finish();
+        }
+        let result = match self.delete_all(selection, now) {
+            Ok(None) | Err(Error::Full { .. }) => {
+                let changed = change(Pace::Frugal);
+                // Deletes replaced values even if they are being read: no other space is left.
+                let _ = self.reclaim(Due::All);
+                self.give_back();
+                changed
+            }
+            Ok(Some(removed)) => {
+                done += removed;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        self.count_late(&std::mem::take(&mut done.evictions), now);
+        reserve::restore(&self.path);
+        result.and_then(|()| done.finish())
+    }
+
+    /// Empties the file in one transaction if the selection matches everything in it.
+    ///
+    /// Deleting single rows changes every page before freeing it. A `DELETE` without a condition
+    /// frees pages without writing them.
+    fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Batch>> {
+        let oldest = now.saturating_sub(STAGED_FOR);
+        let delete_all = |transaction: &Session| {
+            let delete = || -> rusqlite::Result<Option<Batch>> {
+                let all: u64 =
+                    transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
+                // Without entries nothing would be gained, and what another process is staging
+                // would be lost.
+                if all == 0 || is_staged_since(transaction, oldest)? {
+                    return Ok(None);
+                }
+                let mut removed = Batch::default();
+                for Part { ids, plan } in select(transaction, selection, now)? {
+                    let part = Judged::new(transaction, &self.names, &plan, &ids)?;
+                    removed.usage += part.usage;
+                    removed.evictions.append(part.evictions);
+                }
+                if removed.usage.entries != all {
+                    return Ok(None);
+                }
+                for sql in [
+                    "DELETE FROM entries",
+                    "DELETE FROM uses",
+                    "DELETE FROM chunks",
+                    "DELETE FROM blobs",
+                    "UPDATE stores SET generation = generation + 1",
+                ] {
+                    transaction.execute(sql, ())?;
+                }
+                Ok(Some(removed))
+            };
+            delete().map_err(|error| self.error(error))
+        };
+        let removed = self.frugally(|connection| self.transaction_on(connection, delete_all))?;
+        if removed.is_some() {
+            self.give_back();
+        }
+        Ok(removed)
+    }
+
+    /// Runs `batch` over the selected ids and adds up the results in `done`, even if a later batch
+    /// fails.
+    pub(in super::super) fn change(
+        &self,
+        parts: &[Part],
+        pace: Pace,
+        done: &mut Batch,
+        progress: Progress<'_>,
+        batch: impl Fn(&Connection, &Plan, &[i64]) -> rusqlite::Result<Batch>,
+    ) -> Result<()> {
+        let mut size = match pace {
+            Pace::Timed => FIRST_BATCH,
+            Pace::Frugal => SMALLEST_BATCH,
+        };
+        // Set after giving space back, until a batch succeeds
+        let mut gave_back = false;
+        for Part { ids, plan } in parts {
+            let mut rest = ids.as_slice();
+            while !rest.is_empty() {
+                let (ids, later) = rest.split_at(size.min(rest.len()));
+                let started = Instant::now();
+                let run = |transaction: &Session| {
+                    batch(transaction, plan, ids).map_err(|error| self.error(error))
+                };
+                let changed = match pace {
+                    Pace::Timed => self.transaction(run),
+                    Pace::Frugal => {
+                        self.frugally(|connection| self.transaction_on(connection, run))
+                    }
+                };
+                match (pace, changed) {
+                    (Pace::Frugal, Err(Error::Full { .. })) if !gave_back => {
+                        self.give_back();
+                        gave_back = true;
+                        continue;
+                    }
+                    (Pace::Frugal, Err(Error::Full { .. })) if ids.len() > 1 => {
+                        size = ids.len() / 2;
+                        continue;
+                    }
+                    (_, changed) => *done += changed?,
+                }
+                gave_back = false;
+                rest = later;
+                if pace == Pace::Timed {
+                    size = next_batch(ids.len(), started.elapsed());
+                }
+                if progress(done.usage.entries).is_break() {
+                    return Err(Error::Interrupted { done: done.usage });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(in super::super) fn select(
+        &self,
+        selection: &Selection,
+        now: Timestamp,
+    ) -> Result<Vec<Part>> {
+        let connection = self.connection()?;
+        let snapshot = connection
+            .unchecked_transaction()
+            .map_err(|error| self.error(error))?;
+        select(&snapshot, selection, now).map_err(|error| self.error(error))
+    }
+}
+
+/// Returns the number of entries for the next batch, so that it holds the lock for [`LOCK_TIME`].
+fn next_batch(count: usize, took: Duration) -> usize {
+    let per_entry = took.as_secs_f64() / count as f64;
+    let fitting = LOCK_TIME.as_secs_f64() / per_entry.max(1e-9);
+    (fitting as usize).clamp(
+        SMALLEST_BATCH,
+        (count * 2).clamp(SMALLEST_BATCH, LARGEST_BATCH),
+    )
+}
+
+/// Reports whether a value was staged at `oldest` or later; its writer may still write its entry.
+fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Result<bool> {
+    let sql = "SELECT 1 FROM blobs WHERE staged_at >= ?1";
+    connection.prepare(sql)?.exists([oldest.as_millis()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::sqlite::Access;
+    use crate::backend::{Condition, Content, WriteBackend, no_progress};
+    use crate::entry::Entry;
+    use crate::filter::{Capacity, Filter, Order};
+    use crate::key::Key;
+    use crate::scope::StoreAddress;
+    use crate::value::Kind;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    fn put(backend: &SqliteBackend, number: usize) -> Result<()> {
+        let key = Key::new(number.to_string()).expect("a valid key");
+        let entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Bytes, NOW);
+        let content = Content::Inline(vec![7; 1000]);
+        backend
+            .put(&entry, &content, &Condition::Always.into(), NOW)
+            .map(drop)
+    }
+
+    fn backend(folder: &tempfile::TempDir) -> SqliteBackend {
+        let path = folder.path().join("store.db");
+        SqliteBackend::open(&path, Access::Write).expect("a new store")
+    }
+
+    #[test]
+    fn a_file_that_cannot_grow_is_full_and_can_be_cleared() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let connection = backend.connection().expect("a connection");
+        connection
+            .pragma_update_and_check(None, "max_page_count", 100, |_| Ok(()))
+            .expect("a limit");
+        drop(connection);
+        let fill = || (0..1000).find_map(|number| put(&backend, number).err());
+        assert!(matches!(fill(), Some(Error::Full { .. })));
+        let all = Filter::default().into();
+        let counted = backend.usage(&all, NOW).expect("a count");
+        let removed = backend.remove(&all, NOW, &mut no_progress);
+        assert_eq!(removed.expect("a removal"), counted);
+        put(&backend, 0).expect("there is space again");
+        assert!(matches!(fill(), Some(Error::Full { .. })));
+    }
+
+    #[test]
+    fn emptying_a_full_disk_keeps_what_is_being_staged() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        let all = Filter::default().into();
+        let large = vec![7; 2 * crate::value::CHUNK_SIZE];
+        let staged = backend.stage(&mut &*large, NOW).expect("staged");
+        let emptied = backend.delete_all(&all, NOW).expect("a removal");
+        assert!(emptied.is_none(), "there is no entry");
+        put(&backend, 0).expect("an entry");
+        let emptied = backend.delete_all(&all, NOW).expect("a removal");
+        assert!(emptied.is_none(), "one by one instead");
+        let staged = crate::backend::read_value(&backend, Kind::Bytes, staged);
+        assert!(staged.expect("a value").bytes == large);
+        let later = NOW.saturating_add(2 * STAGED_FOR);
+        let emptied = backend.delete_all(&all, later).expect("a removal");
+        assert_eq!(emptied.map(|removed| removed.usage.entries), Some(1));
+    }
+
+    #[test]
+    fn an_entry_used_since_it_was_selected_stays() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        for number in 0..3 {
+            put(&backend, number).expect("an entry");
+        }
+        let selection = Selection {
+            beyond: Some(Capacity {
+                scope: Filter::default(),
+                max_size: None,
+                max_entries: Some(1),
+                order: Order::Use,
+            }),
+            ..Selection::default()
+        };
+        let parts = backend.select(&selection, NOW).expect("a selection");
+        let address = StoreAddress::new("s").entry(Key::new("0").expect("a valid key"));
+        let one = crate::usage::EntryUse {
+            saved_ms: 0,
+            entry: address.into(),
+            used_at: Timestamp::from_millis(NOW.as_millis() + 1),
+            written_at: Timestamp::from_millis(NOW.as_millis() + 1),
+            hits: 1,
+        };
+        crate::backend::conformance::record_uses(&backend, &[one]).expect("a hit is recorded");
+        let mut done = Batch::default();
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            delete_batch(&backend, transaction, plan, ids)
+        };
+        backend
+            .change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)
+            .expect("a removal");
+        assert_eq!(done.usage.entries, 1);
+    }
+}

@@ -1,0 +1,309 @@
+//! Renaming a store.
+//!
+//! A store's number stays that of its name, since other processes remember it. A renamed store is
+//! therefore another one, and its entries move there: each gets the number of the new store in its
+//! id, and the checksums that go with it. Values are not read. The counts of its calls go along
+//! (`counts`).
+
+pub(super) mod counts;
+
+use std::collections::BTreeMap;
+
+use rusqlite::Connection;
+
+use super::connection::pool::Look;
+use super::connection::session::Session;
+use super::entry_rows::{full_store, id_after};
+use super::format::column;
+use super::format::damage::RowError;
+use super::format::encoding::{self, UNMARKED};
+use super::names::store_rows::{self, bump_generation, write_metadata};
+use super::operations::{self, LoggedOperation, Part};
+use super::query::Range;
+use super::selection::marks;
+use super::stores::{OwnDocument, has_entries, last_id, own_document};
+use super::{SqliteBackend, row};
+use crate::backend::{
+    ChangeReport, Effect, KeepForUndo, OnExistingStore, Operation, Progress, RenameBackend,
+    StoreMetadata,
+};
+use crate::entry::Entry;
+use crate::error::{Error, Result};
+use crate::filter::Usage;
+use crate::key::Key;
+use crate::scope::StoreAddress;
+use crate::time::Timestamp;
+use crate::value::Kind;
+
+/// The columns of one entry of the store, from the table.
+const BY_ID: &str = concat!(
+    "SELECT ",
+    row::columns!(),
+    " FROM entries NOT INDEXED WHERE id = ?1"
+);
+
+const MOVE: &str = "UPDATE entries SET id = ?2, store = ?3, row_checksum = ?4, checksum = ?5 \
+                    WHERE id = ?1";
+
+impl RenameBackend for SqliteBackend {
+    fn rename_store(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        _: Progress<'_>,
+    ) -> Result<Usage> {
+        Ok(self.rename(from, to, on_existing, None)?.usage)
+    }
+}
+
+impl SqliteBackend {
+    /// Renames a store, and logs that. The counts of its calls go along.
+    pub(super) fn rename(
+        &self,
+        from: &StoreAddress,
+        to: &StoreAddress,
+        on_existing: OnExistingStore,
+        log: Option<(&Operation, KeepForUndo, Timestamp)>,
+    ) -> Result<ChangeReport> {
+        to.check()?;
+        let _held = self.hold(Look::Always);
+        self.transaction(|transaction| {
+            let sqlite = |error| self.error(error);
+            let Some(renaming) = self.prepare_renaming(transaction, from, to, on_existing)? else {
+                return Ok(ChangeReport::default());
+            };
+            if let Some((_, _, now)) = log {
+                self.add_all_logged(transaction, now).map_err(sqlite)?;
+            }
+            let (old, new) = (renaming.old, renaming.new);
+            marks::make_way_for_all(transaction, old, new).map_err(sqlite)?;
+            let (usage, ids) = self.move_entries(transaction, (old, from), (new, to))?;
+            let logged = match log {
+                Some(log) => Some(renaming.log(transaction, log, usage, ids).map_err(sqlite)?),
+                None => None,
+            };
+            let number = logged.as_ref().map(|logged| logged.number);
+            let finish = || -> rusqlite::Result<ChangeReport> {
+                let counts = counts::move_all(transaction, from, &to.clone().into(), number)?;
+                renaming.move_document(transaction)?;
+                bump_generation(transaction, old)?;
+                bump_generation(transaction, new)?;
+                let Some(mut logged) = logged else {
+                    return Ok(ChangeReport {
+                        usage,
+                        ..ChangeReport::default()
+                    });
+                };
+                if logged.renamed.is_some() {
+                    logged.add_part(transaction, &Part::Counts(counts))?;
+                }
+                logged.write(transaction)?;
+                Ok(logged.removed())
+            };
+            finish().map_err(sqlite)
+        })
+    }
+
+    /// Returns the rows and documents of two stores, or `None` if there is nothing to rename.
+    ///
+    /// # Errors
+    /// The reason if the stores cannot be merged.
+    fn prepare_renaming<'a>(
+        &self,
+        transaction: &Session,
+        from: &'a StoreAddress,
+        to: &'a StoreAddress,
+        on_existing: OnExistingStore,
+    ) -> Result<Option<Renaming<'a>>> {
+        let sqlite = |error| self.error(error);
+        let old = store_rows::find_store(transaction, from).map_err(sqlite)?;
+        let Some(old) = old.filter(|_| from != to) else {
+            return Ok(None);
+        };
+        let new = store_rows::intern_store(transaction, to).map_err(sqlite)?;
+        let document = |id, store: &StoreAddress| match own_document(transaction, id) {
+            Ok(OwnDocument::None) => Ok(None),
+            Ok(OwnDocument::Intact(metadata)) => Ok(Some(metadata)),
+            Ok(OwnDocument::Damaged) => Err(Error::DamagedEntry {
+                address: Box::new(store.document()),
+            }),
+            Err(error) => Err(self.error(error)),
+        };
+        let (moved, kept) = (document(old, from)?, document(new, to)?);
+        let exists = kept.is_some() || has_entries(transaction, new).map_err(sqlite)?;
+        let is_empty = moved.is_none() && !has_entries(transaction, old).map_err(sqlite)?;
+        if is_empty {
+            return Ok(None);
+        }
+        if exists && on_existing == OnExistingStore::Fail {
+            let store = Box::new(to.clone());
+            return Err(Error::StoreExists { store });
+        }
+        if let Some((key, written_at)) = in_both(transaction, old, new).map_err(sqlite)? {
+            let address = Box::new(to.entry(key));
+            return Err(Error::Conflict {
+                address,
+                written_at,
+            });
+        }
+        Ok(Some(Renaming {
+            from,
+            to,
+            old,
+            new,
+            moved,
+            kept,
+        }))
+    }
+
+    fn move_entries(
+        &self,
+        transaction: &Connection,
+        (old, from): (i64, &StoreAddress),
+        (new, to): (i64, &StoreAddress),
+    ) -> Result<(Usage, Vec<i64>)> {
+        let sqlite = |error| self.error(error);
+        let mut usage = Usage::default();
+        let mut moves = BTreeMap::new();
+        let mut last = last_id(transaction, new).map_err(sqlite)?;
+        for id in ids(transaction, old).map_err(sqlite)? {
+            let next = id_after(transaction, new, last).map_err(sqlite)?;
+            let Some(next) = next else {
+                let key = Key::new("any").expect("a short key is valid");
+                let entry = Entry::new(to.entry(key), Kind::Json, Timestamp::from_millis(0));
+                return Err(full_store(&entry));
+            };
+            last = last.max(next);
+            match move_entry(transaction, id, next, new) {
+                Ok(bytes) => {
+                    moves.insert(id, next);
+                    usage += Usage { entries: 1, bytes };
+                }
+                Err(RowError::Sqlite(error)) => return Err(self.error(error)),
+                Err(RowError::Damaged) => {
+                    let key = key_of(transaction, id).map_err(sqlite)?;
+                    let address = match key {
+                        Some(key) => from.entry(key),
+                        None => StoreAddress::new(super::format::damage::UNREADABLE).document(),
+                    };
+                    return Err(Error::DamagedEntry {
+                        address: Box::new(address),
+                    });
+                }
+            }
+        }
+        operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
+        Ok((usage, moves.into_values().collect()))
+    }
+}
+
+/// The rows and the own documents of a store that is renamed and of the other one.
+struct Renaming<'a> {
+    from: &'a StoreAddress,
+    to: &'a StoreAddress,
+    old: i64,
+    new: i64,
+    moved: Option<StoreMetadata>,
+    kept: Option<StoreMetadata>,
+}
+
+impl Renaming<'_> {
+    /// Begins the operation that renames the store. Counts and the record are still to be written.
+    fn log(
+        &self,
+        transaction: &Session,
+        (operation, keep, now): (&Operation, KeepForUndo, Timestamp),
+        usage: Usage,
+        ids: Vec<i64>,
+    ) -> rusqlite::Result<LoggedOperation> {
+        let mut logged = LoggedOperation::begin(transaction, operation, Effect::Renamed, now)?;
+        logged.renamed = Some((self.from.clone(), self.to.clone()));
+        logged.add_usage(usage);
+        let (moved, kept) = (self.moved.as_ref(), self.kept.as_ref());
+        logged.add_documents(self.from, self.to, moved, kept);
+        match keep {
+            KeepForUndo::Yes => logged.add_part(transaction, &Part::Moved(ids))?,
+            KeepForUndo::No => logged.forget(),
+        }
+        Ok(logged)
+    }
+
+    /// Gives the new store the document of the old one, unless it has its own.
+    fn move_document(&self, transaction: &Session) -> rusqlite::Result<()> {
+        if self.moved.is_some() {
+            write_metadata(transaction, self.old, None)?;
+            let document = self.kept.as_ref().or(self.moved.as_ref());
+            write_metadata(transaction, self.new, document)?;
+        }
+        Ok(())
+    }
+}
+
+/// Moves one entry to another id, and returns its size.
+pub(super) fn move_entry(
+    transaction: &Connection,
+    id: i64,
+    to: i64,
+    store: i64,
+) -> Result<u64, RowError> {
+    let (row_checksum, checksum, size) = {
+        let mut statement = transaction.prepare_cached(BY_ID)?;
+        let mut rows = statement.query([id])?;
+        let row = rows.next()?.ok_or(RowError::Damaged)?;
+        let fields = row::fields(row)?;
+        let mut new = fields;
+        (new.id, new.store) = (to, store);
+        let checksum = new.renewed(&fields, row::checksum(row)?)?;
+        (new.sum()?, checksum, column::size(row, row::SIZE)?)
+    };
+    let moved =
+        transaction
+            .prepare_cached(MOVE)?
+            .execute((id, to, store, row_checksum, checksum))?;
+    if moved == 0 {
+        return Err(RowError::Damaged);
+    }
+    transaction
+        .prepare_cached("UPDATE uses SET entry = ?2 WHERE entry = ?1")?
+        .execute((id, to))?;
+    Ok(size)
+}
+
+/// Returns the ids of a store's entries, in order.
+pub(super) fn ids(connection: &Connection, store: i64) -> rusqlite::Result<Vec<i64>> {
+    let Range { after, end } = Range::store(store);
+    let sql = format!(
+        "SELECT id FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 AND {UNMARKED} ORDER BY id"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    let ids = statement.query_map([after, end], |row| row.get(0))?;
+    ids.collect()
+}
+
+/// Returns a key that both stores have, and when its entry in the second one was written.
+fn in_both(
+    connection: &Connection,
+    old: i64,
+    new: i64,
+) -> rusqlite::Result<Option<(Key, Timestamp)>> {
+    let sql = "SELECT e.key, coalesce(e.updated_at, e.created_at) FROM entries AS o \
+               CROSS JOIN entries AS e ON e.store = ?2 AND e.key = o.key WHERE o.store = ?1 \
+               AND o.kind < 16 AND e.kind < 16 LIMIT 1";
+    let mut statement = connection.prepare_cached(sql)?;
+    let mut rows = statement.query([old, new])?;
+    let Some(row) = rows.next()? else {
+        return Ok(None);
+    };
+    let written_at = column::number(row, 1)?.unwrap_or(0);
+    let key = encoding::key(row.get_ref(0)?);
+    Ok(key.map(|key| (key, Timestamp::from_millis(written_at))))
+}
+
+/// Returns the key of a damaged entry, if that can be read.
+pub(super) fn key_of(connection: &Connection, id: i64) -> rusqlite::Result<Option<Key>> {
+    let sql = "SELECT key FROM entries NOT INDEXED WHERE id = ?1";
+    connection
+        .prepare_cached(sql)?
+        .query_row([id], |row| Ok(encoding::key(row.get_ref(0)?)))
+}
