@@ -37,14 +37,13 @@ impl SqliteBackend {
         // Registered before any value is staged: see `reclaim`.
         let writer = self.staging.writer(&self.path);
         self.transaction(|transaction| {
-            transaction
-                .prepare_cached(concat!(
-                    "INSERT INTO blobs(id, staged_at, staged_by) VALUES (",
-                    new_id!(),
-                    ", ?1, ?2)"
-                ))
-                .and_then(|mut statement| statement.insert((now.as_millis(), writer)))
-                .map_err(|error| self.error(error))
+            let sql = concat!(
+                "INSERT INTO blobs(id, staged_at, staged_by) VALUES (",
+                new_id!(),
+                ", ?1, ?2)"
+            );
+            let mut statement = transaction.prepare_cached(sql)?;
+            Ok(statement.insert((now.as_millis(), writer))?)
         })
     }
 
@@ -77,27 +76,22 @@ impl SqliteBackend {
 
     fn write_chunk(&self, blob: i64, index: u64, bytes: &[u8]) -> Result<()> {
         self.transaction(|transaction| {
-            let sqlite = |error| self.error(error);
             // A stream that pauses for a day counts as abandoned, and its value is removed.
-            if !exists(transaction, blob).map_err(sqlite)? {
-                return Err(Error::Replaced);
+            if !exists(transaction, blob)? {
+                return Err(Error::Replaced.into());
             }
-            insert_chunk(transaction, blob, index, bytes).map_err(sqlite)
+            Ok(insert_chunk(transaction, blob, index, bytes)?)
         })
     }
 
     /// Removes a staged value, unless an entry names it. Does not wait long for other writers.
     pub(super) fn discard(&self, blob: i64) -> Result<()> {
         self.transaction_within(SHORT_WAIT, |transaction| {
-            let named = transaction
-                .prepare_cached("SELECT 1 FROM entries WHERE blob = ?1")
-                .and_then(|mut statement| statement.exists([blob]));
-            match named {
-                Ok(true) => Ok(()),
-                Ok(false) => delete(transaction, blob),
-                Err(error) => Err(error),
+            let named = "SELECT 1 FROM entries WHERE blob = ?1";
+            if !transaction.prepare_cached(named)?.exists([blob])? {
+                delete(transaction, blob)?;
             }
-            .map_err(|error| self.error(error))
+            Ok(())
         })
     }
 }

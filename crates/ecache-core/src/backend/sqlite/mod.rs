@@ -65,6 +65,7 @@ use crate::error::{Error, Result};
 use crate::filter::Filter;
 use crate::sync::lock;
 use crate::time::Timestamp;
+use connection::failure::SessionError;
 use connection::pool::Pool;
 use connection::session::Session;
 use connection::timeouts::SHORT_WAIT;
@@ -156,8 +157,11 @@ impl SqliteBackend {
         Plan::new(connection, filter, now).map_err(|error| self.error(error))
     }
 
-    fn error(&self, error: rusqlite::Error) -> Error {
-        errors::sqlite_error(&self.path, error)
+    fn error(&self, error: impl Into<SessionError>) -> Error {
+        match error.into() {
+            SessionError::Sqlite(error) => errors::sqlite_error(&self.path, error),
+            SessionError::Other(error) => error,
+        }
     }
 
     /// Moves the log into the file. A reader elsewhere may prevent that, which does no harm.

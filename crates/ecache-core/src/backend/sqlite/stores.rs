@@ -64,21 +64,16 @@ impl StoresBackend for SqliteBackend {
 
     fn set_metadata(&self, store: &StoreAddress, metadata: Option<&StoreMetadata>) -> Result<()> {
         store.check()?;
-        self.transaction(|transaction| {
-            set_metadata(transaction, store, metadata).map_err(|error| self.error(error))
-        })
+        self.transaction(|transaction| Ok(set_metadata(transaction, store, metadata)?))
     }
 
     fn remove_documents(&self, filter: &Filter, _: Timestamp) -> Result<u64> {
         self.transaction(|transaction| {
-            let delete = || -> rusqlite::Result<u64> {
-                let meant = meant_documents(transaction, filter)?;
-                for (id, ..) in &meant {
-                    write_metadata(transaction, *id, None)?;
-                }
-                Ok(meant.len() as u64)
-            };
-            delete().map_err(|error| self.error(error))
+            let meant = meant_documents(transaction, filter)?;
+            for (id, ..) in &meant {
+                write_metadata(transaction, *id, None)?;
+            }
+            Ok(meant.len() as u64)
         })
     }
 

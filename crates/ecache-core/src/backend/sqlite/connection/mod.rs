@@ -4,6 +4,7 @@
 //! is a connection that remembers ids of stores and the counters of limits.
 
 pub(super) mod allocator;
+pub(super) mod failure;
 pub(super) mod pool;
 mod prepared;
 pub(super) mod session;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::failure::SessionResult;
 use super::session::Session;
 use crate::backend::sqlite::SqliteBackend;
 use crate::error::Result;
@@ -54,7 +55,7 @@ impl SqliteBackend {
     /// could not wait for the lock later.
     pub(in super::super) fn transaction<T>(
         &self,
-        work: impl FnOnce(&Session) -> Result<T>,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
     ) -> Result<T> {
         self.transaction_on(&*self.writing_connection()?, work)
     }
@@ -64,7 +65,7 @@ impl SqliteBackend {
     pub(in super::super) fn transaction_within<T>(
         &self,
         patience: Duration,
-        work: impl FnOnce(&Session) -> Result<T>,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
     ) -> Result<T> {
         self.transaction_within_on(&*self.writing_connection()?, patience, work)
     }
@@ -74,15 +75,15 @@ impl SqliteBackend {
         &self,
         connection: &Session,
         patience: Duration,
-        work: impl FnOnce(&Session) -> Result<T>,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
     ) -> Result<T> {
-        connection
-            .busy_timeout(patience)
-            .map_err(|error| self.error(error))?;
+        let wait = |patience| {
+            let set = connection.busy_timeout(patience);
+            set.map_err(|error| self.error(error))
+        };
+        wait(patience)?;
         let result = self.transaction_on(connection, work);
-        connection
-            .busy_timeout(self.patience)
-            .map_err(|error| self.error(error))?;
+        wait(self.patience)?;
         result
     }
 
@@ -90,7 +91,7 @@ impl SqliteBackend {
     pub(in super::super) fn transaction_on<T>(
         &self,
         connection: &Session,
-        work: impl FnOnce(&Session) -> Result<T>,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
     ) -> Result<T> {
         self.transaction_ending(connection, End::Commit, work)
     }
@@ -99,7 +100,7 @@ impl SqliteBackend {
     /// and takes from it.
     pub(in super::super) fn transaction_of_one<T>(
         &self,
-        work: impl FnOnce(&Session) -> Result<T>,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
     ) -> Result<T> {
         let connection = self.writing_connection()?;
         self.transaction_with(&connection, End::Commit, Counting::ByItself, work)
@@ -110,7 +111,7 @@ impl SqliteBackend {
         &self,
         connection: &Session,
         end: End,
-        work: impl FnOnce(&Session) -> Result<T>,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
     ) -> Result<T> {
         self.transaction_with(connection, end, Counting::ByRow, work)
     }
@@ -120,33 +121,40 @@ impl SqliteBackend {
         connection: &Session,
         end: End,
         counting: Counting,
-        work: impl FnOnce(&Session) -> Result<T>,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
     ) -> Result<T> {
+        self.work_within(connection, end, counting, work)
+            .map_err(|error| self.error(error))
+    }
+
+    fn work_within<T>(
+        &self,
+        connection: &Session,
+        end: End,
+        counting: Counting,
+        work: impl FnOnce(&Session) -> SessionResult<T>,
+    ) -> SessionResult<T> {
         // Prepared once for each connection, unlike those of `rusqlite::Transaction`.
-        let execute = |sql: &'static str| -> Result<()> {
-            let executed = connection
-                .prepare_kept(sql)
-                .and_then(|mut statement| statement.get().execute(()));
-            executed.map(drop).map_err(|error| self.error(error))
+        let execute = |sql: &'static str| -> rusqlite::Result<()> {
+            connection.prepare_kept(sql)?.get().execute(()).map(drop)
         };
-        let sqlite = |error| self.error(error);
         execute("BEGIN IMMEDIATE")?;
         let mut rollback = Rollback {
             backend: self,
             session: connection,
             is_committed: false,
         };
-        if !connection.read_limits(self, counting).map_err(sqlite)? {
+        if !connection.read_limits(self, counting)? {
             execute("ROLLBACK")?;
-            connection.begin_to_count().map_err(sqlite)?;
+            connection.begin_to_count()?;
             execute("BEGIN IMMEDIATE")?;
-            connection.read_limits(self, counting).map_err(sqlite)?;
+            connection.read_limits(self, counting)?;
         }
         let result = work(connection)?;
         if end == End::Rollback {
             return Ok(result);
         }
-        connection.write_counters(self).map_err(sqlite)?;
+        connection.write_counters(self)?;
         let is_current = connection.is_current();
         execute("COMMIT")?;
         rollback.is_committed = true;

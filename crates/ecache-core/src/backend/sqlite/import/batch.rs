@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::log::Recorder;
 use super::seen_keys::SeenKeys;
+use crate::backend::sqlite::connection::failure::{SessionError, SessionResult};
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::counters::row_changes::{self, Cell};
 use crate::backend::sqlite::entry_rows::{self, Write};
@@ -111,23 +112,27 @@ impl<'a, 'b> Batch<'a, 'b> {
         record: Record,
         imported: &mut Imported,
         on_refused: OnRefused<'_>,
-    ) -> Result<()> {
+    ) -> SessionResult<()> {
         match record {
             Record::Store(store) => self.write_metadata(&store, imported),
             Record::Entry(entry, value) => match self.write_entry(&entry, value, imported) {
-                Err(error @ Error::OverLimit { .. }) => on_refused(&entry.address, error),
+                Err(SessionError::Other(error @ Error::OverLimit { .. })) => {
+                    Ok(on_refused(&entry.address, error)?)
+                }
                 written => written,
             },
         }
     }
 
-    fn write_metadata(&mut self, store: &StoreRecord, imported: &mut Imported) -> Result<()> {
-        let sqlite = |error| self.backend.error(error);
+    fn write_metadata(
+        &mut self,
+        store: &StoreRecord,
+        imported: &mut Imported,
+    ) -> SessionResult<()> {
         let StoreRecord {
             address, metadata, ..
         } = store;
-        let existing =
-            store_rows::metadata_written_at(self.transaction, address).map_err(sqlite)?;
+        let existing = store_rows::metadata_written_at(self.transaction, address)?;
         if let Some(old) = existing {
             let new = metadata.as_ref().map_or(old, StoreMetadata::written_at);
             if self.on_conflict.keeps(|| address.document(), old, new)? {
@@ -153,7 +158,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             }
             store_rows::set_metadata(self.transaction, address, metadata.as_ref())
         };
-        change().map_err(sqlite)
+        Ok(change()?)
     }
 
     fn write_entry(
@@ -161,9 +166,8 @@ impl<'a, 'b> Batch<'a, 'b> {
         entry: &Entry,
         value: Vec<u8>,
         imported: &mut Imported,
-    ) -> Result<()> {
-        let sqlite = |error| self.backend.error(error);
-        let (interned, next) = self.intern(entry).map_err(sqlite)?;
+    ) -> SessionResult<()> {
+        let (interned, next) = self.intern(entry)?;
         let cell = interned.cell();
         let id = next.ok_or_else(|| entry_rows::full_store(entry))?;
         if self.transaction.has_limits() {
@@ -173,7 +177,7 @@ impl<'a, 'b> Batch<'a, 'b> {
             self.latest = self.latest.max(entry.written_at()).max(used_at);
         }
         let key = stored_key(entry.address.key.as_str());
-        let is_new = self.is_surely_new(interned.store, &key).map_err(sqlite)?;
+        let is_new = self.is_surely_new(interned.store, &key)?;
         let is_large = value.len() > CHUNK_SIZE;
         let mut content = Content::Inline(value);
         if !is_large {
@@ -186,20 +190,20 @@ impl<'a, 'b> Batch<'a, 'b> {
                 &content,
                 None,
             );
-            if written.map_err(sqlite)? == 1 {
+            if written? == 1 {
                 self.last = Some(id);
                 self.use_id(entry, id);
                 imported.created += 1;
-                self.record(entry, id, &content).map_err(sqlite)?;
-                self.count_loss(cell, entry).map_err(sqlite)?;
-                return self.write_uses(entry, id).map_err(sqlite);
+                self.record(entry, id, &content)?;
+                self.count_loss(cell, entry)?;
+                return Ok(self.write_uses(entry, id)?);
             }
         }
         let now = Timestamp::from_millis(0);
         let existing = if is_new {
             None
         } else {
-            entry_rows::existing(self.transaction, interned.store, entry, now).map_err(sqlite)?
+            entry_rows::existing(self.transaction, interned.store, entry, now)?
         };
         if let Some(existing) = &existing {
             let address = || entry.address.clone();
@@ -211,12 +215,12 @@ impl<'a, 'b> Batch<'a, 'b> {
         }
         if let (true, Content::Inline(bytes)) = (is_large, &content) {
             let blob = blobs::insert(self.transaction, bytes);
-            content = Content::Chunked(blob.map_err(sqlite)?);
+            content = Content::Chunked(blob?);
         }
         let mut is_set_aside = false;
         if let (Some(recorder), Some(existing)) = (&mut self.recorder, &existing) {
             let set_aside = recorder.set_aside(self.transaction, (interned.store, id), existing);
-            is_set_aside = set_aside.map_err(sqlite)?;
+            is_set_aside = set_aside?;
         }
         let id = match existing {
             Some(existing) if !is_set_aside => {
@@ -233,8 +237,7 @@ impl<'a, 'b> Batch<'a, 'b> {
                     &content,
                     None,
                 )
-                .and_then(|()| entry_rows::forget_uses(self.transaction, existing.id))
-                .map_err(sqlite)?;
+                .and_then(|()| entry_rows::forget_uses(self.transaction, existing.id))?;
                 existing.id
             }
             replaced => {
@@ -252,19 +255,18 @@ impl<'a, 'b> Batch<'a, 'b> {
                     &content,
                     None,
                 )
-                .and_then(|_| self.record(entry, id, &content))
-                .map_err(sqlite)?;
+                .and_then(|_| self.record(entry, id, &content))?;
                 id
             }
         };
         self.last = Some(id);
-        self.count_loss(cell, entry).map_err(sqlite)?;
-        self.write_uses(entry, id).map_err(sqlite)
+        self.count_loss(cell, entry)?;
+        Ok(self.write_uses(entry, id)?)
     }
 
     /// Makes room for the written entries. Of the replaced ones, which are kept for undo, as many
     /// as possible stay.
-    pub(super) fn make_room(&mut self, imported: &mut Imported) -> Result<()> {
+    pub(super) fn make_room(&mut self, imported: &mut Imported) -> SessionResult<()> {
         let none = HashSet::new();
         let spared = match &self.recorder {
             Some(recorder) => recorder.all_set_aside(),

@@ -88,7 +88,6 @@ impl SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Imported> {
         let mut log = log;
-        let sqlite = |error| self.error(error);
         let size = match commit {
             Commit::Whole | Commit::Rehearse => u64::MAX,
             Commit::Every(size) => (size as u64).max(1),
@@ -102,18 +101,17 @@ impl SqliteBackend {
                 Commit::Whole | Commit::Every(_) => End::Commit,
             };
             let (count, logged) = self.transaction_ending(connection, end, |transaction| {
-                let is_empty = || is_empty(transaction).map_err(sqlite);
                 // A write that has to make room uses the indexes.
-                let rebuild = commit == Commit::Whole && !transaction.has_limits() && is_empty()?;
+                let rebuild =
+                    commit == Commit::Whole && !transaction.has_limits() && is_empty(transaction)?;
                 if rebuild {
-                    schema::drop_filter_indexes(transaction).map_err(sqlite)?;
-                    schema::drop_key_index(transaction).map_err(sqlite)?;
+                    schema::drop_filter_indexes(transaction)?;
+                    schema::drop_key_index(transaction)?;
                 }
                 let recorder = log
                     .as_deref_mut()
                     .map(|log| Recorder::new(transaction, log))
-                    .transpose()
-                    .map_err(sqlite)?;
+                    .transpose()?;
                 let mut batch = Batch::new(self, transaction, on_conflict, recorder);
                 batch.seen = rebuild.then(SeenKeys::default);
                 let mut count = 0;
@@ -129,17 +127,16 @@ impl SqliteBackend {
                     batch.make_room(&mut imported)?;
                     if !is_empty && progress(done + count).is_break() {
                         let entries = done;
-                        return Err(Error::Interrupted {
-                            done: Usage { entries, bytes: 0 },
-                        });
+                        let done = Usage { entries, bytes: 0 };
+                        return Err(Error::Interrupted { done }.into());
                     }
                 }
                 let logged = batch.recorder.take().map(|it| it.end(transaction));
-                let logged = logged.transpose().map_err(sqlite)?.flatten();
-                batch.index_keys().map_err(sqlite)?;
+                let logged = logged.transpose()?.flatten();
+                batch.index_keys()?;
                 drop(batch);
                 if rebuild {
-                    schema::create_filter_indexes(transaction).map_err(sqlite)?;
+                    schema::create_filter_indexes(transaction)?;
                 }
                 Ok((count, logged))
             })?;

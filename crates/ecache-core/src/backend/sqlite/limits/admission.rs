@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use crate::backend::Expiry;
 use crate::backend::limit::Bounds;
+use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::counters::row_changes::Cell;
 use crate::backend::sqlite::{SqliteBackend, tombstones, usage};
 use crate::entry::{Entry, Policy};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::filter::Usage;
 use crate::time::Timestamp;
 use crate::usage::{CallGroup, Outcome, Period};
@@ -24,7 +25,7 @@ impl SqliteBackend {
         entry: &'a Entry,
         expiry: Expiry,
         now: Timestamp,
-    ) -> Result<Cow<'a, Entry>> {
+    ) -> SessionResult<Cow<'a, Entry>> {
         if expiry == Expiry::Named || entry.policy == Policy::Persist {
             return Ok(Cow::Borrowed(entry));
         }
@@ -45,15 +46,15 @@ impl SqliteBackend {
         transaction: &Session,
         cell: Cell,
         entry: &Entry,
-    ) -> Result<()> {
+    ) -> SessionResult<()> {
         let Some(cost) = entry.cost_ms.filter(|_| entry.policy == Policy::Evict) else {
             return Ok(());
         };
         match self.bound(transaction, cell, |bounds| bounds.min_cost_ms)? {
-            Some((least, scope)) if cost < least => Err(Error::OverLimit {
-                scope,
-                why: "keeps only what takes longer to compute".into(),
-            }),
+            Some((least, scope)) if cost < least => {
+                let why = "keeps only what takes longer to compute".into();
+                Err(Error::OverLimit { scope, why }.into())
+            }
             _ => Ok(()),
         }
     }
@@ -64,22 +65,21 @@ impl SqliteBackend {
         transaction: &Session,
         cell: Cell,
         footprint: u64,
-    ) -> Result<()> {
+    ) -> SessionResult<()> {
         if !transaction.has_limits() {
             return Ok(());
         }
         let mut limits = transaction.limits.borrow_mut();
         let counters = limits.counters(transaction, self, cell);
-        for counter in counters.map_err(|error| self.error(error))?.iter() {
+        for counter in counters?.iter() {
             let alone = Usage {
                 entries: 1,
                 bytes: footprint,
             };
             if !limits.all[counter.0].bounds.hold(alone) {
-                return Err(Error::OverLimit {
-                    scope: limits.name(*counter),
-                    why: "is reached: the entry alone takes more".into(),
-                });
+                let scope = limits.name(*counter);
+                let why = "is reached: the entry alone takes more".into();
+                return Err(Error::OverLimit { scope, why }.into());
             }
         }
         Ok(())
@@ -133,11 +133,11 @@ impl SqliteBackend {
         transaction: &Session,
         cell: Cell,
         bound: impl Fn(&Bounds) -> Option<u64>,
-    ) -> Result<Option<(u64, String)>> {
+    ) -> SessionResult<Option<(u64, String)>> {
         let mut limits = transaction.limits.borrow_mut();
         let counters = limits.counters(transaction, self, cell);
         // Those of the narrowest scopes come first.
-        for counter in counters.map_err(|error| self.error(error))?.iter() {
+        for counter in counters?.iter() {
             if let Some(bound) = bound(&limits.all[counter.0].bounds) {
                 return Ok(Some((bound, limits.name(*counter))));
             }

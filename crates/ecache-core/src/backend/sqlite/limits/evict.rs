@@ -33,6 +33,7 @@ use super::sample::{self, Sampled, Source};
 use super::targets::{Target, targets};
 use crate::backend::Cause;
 use crate::backend::sqlite::blobs::{self, Unnamed};
+use crate::backend::sqlite::connection::failure::{SessionError, SessionResult};
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::counters::row_changes::{Amount, Cell as Names};
 use crate::backend::sqlite::counters::{Counter, Shared};
@@ -93,12 +94,11 @@ impl SqliteBackend {
         written: Option<i64>,
         kept: &HashSet<i64>,
         now: Timestamp,
-    ) -> Result<Gone> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<Gone> {
         if !transaction.has_limits() {
             return Ok(Gone::default());
         }
-        transaction.absorb(self).map_err(sqlite)?;
+        transaction.absorb(self)?;
         let targets = targets(transaction, &self.path);
         let mut room = Room {
             backend: self,
@@ -116,10 +116,10 @@ impl SqliteBackend {
         };
         for target in targets {
             room.reach(&target)?;
-            room.bury(target.counter).map_err(sqlite)?;
+            room.bury(target.counter)?;
         }
         let written = room.evictions.write(self, transaction, now);
-        written.map_err(sqlite)?;
+        written?;
         Ok(room.gone)
     }
 }
@@ -147,30 +147,30 @@ struct Room<'a> {
 
 impl Room<'_> {
     /// Removes entries until a target is reached.
-    fn reach(&mut self, target: &Target) -> Result<()> {
+    fn reach(&mut self, target: &Target) -> SessionResult<()> {
         self.spares_shares = true;
         let mut has_evicted = false;
         loop {
-            let excess = self.excess(target);
-            let excess = excess.map_err(|error| self.backend.error(error))?;
+            let excess = self.excess(target)?;
             if excess == Amount::default() {
                 return Ok(());
             }
             let gone = self.evict(target, excess).map_err(|error| match error {
-                RowError::Sqlite(error) => self.backend.error(error),
-                RowError::Damaged => Error::Damaged {
+                RowError::Sqlite(error) => SessionError::Sqlite(error),
+                RowError::Damaged => SessionError::Other(Error::Damaged {
                     path: self.backend.path.clone(),
                     detail: "an entry that makes room does not match its checksum".into(),
-                },
+                }),
             })?;
             has_evicted |= gone > 0;
             if gone == 0 && self.spares_shares {
                 self.spares_shares = false;
             } else if gone == 0 {
-                return Err(Error::OverLimit {
+                let over = Error::OverLimit {
                     scope: self.transaction.limits.borrow().name(target.counter),
                     why: no_room(target.short_of, has_evicted),
-                });
+                };
+                return Err(over.into());
             }
         }
     }

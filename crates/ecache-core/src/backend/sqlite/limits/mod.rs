@@ -410,6 +410,8 @@ fn usage(limit: &Limit, used: Used) -> LimitUsage {
 #[cfg(test)]
 mod tests {
     use crate::backend::limit::{Bounds, LimitScope};
+    use crate::backend::sqlite::connection::failure::SessionResult;
+    use crate::backend::sqlite::connection::session::Session;
     use crate::backend::sqlite::counters::row_changes::{Amount, Cell};
     use crate::backend::sqlite::{Access, SqliteBackend};
     use crate::backend::{Condition, Content, LimitBackend, Operation, UndoBackend, WriteBackend};
@@ -448,7 +450,7 @@ mod tests {
         set.expect("a limit");
         put("1").expect("an entry");
         // On a full disk, SQLite may do so by itself.
-        let taken_back = backend.transaction_of_one(|session| -> Result<()> {
+        let taken_back = backend.transaction_of_one(|session: &Session| -> SessionResult<()> {
             let last = session.query_row("SELECT max(id) FROM entries", (), |row| row.get(0));
             let last: i64 = last.expect("an entry");
             let cell = Cell {
@@ -460,7 +462,7 @@ mod tests {
             session.note_added(last + 1, cell, Amount::one(10));
             session.absorb(&backend).expect("it is counted");
             session.execute_batch("ROLLBACK").expect("it is taken back");
-            Err(Error::Full { path: path.clone() })
+            Err(Error::Full { path: path.clone() }.into())
         });
         assert!(matches!(taken_back, Err(Error::Full { .. })));
         // The counters are written now and then.

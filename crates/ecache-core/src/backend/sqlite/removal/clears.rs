@@ -49,9 +49,7 @@ impl SqliteBackend {
             }
             Ok(())
         };
-        let counted =
-            self.transaction(|transaction| count(transaction).map_err(|error| self.error(error)));
-        match counted {
+        match self.transaction(|transaction| Ok(count(transaction)?)) {
             Err(Error::Full { .. } | Error::Damaged { .. }) => Ok(()),
             counted => counted,
         }
@@ -68,8 +66,8 @@ impl SqliteBackend {
         drop(connection);
         // A call that is about to compute must not wait, and its write reports any other trouble.
         let counted = self.transaction_within(Duration::ZERO, |transaction| {
-            let id = store_rows::intern_store(transaction, store).map_err(sqlite)?;
-            self.clears_in(transaction, id).map_err(sqlite)
+            let id = store_rows::intern_store(transaction, store)?;
+            Ok(self.clears_in(transaction, id)?)
         });
         Ok(counted.ok())
     }

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use crate::backend::sqlite::SqliteBackend;
+use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::pool::Look;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::file::reserve;
@@ -232,36 +233,33 @@ impl SqliteBackend {
     /// frees pages without writing them.
     fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Batch>> {
         let oldest = now.saturating_sub(STAGED_FOR);
-        let delete_all = |transaction: &Session| {
-            let delete = || -> rusqlite::Result<Option<Batch>> {
-                let all: u64 =
-                    transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
-                // Without entries nothing would be gained, and what another process is staging
-                // would be lost.
-                if all == 0 || is_staged_since(transaction, oldest)? {
-                    return Ok(None);
-                }
-                let mut removed = Batch::default();
-                for Part { ids, plan } in select(transaction, selection, now)? {
-                    let part = Judged::new(transaction, &self.names, &plan, &ids)?;
-                    removed.usage += part.usage;
-                    removed.evictions.append(part.evictions);
-                }
-                if removed.usage.entries != all {
-                    return Ok(None);
-                }
-                for sql in [
-                    "DELETE FROM entries",
-                    "DELETE FROM uses",
-                    "DELETE FROM chunks",
-                    "DELETE FROM blobs",
-                    "UPDATE stores SET generation = generation + 1",
-                ] {
-                    transaction.execute(sql, ())?;
-                }
-                Ok(Some(removed))
-            };
-            delete().map_err(|error| self.error(error))
+        let delete_all = |transaction: &Session| -> SessionResult<Option<Batch>> {
+            let all: u64 =
+                transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
+            // Without entries nothing would be gained, and what another process is staging
+            // would be lost.
+            if all == 0 || is_staged_since(transaction, oldest)? {
+                return Ok(None);
+            }
+            let mut removed = Batch::default();
+            for Part { ids, plan } in select(transaction, selection, now)? {
+                let part = Judged::new(transaction, &self.names, &plan, &ids)?;
+                removed.usage += part.usage;
+                removed.evictions.append(part.evictions);
+            }
+            if removed.usage.entries != all {
+                return Ok(None);
+            }
+            for sql in [
+                "DELETE FROM entries",
+                "DELETE FROM uses",
+                "DELETE FROM chunks",
+                "DELETE FROM blobs",
+                "UPDATE stores SET generation = generation + 1",
+            ] {
+                transaction.execute(sql, ())?;
+            }
+            Ok(Some(removed))
         };
         let removed = self.frugally(|connection| self.transaction_on(connection, delete_all))?;
         if removed.is_some() {
@@ -291,9 +289,7 @@ impl SqliteBackend {
             while !rest.is_empty() {
                 let (ids, later) = rest.split_at(size.min(rest.len()));
                 let started = Instant::now();
-                let run = |transaction: &Session| {
-                    batch(transaction, plan, ids).map_err(|error| self.error(error))
-                };
+                let run = |transaction: &Session| Ok(batch(transaction, plan, ids)?);
                 let changed = match pace {
                     Pace::Timed => self.transaction(run),
                     Pace::Frugal => {

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 use super::bounds::KeptPart;
 use super::remove::Pace;
 use crate::backend::sqlite::SqliteBackend;
+use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::entry_rows::{full_store_of, id_after};
 use crate::backend::sqlite::format::damage::RowError;
@@ -55,24 +56,20 @@ impl SqliteBackend {
             return Ok(None);
         }
         let retired = self.transaction(|transaction| {
-            let mut stored = LoggedOperation::begin(transaction, operation, Effect::Removed, now)
-                .map_err(|error| self.error(error))?;
+            let mut stored = LoggedOperation::begin(transaction, operation, Effect::Removed, now)?;
             if let Some(filter) = documents {
-                stored
-                    .take_documents(transaction, filter)
-                    .map_err(|error| self.error(error))?;
+                stored.take_documents(transaction, filter)?;
             }
-            let meant = Meant::find(transaction, filter, conditions == Conditions::Nothing)
-                .map_err(|error| self.error(error))?;
-            let Some(meant) = meant else { return Ok(None) };
+            let is_whatever_policy = conditions == Conditions::Nothing;
+            let Some(meant) = Meant::find(transaction, filter, is_whatever_policy)? else {
+                return Ok(None);
+            };
             for store in meant {
                 self.retire(transaction, &store, &mut stored)?;
             }
             if !stored.is_empty() {
                 stored.usage = None;
-                stored
-                    .write(transaction)
-                    .map_err(|error| self.error(error))?;
+                stored.write(transaction)?;
             }
             Ok(Some(stored))
         })?;
@@ -98,47 +95,41 @@ impl SqliteBackend {
     /// neither be kept nor counted.
     fn take_back(&self, stored: &LoggedOperation) -> Result<()> {
         self.transaction(|transaction| {
-            let take_back = || -> rusqlite::Result<()> {
-                for swap in &stored.swaps {
-                    let row = store_rows::store_row(transaction, swap.retired)?;
-                    let Some(row) = row.filter(|row| row.retired == stored.number) else {
-                        continue;
-                    };
-                    // Entries written in the meantime stay; the damaged ones stay retired.
-                    if last_id(transaction, swap.used)? > Range::store(swap.used).after {
-                        continue;
-                    }
-                    take_over(transaction, swap.used, swap.retired)?;
-                    let sql = "DELETE FROM stores WHERE id = ?1";
-                    transaction.prepare_cached(sql)?.execute([swap.used])?;
-                    set_retired(transaction, swap.retired, &row.address, 0)?;
+            for swap in &stored.swaps {
+                let row = store_rows::store_row(transaction, swap.retired)?;
+                let Some(row) = row.filter(|row| row.retired == stored.number) else {
+                    continue;
+                };
+                // Entries written in the meantime stay; the damaged ones stay retired.
+                if last_id(transaction, swap.used)? > Range::store(swap.used).after {
+                    continue;
                 }
-                for change in &stored.changed {
-                    store_rows::set_metadata(transaction, &change.store, change.old.as_ref())?;
-                }
-                let mut stored = stored.clone();
-                for part in 1..=stored.parts {
-                    stored.delete_part(transaction, part)?;
-                }
-                stored.forget();
-                stored.usage = Some((0, 0));
-                stored.write(transaction)
-            };
-            take_back().map_err(|error| self.error(error))
+                take_over(transaction, swap.used, swap.retired)?;
+                let sql = "DELETE FROM stores WHERE id = ?1";
+                transaction.prepare_cached(sql)?.execute([swap.used])?;
+                set_retired(transaction, swap.retired, &row.address, 0)?;
+            }
+            for change in &stored.changed {
+                store_rows::set_metadata(transaction, &change.store, change.old.as_ref())?;
+            }
+            let mut stored = stored.clone();
+            for part in 1..=stored.parts {
+                stored.delete_part(transaction, part)?;
+            }
+            stored.forget();
+            stored.usage = Some((0, 0));
+            Ok(stored.write(transaction)?)
         })
     }
 
     /// Counts the entries of the retired stores, after they are gone for others.
     fn count_retired(&self, stored: &mut LoggedOperation) -> Result<()> {
         self.transaction(|transaction| {
-            let mut count = || -> rusqlite::Result<()> {
-                stored.usage = Some((0, 0));
-                for swap in stored.swaps.clone() {
-                    stored.add_usage(usage_of(transaction, swap.retired)?);
-                }
-                stored.write(transaction)
-            };
-            count().map_err(|error| self.error(error))
+            stored.usage = Some((0, 0));
+            for swap in stored.swaps.clone() {
+                stored.add_usage(usage_of(transaction, swap.retired)?);
+            }
+            Ok(stored.write(transaction)?)
         })
     }
 
@@ -148,11 +139,10 @@ impl SqliteBackend {
         transaction: &Session,
         store: &Meant,
         operation: &mut LoggedOperation,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<()> {
         let number = operation.number;
-        let new = replace_row(transaction, store.id, &store.address, number).map_err(sqlite)?;
-        let last = last_id(transaction, new).map_err(sqlite)?;
+        let new = replace_row(transaction, store.id, &store.address, number)?;
+        let last = last_id(transaction, new)?;
         let moved = self.move_all(transaction, &store.staying, new, &store.address)?;
         operation.swaps.push(Swap {
             retired: store.id,
@@ -160,9 +150,8 @@ impl SqliteBackend {
             last,
         });
         let places = moved.into_iter().zip(store.staying.iter().copied());
-        operation
-            .add_part(transaction, &OperationPart::Stayed(places.collect()))
-            .map_err(sqlite)
+        operation.add_part(transaction, &OperationPart::Stayed(places.collect()))?;
+        Ok(())
     }
 
     /// Moves entries to the end of a store that has none of their keys, and returns their new ids.
@@ -172,11 +161,11 @@ impl SqliteBackend {
         ids: &[i64],
         to: i64,
         address: &StoreAddress,
-    ) -> Result<Vec<i64>> {
+    ) -> SessionResult<Vec<i64>> {
         if ids.is_empty() {
             return Ok(Vec::new());
         }
-        let last = operations::last_id_ever(transaction, to).map_err(|error| self.error(error))?;
+        let last = operations::last_id_ever(transaction, to)?;
         self.move_after(transaction, last, ids, to, address)
     }
 
@@ -188,22 +177,21 @@ impl SqliteBackend {
         ids: &[i64],
         to: i64,
         address: &StoreAddress,
-    ) -> Result<Vec<i64>> {
-        let sqlite = |error| self.error(error);
-        let mut last = last.max(operations::last_id_ever(transaction, to).map_err(sqlite)?);
+    ) -> SessionResult<Vec<i64>> {
+        let mut last = last.max(operations::last_id_ever(transaction, to)?);
         let mut moved = Vec::with_capacity(ids.len());
         for id in ids {
-            let next = id_after(transaction, to, last).map_err(sqlite)?;
+            let next = id_after(transaction, to, last)?;
             let next = next.ok_or_else(|| full_store_of(address))?;
             match move_entry(transaction, *id, next, to) {
                 Ok(_) => moved.push(next),
-                Err(RowError::Sqlite(error)) => return Err(self.error(error)),
-                Err(RowError::Damaged) => return Err(self.damaged_staying()),
+                Err(RowError::Sqlite(error)) => return Err(error.into()),
+                Err(RowError::Damaged) => return Err(self.damaged_staying().into()),
             }
             last = last.max(next);
         }
         let moves = ids.iter().copied().zip(moved.iter().copied()).collect();
-        operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
+        operations::follow(transaction, &moves, i64::MAX)?;
         Ok(moved)
     }
 
@@ -258,15 +246,12 @@ impl SqliteBackend {
         let changed = self.change(&parts, Pace::Timed, &mut done, progress, batch);
         if changed.is_ok() && !is_begun.get() && documents.is_some() {
             self.transaction(|transaction| {
-                let documents = || -> rusqlite::Result<()> {
-                    let operation = begin(transaction)?;
-                    if !operation.is_empty() {
-                        operation.write(transaction)?;
-                        stored.replace(Some(operation));
-                    }
-                    Ok(())
-                };
-                documents().map_err(|error| self.error(error))
+                let operation = begin(transaction)?;
+                if !operation.is_empty() {
+                    operation.write(transaction)?;
+                    stored.replace(Some(operation));
+                }
+                Ok(())
             })?;
         }
         changed?;

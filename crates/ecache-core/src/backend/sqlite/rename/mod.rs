@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use super::connection::failure::{SessionError, SessionResult};
 use super::connection::pool::Look;
 use super::connection::session::Session;
 use super::entry_rows::{full_store, id_after};
@@ -69,39 +70,35 @@ impl SqliteBackend {
         to.check()?;
         let _held = self.hold(Look::Always);
         self.transaction(|transaction| {
-            let sqlite = |error| self.error(error);
             let Some(renaming) = self.prepare_renaming(transaction, from, to, on_existing)? else {
                 return Ok(ChangeReport::default());
             };
             if let Some((_, _, now)) = log {
-                self.add_all_logged(transaction, now).map_err(sqlite)?;
+                self.add_all_logged(transaction, now)?;
             }
             let (old, new) = (renaming.old, renaming.new);
-            marks::make_way_for_all(transaction, old, new).map_err(sqlite)?;
+            marks::make_way_for_all(transaction, old, new)?;
             let (usage, ids) = self.move_entries(transaction, (old, from), (new, to))?;
             let logged = match log {
-                Some(log) => Some(renaming.log(transaction, log, usage, ids).map_err(sqlite)?),
+                Some(log) => Some(renaming.log(transaction, log, usage, ids)?),
                 None => None,
             };
             let number = logged.as_ref().map(|logged| logged.number);
-            let finish = || -> rusqlite::Result<ChangeReport> {
-                let counts = counts::move_all(transaction, from, &to.clone().into(), number)?;
-                renaming.move_document(transaction)?;
-                bump_generation(transaction, old)?;
-                bump_generation(transaction, new)?;
-                let Some(mut logged) = logged else {
-                    return Ok(ChangeReport {
-                        usage,
-                        ..ChangeReport::default()
-                    });
-                };
-                if logged.renamed.is_some() {
-                    logged.add_part(transaction, &Part::Counts(counts))?;
-                }
-                logged.write(transaction)?;
-                Ok(logged.removed())
+            let counts = counts::move_all(transaction, from, &to.clone().into(), number)?;
+            renaming.move_document(transaction)?;
+            bump_generation(transaction, old)?;
+            bump_generation(transaction, new)?;
+            let Some(mut logged) = logged else {
+                return Ok(ChangeReport {
+                    usage,
+                    ..ChangeReport::default()
+                });
             };
-            finish().map_err(sqlite)
+            if logged.renamed.is_some() {
+                logged.add_part(transaction, &Part::Counts(counts))?;
+            }
+            logged.write(transaction)?;
+            Ok(logged.removed())
         })
     }
 
@@ -115,37 +112,36 @@ impl SqliteBackend {
         from: &'a StoreAddress,
         to: &'a StoreAddress,
         on_existing: OnExistingStore,
-    ) -> Result<Option<Renaming<'a>>> {
-        let sqlite = |error| self.error(error);
-        let old = store_rows::find_store(transaction, from).map_err(sqlite)?;
+    ) -> SessionResult<Option<Renaming<'a>>> {
+        let old = store_rows::find_store(transaction, from)?;
         let Some(old) = old.filter(|_| from != to) else {
             return Ok(None);
         };
-        let new = store_rows::intern_store(transaction, to).map_err(sqlite)?;
+        let new = store_rows::intern_store(transaction, to)?;
         let document = |id, store: &StoreAddress| match own_document(transaction, id) {
             Ok(OwnDocument::None) => Ok(None),
             Ok(OwnDocument::Intact(metadata)) => Ok(Some(metadata)),
-            Ok(OwnDocument::Damaged) => Err(Error::DamagedEntry {
+            Ok(OwnDocument::Damaged) => Err(SessionError::from(Error::DamagedEntry {
                 address: Box::new(store.document()),
-            }),
-            Err(error) => Err(self.error(error)),
+            })),
+            Err(error) => Err(error.into()),
         };
         let (moved, kept) = (document(old, from)?, document(new, to)?);
-        let exists = kept.is_some() || has_entries(transaction, new).map_err(sqlite)?;
-        let is_empty = moved.is_none() && !has_entries(transaction, old).map_err(sqlite)?;
+        let exists = kept.is_some() || has_entries(transaction, new)?;
+        let is_empty = moved.is_none() && !has_entries(transaction, old)?;
         if is_empty {
             return Ok(None);
         }
         if exists && on_existing == OnExistingStore::Fail {
             let store = Box::new(to.clone());
-            return Err(Error::StoreExists { store });
+            return Err(Error::StoreExists { store }.into());
         }
-        if let Some((key, written_at)) = in_both(transaction, old, new).map_err(sqlite)? {
-            let address = Box::new(to.entry(key));
-            return Err(Error::Conflict {
-                address,
+        if let Some((key, written_at)) = in_both(transaction, old, new)? {
+            let conflict = Error::Conflict {
+                address: Box::new(to.entry(key)),
                 written_at,
-            });
+            };
+            return Err(conflict.into());
         }
         Ok(Some(Renaming {
             from,
@@ -162,17 +158,16 @@ impl SqliteBackend {
         transaction: &Connection,
         (old, from): (i64, &StoreAddress),
         (new, to): (i64, &StoreAddress),
-    ) -> Result<(Usage, Vec<i64>)> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<(Usage, Vec<i64>)> {
         let mut usage = Usage::default();
         let mut moves = BTreeMap::new();
-        let mut last = last_id(transaction, new).map_err(sqlite)?;
-        for id in ids(transaction, old).map_err(sqlite)? {
-            let next = id_after(transaction, new, last).map_err(sqlite)?;
+        let mut last = last_id(transaction, new)?;
+        for id in ids(transaction, old)? {
+            let next = id_after(transaction, new, last)?;
             let Some(next) = next else {
                 let key = Key::new("any").expect("a short key is valid");
                 let entry = Entry::new(to.entry(key), Kind::Json, Timestamp::from_millis(0));
-                return Err(full_store(&entry));
+                return Err(full_store(&entry).into());
             };
             last = last.max(next);
             match move_entry(transaction, id, next, new) {
@@ -180,20 +175,18 @@ impl SqliteBackend {
                     moves.insert(id, next);
                     usage += Usage { entries: 1, bytes };
                 }
-                Err(RowError::Sqlite(error)) => return Err(self.error(error)),
+                Err(RowError::Sqlite(error)) => return Err(error.into()),
                 Err(RowError::Damaged) => {
-                    let key = key_of(transaction, id).map_err(sqlite)?;
-                    let address = match key {
+                    let key = key_of(transaction, id)?;
+                    let address = Box::new(match key {
                         Some(key) => from.entry(key),
                         None => StoreAddress::new(super::format::damage::UNREADABLE).document(),
-                    };
-                    return Err(Error::DamagedEntry {
-                        address: Box::new(address),
                     });
+                    return Err(Error::DamagedEntry { address }.into());
                 }
             }
         }
-        operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
+        operations::follow(transaction, &moves, i64::MAX)?;
         Ok((usage, moves.into_values().collect()))
     }
 }

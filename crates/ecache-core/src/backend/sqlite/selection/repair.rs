@@ -57,21 +57,18 @@ impl SqliteBackend {
     /// Selects the entries beforehand, since the old indexes identify damaged rows.
     fn delete_indexing(&self, selection: &Selection, now: Timestamp) -> Result<Batch> {
         self.transaction(|transaction| {
-            let delete = || -> rusqlite::Result<Batch> {
-                let mut judged = Vec::new();
-                for Part { ids, plan } in select::select(transaction, selection, now)? {
-                    judged.push(Judged::new(transaction, &self.names, &plan, &ids)?);
-                }
-                transaction.execute("REINDEX", ())?;
-                let mut done = Batch::default();
-                for judged in judged {
-                    done += judged.delete(transaction)?;
-                }
-                let evictions = std::mem::take(&mut done.evictions);
-                evictions.write(self, transaction, now)?;
-                Ok(done)
-            };
-            delete().map_err(|error| self.error(error))
+            let mut judged = Vec::new();
+            for Part { ids, plan } in select::select(transaction, selection, now)? {
+                judged.push(Judged::new(transaction, &self.names, &plan, &ids)?);
+            }
+            transaction.execute("REINDEX", ())?;
+            let mut done = Batch::default();
+            for judged in judged {
+                done += judged.delete(transaction)?;
+            }
+            let evictions = std::mem::take(&mut done.evictions);
+            evictions.write(self, transaction, now)?;
+            Ok(done)
         })
     }
 

@@ -40,12 +40,9 @@ impl MaintainBackend for SqliteBackend {
         self.reclaim(Due::By(now))?;
         self.transaction(|transaction| {
             // Checks two places, so that a single damaged one does not cost an entry its value.
-            transaction
-                .execute_batch(
-                    "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs) AND id >> 20 \
-                     NOT IN (SELECT blob FROM entries INDEXED BY entries_blob WHERE blob IS NOT NULL)",
-                )
-                .map_err(|error| self.error(error))
+            let sql = "DELETE FROM chunks WHERE id >> 20 NOT IN (SELECT id FROM blobs) AND id >> 20 \
+                 NOT IN (SELECT blob FROM entries INDEXED BY entries_blob WHERE blob IS NOT NULL)";
+            Ok(transaction.execute_batch(sql)?)
         })
     }
 
@@ -129,9 +126,10 @@ impl SqliteBackend {
             )
         });
         self.transaction(|transaction| {
-            let mut sql = names.iter().chain([&blobs]);
-            sql.try_for_each(|sql| transaction.execute(sql, ()).map(drop))
-                .map_err(|error| self.error(error))
+            for sql in names.iter().chain([&blobs]) {
+                transaction.execute(sql, ())?;
+            }
+            Ok(())
         })
     }
 }

@@ -163,7 +163,7 @@ impl SqliteBackend {
         &self,
         work: impl Fn(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T> {
-        let work = |transaction: &Session| work(transaction).map_err(|error| self.error(error));
+        let work = |transaction: &Session| Ok(work(transaction)?);
         if !reserve::is_needed(&self.path) {
             return self.transaction(work);
         }

@@ -9,6 +9,7 @@ use super::findings::Findings;
 use super::restore::{MOST_BEHIND, same_key, usage_of_entry};
 use crate::backend::Effect;
 use crate::backend::limit::without_change;
+use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::entry_rows::{full_store_of, id_after};
 use crate::backend::sqlite::format::checksum::Fields;
@@ -26,7 +27,6 @@ use crate::backend::sqlite::selection::verify::{SET_LIFETIME, StoresInUse};
 use crate::backend::sqlite::settings::{self, SettingChange};
 use crate::backend::sqlite::stores::{OwnDocument, has_row, own_document};
 use crate::backend::sqlite::{SqliteBackend, row};
-use crate::error::Result;
 use crate::filter::Usage;
 
 /// The columns of one row, from the table.
@@ -45,15 +45,14 @@ impl SqliteBackend {
         target: &LoggedOperation,
         again: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
-        let row = store_row(transaction, swap.used).map_err(sqlite)?;
+    ) -> SessionResult<()> {
+        let row = store_row(transaction, swap.used)?;
         let Some(row) = row.filter(|row| row.retired == 0) else {
             return Ok(());
         };
-        let mut staying = written_since(transaction, swap, target.at).map_err(sqlite)?;
-        let brought_back = added_ids(transaction, target).map_err(sqlite)?;
-        let stayed = target.places(transaction).map_err(sqlite)?;
+        let mut staying = written_since(transaction, swap, target.at)?;
+        let brought_back = added_ids(transaction, target)?;
+        let stayed = target.places(transaction)?;
         for id in staying.iter().filter(|id| **id <= swap.last) {
             // Those that claimed to be later are judged by the record of that.
             if !brought_back.contains(id) && !stayed.contains_key(id) {
@@ -62,7 +61,7 @@ impl SqliteBackend {
         }
         let range = Range::store(row.id);
         for id in stayed.into_keys().filter(|id| range.contains(*id)) {
-            if is_live(transaction, id).map_err(sqlite)? {
+            if is_live(transaction, id)? {
                 staying.push(id);
             }
         }
@@ -83,29 +82,28 @@ impl SqliteBackend {
         ids: &[i64],
         undo: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<()> {
         let Some((from, to)) = undo.renamed.clone() else {
             return Ok(());
         };
-        let store = store_rows::intern_store(transaction, &to).map_err(sqlite)?;
-        let mut last = operations::last_id_ever(transaction, store).map_err(sqlite)?;
+        let store = store_rows::intern_store(transaction, &to)?;
+        let mut last = operations::last_id_ever(transaction, store)?;
         let (mut moves, mut left) = (BTreeMap::new(), BTreeSet::new());
         for id in ids {
-            let row = store_row(transaction, id >> 32).map_err(sqlite)?;
+            let row = store_row(transaction, id >> 32)?;
             let is_there = row.is_some_and(|row| row.retired == 0 && row.address == from)
-                && is_live(transaction, *id).map_err(sqlite)?;
+                && is_live(transaction, *id)?;
             if !is_there {
                 findings.gone += 1;
                 continue;
             }
-            if let Some(other) = same_key(transaction, *id, store).map_err(sqlite)?
-                && !marks::make_way(transaction, other).map_err(sqlite)?
+            if let Some(other) = same_key(transaction, *id, store)?
+                && !marks::make_way(transaction, other)?
             {
                 findings.add_newer(transaction, &to, other);
                 continue;
             }
-            let next = id_after(transaction, store, last).map_err(sqlite)?;
+            let next = id_after(transaction, store, last)?;
             let next = next.ok_or_else(|| full_store_of(&to))?;
             match move_entry(transaction, *id, next, store) {
                 Ok(bytes) => findings.changed += Usage { entries: 1, bytes },
@@ -113,20 +111,17 @@ impl SqliteBackend {
                     findings.damaged += 1;
                     continue;
                 }
-                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
+                Err(RowError::Sqlite(error)) => return Err(error.into()),
             }
             last = last.max(next);
             left.insert(id >> 32);
             moves.insert(*id, next);
         }
-        let end = || -> rusqlite::Result<()> {
-            for store in left.into_iter().chain([store]) {
-                bump_generation(transaction, store)?;
-            }
-            operations::follow(transaction, &moves, i64::MAX)?;
-            undo.add_part(transaction, &Part::Moved(moves.into_values().collect()))
-        };
-        end().map_err(sqlite)
+        for store in left.into_iter().chain([store]) {
+            bump_generation(transaction, store)?;
+        }
+        operations::follow(transaction, &moves, i64::MAX)?;
+        Ok(undo.add_part(transaction, &Part::Moved(moves.into_values().collect()))?)
     }
 }
 
@@ -138,21 +133,20 @@ impl SqliteBackend {
         transaction: &Session,
         target: &LoggedOperation,
         undo: &LoggedOperation,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<()> {
         let Some((_, store)) = &undo.renamed else {
             return Ok(());
         };
         let mut first = i64::MAX;
         for number in 1..=undo.parts {
-            if let Part::Moved(ids) = undo.part(transaction, number).map_err(sqlite)? {
+            if let Part::Moved(ids) = undo.part(transaction, number)? {
                 first = ids.into_iter().fold(first, i64::min);
             }
         }
         if first == i64::MAX {
             return Ok(());
         }
-        let newer = written_before_id(transaction, first, target.at).map_err(sqlite)?;
+        let newer = written_before_id(transaction, first, target.at)?;
         if newer.len() as u64 <= MOST_BEHIND {
             self.move_after(transaction, first, &newer, first >> 32, store)?;
         }

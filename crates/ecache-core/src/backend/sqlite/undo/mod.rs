@@ -100,10 +100,8 @@ impl UndoBackend for SqliteBackend {
             until: None,
         };
         if (usage, documents) != (Usage::default(), 0) {
-            let logged = self.transaction(|transaction| {
-                let logged = log.end(transaction, usage, documents);
-                logged.map_err(|error| self.error(error))
-            });
+            let logged =
+                self.transaction(|transaction| Ok(log.end(transaction, usage, documents)?));
             // On a full disk there may be no space for the record.
             removed.operation = logged.unwrap_or(None);
         }
@@ -236,10 +234,7 @@ impl UndoBackend for SqliteBackend {
         operation: &Operation,
         now: Timestamp,
     ) -> Result<Option<u64>> {
-        self.transaction(|transaction| {
-            let changed = put_settings(transaction, changes, operation, now);
-            changed.map_err(|error| self.error(error))
-        })
+        self.transaction(|transaction| Ok(put_settings(transaction, changes, operation, now)?))
     }
 
     fn change_limit(
@@ -252,21 +247,18 @@ impl UndoBackend for SqliteBackend {
     ) -> Result<Option<u64>> {
         let name = scope.setting();
         self.transaction(|transaction| {
-            let change = || {
-                let before = settings::get(transaction, &name)?;
-                let limit = before
-                    .as_deref()
-                    .and_then(|value| Limit::read(&name, value));
-                let bounds = limit.map_or_else(Bounds::default, |limit| limit.bounds);
-                let after = change(bounds);
-                let setting = (!after.is_empty()).then(|| after.setting());
-                let mut changes = changes.to_vec();
-                if after != bounds {
-                    changes.push((&name, setting.as_deref()));
-                }
-                put_settings(transaction, &changes, operation, now)
-            };
-            change().map_err(|error| self.error(error))
+            let before = settings::get(transaction, &name)?;
+            let limit = before
+                .as_deref()
+                .and_then(|value| Limit::read(&name, value));
+            let bounds = limit.map_or_else(Bounds::default, |limit| limit.bounds);
+            let after = change(bounds);
+            let setting = (!after.is_empty()).then(|| after.setting());
+            let mut changes = changes.to_vec();
+            if after != bounds {
+                changes.push((&name, setting.as_deref()));
+            }
+            Ok(put_settings(transaction, &changes, operation, now)?)
         })
     }
 

@@ -7,6 +7,7 @@ use rusqlite::{Connection, OptionalExtension};
 use super::findings::Findings;
 use crate::backend::Effect;
 use crate::backend::sqlite::blobs::{self, Unnamed};
+use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::entry_rows::{full_store_of, id_after};
 use crate::backend::sqlite::format::column;
@@ -19,7 +20,6 @@ use crate::backend::sqlite::removal::retire::{set_retired, take_over, usage_of};
 use crate::backend::sqlite::selection::marks;
 use crate::backend::sqlite::stores::{has_row, last_id};
 use crate::backend::sqlite::{SqliteBackend, rename};
-use crate::error::Result;
 use crate::filter::Usage;
 use crate::scope::StoreAddress;
 
@@ -36,27 +36,26 @@ impl SqliteBackend {
         target: &LoggedOperation,
         undo: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
-        let row = store_row(transaction, retired).map_err(sqlite)?;
+    ) -> SessionResult<()> {
+        let row = store_row(transaction, retired)?;
         let Some(StoreRow { address, .. }) = row.filter(|row| row.retired == target.number) else {
             return Ok(());
         };
-        let used = store_rows::intern_store(transaction, &address).map_err(sqlite)?;
-        let places = target.places(transaction).map_err(sqlite)?;
+        let used = store_rows::intern_store(transaction, &address)?;
+        let places = target.places(transaction)?;
         let is_back = |id: &i64| places.contains_key(id);
-        let newer = rename::ids(transaction, used).map_err(sqlite)?;
+        let newer = rename::ids(transaction, used)?;
         let (stayed, written): (Vec<i64>, Vec<i64>) = newer.iter().partition(|id| is_back(id));
-        let older = count(transaction, retired).map_err(sqlite)?;
+        let older = count(transaction, retired)?;
         if written.len() as u64 <= older.max(MOST_BEHIND) {
-            marks::make_way_for_all(transaction, used, retired).map_err(sqlite)?;
-            let last = last_id(transaction, retired).map_err(sqlite)?;
+            marks::make_way_for_all(transaction, used, retired)?;
+            let last = last_id(transaction, retired)?;
             let mut moved = Usage::default();
             for id in &newer {
-                moved += usage_of_entry(transaction, *id).map_err(sqlite)?;
-                if let Some(older) = same_key(transaction, *id, retired).map_err(sqlite)? {
+                moved += usage_of_entry(transaction, *id)?;
+                if let Some(older) = same_key(transaction, *id, retired)? {
                     findings.add_newer(transaction, &address, *id);
-                    delete(transaction, older).map_err(sqlite)?;
+                    delete(transaction, older)?;
                 }
             }
             let stayed = self.put_back(transaction, &stayed, &places, (retired, &address))?;
@@ -66,12 +65,12 @@ impl SqliteBackend {
                 set_retired(transaction, retired, &address, 0)?;
                 take_over(transaction, used, retired)
             };
-            exchange().map_err(sqlite)?;
-            let mut claim = claim_later(transaction, retired, last, undo.at).map_err(sqlite)?;
+            exchange()?;
+            let mut claim = claim_later(transaction, retired, last, undo.at)?;
             claim.ids.retain(|id| !stayed.contains_key(id));
             claim.later.retain(|id, _| !stayed.contains_key(id));
             for part in [Part::Added(claim), Part::Stayed(stayed)] {
-                undo.add_part(transaction, &part).map_err(sqlite)?;
+                undo.add_part(transaction, &part)?;
             }
             undo.swaps.push(Swap {
                 retired: used,
@@ -93,15 +92,14 @@ impl SqliteBackend {
         address: &StoreAddress,
         undo: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
-        marks::make_way_for_all(transaction, retired, used).map_err(sqlite)?;
+    ) -> SessionResult<()> {
+        marks::make_way_for_all(transaction, retired, used)?;
         let mut older = Vec::new();
-        for id in rename::ids(transaction, retired).map_err(sqlite)? {
-            match same_key(transaction, id, used).map_err(sqlite)? {
+        for id in rename::ids(transaction, retired)? {
+            match same_key(transaction, id, used)? {
                 Some(newer) => findings.add_newer(transaction, address, newer),
                 None => {
-                    findings.restored += usage_of_entry(transaction, id).map_err(sqlite)?;
+                    findings.restored += usage_of_entry(transaction, id)?;
                     older.push(id);
                 }
             }
@@ -109,11 +107,10 @@ impl SqliteBackend {
         let moved = self.move_all(transaction, &older, used, address)?;
         let mut back = Added::default();
         for id in moved {
-            back.push(id, written_at(transaction, id).map_err(sqlite)?, undo.at);
+            back.push(id, written_at(transaction, id)?, undo.at);
         }
-        undo.add_part(transaction, &Part::Added(back))
-            .map_err(sqlite)?;
-        bump_generation(transaction, used).map_err(sqlite)?;
+        undo.add_part(transaction, &Part::Added(back))?;
+        bump_generation(transaction, used)?;
         Ok(())
     }
 
@@ -125,28 +122,26 @@ impl SqliteBackend {
         stayed: &[i64],
         places: &BTreeMap<i64, i64>,
         (store, address): (i64, &StoreAddress),
-    ) -> Result<BTreeMap<i64, i64>> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<BTreeMap<i64, i64>> {
         let (mut back, mut moves) = (BTreeMap::new(), BTreeMap::new());
         let mut displaced = Vec::new();
         for id in stayed {
             let place = places[id];
-            let is_free = Range::store(store).contains(place)
-                && !has_row(transaction, place).map_err(sqlite)?;
+            let is_free = Range::store(store).contains(place) && !has_row(transaction, place)?;
             if !is_free {
                 displaced.push(*id);
                 continue;
             }
             match rename::move_entry(transaction, *id, place, store) {
                 Ok(_) => {}
-                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
-                Err(RowError::Damaged) => return Err(self.damaged_staying()),
+                Err(RowError::Sqlite(error)) => return Err(error.into()),
+                Err(RowError::Damaged) => return Err(self.damaged_staying().into()),
             }
             back.insert(place, *id);
             moves.insert(*id, place);
         }
-        operations::follow(transaction, &moves, i64::MAX).map_err(sqlite)?;
-        let last = last_id(transaction, store).map_err(sqlite)?;
+        operations::follow(transaction, &moves, i64::MAX)?;
+        let last = last_id(transaction, store)?;
         let moved = self.move_after(transaction, last, &displaced, store, address)?;
         back.extend(moved.into_iter().zip(displaced));
         Ok(back)
@@ -160,15 +155,13 @@ impl SqliteBackend {
         ids: &[i64],
         undo: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<BTreeMap<i64, i64>> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<BTreeMap<i64, i64>> {
         let mut back = BTreeMap::new();
         let mut restored = Added::default();
         let mut stores = BTreeSet::new();
         let mut moves = BTreeMap::new();
         let mut revived: Vec<(LoggedOperation, BTreeMap<i64, i64>)> =
-            operations::revived_since(transaction, undo.undoes)
-                .map_err(sqlite)?
+            operations::revived_since(transaction, undo.undoes)?
                 .into_iter()
                 .map(|revived| (revived, BTreeMap::new()))
                 .collect();
@@ -177,9 +170,7 @@ impl SqliteBackend {
                 Ok(Some(marked)) => marked,
                 Ok(None) => {
                     // Otherwise it replaced an entry, and that one was counted.
-                    if undo.effect == Effect::Restored
-                        && !has_row(transaction, *id).map_err(sqlite)?
-                    {
+                    if undo.effect == Effect::Restored && !has_row(transaction, *id)? {
                         findings.evicted += 1;
                     }
                     continue;
@@ -188,9 +179,9 @@ impl SqliteBackend {
                     findings.damaged += 1;
                     continue;
                 }
-                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
+                Err(RowError::Sqlite(error)) => return Err(error.into()),
             };
-            let row = store_row(transaction, id >> 32).map_err(sqlite)?;
+            let row = store_row(transaction, id >> 32)?;
             let Some(StoreRow {
                 address, retired, ..
             }) = row
@@ -200,11 +191,11 @@ impl SqliteBackend {
             };
             let store = match retired {
                 0 => id >> 32,
-                _ => store_rows::intern_store(transaction, &address).map_err(sqlite)?,
+                _ => store_rows::intern_store(transaction, &address)?,
             };
-            let other = with_key(transaction, store, &marked.key).map_err(sqlite)?;
+            let other = with_key(transaction, store, &marked.key)?;
             match other.filter(|other| other != id) {
-                Some(other) if !marks::make_way(transaction, other).map_err(sqlite)? => {
+                Some(other) if !marks::make_way(transaction, other)? => {
                     if undo.effect == Effect::Restored {
                         findings.add_newer(transaction, &address, other);
                     }
@@ -218,8 +209,7 @@ impl SqliteBackend {
             let to = match retired {
                 0 => *id,
                 _ => operations::last_id_ever(transaction, store)
-                    .and_then(|last| id_after(transaction, store, last))
-                    .map_err(sqlite)?
+                    .and_then(|last| id_after(transaction, store, last))?
                     .ok_or_else(|| full_store_of(&address))?,
             };
             match marks::restore(transaction, *id, to, store) {
@@ -228,7 +218,7 @@ impl SqliteBackend {
                     findings.damaged += 1;
                     continue;
                 }
-                Err(RowError::Sqlite(error)) => return Err(sqlite(error)),
+                Err(RowError::Sqlite(error)) => return Err(error.into()),
             }
             if to != *id {
                 moves.insert(*id, to);
@@ -250,18 +240,17 @@ impl SqliteBackend {
             };
         }
         for store in stores {
-            bump_generation(transaction, store).map_err(sqlite)?;
+            bump_generation(transaction, store)?;
         }
-        operations::follow(transaction, &moves, undo.undoes).map_err(sqlite)?;
+        operations::follow(transaction, &moves, undo.undoes)?;
         for (mut one, places) in revived {
             let end = || -> rusqlite::Result<()> {
                 one.add_part(transaction, &Part::Stayed(places))?;
                 one.write(transaction)
             };
-            end().map_err(sqlite)?;
+            end()?;
         }
-        undo.add_part(transaction, &Part::Added(restored))
-            .map_err(sqlite)?;
+        undo.add_part(transaction, &Part::Added(restored))?;
         Ok(back)
     }
 
@@ -273,13 +262,13 @@ impl SqliteBackend {
         rows: &BTreeMap<i64, i64>,
         undo: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<()> {
+    ) -> SessionResult<()> {
         let ids: Vec<i64> = rows.keys().copied().collect();
         let back = self.unmark(transaction, &ids, undo, findings)?;
         findings.settled.extend(ids);
         let replaced = back.into_iter().map(|(row, id)| (id, rows[&row]));
-        undo.add_part(transaction, &Part::Replaced(replaced.collect()))
-            .map_err(|error| self.error(error))
+        undo.add_part(transaction, &Part::Replaced(replaced.collect()))?;
+        Ok(())
     }
 }
 

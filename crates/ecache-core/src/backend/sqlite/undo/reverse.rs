@@ -12,6 +12,7 @@
 use super::change;
 use super::findings::Findings;
 use crate::backend::sqlite::SqliteBackend;
+use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::connection::transaction::End;
 use crate::backend::sqlite::operations::{Chains, LoggedOperation, Part};
@@ -42,20 +43,21 @@ impl SqliteBackend {
         now: Timestamp,
         progress: Progress<'_>,
     ) -> Result<Undone> {
-        let sqlite = |error| self.error(error);
         let _lock = self.lock_undo()?;
         let (meant, target, mut undo, mut findings) = self.transaction(|transaction| {
             let (meant, target) = self.choose(transaction, which, now)?;
-            let mut findings = Findings::of(transaction, &target).map_err(sqlite)?;
+            let mut findings = Findings::of(transaction, &target)?;
             let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
             self.end_with(transaction, &target, &mut undo, target.parts == 0)?;
             Ok((meant, target, undo, findings))
         })?;
+        let sqlite = |error| self.error(error);
         let revived = findings.count_revived(&*self.connection()?);
         revived.map_err(sqlite)?;
         // In reverse order: an imported entry goes before the one that it replaced comes back.
         for number in (1..=target.parts).rev() {
-            let part = target.part(&*self.connection()?, number).map_err(sqlite)?;
+            let part = target.part(&*self.connection()?, number);
+            let part = part.map_err(sqlite)?;
             let batches = part.split(BATCH);
             let count = batches.len();
             for (batch, part) in batches.into_iter().enumerate() {
@@ -84,21 +86,19 @@ impl SqliteBackend {
         operation: &Operation,
         now: Timestamp,
     ) -> Result<Undone> {
-        let sqlite = |error| self.error(error);
         let connection = self.writing_connection()?;
         self.transaction_ending(&connection, End::Rollback, |transaction| {
             let (meant, target) = self.choose(transaction, which, now)?;
-            let mut findings = Findings::of(transaction, &target).map_err(sqlite)?;
+            let mut findings = Findings::of(transaction, &target)?;
             let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
-            findings.count_revived(transaction).map_err(sqlite)?;
+            findings.count_revived(transaction)?;
             for number in (1..=target.parts).rev() {
-                let part = target.part(transaction, number).map_err(sqlite)?;
+                let part = target.part(transaction, number)?;
                 for part in part.split(BATCH) {
                     self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
                 }
             }
-            let retired = findings.count_retired(transaction, &target, &undo);
-            retired.map_err(sqlite)?;
+            findings.count_retired(transaction, &target, &undo)?;
             findings.count_evicted(&target);
             sum_up(&mut undo, &findings);
             Ok(findings.undone(meant, &undo))
@@ -111,8 +111,8 @@ impl SqliteBackend {
         transaction: &Session,
         which: Option<u64>,
         now: Timestamp,
-    ) -> Result<(OperationRecord, LoggedOperation)> {
-        let log = Chains::read(transaction).map_err(|error| self.error(error))?;
+    ) -> SessionResult<(OperationRecord, LoggedOperation)> {
+        let log = Chains::read(transaction)?;
         let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
         Ok((meant.record(log.state(meant)), last.clone()))
     }
@@ -137,16 +137,14 @@ impl SqliteBackend {
         operation: &Operation,
         now: Timestamp,
         findings: &mut Findings,
-    ) -> Result<LoggedOperation> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<LoggedOperation> {
         let effect = target.effect.reversed();
-        let mut undo =
-            LoggedOperation::begin(transaction, operation, effect, now).map_err(sqlite)?;
+        let mut undo = LoggedOperation::begin(transaction, operation, effect, now)?;
         undo.undoes = target.number;
         undo.renamed = target.renamed.clone().map(|(from, to)| (to, from));
         if undo.renamed.is_some() {
             // So that hits count for the entries that move.
-            self.add_all_logged(transaction, now).map_err(sqlite)?;
+            self.add_all_logged(transaction, now)?;
         }
         for swap in &target.swaps {
             if target.effect == Effect::Removed {
@@ -155,13 +153,14 @@ impl SqliteBackend {
                 self.retire_again(transaction, swap, target, &mut undo, findings)?;
             }
         }
-        change::set_documents_back(transaction, target, &mut undo).map_err(sqlite)?;
-        let later = change::set_settings_back(transaction, target, &mut undo).map_err(sqlite)?;
+        change::set_documents_back(transaction, target, &mut undo)?;
+        let later = change::set_settings_back(transaction, target, &mut undo)?;
         if let Some(later) = later {
             let number = target.number;
-            return Err(Error::NotUndoable(format!(
+            let why = format!(
                 "operation {number} cannot be undone: operation {later} changed the same since"
-            )));
+            );
+            return Err(Error::NotUndoable(why).into());
         }
         Ok(undo)
     }
@@ -174,23 +173,25 @@ impl SqliteBackend {
         part: &Part,
         undo: &mut LoggedOperation,
         findings: &mut Findings,
-    ) -> Result<()> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<()> {
         match part {
             Part::Removed(ids) => {
                 let (own, mut others) = findings.split_own(ids);
-                delete_marked(transaction, &own).map_err(sqlite)?;
+                delete_marked(transaction, &own)?;
                 others.retain(|id| !findings.settled.contains(id));
                 self.unmark(transaction, &others, undo, findings).map(drop)
             }
             Part::Added(added) => {
                 let rows = change::mark_added(transaction, added, target, undo, findings);
-                let rows = rows.map_err(sqlite)?;
+                let rows = rows?;
                 self.put_replaced_back(transaction, &rows, undo, findings)
             }
-            Part::Touched(entries) => {
-                change::set_lifetimes_back(transaction, entries, undo, findings).map_err(sqlite)
-            }
+            Part::Touched(entries) => Ok(change::set_lifetimes_back(
+                transaction,
+                entries,
+                undo,
+                findings,
+            )?),
             Part::Moved(ids) => self.move_back(transaction, ids, undo, findings),
             // They went back with the others of their store.
             Part::Stayed(_) => Ok(()),
@@ -205,8 +206,8 @@ impl SqliteBackend {
     fn write_sum(&self, undo: &mut LoggedOperation, findings: &Findings) -> Result<Usage> {
         sum_up(undo, findings);
         self.transaction(|transaction| {
-            let written = undo.write(transaction);
-            written.map_err(|error| self.error(error))
+            undo.write(transaction)?;
+            Ok(())
         })?;
         Ok(undo.usage())
     }
@@ -220,23 +221,20 @@ impl SqliteBackend {
         target: &LoggedOperation,
         undo: &mut LoggedOperation,
         is_last: bool,
-    ) -> Result<()> {
+    ) -> SessionResult<()> {
         if is_last {
             self.put_newer_behind(transaction, target, undo)?;
         }
-        let mut end = || -> rusqlite::Result<()> {
-            if is_last {
-                counts::move_back(transaction, target, undo)?;
-            }
-            undo.write(transaction)?;
-            if is_last {
-                let mut target = target.clone();
-                target.undone_by = undo.number;
-                target.write(transaction)?;
-            }
-            Ok(())
-        };
-        end().map_err(|error| self.error(error))
+        if is_last {
+            counts::move_back(transaction, target, undo)?;
+        }
+        undo.write(transaction)?;
+        if is_last {
+            let mut target = target.clone();
+            target.undone_by = undo.number;
+            target.write(transaction)?;
+        }
+        Ok(())
     }
 }
 

@@ -116,10 +116,8 @@ impl SqliteBackend {
     /// Counts the entries that went for a limit on a full disk, once there is space for the counts.
     /// Otherwise the log notes that its counts are incomplete.
     pub(in super::super) fn count_late(&self, evictions: &Evictions, now: Timestamp) {
-        let written = self.transaction(|transaction| {
-            let written = evictions.write(self, transaction, now);
-            written.map_err(|error| self.error(error))
-        });
+        let written =
+            self.transaction(|transaction| Ok(evictions.write(self, transaction, now)?));
         if written.is_err() {
             // Best effort: the note takes no space, but it needs a log.
             let _ = Log::beside(&self.path).note_gap(now);

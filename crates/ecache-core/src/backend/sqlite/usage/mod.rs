@@ -59,14 +59,12 @@ impl CallCountBackend for SqliteBackend {
             }
         }
         let session = self.writing_connection()?;
-        let sqlite = |error| self.error(error);
-        let found = Found::before_writing(&session, &batch.uses).map_err(sqlite)?;
+        let found = Found::before_writing(&session, &batch.uses);
+        let found = found.map_err(|error| self.error(error))?;
         // Counting must not delay a call.
         self.transaction_within_on(&session, SHORT_WAIT, |transaction| {
-            let added = found
-                .valid_in(transaction, &batch.uses)
-                .and_then(|found| Self::add_batch(transaction, batch, &found, position, now));
-            added.map_err(sqlite)
+            let found = found.valid_in(transaction, &batch.uses)?;
+            Ok(Self::add_batch(transaction, batch, &found, position, now)?)
         })
     }
 

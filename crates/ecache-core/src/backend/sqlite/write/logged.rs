@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::backend::sqlite::SqliteBackend;
+use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::counters::row_changes;
 use crate::backend::sqlite::entry_rows::{Existing, Write, existing, full_store, id_after, write};
@@ -36,9 +37,8 @@ impl SqliteBackend {
     ) -> Result<Option<(Put, ChangeReport)>> {
         entry.check()?;
         self.transaction(|transaction| {
-            let sqlite = |error| self.error(error);
-            let interned = Interned::new(&self.names, transaction, entry).map_err(sqlite)?;
-            let old = existing(transaction, interned.store, entry, now).map_err(sqlite)?;
+            let interned = Interned::new(&self.names, transaction, entry)?;
+            let old = existing(transaction, interned.store, entry, now)?;
             let Some(old) = old.filter(|old| old.lifetime.is_some()) else {
                 return Ok(None);
             };
@@ -56,7 +56,7 @@ impl SqliteBackend {
                 Part::Replaced(BTreeMap::from([(id, old.id)])),
             ];
             let sizes = (content.size(), size);
-            let logged = log(transaction, operation, sizes, &parts, now).map_err(sqlite)?;
+            let logged = log(transaction, operation, sizes, &parts, now)?;
             let kept = HashSet::from([old.id]);
             let gone = self.make_room(transaction, Some(id), &kept, now)?;
             let mut report = logged.removed();
@@ -78,8 +78,8 @@ impl SqliteBackend {
         let mut report = ChangeReport::default();
         if put != Put::Refused {
             let logged = self.transaction(|transaction| {
-                let logged = log(transaction, operation, (content.size(), 0), &[], now);
-                logged.map_err(|error| self.error(error))
+                let sizes = (content.size(), 0);
+                Ok(log(transaction, operation, sizes, &[], now)?)
             });
             // On a full disk there may be no space for the record.
             report.operation = logged.ok().map(|logged| logged.number.unsigned_abs());
@@ -95,15 +95,13 @@ impl SqliteBackend {
         interned: &Interned,
         (old, entry): (&Existing, &Entry),
         content: &Content,
-    ) -> Result<(i64, u64)> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<(i64, u64)> {
         if transaction.has_limits() {
             let footprint = row_changes::footprint_of(entry, content.size());
             self.check_fits(transaction, interned.cell(), footprint)?;
         }
         let id = last_id(transaction, interned.store)
-            .and_then(|last| id_after(transaction, interned.store, last))
-            .map_err(sqlite)?
+            .and_then(|last| id_after(transaction, interned.store, last))?
             .ok_or_else(|| full_store(entry))?;
         let replace = || -> rusqlite::Result<u64> {
             let size = marks::set_aside(transaction, old.id)?.unwrap_or(0);
@@ -123,7 +121,7 @@ impl SqliteBackend {
             bump_generation(transaction, interned.store)?;
             Ok(size)
         };
-        Ok((id, replace().map_err(sqlite)?))
+        Ok((id, replace()?))
     }
 }
 

@@ -7,6 +7,7 @@ use std::io::Read;
 
 use rusqlite::Connection;
 
+use super::connection::failure::SessionResult;
 use super::connection::session::Session;
 use super::counters::row_changes::{self, Amount};
 use super::entry_rows::{Existing, Write, existing, full_store, id_after, replace, write};
@@ -102,8 +103,7 @@ impl SqliteBackend {
         now: Timestamp,
     ) -> Result<Put> {
         self.transaction_of_one(|transaction| {
-            let sqlite = |error| self.error(error);
-            let interned = Interned::new(&self.names, transaction, entry).map_err(sqlite)?;
+            let interned = Interned::new(&self.names, transaction, entry)?;
             let written = self.put_within(transaction, &interned, entry, content, options, now);
             written.map(|(put, _)| put)
         })
@@ -119,7 +119,7 @@ impl SqliteBackend {
         content: &Content,
         options: &PutOptions,
         now: Timestamp,
-    ) -> Result<(Put, Option<Timestamp>)> {
+    ) -> SessionResult<(Put, Option<Timestamp>)> {
         if !transaction.has_limits() {
             let (put, _) = self.put_row(transaction, interned, entry, content, options, now)?;
             return Ok((put, entry.expires_at));
@@ -131,8 +131,7 @@ impl SqliteBackend {
             let footprint = row_changes::footprint_of(entry, content.size());
             self.check_worth(transaction, cell, entry)?;
             self.check_fits(transaction, cell, footprint)?;
-            self.count_loss(transaction, cell, entry, now)
-                .map_err(|error| self.error(error))?;
+            self.count_loss(transaction, cell, entry, now)?;
             let amount = Amount::one(footprint as i64);
             match put {
                 Put::Created => transaction.note_added(id, cell, amount),
@@ -152,23 +151,21 @@ impl SqliteBackend {
         content: &Content,
         options: &PutOptions,
         now: Timestamp,
-    ) -> Result<(Put, Option<i64>)> {
-        let sqlite = |error| self.error(error);
+    ) -> SessionResult<(Put, Option<i64>)> {
         let id = last_id(transaction, interned.store)
-            .and_then(|last| id_after(transaction, interned.store, last))
-            .map_err(sqlite)?;
+            .and_then(|last| id_after(transaction, interned.store, last))?;
         if options.condition == Condition::Always {
             self.check_staged(transaction, content)?;
             // Most entries are new, so SQLite itself detects an existing key on insertion.
             if let Some(id) = id {
                 let how = Write::InsertNew;
                 let written = write(transaction, how, id, interned, entry, content, None);
-                if written.map_err(sqlite)? > 0 {
+                if written? > 0 {
                     return Ok((Put::Created, Some(id)));
                 }
             }
         }
-        let existing = existing(transaction, interned.store, entry, now).map_err(sqlite)?;
+        let existing = existing(transaction, interned.store, entry, now)?;
         if !self.holds(transaction, &options.condition, existing.as_ref())? {
             return Ok((Put::Refused, None));
         }
@@ -183,13 +180,12 @@ impl SqliteBackend {
                 entry,
                 content,
                 None,
-            )
-            .map_err(sqlite)?;
+            )?;
             return Ok((Put::Created, Some(id)));
         };
         let created_at = Some(existing.created_at);
         let entry = &*existing.with_kept_lifetime(entry, options.keep, now);
-        replace(transaction, &existing, interned, entry, content, created_at).map_err(sqlite)?;
+        replace(transaction, &existing, interned, entry, content, created_at)?;
         let (cell, amount) = existing.counted;
         transaction.note_changed(existing.id, cell, -amount);
         Ok((Put::Replaced, Some(existing.id)))
@@ -201,7 +197,7 @@ impl SqliteBackend {
         connection: &Connection,
         condition: &Condition,
         existing: Option<&Existing>,
-    ) -> Result<bool> {
+    ) -> rusqlite::Result<bool> {
         match (condition, existing) {
             (Condition::Always, _) => Ok(true),
             (Condition::IfAbsent, existing) => Ok(existing.is_none_or(|e| !e.is_fresh)),
@@ -213,20 +209,27 @@ impl SqliteBackend {
     }
 
     /// Refuses a staged value that is no longer there.
-    pub(super) fn check_staged(&self, connection: &Connection, content: &Content) -> Result<()> {
-        let Content::Chunked(chunked) = content else {
-            return Ok(());
-        };
-        match blobs::name(connection, chunked.id) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Error::Replaced),
-            Err(error) => Err(self.error(error)),
+    pub(super) fn check_staged(
+        &self,
+        connection: &Connection,
+        content: &Content,
+    ) -> SessionResult<()> {
+        match content {
+            Content::Chunked(chunked) if !blobs::name(connection, chunked.id)? => {
+                Err(Error::Replaced.into())
+            }
+            Content::Chunked(_) | Content::Inline(_) => Ok(()),
         }
     }
 
     /// Reports whether an entry has a value, within the transaction that may replace it; `false`
     /// for a damaged entry.
-    fn has_value(&self, connection: &Connection, id: i64, expected: &Value) -> Result<bool> {
+    fn has_value(
+        &self,
+        connection: &Connection,
+        id: i64,
+        expected: &Value,
+    ) -> rusqlite::Result<bool> {
         let read = || -> Result<bool, RowError> {
             let mut statement = connection.prepare_cached(BY_ID)?;
             let mut rows = statement.query([id])?;
@@ -258,7 +261,7 @@ impl SqliteBackend {
         match read() {
             Ok(same) => Ok(same),
             Err(RowError::Damaged) => Ok(false),
-            Err(RowError::Sqlite(error)) => Err(self.error(error)),
+            Err(RowError::Sqlite(error)) => Err(error),
         }
     }
 }
