@@ -36,54 +36,16 @@
 //! A matching key alone is not a hit: an entry records the function, arguments and scopes of its
 //! call, and a difference in any of them is a miss.
 
-mod any_codec;
-mod arguments;
-mod asynchronous;
-mod attribute_call;
-mod attribute_call_async;
+mod attribute;
 mod cache;
 mod call;
 mod codec;
-mod coherence;
-#[cfg(feature = "compact")]
-mod compact;
-#[cfg(feature = "compact")]
-mod compact_writer;
-mod computation;
-mod context;
+mod companions;
 mod counters;
-mod failures;
-mod fallible;
-mod fork;
-mod guard;
-mod holder;
-mod identity;
-mod key_collision;
-mod lazy_cache;
-mod leader;
-mod lifetime;
-mod lookup;
 #[doc(hidden)]
 pub mod macro_support;
-mod memory_sweeper;
-mod memory_tier;
-mod numeric_arrays;
+mod memory;
 mod options;
-mod output_codec;
-mod peek;
-mod pending_counters;
-mod pending_marker;
-mod prepared;
-mod refresh;
-mod return_type;
-mod round_trip;
-mod set_and_clear;
-mod stale_if_error;
-mod status;
-mod store_result;
-#[cfg(feature = "compact")]
-mod type_fingerprint;
-mod typed_call;
 mod workers;
 
 use std::any::Any;
@@ -93,21 +55,21 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, TryLockError};
 
-pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
-pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
-#[cfg(feature = "compact")]
-pub use compact::Compact;
-use context::context_of;
-pub use context::{
+pub use attribute::lifetime::IntoLifetime;
+use cache::context::context_of;
+pub use cache::context::{
     CacheContext, CacheHandle, DefaultIsSet, ExecutionContext, default_context, set_default,
 };
-pub use failures::Reaction;
-pub use fork::Fork;
-pub use lifetime::IntoLifetime;
+pub use cache::failures::Reaction;
+pub use cache::fork::Fork;
+pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
+pub use call::prepared::Prepared;
+#[cfg(feature = "compact")]
+pub use codec::compact::Compact;
+pub use codec::{Codec, CodecError, StoredForm, compared, try_with, with};
+pub use companions::set_and_clear::Datasets;
+pub use companions::status::Status;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
-pub use prepared::Prepared;
-pub use set_and_clear::Datasets;
-pub use status::Status;
 
 use crate::error::Error;
 use crate::key::Preimage;
@@ -117,9 +79,9 @@ use crate::stored::StoredError;
 use crate::sync::lock;
 use call::Call;
 pub use counters::Counters;
+use counters::pending::CounterGroup;
 use counters::{Counting, Event};
-use memory_tier::{MemoryKey, MemoryTier};
-use pending_counters::CounterGroup;
+use memory::tier::{MemoryKey, MemoryTier};
 
 /// A value that a leader shares with its followers.
 type Shared = Arc<dyn Any + Send + Sync>;
