@@ -5,11 +5,11 @@ use ecache_core::backend::Cause;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
-use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{Run, amount_with, keep_unless, open, remove_logged};
-use super::shared::dry_run::list_stores;
+use super::shared::changes::deletion::{Run, amount_with, keep_unless, open, remove_logged};
+use super::shared::changes::dry_run::list_stores;
+use super::shared::changes::jobs::{note_running, spare_running};
+use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
-use super::shared::jobs::{note_running, spare_running};
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;

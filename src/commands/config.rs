@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::{Context as _, Result};
 
-use super::shared::fields;
+use super::shared::view::fields;
 use crate::cli::{ConfigArgs, ConfigVerb, FormatArgs};
 use crate::config::{Config, KEYS, check_key, with_setting};
 use crate::context::Context;

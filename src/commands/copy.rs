@@ -20,15 +20,15 @@ use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 use ecache_core::transfer::{FoundRecord, Importer, Records};
 
-use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{Run, amount, keep_unless};
+use super::shared::address::resolve::check_name;
+use super::shared::changes::deletion::{Run, amount, keep_unless};
+use super::shared::changes::operation::{tell_undo, this};
+use super::shared::filter::collections::note_elsewhere;
+use super::shared::filter::no_match::note_none_listed;
+use super::shared::filter::words::words;
 use super::shared::filter::{Unless, filter_among, note_unknown_names};
-use super::shared::filter_words;
-use super::shared::left_out::{LeftOut, Omissions};
-use super::shared::no_match::note_none_listed;
-use super::shared::operation::{tell_undo, this};
-use super::shared::record_filter::RecordFilter;
-use super::shared::resolve::check_name;
+use super::shared::transfer::left_out::{LeftOut, Omissions};
+use super::shared::transfer::record_filter::RecordFilter;
 use super::shared::transfer::{
     is_database, lines, note_beyond_undo, note_evicted, open_records, pour, report, to_file,
     to_stdout,
@@ -278,10 +278,7 @@ impl Copy<'_> {
         let mut on_beyond = || note_beyond_undo(self.context);
         let now = self.context.now();
         let log = ImportLog::new(
-            this(
-                Cause::Removed,
-                filter_words::words(&self.filter.clone().into()),
-            ),
+            this(Cause::Removed, words(&self.filter.clone().into())),
             keep_unless(self.args.no_undo),
             now,
             &mut on_beyond,

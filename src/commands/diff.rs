@@ -23,8 +23,8 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name;
 use ecache_core::value::Kind;
 
+use super::shared::filter::no_match::note_none_listed;
 use super::shared::filter::{Unless, filter_among, note_names_unknown_to_all};
-use super::shared::no_match::note_none_listed;
 use crate::cli::DiffArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};

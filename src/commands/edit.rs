@@ -20,12 +20,12 @@ use ecache_core::python_json::Json;
 use ecache_core::value::{Kind, Value};
 use tempfile::NamedTempFile;
 
-use super::shared::abbreviated::whole_entry;
-use super::shared::cut_name::Accept;
-use super::shared::deletion::keep_unless;
-use super::shared::filter_words::words;
-use super::shared::operation::{tell_undo, this};
-use super::shared::resolve::{Request, note_missing, note_other_call};
+use super::shared::address::abbreviated::whole_entry;
+use super::shared::address::cut_name::Accept;
+use super::shared::address::resolve::{Request, note_missing, note_other_call};
+use super::shared::changes::deletion::keep_unless;
+use super::shared::changes::operation::{tell_undo, this};
+use super::shared::filter::words::words;
 use crate::cli::EditArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};

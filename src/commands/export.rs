@@ -9,10 +9,10 @@ use ecache_core::entry::EntryRef;
 use ecache_core::interchange::{TooLarge, write_entry};
 use ecache_core::transfer::{FoundRecord, RecordVisitor, visit, write_record};
 
-use super::shared::collections::note_elsewhere;
+use super::shared::filter::collections::note_elsewhere;
+use super::shared::filter::no_match::note_none_listed;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::left_out::Omissions;
-use super::shared::no_match::note_none_listed;
+use super::shared::transfer::left_out::Omissions;
 use super::shared::transfer::{check_interrupted, leave_out, to_file, to_stdout};
 use crate::cli::ExportArgs;
 use crate::context::Context;

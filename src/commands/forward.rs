@@ -16,8 +16,8 @@ use ecache_core::scope::StoreAddress;
 use ecache_core::time::Timestamp;
 use rustix::stdio::dup2_stdout;
 
-use super::shared::background;
-use super::shared::resolve::parse_key;
+use super::shared::address::resolve::parse_key;
+use super::shared::command::background;
 use crate::cli::{ForwardArgs, KeptArgs};
 use crate::context::Context;
 use crate::error::Exit;

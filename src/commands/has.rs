@@ -5,7 +5,7 @@ use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome};
 
-use super::shared::command_args::requested;
+use super::shared::command::args::requested;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;

@@ -12,12 +12,12 @@ use ecache_core::error::Error;
 use ecache_core::interchange::{ReadError, Reader};
 use ecache_core::location;
 
-use super::shared::deletion::{Run, counting, keep_unless};
+use super::shared::changes::deletion::{Run, counting, keep_unless};
+use super::shared::changes::operation::{tell_undo, this};
+use super::shared::filter::words::words;
 use super::shared::filter::{Unless, filter};
-use super::shared::filter_words;
-use super::shared::left_out::Omissions;
-use super::shared::operation::{tell_undo, this};
-use super::shared::record_filter::RecordFilter;
+use super::shared::transfer::left_out::Omissions;
+use super::shared::transfer::record_filter::RecordFilter;
 use super::shared::transfer::{note_beyond_undo, note_evicted, open_records, report};
 use crate::cli::ImportArgs;
 use crate::context::Context;
@@ -51,7 +51,7 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     };
     signals::finish_batches()?;
     let mut bar = context.progress("importing", None);
-    let words = filter_words::words(&filter.clone().into());
+    let words = words(&filter.clone().into());
     let mut on_beyond = || note_beyond_undo(context);
     let mut log = ImportLog::new(
         this(Cause::Removed, words),

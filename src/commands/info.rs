@@ -10,7 +10,7 @@ use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 use serde_json::json;
 
-use super::shared::operation::until;
+use super::shared::changes::operation::until;
 use crate::cli::InfoArgs;
 use crate::context::{Collections, Context, InForce};
 use crate::error::Exit;

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use ecache_core::key::{Key, preimage};
 
-use super::shared::command_args::{meant_call, refuse_options_of_none};
-use super::shared::resolve::{call_scopes, token};
+use super::shared::address::resolve::{call_scopes, token};
+use super::shared::command::args::{meant_call, refuse_options_of_none};
 use crate::cli::KeyArgs;
 use crate::context::Context;
 use crate::error::Exit;

@@ -7,8 +7,8 @@ use ecache_core::backend::{Backend, Operation, OperationRecord, UndoState};
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::time::Timestamp;
 
+use super::shared::changes::operation::{COLUMNS, cells};
 use super::shared::filter::note_unknown_names;
-use super::shared::operation::{COLUMNS, cells};
 use crate::cli::LogArgs;
 use crate::context::Context;
 use crate::error::Exit;

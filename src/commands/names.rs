@@ -16,8 +16,8 @@ use ecache_core::filter::{Filter, Pattern};
 use ecache_core::location::{self, Access};
 use ecache_core::time::Timestamp;
 
-use super::shared::call_text;
-use super::shared::fields::Field;
+use super::shared::view::call_text;
+use super::shared::view::fields::Field;
 use crate::artifacts::{Request, Wanted, request};
 use crate::browse;
 use crate::cli::{NamesArgs, Offered};

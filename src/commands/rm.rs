@@ -9,14 +9,14 @@ use ecache_core::backend::{Cause, Row, Scan};
 use ecache_core::filter::{Filter, Pattern, Selection, Usage};
 use ecache_core::scope::{Address, StoreAddress};
 
-use super::shared::abbreviated::{not_a_store, whole_entry};
-use super::shared::command_args::{
+use super::shared::address::abbreviated::{not_a_store, whole_entry};
+use super::shared::address::cut_name::{Accept, is_marked};
+use super::shared::address::keys_from::{self, Line, Listed};
+use super::shared::address::resolve::{Request, note_missing, note_other_call, store_address};
+use super::shared::changes::deletion::{Run, keep_unless, open, remove_logged};
+use super::shared::command::args::{
     entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
 };
-use super::shared::cut_name::{Accept, is_marked};
-use super::shared::deletion::{Run, keep_unless, open, remove_logged};
-use super::shared::keys_from::{self, Line, Listed};
-use super::shared::resolve::{Request, note_missing, note_other_call, store_address};
 use crate::cli::RmArgs;
 use crate::cli::entry::EntryArgs;
 use crate::context::Context;

@@ -8,8 +8,8 @@ use ecache_core::backend::{Backend, Condition, Expiry, Keep, Lookup, Put, PutOpt
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::value::{CheckedReader, Kind, Value};
 
-use super::shared::lifetime::{LifetimeChange, lifetime};
-use super::shared::resolve::{Named, Request, check_written};
+use super::shared::address::resolve::{Named, Request, check_written};
+use super::shared::changes::lifetime::{LifetimeChange, lifetime};
 use crate::cli::SetArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};

@@ -9,12 +9,12 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::value::{Kind, Value};
 
-use super::shared::abbreviated::whole_entry;
-use super::shared::command_args::{key_behind_dashes, meant_entry, refuse_options_of_none};
-use super::shared::cut_name::Accept;
-use super::shared::entry_view;
-use super::shared::fields::{self, Field};
-use super::shared::resolve::{Request, note_missing, note_other_call};
+use super::shared::address::abbreviated::whole_entry;
+use super::shared::address::cut_name::Accept;
+use super::shared::address::resolve::{Request, note_missing, note_other_call};
+use super::shared::command::args::{key_behind_dashes, meant_entry, refuse_options_of_none};
+use super::shared::view::entry;
+use super::shared::view::fields::{self, Field};
 use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -74,9 +74,9 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
     let whole = content.map(|content| read_value(backend.as_ref(), entry.kind, content));
     let whole = whole.transpose()?;
     if format == Format::Table {
-        let text = entry_view::text(context, &entry, whole.as_ref(), secrets, now);
+        let text = entry::text(context, &entry, whole.as_ref(), secrets, now);
         let height = context.screen_height().filter(|_| !args.all);
-        let (shown, rest) = entry_view::screens(&text, height);
+        let (shown, rest) = entry::screens(&text, height);
         stdout().write_all(shown.as_bytes())?;
         if let Some(rest) = rest {
             let all = get_line(&entry);
@@ -110,8 +110,7 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
 
 /// Reports whether the bytes of a value are shown in part.
 fn is_cut(value: Option<&Value>) -> bool {
-    value
-        .is_some_and(|value| value.bytes.len() > entry_view::DUMPED && entry_view::is_binary(value))
+    value.is_some_and(|value| value.bytes.len() > entry::DUMPED && entry::is_binary(value))
 }
 
 /// Returns the command that prints the value of an entry.

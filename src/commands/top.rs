@@ -6,11 +6,10 @@ use ecache_core::entry::Entry;
 use ecache_core::filter::Filter;
 use ecache_core::time::Timestamp;
 
-use super::shared::collections::note_elsewhere;
-use super::shared::fields::Field;
-use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::listing::{Entries, Listing, Shown, measured, scopes, shared_by_all};
-use super::shared::no_match;
+use super::shared::filter::collections::note_elsewhere;
+use super::shared::filter::{Unless, filter, no_match, note_unknown_names};
+use super::shared::view::fields::Field;
+use super::shared::view::listing::{Entries, Listing, Shown, measured, scopes, shared_by_all};
 use crate::cli::{Measure, TopArgs};
 use crate::context::Context;
 use crate::error::Exit;

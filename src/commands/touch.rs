@@ -9,15 +9,15 @@ use ecache_core::filter::{Filter, Freshness, Selection};
 use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
 
-use super::shared::collections::note_elsewhere;
-use super::shared::command_args::{
+use super::shared::address::resolve::note_missing;
+use super::shared::changes::deletion::{Run, Verb, keep_unless, open, touch_logged};
+use super::shared::changes::lifetime::{LifetimeChange, changed};
+use super::shared::command::args::{
     begins_with_hyphen, entries_of, keys_behind_dashes, meant_call, scope_of,
 };
-use super::shared::command_identity::lifetime_mark;
-use super::shared::deletion::{Run, Verb, keep_unless, open, touch_logged};
+use super::shared::command::identity::lifetime_mark;
+use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
-use super::shared::lifetime::{LifetimeChange, changed};
-use super::shared::resolve::note_missing;
 use crate::cli::TouchArgs;
 use crate::cli::entry::CommandArgs;
 use crate::cli::filter::{FilterArgs, StoreNames};

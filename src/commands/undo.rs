@@ -4,9 +4,9 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, Cause, Effect, Undone};
 use ecache_core::error::Error;
 
-use super::shared::deletion::{Run, Verb, run_batches};
-use super::shared::operation::{copy_command, named, this, until};
-use super::shared::undo_text::{left, told};
+use super::shared::changes::deletion::{Run, Verb, run_batches};
+use super::shared::changes::operation::{copy_command, named, this, until};
+use super::shared::changes::undo_text::{left, told};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::error::Exit;

@@ -22,9 +22,9 @@ use ecache_core::usage::{Event, LogTail, Outcome};
 use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use super::shared::fields::{self, Field};
-use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::{filter_words, no_match};
+use super::shared::filter::words::words;
+use super::shared::filter::{Unless, filter, no_match, note_unknown_names};
+use super::shared::view::fields::{self, Field};
 use crate::cli::filter::FilterArgs;
 use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
@@ -144,7 +144,7 @@ fn waiting(
     if let Some(reason) = no_match::instead(backend, filter, context.now())? {
         return Ok(Some(format!("{reason}; waiting for one, Ctrl-C ends it")));
     }
-    let what = match filter_words::words(&filter.clone().into()).as_str() {
+    let what = match words(&filter.clone().into()).as_str() {
         "--all" => "changes and calls".to_owned(),
         words => format!("changes and calls of {words}"),
     };

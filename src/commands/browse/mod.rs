@@ -15,11 +15,12 @@ use ecache_core::location::{self, Access};
 use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 
 use self::store::Store;
-use super::shared::background::own_program;
-use super::shared::fields::Field;
+use super::shared::changes::operation;
+use super::shared::command::background::own_program;
 use super::shared::filter::{Unless, filter};
-use super::shared::listing::{Entries, Listing, Shown, measured, scopes};
-use super::shared::{call_text, distributions, operation};
+use super::shared::view::fields::Field;
+use super::shared::view::listing::{Entries, Listing, Shown, measured, scopes};
+use super::shared::view::{call_text, distributions};
 use crate::browse::{self, Copied, Desk, Figures, Look, Model, Page, Row, Texts};
 use crate::cli::{BrowseArgs, FilterWords};
 use crate::context::Context;

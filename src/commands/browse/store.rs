@@ -19,9 +19,11 @@ use ecache_core::scope::Address;
 use ecache_core::time::{Clock, Timestamp};
 use ecache_core::value::{Kind, Value};
 
-use super::super::shared::deletion::{Run, amount};
-use super::super::shared::lifetime::LifetimeChange;
-use super::super::shared::{call_text, entry_view, filter_words, operation, undo_text};
+use super::super::shared::changes::deletion::{Run, amount};
+use super::super::shared::changes::lifetime::LifetimeChange;
+use super::super::shared::changes::{operation, undo_text};
+use super::super::shared::filter::words::words;
+use super::super::shared::view::{call_text, entry};
 use crate::browse::{Counts, Figures, Place, Row, Source, Whole};
 use crate::cli::value::TtlChange;
 use crate::output::escape::{for_line, for_terminal, shell};
@@ -109,7 +111,7 @@ impl Store {
 impl Store {
     /// Describes a change for the log of operations, by the command that would make it.
     fn operation(&self, verb: &str, selection: &Selection, cause: Cause) -> Operation {
-        let filter = filter_words::words(selection);
+        let filter = words(selection);
         Operation {
             command: operation::cut(format!("browse: {verb} {filter}")),
             filter,
@@ -204,17 +206,15 @@ impl Source for Store {
         let Some((entry, value, is_cut)) = self.entry(address)? else {
             return Ok(Whole::default());
         };
-        let facts = entry_view::facts(&entry, self.secrets, self.now());
+        let facts = entry::facts(&entry, self.secrets, self.now());
         let mut text = match &value {
             // Beside the list there is no room for more.
-            Some(value) if entry_view::is_binary(value) => {
-                entry_view::binary(value, entry.size, 39)
-            }
+            Some(value) if entry::is_binary(value) => entry::binary(value, entry.size, 39),
             Some(value) if is_cut => for_terminal(&value.bytes).into_owned(),
-            Some(value) => entry_view::value(value, 78, false),
+            Some(value) => entry::value(value, 78, false),
             None => String::new(),
         };
-        if is_cut && !value.as_ref().is_some_and(entry_view::is_binary) {
+        if is_cut && !value.as_ref().is_some_and(entry::is_binary) {
             let (store, key) = (&entry.address.store.store_name, entry.address.key.as_str());
             let shown = value.as_ref().map_or(0, |value| value.bytes.len() as u64);
             text.push_str(&format!(

@@ -14,10 +14,10 @@ use ecache_core::filter::{Filter, Pattern, Selection, Usage};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
-use super::shared::deletion::{Run, Verb, counting, metadata, open, remove_logged};
+use super::shared::changes::deletion::{Run, Verb, counting, metadata, open, remove_logged};
+use super::shared::changes::jobs::{note_running, without_running};
+use super::shared::filter::live_datasets::Live;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::jobs::{note_running, without_running};
-use super::shared::live_datasets::Live;
 use crate::cli::{DoctorArgs, FailOn, Fix};
 use crate::context::{Collections, Context};
 use crate::error::Exit;

@@ -8,9 +8,9 @@ use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 
 use super::{Doctor, SKIPPED};
-use crate::commands::shared::deletion::{amount, amount_with};
-use crate::commands::shared::findings_view::{FindingsView, Label};
-use crate::commands::shared::jobs::find_running;
+use crate::commands::shared::changes::deletion::{amount, amount_with};
+use crate::commands::shared::changes::jobs::find_running;
+use crate::commands::shared::view::findings::{FindingsView, Label};
 use crate::output::{Cell, Column, Format, human, stdout};
 
 /// Maximum number of entries or stores shown for a finding.

@@ -11,9 +11,9 @@ use ecache_core::scope::{Address, Scopes};
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{Event, Outcome};
 
+use super::super::shared::address::keys_from::{Line, Listed};
 use super::super::shared::calls::hit;
-use super::super::shared::fields;
-use super::super::shared::keys_from::{Line, Listed};
+use super::super::shared::view::fields;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format};

@@ -13,11 +13,11 @@ use ecache_core::python_json::Json;
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 
+use super::shared::address::keys_from::{Line, entries};
+use super::shared::address::resolve::store_address;
 use super::shared::calls::hit;
-use super::shared::command_args::requested;
-use super::shared::fields;
-use super::shared::keys_from::{Line, entries};
-use super::shared::resolve::store_address;
+use super::shared::command::args::requested;
+use super::shared::view::fields;
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
 use crate::error::Exit;

@@ -12,8 +12,8 @@ use ecache_core::location;
 
 use self::list::list;
 use self::summary::Summary;
+use super::shared::changes::operation::this;
 use super::shared::filter::{Unless, filter, refuse_unit};
-use super::shared::operation::this;
 use crate::cli::{Bound, LimitArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb};
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};

@@ -7,7 +7,7 @@ use ecache_core::backend::{Row, Values, Visitor, read_value};
 use ecache_core::entry::EntryRef;
 
 use super::{List, Seen};
-use crate::commands::shared::fields::{self, Field};
+use crate::commands::shared::view::fields::{self, Field};
 use crate::datasets::Datasets;
 use crate::output::{Cell, Column, Format, Left, Mood, Secrets, Writer};
 

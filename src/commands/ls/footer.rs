@@ -3,7 +3,7 @@
 use anyhow::Result;
 use ecache_core::filter::{Filter, Freshness};
 
-use super::super::shared::listing::shared_by_all;
+use super::super::shared::view::listing::shared_by_all;
 use super::{List, Seen};
 use crate::output::{Format, Left, human};
 

@@ -14,12 +14,13 @@ use ecache_core::entry::Entry;
 use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::time::Timestamp;
 
-use super::shared::collections::note_elsewhere;
-use super::shared::fields::{self as entry_fields, Field};
+use super::shared::filter::collections::note_elsewhere;
+use super::shared::filter::no_match::note_none_listed;
+use super::shared::filter::value_text::ValueText;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::listing::{Entries, Listing, Shown, measured, scopes};
-use super::shared::no_match::note_none_listed;
-use super::shared::value_text::ValueText;
+use super::shared::view::fields as entry_fields;
+use super::shared::view::fields::Field;
+use super::shared::view::listing::{Entries, Listing, Shown, measured, scopes};
 use crate::cli::LsArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};

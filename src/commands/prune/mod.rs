@@ -12,13 +12,13 @@ use ecache_core::time::Timestamp;
 use plan::Plan;
 use preview::DryRun;
 
-use super::shared::collections::note_elsewhere;
-use super::shared::deletion::{
+use super::shared::changes::deletion::{
     Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
 };
+use super::shared::changes::jobs::note_running;
+use super::shared::changes::operation::tell_final;
+use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::{note_unknown_names, refuse_unit};
-use super::shared::jobs::note_running;
-use super::shared::operation::tell_final;
 use crate::cli::PruneArgs;
 use crate::context::Context;
 use crate::error::Exit;

@@ -12,11 +12,11 @@ use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::commands::shared::deletion::Verb;
-use crate::commands::shared::dry_run::{ROWS, is_shown};
-use crate::commands::shared::fields::Field;
-use crate::commands::shared::listing::{Entries, Listing, Shown};
-use crate::commands::shared::no_match;
+use crate::commands::shared::changes::deletion::Verb;
+use crate::commands::shared::changes::dry_run::{ROWS, is_shown};
+use crate::commands::shared::filter::no_match;
+use crate::commands::shared::view::fields::Field;
+use crate::commands::shared::view::listing::{Entries, Listing, Shown};
 use crate::context::Context;
 use crate::output::{Cell, Column, Format, Secrets, human};
 

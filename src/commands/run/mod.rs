@@ -21,12 +21,12 @@ use rustix::fs::FileType;
 use report::Status;
 use teller::{Teller, Told};
 
-use super::shared::command_args::{CommandLine, Invocation};
-use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
-use super::shared::exec::{self, Noting};
-use super::shared::same_output::outputs;
-use super::shared::stdin::{Unkeyed, is_stream};
-use super::shared::{background, configured};
+use super::shared::command::args::{CommandLine, Invocation};
+use super::shared::command::exec::{self, Noting};
+use super::shared::command::same_output::outputs;
+use super::shared::command::settings::{cache_mode, kept, lifetime, wait_timeout};
+use super::shared::command::stdin::{Unkeyed, is_stream};
+use super::shared::command::{background, configured};
 use crate::cli::RunArgs;
 use crate::cli::entry::StdinChoice;
 use crate::context::Context;

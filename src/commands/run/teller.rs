@@ -9,7 +9,7 @@ use ecache_core::error::{Error, Result};
 use ecache_core::usage::Outcome;
 
 use super::count;
-use crate::commands::shared::background;
+use crate::commands::shared::command::background;
 use crate::context::Context;
 use crate::unreachable;
 

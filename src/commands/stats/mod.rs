@@ -19,10 +19,10 @@ use ecache_core::usage::{CallGroup, Counts, DAY, Gap, KEPT};
 use figures::{FIGURES, HIT_RATE, SHARE, TABLE, TABLE_OF_PERIOD, cell, figure};
 use grouping::Grouping;
 
-use super::shared::collections::{self, Counted, note_elsewhere};
-use super::shared::distributions;
+use super::shared::filter::collections::{self, Counted, note_elsewhere};
+use super::shared::filter::no_match::note_none_listed;
 use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::no_match::note_none_listed;
+use super::shared::view::distributions;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::{Collections, Context};
 use crate::error::{Exit, usage_tip};

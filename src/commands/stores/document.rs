@@ -7,7 +7,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::python_json::Json;
 
-use super::super::shared::resolve::check_written;
+use super::super::shared::address::resolve::check_written;
 use super::{address, find};
 use crate::cli::{StoresCreateArgs, StoresSetArgs};
 use crate::context::Context;

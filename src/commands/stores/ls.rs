@@ -3,8 +3,8 @@
 use anyhow::Result;
 use ecache_core::backend::{Dimension, Group, Holds};
 
+use super::super::shared::filter::no_match::note_none_listed;
 use super::super::shared::filter::{Unless, filter, note_unknown_names};
-use super::super::shared::no_match::note_none_listed;
 use crate::cli::StoresListArgs;
 use crate::context::Context;
 use crate::error::Exit;

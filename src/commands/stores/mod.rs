@@ -10,8 +10,8 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, StoreRecord};
 use ecache_core::scope::StoreAddress;
 
-use super::shared::near_names::did_you_mean;
-use super::shared::resolve::store_address;
+use super::shared::address::near_names::did_you_mean;
+use super::shared::address::resolve::store_address;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::filter::FilterArgs;
 use crate::cli::{LinkArgs, StoresArgs, StoresVerb};

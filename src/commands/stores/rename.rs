@@ -6,10 +6,10 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::StoreAddress;
 
-use super::super::shared::deletion::{Run, amount, counting, keep_unless, open};
-use super::super::shared::filter_words::words;
-use super::super::shared::operation::{tell_undo, this};
-use super::super::shared::resolve::{check_name, check_written};
+use super::super::shared::address::resolve::{check_name, check_written};
+use super::super::shared::changes::deletion::{Run, amount, counting, keep_unless, open};
+use super::super::shared::changes::operation::{tell_undo, this};
+use super::super::shared::filter::words::words;
 use super::{address, find};
 use crate::cli::{LinkArgs, StoresRenameArgs};
 use crate::context::Context;

@@ -5,7 +5,7 @@ use ecache_core::backend::{Cause, KeepForUndo};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
-use super::super::shared::deletion::{Run, open, remove_logged};
+use super::super::shared::changes::deletion::{Run, open, remove_logged};
 use super::{address, find};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;

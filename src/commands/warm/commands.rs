@@ -8,9 +8,9 @@ use ecache_core::python_json::Json;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::secrets::{MASK, mask_json};
 
-use super::super::shared::command_args::{scope_of, store_name};
-use super::super::shared::command_identity::identity;
-use super::super::shared::resolve::{check_written, scopes, store_address, token};
+use super::super::shared::address::resolve::{check_written, scopes, store_address, token};
+use super::super::shared::command::args::{scope_of, store_name};
+use super::super::shared::command::identity::identity;
 use super::items::{Item, Syntax};
 use super::settings;
 use super::template::Template;

@@ -15,11 +15,10 @@ use ecache_core::command::{Mode, PreparedItem, Settings, Stop, Warm};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 
-use super::shared::background;
-use super::shared::call_text::command_line;
-use super::shared::command_settings::{cache_mode, kept, lifetime, wait_timeout};
-use super::shared::configured;
-use super::shared::resolve::token;
+use super::shared::address::resolve::token;
+use super::shared::command::settings::{cache_mode, kept, lifetime, wait_timeout};
+use super::shared::command::{background, configured};
+use super::shared::view::call_text::command_line;
 use crate::cli::WarmArgs;
 use crate::cli::entry::ScopeArgs;
 use crate::context::Context;

@@ -8,9 +8,10 @@ use ecache_core::command::{Failures, Mode, PreparedItem, Settings, repeat};
 use ecache_core::entry::Entry;
 use ecache_core::value::Kind;
 
-use super::super::shared::collections::note_elsewhere;
-use super::super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
-use super::super::shared::no_match;
+use super::super::shared::filter::collections::note_elsewhere;
+use super::super::shared::filter::{
+    Unless, filter, no_match, note_unknown_names, require_narrowed,
+};
 use crate::cli::{WarmArgs, WarmOrder};
 use crate::context::Context;
 use crate::error::usage;

@@ -5,14 +5,14 @@ use ecache_core::command::{Failures, OPEN_INPUT, Settings};
 use ecache_core::explain::Question;
 use ecache_core::value::Kind;
 
-use super::super::shared::abbreviated::whole_entry;
-use super::super::shared::command_args::{
+use super::super::shared::address::abbreviated::whole_entry;
+use super::super::shared::address::cut_name::Accept;
+use super::super::shared::address::resolve::Request;
+use super::super::shared::command::args::{
     CommandLine, Invocation, key_behind_dashes, refuse_options_of_none,
 };
-use super::super::shared::command_settings::{failures, lifetime};
-use super::super::shared::cut_name::Accept;
-use super::super::shared::resolve::Request;
-use super::super::shared::same_output::outputs;
+use super::super::shared::command::same_output::outputs;
+use super::super::shared::command::settings::{failures, lifetime};
 use crate::cli::WhyArgs;
 use crate::cli::entry::EntryArgs;
 use crate::context::Context;

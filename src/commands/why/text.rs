@@ -10,8 +10,8 @@ use ecache_core::python_json::Json;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 
-use super::super::shared::lifetime::left;
-use super::super::shared::operation::ago;
+use super::super::shared::changes::lifetime::left;
+use super::super::shared::changes::operation::ago;
 use super::View;
 use crate::output::escape::shell;
 use crate::output::human::entries;

@@ -1,4 +1,13 @@
 //! Builds the core's filter from the typed one, for every verb.
+//!
+//! `words` writes a selection back as options. `no_match` explains an empty one, `collections` what
+//! was not searched; `live_datasets` are those that exist, and `value_text` is a text in values.
+
+pub(in crate::commands) mod collections;
+pub(in crate::commands) mod live_datasets;
+pub(in crate::commands) mod no_match;
+pub(in crate::commands) mod value_text;
+pub(in crate::commands) mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,8 +21,8 @@ use ecache_core::glob::GlobError;
 use ecache_core::location;
 use ecache_core::time::Timestamp;
 
-use super::resolve::check_name;
-use super::{abbreviated, near_names, no_match};
+use super::address::resolve::check_name;
+use super::address::{abbreviated, near_names};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};

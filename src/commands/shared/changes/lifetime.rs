@@ -6,8 +6,8 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Freshness};
 use ecache_core::time::Timestamp;
 
-use super::resolve::expiry;
 use crate::cli::value::{PolicyChange, TtlChange};
+use crate::commands::shared::address::resolve::expiry;
 use crate::error::usage_tip;
 use crate::output::human::{self, Precision};
 use crate::units::Ttl;

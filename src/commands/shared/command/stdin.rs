@@ -36,12 +36,12 @@ impl fmt::Display for Unkeyed {
 }
 
 /// A command's standard input, prepared for the run and for the key.
-pub(super) struct Read {
-    pub(super) input: Input,
+pub(in super::super) struct Read {
+    pub(in super::super) input: Input,
     /// Its part of the key
-    pub(super) key: InputKey,
+    pub(in super::super) key: InputKey,
     /// Reason why the input is not part of the key
-    pub(super) unkeyed: Option<Unkeyed>,
+    pub(in super::super) unkeyed: Option<Unkeyed>,
 }
 
 impl Read {
@@ -64,7 +64,7 @@ impl Read {
 }
 
 /// Prepares standard input according to `--stdin`.
-pub(super) fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
+pub(in super::super) fn read(context: &Context, choice: StdinChoice) -> Result<Read> {
     match choice {
         StdinChoice::None => Ok(Read::keyed(Input::Nothing, InputKey::Nothing)),
         StdinChoice::Ignore => Ok(Read::keyed(Input::Inherited, InputKey::Ignored)),

@@ -45,14 +45,14 @@ fn marked(text: &str, is_unicode: bool) -> String {
 
 /// A name of which a part is known.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct CutName {
+pub(in super::super) struct CutName {
     /// The text between marks, as a table shows it
     parts: Vec<String>,
 }
 
 impl CutName {
     /// Reads a typed name; `None` if it can only be meant as it is.
-    pub(super) fn read(text: &str, accept: Accept) -> Option<Self> {
+    pub(in super::super) fn read(text: &str, accept: Accept) -> Option<Self> {
         let text = marked(text, is_unicode());
         let mut parts: Vec<String> = text.split(MARK).map(str::to_owned).collect();
         if parts.iter().all(String::is_empty) {
@@ -71,7 +71,7 @@ impl CutName {
     }
 
     /// Returns a pattern of the names that may be meant. An escape may stand for any character.
-    pub(super) fn pattern(&self) -> Result<Pattern> {
+    pub(in super::super) fn pattern(&self) -> Result<Pattern> {
         let literal = |part: &String| match part.split_once('\\') {
             Some((before, _)) => escape(before) + "*",
             None => escape(part),
@@ -81,7 +81,7 @@ impl CutName {
     }
 
     /// Reports whether a name is shown so, cut at the marks.
-    pub(super) fn matches(&self, name: &str) -> bool {
+    pub(in super::super) fn matches(&self, name: &str) -> bool {
         let shown = for_line(name);
         let (first, others) = self.parts.split_first().expect("a text has a part");
         let Some(mut rest) = shown.strip_prefix(first.as_str()) else {

@@ -13,14 +13,16 @@ use ecache_core::command::{
 };
 use ecache_core::scope::{Scopes, StoreAddress};
 
-use super::abbreviated::{self, whole_entry};
-use super::command_identity::{find, identity};
-use super::command_settings::lifetime;
-use super::cut_name::Accept;
-use super::resolve::{Request, check_written, scopes, store_address, token};
+use super::identity::{find, identity};
+use super::settings::lifetime;
 use super::stdin::{Unkeyed, read};
 use crate::cli::entry::{CommandArgs, EntryArgs, IdentityArgs, ScopeArgs, StdinChoice};
 use crate::cli::filter::{FilterArgs, StoreNames};
+use crate::commands::shared::address::abbreviated::{self, whole_entry};
+use crate::commands::shared::address::cut_name::Accept;
+use crate::commands::shared::address::resolve::{
+    Request, check_written, scopes, store_address, token,
+};
 use crate::context::Context;
 use crate::error::{usage, usage_tip};
 use crate::units::Lifetime;

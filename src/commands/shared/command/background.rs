@@ -14,7 +14,7 @@ use ecache_core::command::{Call, Destination, Input, InputKey, LeftOpen, Outputs
 use ecache_core::location::is_url;
 use rustix::io::{FdFlags, fcntl_setfd};
 
-use super::command_args::Invocation;
+use super::args::Invocation;
 use crate::cli::RunArgs;
 use crate::error::usage_tip;
 use crate::{inherited, variables};

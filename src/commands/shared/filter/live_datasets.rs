@@ -12,7 +12,7 @@ use ecache_core::filter::{DatasetPattern, Filter};
 use ecache_core::location::{self, Access};
 use ecache_core::typed_name;
 
-use super::resolve::check_name;
+use crate::commands::shared::address::resolve::check_name;
 use crate::context::Context;
 use crate::datasets::is_id;
 use crate::error::{usage, usage_tip};

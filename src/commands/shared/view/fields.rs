@@ -10,8 +10,9 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name::type_of;
 use ecache_core::value::{Kind, Value, write_stored};
 
-use super::{call_text, near_names};
+use super::call_text;
 use crate::artifacts;
+use crate::commands::shared::address::near_names;
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::usage_tip;

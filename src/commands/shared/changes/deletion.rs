@@ -13,7 +13,9 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
-use super::{filter_words, no_match, operation};
+use super::operation;
+use crate::commands::shared::filter::no_match;
+use crate::commands::shared::filter::words::words;
 use crate::context::Context;
 use crate::output::human::entries;
 use crate::output::{Progress, human};
@@ -242,7 +244,7 @@ fn remove_step(
         keep,
         cause,
     } = *step;
-    let operation = &operation::this(cause, filter_words::words(selection));
+    let operation = &operation::this(cause, words(selection));
     if keep == KeepForUndo::Yes {
         let removal = run_batches(context, verb, |progress| {
             backend.remove_undoably(selection, documents, operation, now, progress)
@@ -287,7 +289,7 @@ pub(in crate::commands) fn touch_logged(
         }
         return Ok(usage);
     }
-    let operation = operation::this(Cause::Removed, filter_words::words(meant));
+    let operation = operation::this(Cause::Removed, words(meant));
     loop {
         let touched = run_batches(context, verb, |progress| {
             backend.touch_logged(selection, touch, keep, &operation, now, progress)

@@ -255,7 +255,7 @@ fn no_store_alone(
 }
 
 /// Reports whether any name of an entry has the mark of a cut.
-pub(super) fn is_pasted(args: &EntryArgs) -> bool {
+pub(in super::super) fn is_pasted(args: &EntryArgs) -> bool {
     let scope = &args.scope;
     let names = [
         &args.store,

@@ -15,11 +15,11 @@ use ecache_core::filter::{Filter, Freshness, Jobs, Selection};
 use ecache_core::scope::Scopes;
 use ecache_core::time::Timestamp;
 
-pub(super) use self::condition::listed;
-use self::condition::{Condition, Field, conditions};
 use crate::context::Context;
 use crate::output::escape::shell;
 use crate::output::human;
+pub(super) use condition::listed;
+use condition::{Condition, Field, conditions};
 
 /// Maximum number of entries that are read for the reason.
 const SAMPLE: u64 = 1000;

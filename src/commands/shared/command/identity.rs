@@ -73,7 +73,7 @@ fn session() -> Result<String> {
     Ok(format!("{} {leader} {}", boot()?, started.unwrap_or("-")))
 }
 
-pub(super) fn find(name: &OsStr) -> Result<Program> {
+pub(in super::super) fn find(name: &OsStr) -> Result<Program> {
     Ok(Program::find(name, std::env::var_os("PATH").as_deref())?)
 }
 

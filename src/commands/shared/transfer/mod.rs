@@ -1,6 +1,10 @@
 //! Shared parts of export, import and copy: files that appear once complete, the loop over the
 //! records, and the report.
 
+mod atomic_file;
+pub(in crate::commands) mod left_out;
+pub(in crate::commands) mod record_filter;
+
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, LineWriter, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -11,15 +15,14 @@ use ecache_core::error::Error;
 use ecache_core::filter::Usage;
 use ecache_core::transfer::{FoundRecord, write_record};
 
-use super::atomic_file;
-use super::deletion::{Run, metadata};
-use super::left_out::Omissions;
+use super::changes::deletion::{Run, metadata};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::escape::shell;
 use crate::output::human::entries;
 use crate::output::{JsonToTerminal, human, stdin, stdout};
 use crate::signals;
+use left_out::Omissions;
 
 /// Passes the records to `take`, with progress, until the end or until the user interrupts it.
 ///

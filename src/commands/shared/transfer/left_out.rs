@@ -8,7 +8,7 @@ use ecache_core::backend::Record;
 use ecache_core::filter::Usage;
 use ecache_core::transient_job::Job;
 
-use super::deletion::amount;
+use crate::commands::shared::changes::deletion::amount;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::human;

@@ -9,8 +9,8 @@ use ecache_core::interchange::ReadError;
 use ecache_core::time::Timestamp;
 use ecache_core::transfer::matches;
 
-use super::collections::{self, Counted};
 use super::left_out::{NAMED, Omissions};
+use crate::commands::shared::filter::collections::{self, Counted};
 use crate::context::Context;
 use crate::error::Exit;
 

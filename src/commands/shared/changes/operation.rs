@@ -8,7 +8,7 @@ use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
 use ecache_core::time::Timestamp;
 
-use super::call_text::shell_line;
+use crate::commands::shared::view::call_text::shell_line;
 use crate::context::Context;
 use crate::fiftyone;
 use crate::output::escape::shell;
