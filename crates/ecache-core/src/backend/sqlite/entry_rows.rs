@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ToSql};
+use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::blobs::{self, Unnamed};
 use super::connection::session::Session;
@@ -14,7 +14,7 @@ use super::format::damage::{RowError, damaged};
 use super::format::encoding::{kind_number, policy, policy_number, stored_key};
 use super::names::interned::Interned;
 use super::names::store_rows::bump_generation;
-use super::query::Range;
+use super::query::{Parameter, Range};
 use super::row;
 use super::selection::marks;
 use crate::backend::types::Lifespan;
@@ -135,6 +135,38 @@ pub(super) fn id_after(
     Ok(Some(first - 1).filter(|id| *id > after))
 }
 
+/// Returns the id of the row with a key in a store.
+pub(super) fn id_of_key(
+    connection: &Connection,
+    store: i64,
+    key: impl ToSql,
+) -> rusqlite::Result<Option<i64>> {
+    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    let id = statement.query_row((store, key), |row| row.get(0));
+    id.optional()
+}
+
+/// Deletes rows with their recorded hits, and marks their large values, of which `blobs` has the
+/// ids, as removed.
+pub(super) fn delete(
+    connection: &Connection,
+    ids: Vec<i64>,
+    blobs: Vec<i64>,
+) -> rusqlite::Result<()> {
+    let ids = Parameter::many(ids);
+    for sql in [
+        "DELETE FROM entries WHERE id IN rarray(?1)",
+        "DELETE FROM uses WHERE entry IN rarray(?1)",
+    ] {
+        connection.prepare_cached(sql)?.execute([&ids])?;
+    }
+    for blob in blobs {
+        blobs::leave(connection, blob, Unnamed::Removed)?;
+    }
+    Ok(())
+}
+
 /// Removes the recorded hits of an entry.
 pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     connection
@@ -144,12 +176,7 @@ pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<
 }
 
 /// Returns the error for a store that has no id left.
-pub(super) fn full_store(entry: &Entry) -> Error {
-    full_store_of(&entry.address.store)
-}
-
-/// Returns the error for a store that has no id left.
-pub(super) fn full_store_of(store: &StoreAddress) -> Error {
+pub(super) fn full_store(store: &StoreAddress) -> Error {
     Error::Unsupported(format!(
         "{store} has had four billion entries and can take no more"
     ))

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
+use super::entry_rows::id_of_key;
 use super::format::damage::RowError;
 use super::format::encoding::{MARK, StoredKey, stored_key};
 use super::names::{Names, store_rows};
@@ -73,7 +74,7 @@ fn find_kept(
     for operation in operations {
         for swap in &operation.swaps {
             if stores.contains(&swap.retired)
-                && let Some(id) = with_key(connection, swap.retired, &key)?
+                && let Some(id) = id_of_key(connection, swap.retired, &key)?
                 && let Some(entry) = read(connection, names, id, false)?
             {
                 return Ok(Some((by_itself(&operation), entry)));
@@ -112,23 +113,9 @@ fn marked(
         }
     }
     for store in stores {
-        found.extend(with_key(connection, *store, key)?);
+        found.extend(id_of_key(connection, *store, key)?);
     }
     Ok(found)
-}
-
-fn with_key(
-    connection: &Connection,
-    store: i64,
-    key: &StoredKey<'_>,
-) -> Result<Option<i64>, RowError> {
-    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((store, key))?;
-    Ok(match rows.next()? {
-        Some(row) => Some(row.get(0)?),
-        None => None,
-    })
 }
 
 /// Reads a row that is marked, or is not, as the entry that it was.

@@ -44,6 +44,15 @@ impl From<rusqlite::Error> for RowError {
     }
 }
 
+/// Returns what was read of a row, or `None` if the row is damaged.
+pub(in super::super) fn undamaged<T>(read: Result<T, RowError>) -> rusqlite::Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(RowError::Damaged) => Ok(None),
+        Err(RowError::Sqlite(error)) => Err(error),
+    }
+}
+
 impl From<FromSqlError> for RowError {
     fn from(_: FromSqlError) -> Self {
         Self::Damaged

@@ -7,8 +7,8 @@ use super::log::Recorder;
 use super::seen_keys::SeenKeys;
 use crate::backend::sqlite::connection::failure::{SessionError, SessionResult};
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::counters::row_changes::{self, Cell};
-use crate::backend::sqlite::entry_rows::{self, Write};
+use crate::backend::sqlite::counters::row_changes;
+use crate::backend::sqlite::entry_rows::{self, Existing, Write};
 use crate::backend::sqlite::format::encoding::{StoredKey, stored_key};
 use crate::backend::sqlite::format::schema;
 use crate::backend::sqlite::names::interned::Interned;
@@ -168,10 +168,10 @@ impl<'a, 'b> Batch<'a, 'b> {
         imported: &mut Imported,
     ) -> SessionResult<()> {
         let (interned, next) = self.intern(entry)?;
-        let cell = interned.cell();
-        let id = next.ok_or_else(|| entry_rows::full_store(entry))?;
+        let next = next.ok_or_else(|| entry_rows::full_store(&entry.address.store))?;
         if self.transaction.has_limits() {
             let footprint = row_changes::footprint_of(entry, value.len() as u64);
+            let cell = interned.cell();
             self.backend.check_fits(self.transaction, cell, footprint)?;
             let used_at = entry.last_used_at.unwrap_or(entry.written_at());
             self.latest = self.latest.max(entry.written_at()).max(used_at);
@@ -179,30 +179,15 @@ impl<'a, 'b> Batch<'a, 'b> {
         let key = stored_key(entry.address.key.as_str());
         let is_new = self.is_surely_new(interned.store, &key)?;
         let is_large = value.len() > CHUNK_SIZE;
-        let mut content = Content::Inline(value);
-        if !is_large {
-            let written = entry_rows::write(
-                self.transaction,
-                Write::InsertNew,
-                id,
-                &interned,
-                entry,
-                &content,
-                None,
-            );
-            if written? == 1 {
-                self.last = Some(id);
-                self.use_id(entry, id);
-                imported.created += 1;
-                self.record(entry, id, &content)?;
-                self.count_loss(cell, entry)?;
-                return Ok(self.write_uses(entry, id)?);
-            }
+        let content = Content::Inline(value);
+        if !is_large && self.insert(Write::InsertNew, next, &interned, entry, &content)? {
+            imported.created += 1;
+            return self.finish(entry, next, &interned);
         }
-        let now = Timestamp::from_millis(0);
         let existing = if is_new {
             None
         } else {
+            let now = Timestamp::from_millis(0);
             entry_rows::existing(self.transaction, interned.store, entry, now)?
         };
         if let Some(existing) = &existing {
@@ -213,54 +198,80 @@ impl<'a, 'b> Batch<'a, 'b> {
                 return Ok(());
             }
         }
-        if let (true, Content::Inline(bytes)) = (is_large, &content) {
-            let blob = blobs::insert(self.transaction, bytes);
-            content = Content::Chunked(blob?);
-        }
-        let mut is_set_aside = false;
-        if let (Some(recorder), Some(existing)) = (&mut self.recorder, &existing) {
-            let set_aside = recorder.set_aside(self.transaction, (interned.store, id), existing);
-            is_set_aside = set_aside?;
-        }
-        let id = match existing {
-            Some(existing) if !is_set_aside => {
-                imported.replaced += 1;
-                if let Some(recorder) = &mut self.recorder {
-                    let written = (existing.id, entry.written_at().as_millis());
-                    recorder.overwrite(interned.store, written, content.size());
-                }
-                entry_rows::replace(
-                    self.transaction,
-                    &existing,
-                    &interned,
-                    entry,
-                    &content,
-                    None,
-                )
-                .and_then(|()| entry_rows::forget_uses(self.transaction, existing.id))?;
-                existing.id
+        let content = match content {
+            Content::Inline(bytes) if is_large => {
+                Content::Chunked(blobs::insert(self.transaction, &bytes)?)
             }
-            replaced => {
-                match replaced {
-                    None => imported.created += 1,
-                    Some(_) => imported.replaced += 1,
-                }
-                self.use_id(entry, id);
-                entry_rows::write(
-                    self.transaction,
-                    Write::Insert,
-                    id,
-                    &interned,
-                    entry,
-                    &content,
-                    None,
-                )
-                .and_then(|_| self.record(entry, id, &content))?;
-                id
+            content => content,
+        };
+        let id = match existing {
+            None => {
+                self.insert(Write::Insert, next, &interned, entry, &content)?;
+                imported.created += 1;
+                next
+            }
+            Some(existing) => {
+                imported.replaced += 1;
+                self.replace(&existing, next, &interned, entry, &content)?
             }
         };
+        self.finish(entry, id, &interned)
+    }
+
+    /// Inserts a row with a new id. Reports whether it did: the key may be there.
+    fn insert(
+        &mut self,
+        how: Write,
+        id: i64,
+        interned: &Interned,
+        entry: &Entry,
+        content: &Content,
+    ) -> rusqlite::Result<bool> {
+        let transaction = self.transaction;
+        if entry_rows::write(transaction, how, id, interned, entry, content, None)? == 0 {
+            return Ok(false);
+        }
+        if let Some((_, last)) = self.stores.get_mut(&entry.address.store) {
+            *last = id.max(*last);
+        }
+        if let Some(recorder) = &mut self.recorder {
+            let written_at = entry.written_at().as_millis();
+            recorder.add(transaction, (id, written_at), content.size())?;
+        }
+        Ok(true)
+    }
+
+    /// Replaces an entry: its row is overwritten, or set aside for undo and followed by a new one,
+    /// with the id `next`. Returns the id of the row that has the new value.
+    fn replace(
+        &mut self,
+        existing: &Existing,
+        next: i64,
+        interned: &Interned,
+        entry: &Entry,
+        content: &Content,
+    ) -> rusqlite::Result<i64> {
+        let transaction = self.transaction;
+        if let Some(recorder) = &mut self.recorder {
+            if recorder.set_aside(transaction, (interned.store, next), existing)? {
+                self.insert(Write::Insert, next, interned, entry, content)?;
+                return Ok(next);
+            }
+            let written = (existing.id, entry.written_at().as_millis());
+            recorder.overwrite(interned.store, written, content.size());
+        }
+        entry_rows::replace(transaction, existing, interned, entry, content, None)?;
+        entry_rows::forget_uses(transaction, existing.id)?;
+        Ok(existing.id)
+    }
+
+    /// Writes the hits of an entry beside its row, and the loss if a limit had evicted it.
+    fn finish(&mut self, entry: &Entry, id: i64, interned: &Interned) -> SessionResult<()> {
         self.last = Some(id);
-        self.count_loss(cell, entry)?;
+        if self.transaction.has_limits() {
+            let (backend, transaction) = (self.backend, self.transaction);
+            backend.count_loss(transaction, interned.cell(), entry, self.latest)?;
+        }
         Ok(self.write_uses(entry, id)?)
     }
 
@@ -305,33 +316,6 @@ impl<'a, 'b> Batch<'a, 'b> {
                 schema::create_key_index(self.transaction)
             }
             None => Ok(()),
-        }
-    }
-
-    /// Counts the time that a result took which comes back after a limit had evicted it.
-    fn count_loss(&self, cell: Cell, entry: &Entry) -> rusqlite::Result<()> {
-        if !self.transaction.has_limits() {
-            return Ok(());
-        }
-        let (backend, transaction) = (self.backend, self.transaction);
-        backend.count_loss(transaction, cell, entry, self.latest)
-    }
-
-    /// Notes a new row in the operation, if this is one.
-    fn record(&mut self, entry: &Entry, id: i64, content: &Content) -> rusqlite::Result<()> {
-        match &mut self.recorder {
-            Some(recorder) => {
-                let written_at = entry.written_at().as_millis();
-                recorder.add(self.transaction, (id, written_at), content.size())
-            }
-            None => Ok(()),
-        }
-    }
-
-    /// Takes an id that [`Batch::intern`] offered.
-    fn use_id(&mut self, entry: &Entry, id: i64) {
-        if let Some((_, last)) = self.stores.get_mut(&entry.address.store) {
-            *last = id.max(*last);
         }
     }
 

@@ -90,21 +90,22 @@ impl Plan {
 
     /// Chooses an index, unless there is one, and adds the conditions on columns.
     pub(super) fn narrow_by_state(&mut self, filter: &Filter, now: Timestamp) {
-        let expired = filter.freshness == Some(Freshness::Expired);
-        let large = filter.larger_than.is_some_and(|size| size >= LARGE);
-        let aged = filter.written_before.is_some()
-            || filter.written_after.is_some()
-            || filter.unused_since.is_some();
         if self.index.is_none() {
-            self.index = match () {
-                () if expired || filter.expires_by.is_some() => Some("entries_expiry"),
-                () if large => Some("entries_large"),
-                () if filter.policy == Some(Policy::Persist) => Some("entries_persist"),
-                () if aged => Some("entries_written"),
-                () => None,
-            };
+            self.index = index_of(filter);
             self.ordered = matches!(self.index, None | Some("entries_persist"));
         }
+        self.narrow_by_lifetime(filter, now);
+        self.narrow_by_time(filter, now.saturating_add(CLOCK_SKEW).as_millis());
+        self.narrow_by_hits(filter);
+        if filter.means_only_jobs() {
+            // A constant condition would leave the index that the statement names unused, which is
+            // an error.
+            self.and("+e.policy < 0");
+        }
+        self.narrow_by_value(filter);
+    }
+
+    fn narrow_by_lifetime(&mut self, filter: &Filter, now: Timestamp) {
         match filter.policy {
             // The literal lets SQLite use the partial index. The repeated condition checks the row,
             // since SQLite trusts the index, which may be damaged.
@@ -130,7 +131,10 @@ impl Plan {
             self.compare("e.expires_at <=", time.as_millis());
             self.and(&format!("e.expires_at > {now} AND {WRITTEN} <= {skewed}"));
         }
-        let skewed = now.saturating_add(CLOCK_SKEW).as_millis();
+    }
+
+    /// Adds the conditions on times; `skewed` is the time from which on one counts as unknown.
+    fn narrow_by_time(&mut self, filter: &Filter, skewed: i64) {
         if let Some(time) = filter.written_before {
             self.narrow_to_written_before(time, skewed);
         }
@@ -147,6 +151,9 @@ impl Plan {
                  AND last_used_at BETWEEN {time} AND {skewed})"
             ));
         }
+    }
+
+    fn narrow_by_hits(&mut self, filter: &Filter) {
         if let Some(hits) = filter.min_hits.filter(|hits| *hits > 0) {
             let hits = self.bind(i64::try_from(hits).unwrap_or(i64::MAX));
             self.and(&format!(
@@ -156,14 +163,13 @@ impl Plan {
         if filter.never_used {
             self.and("NOT EXISTS (SELECT 1 FROM uses WHERE entry = e.id AND hits > 0)");
         }
-        if filter.means_only_jobs() {
-            // A constant condition would leave the index that the statement names unused, which is
-            // an error.
-            self.and("+e.policy < 0");
-        }
+    }
+
+    /// Adds the conditions on the size, the cost and the kind of the value.
+    fn narrow_by_value(&mut self, filter: &Filter) {
         if let Some(size) = filter.larger_than {
             self.compare("e.size >", i64::try_from(size).unwrap_or(i64::MAX));
-            if large {
+            if size >= LARGE {
                 self.and("e.size >= 65536");
             }
         }
@@ -193,6 +199,24 @@ impl Plan {
     fn bind_fresh(&mut self, now: Timestamp) -> (String, String) {
         let skewed = now.saturating_add(CLOCK_SKEW);
         (self.bind(now.as_millis()), self.bind(skewed.as_millis()))
+    }
+}
+
+/// Returns the index that serves a filter, if one does.
+fn index_of(filter: &Filter) -> Option<&'static str> {
+    let is_aged = filter.written_before.is_some()
+        || filter.written_after.is_some()
+        || filter.unused_since.is_some();
+    if filter.freshness == Some(Freshness::Expired) || filter.expires_by.is_some() {
+        Some("entries_expiry")
+    } else if filter.larger_than.is_some_and(|size| size >= LARGE) {
+        Some("entries_large")
+    } else if filter.policy == Some(Policy::Persist) {
+        Some("entries_persist")
+    } else if is_aged {
+        Some("entries_written")
+    } else {
+        None
     }
 }
 

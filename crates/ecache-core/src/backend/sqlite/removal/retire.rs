@@ -14,8 +14,8 @@ use super::remove::Pace;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::entry_rows::{full_store_of, id_after};
-use crate::backend::sqlite::format::damage::RowError;
+use crate::backend::sqlite::entry_rows::{full_store, id_after};
+use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
 use crate::backend::sqlite::names::store_rows::{self, write_metadata};
 use crate::backend::sqlite::operations::{self, LoggedOperation, Part as OperationPart, Swap};
@@ -182,12 +182,10 @@ impl SqliteBackend {
         let mut moved = Vec::with_capacity(ids.len());
         for id in ids {
             let next = id_after(transaction, to, last)?;
-            let next = next.ok_or_else(|| full_store_of(address))?;
-            match move_entry(transaction, *id, next, to) {
-                Ok(_) => moved.push(next),
-                Err(RowError::Sqlite(error)) => return Err(error.into()),
-                Err(RowError::Damaged) => return Err(self.damaged_staying().into()),
-            }
+            let next = next.ok_or_else(|| full_store(address))?;
+            let there = damage::undamaged(move_entry(transaction, *id, next, to))?;
+            there.ok_or_else(|| self.damaged_staying())?;
+            moved.push(next);
             last = last.max(next);
         }
         let moves = ids.iter().copied().zip(moved.iter().copied()).collect();
@@ -286,9 +284,7 @@ impl Meant {
         let mut count = 0;
         for (id, address) in store_rows::stores(connection)? {
             let Some(address) = address else {
-                return Err(crate::backend::sqlite::format::damage::damaged(
-                    "the names of a store",
-                ));
+                return Err(damage::damaged("the names of a store"));
             };
             if !filter.matches_store(&address) {
                 continue;

@@ -28,13 +28,11 @@ use crate::backend::{
     ChangeReport, Effect, KeepForUndo, OnExistingStore, Operation, Progress, RenameBackend,
     StoreMetadata,
 };
-use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::filter::Usage;
 use crate::key::Key;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
-use crate::value::Kind;
 
 /// The columns of one entry of the store, from the table.
 const BY_ID: &str = concat!(
@@ -164,11 +162,7 @@ impl SqliteBackend {
         let mut last = last_id(transaction, new)?;
         for id in ids(transaction, old)? {
             let next = id_after(transaction, new, last)?;
-            let Some(next) = next else {
-                let key = Key::new("any").expect("a short key is valid");
-                let entry = Entry::new(to.entry(key), Kind::Json, Timestamp::from_millis(0));
-                return Err(full_store(&entry).into());
-            };
+            let next = next.ok_or_else(|| full_store(to))?;
             last = last.max(next);
             match move_entry(transaction, id, next, new) {
                 Ok(bytes) => {

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
+use crate::backend::sqlite::entry_rows::id_of_key;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::readable;
 use crate::backend::sqlite::format::encoding::{self, stored_key};
@@ -90,19 +91,11 @@ impl<'a> After<'a> {
         let key = entry.address.key.as_str();
         let store = readable(find_store(connection, &entry.address.store))?.flatten();
         let id = match store {
-            Some(store) => id_of(connection, store, key)?,
+            Some(store) => id_of_key(connection, store, stored_key(key))?,
             None => None,
         };
         Ok(Self { entry, key, id })
     }
-}
-
-/// Returns the id of an entry.
-fn id_of(connection: &Connection, store: i64, key: &str) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query((store, stored_key(key)))?;
-    rows.next()?.map(|row| row.get(0)).transpose()
 }
 
 /// Returns the ids of a plan, sorted by the `key` of columns and then by id, behind `after` and up

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::select::one;
 use crate::backend::Touch;
-use crate::backend::sqlite::blobs::{self, Unnamed};
+use crate::backend::sqlite::entry_rows;
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::{self, RowError, intact};
@@ -226,16 +226,7 @@ impl Judged {
     /// Removes the rows.
     pub(in super::super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
         let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
-        let ids = Parameter::many(self.ids);
-        for sql in [
-            "DELETE FROM entries WHERE id IN rarray(?1)",
-            "DELETE FROM uses WHERE entry IN rarray(?1)",
-        ] {
-            transaction.prepare_cached(sql)?.execute([&ids])?;
-        }
-        for blob in self.blobs {
-            blobs::leave(transaction, blob, Unnamed::Removed)?;
-        }
+        entry_rows::delete(transaction, self.ids, self.blobs)?;
         for store in stores {
             store_rows::bump_generation(transaction, store)?;
         }

@@ -11,7 +11,7 @@ use crate::backend::Effect;
 use crate::backend::limit::without_change;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::entry_rows::{full_store_of, id_after};
+use crate::backend::sqlite::entry_rows::{full_store, id_after};
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::damage::RowError;
 use crate::backend::sqlite::format::encoding::UNMARKED;
@@ -104,7 +104,7 @@ impl SqliteBackend {
                 continue;
             }
             let next = id_after(transaction, store, last)?;
-            let next = next.ok_or_else(|| full_store_of(&to))?;
+            let next = next.ok_or_else(|| full_store(&to))?;
             match move_entry(transaction, *id, next, store) {
                 Ok(bytes) => findings.changed += Usage { entries: 1, bytes },
                 Err(RowError::Damaged) => {

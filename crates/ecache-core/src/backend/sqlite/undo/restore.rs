@@ -6,12 +6,11 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::findings::Findings;
 use crate::backend::Effect;
-use crate::backend::sqlite::blobs::{self, Unnamed};
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::entry_rows::{full_store_of, id_after};
+use crate::backend::sqlite::entry_rows::{self, full_store, id_after, id_of_key};
 use crate::backend::sqlite::format::column;
-use crate::backend::sqlite::format::damage::RowError;
+use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
 use crate::backend::sqlite::names::store_rows::{self, StoreRow, bump_generation, store_row};
 use crate::backend::sqlite::operations::{self, Added, LoggedOperation, Part, Swap};
@@ -60,12 +59,9 @@ impl SqliteBackend {
             }
             let stayed = self.put_back(transaction, &stayed, &places, (retired, &address))?;
             self.move_after(transaction, last, &written, retired, &address)?;
-            let exchange = || -> rusqlite::Result<()> {
-                set_retired(transaction, used, &address, undo.number)?;
-                set_retired(transaction, retired, &address, 0)?;
-                take_over(transaction, used, retired)
-            };
-            exchange()?;
+            set_retired(transaction, used, &address, undo.number)?;
+            set_retired(transaction, retired, &address, 0)?;
+            take_over(transaction, used, retired)?;
             let mut claim = claim_later(transaction, retired, last, undo.at)?;
             claim.ids.retain(|id| !stayed.contains_key(id));
             claim.later.retain(|id, _| !stayed.contains_key(id));
@@ -132,11 +128,8 @@ impl SqliteBackend {
                 displaced.push(*id);
                 continue;
             }
-            match rename::move_entry(transaction, *id, place, store) {
-                Ok(_) => {}
-                Err(RowError::Sqlite(error)) => return Err(error.into()),
-                Err(RowError::Damaged) => return Err(self.damaged_staying().into()),
-            }
+            let moved = damage::undamaged(rename::move_entry(transaction, *id, place, store))?;
+            moved.ok_or_else(|| self.damaged_staying())?;
             back.insert(place, *id);
             moves.insert(*id, place);
         }
@@ -156,102 +149,11 @@ impl SqliteBackend {
         undo: &mut LoggedOperation,
         findings: &mut Findings,
     ) -> SessionResult<BTreeMap<i64, i64>> {
-        let mut back = BTreeMap::new();
-        let mut restored = Added::default();
-        let mut stores = BTreeSet::new();
-        let mut moves = BTreeMap::new();
-        let mut revived: Vec<(LoggedOperation, BTreeMap<i64, i64>)> =
-            operations::revived_since(transaction, undo.undoes)?
-                .into_iter()
-                .map(|revived| (revived, BTreeMap::new()))
-                .collect();
+        let mut restoring = Restoring::new(transaction, undo, findings)?;
         for id in ids {
-            let marked = match marks::Marked::read(transaction, *id) {
-                Ok(Some(marked)) => marked,
-                Ok(None) => {
-                    // Otherwise it replaced an entry, and that one was counted.
-                    if undo.effect == Effect::Restored && !has_row(transaction, *id)? {
-                        findings.evicted += 1;
-                    }
-                    continue;
-                }
-                Err(RowError::Damaged) => {
-                    findings.damaged += 1;
-                    continue;
-                }
-                Err(RowError::Sqlite(error)) => return Err(error.into()),
-            };
-            let row = store_row(transaction, id >> 32)?;
-            let Some(StoreRow {
-                address, retired, ..
-            }) = row
-            else {
-                findings.damaged += 1;
-                continue;
-            };
-            let store = match retired {
-                0 => id >> 32,
-                _ => store_rows::intern_store(transaction, &address)?,
-            };
-            let other = with_key(transaction, store, &marked.key)?;
-            match other.filter(|other| other != id) {
-                Some(other) if !marks::make_way(transaction, other)? => {
-                    if undo.effect == Effect::Restored {
-                        findings.add_newer(transaction, &address, other);
-                    }
-                    continue;
-                }
-                _ => {}
-            }
-            let is_among = |swap: &Swap| {
-                swap.used == store && Range::store(store).contains(*id) && *id <= swap.last
-            };
-            let to = match retired {
-                0 => *id,
-                _ => operations::last_id_ever(transaction, store)
-                    .and_then(|last| id_after(transaction, store, last))?
-                    .ok_or_else(|| full_store_of(&address))?,
-            };
-            match marks::restore(transaction, *id, to, store) {
-                Ok(()) => {}
-                Err(RowError::Damaged) => {
-                    findings.damaged += 1;
-                    continue;
-                }
-                Err(RowError::Sqlite(error)) => return Err(error.into()),
-            }
-            if to != *id {
-                moves.insert(*id, to);
-            }
-            // An undo did not bring the entry back with its store, which was retired while it was
-            // removed already.
-            for (_, places) in revived
-                .iter_mut()
-                .filter(|(one, _)| one.swaps.iter().any(is_among))
-            {
-                places.insert(to, to);
-            }
-            stores.insert(store);
-            back.insert(*id, to);
-            restored.push(to, marked.written_at, undo.at);
-            findings.restored += Usage {
-                entries: 1,
-                bytes: marked.size,
-            };
+            restoring.restore(*id)?;
         }
-        for store in stores {
-            bump_generation(transaction, store)?;
-        }
-        operations::follow(transaction, &moves, undo.undoes)?;
-        for (mut one, places) in revived {
-            let end = || -> rusqlite::Result<()> {
-                one.add_part(transaction, &Part::Stayed(places))?;
-                one.write(transaction)
-            };
-            end()?;
-        }
-        undo.add_part(transaction, &Part::Added(restored))?;
-        Ok(back)
+        Ok(restoring.end()?)
     }
 
     /// Brings entries back in the place of others, which were just marked: `rows` has their rows
@@ -269,6 +171,127 @@ impl SqliteBackend {
         let replaced = back.into_iter().map(|(row, id)| (id, rows[&row]));
         undo.add_part(transaction, &Part::Replaced(replaced.collect()))?;
         Ok(())
+    }
+}
+
+/// Marked rows that become entries again in one transaction of an undo.
+struct Restoring<'a> {
+    transaction: &'a Session,
+    undo: &'a mut LoggedOperation,
+    findings: &'a mut Findings,
+    /// The entries that are back, and when they were written
+    restored: Added,
+    /// Their ids, by those of their rows
+    ids: BTreeMap<i64, i64>,
+    stores: BTreeSet<i64>,
+    /// Undos that brought a store back while single entries of it were removed, with the ids that
+    /// such entries have now
+    revived: Vec<(LoggedOperation, BTreeMap<i64, i64>)>,
+}
+
+impl<'a> Restoring<'a> {
+    fn new(
+        transaction: &'a Session,
+        undo: &'a mut LoggedOperation,
+        findings: &'a mut Findings,
+    ) -> rusqlite::Result<Self> {
+        let revived = operations::revived_since(transaction, undo.undoes)?;
+        Ok(Self {
+            transaction,
+            undo,
+            findings,
+            restored: Added::default(),
+            ids: BTreeMap::new(),
+            stores: BTreeSet::new(),
+            revived: revived
+                .into_iter()
+                .map(|one| (one, BTreeMap::new()))
+                .collect(),
+        })
+    }
+
+    /// Brings one row back, or counts why it cannot come back.
+    fn restore(&mut self, id: i64) -> SessionResult<()> {
+        let transaction = self.transaction;
+        let is_counted = self.undo.effect == Effect::Restored;
+        let Some(marked) = damage::undamaged(marks::Marked::read(transaction, id))? else {
+            self.findings.damaged += 1;
+            return Ok(());
+        };
+        let Some(marked) = marked else {
+            // Otherwise it replaced an entry, and that one was counted.
+            if is_counted && !has_row(transaction, id)? {
+                self.findings.evicted += 1;
+            }
+            return Ok(());
+        };
+        let Some(row) = store_row(transaction, id >> 32)? else {
+            self.findings.damaged += 1;
+            return Ok(());
+        };
+        let store = match row.retired {
+            0 => row.id,
+            _ => store_rows::intern_store(transaction, &row.address)?,
+        };
+        let other = id_of_key(transaction, store, &marked.key)?;
+        if let Some(other) = other.filter(|other| *other != id)
+            && !marks::make_way(transaction, other)?
+        {
+            if is_counted {
+                self.findings.add_newer(transaction, &row.address, other);
+            }
+            return Ok(());
+        }
+        let to = if store == row.id {
+            id
+        } else {
+            let last = operations::last_id_ever(transaction, store)?;
+            let next = id_after(transaction, store, last)?;
+            next.ok_or_else(|| full_store(&row.address))?
+        };
+        if damage::undamaged(marks::restore(transaction, id, to, store))?.is_none() {
+            self.findings.damaged += 1;
+            return Ok(());
+        }
+        self.note_revived(id, to, store);
+        self.stores.insert(store);
+        self.ids.insert(id, to);
+        self.restored.push(to, marked.written_at, self.undo.at);
+        self.findings.restored += Usage {
+            entries: 1,
+            bytes: marked.size,
+        };
+        Ok(())
+    }
+
+    /// Notes an entry that an undo did not bring back with its store, which was retired while the
+    /// entry was removed already.
+    fn note_revived(&mut self, id: i64, to: i64, store: i64) {
+        let is_among =
+            |swap: &Swap| swap.used == store && Range::store(store).contains(id) && id <= swap.last;
+        for (revived, places) in &mut self.revived {
+            if revived.swaps.iter().any(is_among) {
+                places.insert(to, to);
+            }
+        }
+    }
+
+    /// Writes what the log needs, and returns the ids of the entries by those of their rows.
+    fn end(self) -> rusqlite::Result<BTreeMap<i64, i64>> {
+        let transaction = self.transaction;
+        for store in self.stores {
+            bump_generation(transaction, store)?;
+        }
+        let mut moves = self.ids.clone();
+        moves.retain(|id, to| id != to);
+        operations::follow(transaction, &moves, self.undo.undoes)?;
+        for (mut revived, places) in self.revived {
+            revived.add_part(transaction, &Part::Stayed(places))?;
+            revived.write(transaction)?;
+        }
+        self.undo
+            .add_part(transaction, &Part::Added(self.restored))?;
+        Ok(self.ids)
     }
 }
 
@@ -298,34 +321,12 @@ pub(super) fn same_key(
         .optional()
 }
 
-/// Returns the id of the row with a key in a store.
-fn with_key(
-    connection: &Connection,
-    store: i64,
-    key: &rusqlite::types::Value,
-) -> rusqlite::Result<Option<i64>> {
-    let sql = "SELECT id FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2";
-    connection
-        .prepare_cached(sql)?
-        .query_row((store, key), |row| row.get(0))
-        .optional()
-}
-
 /// Deletes an entry whose key has a newer one.
 fn delete(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     let blob: Option<i64> = connection
         .prepare_cached("SELECT blob FROM entries WHERE id = ?1")?
         .query_row([id], |row| row.get(0))?;
-    for sql in [
-        "DELETE FROM entries WHERE id = ?1",
-        "DELETE FROM uses WHERE entry = ?1",
-    ] {
-        connection.prepare_cached(sql)?.execute([id])?;
-    }
-    match blob {
-        Some(blob) => blobs::leave(connection, blob, Unnamed::Removed),
-        None => Ok(()),
-    }
+    entry_rows::delete(connection, vec![id], blob.into_iter().collect())
 }
 
 /// Returns the entries of a store up to the id `last` that claim to be from after `at`.

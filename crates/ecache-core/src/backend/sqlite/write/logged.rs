@@ -102,7 +102,7 @@ impl SqliteBackend {
         }
         let id = last_id(transaction, interned.store)
             .and_then(|last| id_after(transaction, interned.store, last))?
-            .ok_or_else(|| full_store(entry))?;
+            .ok_or_else(|| full_store(&entry.address.store))?;
         let replace = || -> rusqlite::Result<u64> {
             let size = marks::set_aside(transaction, old.id)?.unwrap_or(0);
             let created_at = Some(old.created_at);

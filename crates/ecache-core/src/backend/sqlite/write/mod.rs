@@ -171,7 +171,7 @@ impl SqliteBackend {
         }
         self.check_staged(transaction, content)?;
         let Some(existing) = existing else {
-            let id = id.ok_or_else(|| full_store(entry))?;
+            let id = id.ok_or_else(|| full_store(&entry.address.store))?;
             write(
                 transaction,
                 Write::Insert,
