@@ -1540,7 +1540,7 @@ _ecache() {
                     return 0
                     ;;
                 --fix)
-                    COMPREPLY=($(compgen -W "all damaged unreadable orphaned expired endless-prompts endless-users limit-counts" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "all damaged unreadable orphaned expired endless-prompts endless-users missing-indexes limit-counts" -- "${cur}"))
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
                     fi

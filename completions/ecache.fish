@@ -316,7 +316,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand warm" -l operator -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand warm" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand warm" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand warm" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -527,7 +527,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand ls" -l operator -d 'Entrie
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand ls" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand ls" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand ls" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -590,7 +590,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand top" -l operator -d 'Entri
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand top" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand top" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand top" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -645,7 +645,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_see
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and not __fish_seen_subcommand_from ls show create set rm rename" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -695,7 +695,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from ls" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -887,7 +887,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stats" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand stats" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand stats" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand stats" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -937,7 +937,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand browse" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand browse" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand browse" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand browse" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -988,7 +988,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand watch" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand watch" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand watch" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand watch" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1108,7 +1108,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand clear" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1226,7 +1226,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1296,7 +1296,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand touch" -l operator -d 'Ent
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand touch" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand touch" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand touch" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1458,7 +1458,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand export" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand export" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1512,7 +1512,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand import" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand import" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand import" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand import" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1569,7 +1569,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand copy" -l operator -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand copy" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand copy" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand copy" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1623,7 +1623,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand diff" -l operator -d 'Entr
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand diff" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand diff" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand diff" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''
@@ -1691,6 +1691,7 @@ orphaned\t''
 expired\t''
 endless-prompts\t''
 endless-users\t''
+missing-indexes\t''
 limit-counts\t''"
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l format -d 'Print as table, json, jsonl, csv or tsv' -r -f -a "table\t'Aligned columns with a header, for people'
 json\t'One JSON array of objects'
@@ -1704,7 +1705,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l operator -d 'En
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l prompt -d 'Entries made in this operator prompt' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l key -d 'Entries with this key' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l arg -d 'Entries of calls with this argument, as text or JSON' -r -f
-complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l kind -d 'Entries whose value is of this kind; in FiftyOne\'s database also records of jobs' -r -f -a "json\t''
+complete -c ecache -n "__fish_ecache_using_subcommand doctor" -l kind -d 'Entries whose value is of this kind; job: FiftyOne\'s records of jobs, which are json' -r -f -a "json\t''
 text\t''
 bytes\t''
 command\t''

@@ -75,7 +75,7 @@ pub(crate) struct FilterArgs {
     /// Treat names, keys and arguments as patterns: * ? [a-z]
     #[arg(help_heading = "Filter", hide_short_help = true, long)]
     pub(crate) glob: bool,
-    /// Entries whose value is of this kind; in FiftyOne's database also records of jobs
+    /// Entries whose value is of this kind; job: FiftyOne's records of jobs, which are json
     #[arg(help_heading = "Filter", hide_short_help = true, long, value_name = "KIND", value_parser = kinds())]
     pub(crate) kind: Vec<KindChoice>,
     /// Entries that are expired

@@ -355,11 +355,12 @@ pub(crate) enum Command {
     /// something else than its entries.
     ///
     /// For information, and never a reason to fail: growth: what was written within a day.
-    /// running-jobs: FiftyOne's. abandoned: large values of killed writers.
+    /// running-jobs: FiftyOne's. abandoned: large values of killed writers, or in MongoDB what
+    /// ecache knew of entries that are gone.
     ///
     /// In MongoDB only: persist-expiry: of policy `persist`, but to be removed at an expiry.
-    /// missing-indexes: FiftyOne's indexes are missing. foreign: another program wrote something
-    /// that `export` and `copy` leave out, which is not a problem.
+    /// missing-indexes: FiftyOne's indexes are missing; a fix makes them. foreign: another program
+    /// wrote something that `export` and `copy` leave out, which is not a problem.
     Doctor(DoctorArgs),
     /// List, read and change settings
     ///

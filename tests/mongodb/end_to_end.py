@@ -516,6 +516,17 @@ def the_doctor_finds_faulty_documents(dataset):
     there = {str(row["key"]) for row in ill.find()}
     ecache("doctor", "--collection", "ill", "--fix", "all", "--fail-on", "damaged,unreadable")
     assert {str(row["key"]) for row in ill.find()} == there - {"ab" * 32}
+    assert ill.index_information() == documents().index_information()
+
+    # Another program removes an entry, and knows nothing of the note on it.
+    notes = ill.database["ill.ecache"]
+    note = notes.find_one_and_delete({"entry": ill.find_one_and_delete({"key": "well"})["_id"]})
+    notes.insert_one({**note, "_id": ObjectId.from_datetime(datetime.datetime(2026, 1, 1))})
+    found = ecache("doctor", "--collection", "ill", "--fix", "all", "--dry-run", "--format", "table", code=1).decode()
+    assert "of 1 entry that is gone can be removed" in found, found
+    assert notes.count_documents({}) == 1
+    ecache("doctor", "--collection", "ill", "--fix", "all", code=1)
+    assert notes.count_documents({}) == 0
 
 
 def keys_without_a_text_are_compared():

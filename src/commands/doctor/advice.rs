@@ -25,7 +25,6 @@ impl Doctor<'_> {
                 let list = self.line(collection, "limit ls");
                 format!("raise the limit with ecache limit set; {list} shows what is used")
             }
-            Check::MissingIndexes => "open the store in FiftyOne, which creates them".to_owned(),
             _ => {
                 let (verb, filter) = self.advice(finding);
                 self.line(collection, &format!("{verb}{}", filter.words(shell)))

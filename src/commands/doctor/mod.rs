@@ -5,7 +5,7 @@ mod report;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Result, anyhow};
+use anyhow::{Context as _, Result, anyhow};
 use ecache_core::backend::{Backend, Cause, KeepForUndo};
 use ecache_core::doctor::{Check, Examination, Finding, Remedy, examine};
 use ecache_core::entry::Policy;
@@ -56,15 +56,14 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     if live.is_none() && context.format(args.format.chosen()) != Format::Table {
         context.note(SKIPPED);
     }
-    let doctor = Doctor {
+    let mut doctor = Doctor {
         context,
         args: &args,
         filter,
         backend: backend.as_ref(),
         live,
         now,
-        abandoned: unless_damaged(backend.describe())?
-            .map_or(Usage::default(), |described| described.unnamed.abandoned),
+        abandoned: unless_damaged(backend.abandoned(now))?.unwrap_or_default(),
     };
     let mut examined = Vec::new();
     for collection in doctor.collections()? {
@@ -79,6 +78,10 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
             examination = doctor.examine(&collection)?;
         }
         examined.push((collection, examination));
+    }
+    if run == Run::Wet && args.fix.contains(&Fix::All) && doctor.abandoned != Usage::default() {
+        backend.collect_garbage(now)?;
+        doctor.abandoned = backend.abandoned(now)?;
     }
     doctor.report(&examined)?;
     let fails = |finding: &Finding| doctor.fails(finding.check);
@@ -107,7 +110,7 @@ struct Doctor<'a> {
     backend: &'a dyn Backend,
     live: Option<Live>,
     now: Timestamp,
-    /// Large values left behind by killed writers; they belong to no collection
+    /// Leftovers of killed writers and of entries that are gone; they belong to no collection
     abandoned: Usage,
 }
 
@@ -159,8 +162,10 @@ impl Doctor<'_> {
     /// Removes the entries of a finding as one operation, as the advised command would, or counts
     /// again.
     fn fix(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
-        if finding.check.remedy() == Remedy::Recount {
-            return self.count_again(finding, run);
+        match finding.check.remedy() {
+            Remedy::Recount => return self.count_again(finding, run),
+            Remedy::Reindex => return self.restore_indexes(collection, finding, run),
+            _ => {}
         }
         let meant = self.selection(collection, finding)?;
         let selection = without_running(self.context, &meant)?;
@@ -205,6 +210,21 @@ impl Doctor<'_> {
                     .note(&format!("{id}: counted the entries of all limits again"));
             }
         }
+        Ok(())
+    }
+
+    /// Makes the indexes of a collection that are missing.
+    fn restore_indexes(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
+        let id = finding.check.id();
+        if run == Run::Dry {
+            let would = format!("{id}: would make the indexes that FiftyOne makes");
+            self.context.note(&would);
+            return Ok(());
+        }
+        let made = self.backend.restore_indexes(collection);
+        made.with_context(|| format!("cannot make the indexes of {collection}"))?;
+        self.context
+            .note(&format!("{id}: made the indexes that FiftyOne makes"));
         Ok(())
     }
 

@@ -77,12 +77,18 @@ impl Doctor<'_> {
             }
         }
         if self.abandoned.entries > 0 {
-            let values = human::counted(self.abandoned.entries, "value", "values");
+            let count = self.abandoned.entries;
             let size = human::size(self.abandoned.bytes);
-            view.finding(
-                Label::Found(Severity::Info),
-                &format!("{values} ({size}) left by killed writers can be removed"),
-            );
+            let left = if self.backend.is_fiftyones() {
+                let entries = human::entries(count);
+                let are = human::plural(count, "is", "are");
+                format!("metadata ({size}) of {entries} that {are} gone")
+            } else {
+                let values = human::counted(count, "value", "values");
+                format!("{values} ({size}) left by killed writers")
+            };
+            let left = format!("{left} can be removed");
+            view.finding(Label::Found(Severity::Info), &left);
             view.tip(&self.prune());
         }
         if self.live.is_none() {

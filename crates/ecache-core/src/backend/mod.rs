@@ -317,6 +317,17 @@ pub trait MaintainBackend {
         None
     }
 
+    /// Makes the indexes that [`CollectionDamage::MissingIndex`] names.
+    fn restore_indexes(&self, _collection: &str) -> Result<()> {
+        Ok(())
+    }
+
+    /// Counts what [`MaintainBackend::collect_garbage`] removes because its writer, or its entry,
+    /// is gone.
+    fn abandoned(&self, _now: Timestamp) -> Result<Usage> {
+        Ok(self.describe()?.unnamed.abandoned)
+    }
+
     /// Removes orphaned values: those staged more than a day ago or by processes that were killed,
     /// and those replaced more than a minute ago.
     ///

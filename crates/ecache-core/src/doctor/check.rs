@@ -67,6 +67,8 @@ pub enum Remedy {
     ByFilter,
     /// By counting again, which removes nothing
     Recount,
+    /// By making indexes, which removes nothing
+    Reindex,
     /// By something else
     Otherwise,
 }
@@ -177,7 +179,7 @@ const TABLE: [Facts; 15] = [
         check: Check::MissingIndexes,
         id: "missing-indexes",
         severity: Severity::Warning,
-        remedy: Remedy::Otherwise,
+        remedy: Remedy::Reindex,
         one: "is read without the indexes that FiftyOne makes",
         many: "are read without the indexes that FiftyOne makes",
     },
@@ -241,7 +243,7 @@ impl Check {
         self.facts().remedy
     }
 
-    /// Reports whether removing entries, or counting them again, fixes it.
+    /// Reports whether `doctor --fix` fixes it.
     #[must_use]
     pub fn is_fixable(self) -> bool {
         self.remedy() != Remedy::Otherwise

@@ -150,9 +150,7 @@ fn examine_documents(
     examiner: &mut Examiner<'_>,
 ) -> Result<()> {
     for store in backend.stores()? {
-        let of_foreign = store.foreign.as_ref().map(|foreign| foreign.policy);
-        let of_ours = store.metadata.as_ref().map(|metadata| metadata.policy);
-        let Some(policy) = of_foreign.or(of_ours) else {
+        let Some(policy) = store.policy() else {
             continue;
         };
         if !filter.matches_document(&store.address, Some(policy)) {
@@ -184,6 +182,10 @@ fn examine_collection(
             }
             CollectionDamage::MissingIndex(fields) => {
                 let reason = format!("there is no index on {fields}");
+                examiner.find_for_all(Check::MissingIndexes, reason);
+            }
+            CollectionDamage::Repeated(address, count) => {
+                let reason = format!("{address} is there {count} times, and must not be");
                 examiner.find_for_all(Check::MissingIndexes, reason);
             }
             CollectionDamage::Structure(fault) => examiner.find_for_all(Check::Structure, fault),

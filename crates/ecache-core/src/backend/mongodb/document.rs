@@ -52,6 +52,8 @@ pub(super) struct Foreign {
     pub fields: Vec<(&'static str, Bson)>,
     /// Set if a field is there more than once
     pub repeats: bool,
+    /// The reason why it is not known when the entry was written
+    pub undated: Option<&'static str>,
     /// Descriptions of the foreign parts, for messages
     pub reasons: Vec<String>,
 }
@@ -80,9 +82,12 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
         if let Some(at) = FIELDS.iter().position(|known| *known == field)
             && replace(&mut seen[at], true)
         {
-            // The first one is the one that the server compares.
             found.is_repeated(field);
-            continue;
+            // Of names and times the server compares the first one, and of values FiftyOne reads
+            // the last.
+            if field != "value" {
+                continue;
+            }
         }
         match field {
             "_id" => {}
@@ -96,8 +101,12 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
         store: stores.intern(name.as_ref(), dataset.as_ref()),
         key: name::key(key.as_ref(), &id),
     };
-    if found.has_value && found.has_size {
+    if found.has_value && found.computed.is_some() {
         found.is_unknown(SIZE);
+    } else if let Some(computed) = &found.computed
+        && computed.document_without_value() != raw.as_bytes().len()
+    {
+        found.is_repeated("value");
     }
     if let Some(foreign) = &mut found.foreign {
         for (field, value) in &mut foreign.fields {
@@ -107,6 +116,12 @@ pub(super) fn read(raw: &RawDocument, stores: &mut Stores) -> Option<DescribedEn
     }
     Some(found.of(id, address))
 }
+
+/// The reason for a document that has no value.
+const NO_VALUE: &str = "it has no value";
+
+/// The reason for a document that has no time.
+const NOT_CREATED: &str = "it has no created_at";
 
 /// FiftyOne's fields.
 const FIELDS: [&str; 9] = [
@@ -130,31 +145,67 @@ struct Fields {
     size: u64,
     kind: Option<Kind>,
     has_value: bool,
-    /// It has the field that the server computes in the place of a value
-    has_size: bool,
+    /// The field that the server computes in the place of a value
+    computed: Option<Computed>,
     policy: Option<Policy>,
     foreign: Option<Box<Foreign>>,
 }
 
 /// Reports whether the value of a document has the form of bytes, if the server has computed that.
 pub(super) fn may_be_bytes(raw: &RawDocument) -> bool {
-    let computed = raw.get(SIZE).ok().flatten().map(computed);
-    matches!(computed, Some((_, Some(Kind::Bytes))))
+    let computed = raw.get(SIZE).ok().flatten().map(Computed::read);
+    matches!(computed, Some(computed) if computed.kind == Some(Kind::Bytes))
 }
 
-/// Reads the length and the kind of a value, as the server computed them.
-fn computed(computed: RawBsonRef<'_>) -> (Option<u64>, Option<Kind>) {
-    let RawBsonRef::Array(computed) = computed else {
-        return (None, None);
-    };
-    let size = match computed.get(0) {
-        Ok(Some(RawBsonRef::Int32(size))) => u64::try_from(size).ok(),
-        Ok(Some(RawBsonRef::Int64(size))) => u64::try_from(size).ok(),
-        _ => None,
-    };
-    let kind = computed.get_str(1).ok();
-    (size, kind.and_then(|kind| kind.parse().ok()))
+/// The length and the kind of a value, as the server computed them.
+#[derive(Default)]
+struct Computed {
+    size: u64,
+    kind: Option<Kind>,
+    /// The length of the document that has the value
+    whole: usize,
+    /// The length of the field that holds all of this
+    field: usize,
 }
+
+impl Computed {
+    fn read(value: RawBsonRef<'_>) -> Self {
+        let RawBsonRef::Array(computed) = value else {
+            return Self::default();
+        };
+        let size = |at| match computed.get(at) {
+            Ok(Some(RawBsonRef::Int32(size))) => u64::try_from(size).unwrap_or(0),
+            Ok(Some(RawBsonRef::Int64(size))) => u64::try_from(size).unwrap_or(0),
+            _ => 0,
+        };
+        let kind = computed.get_str(1).ok();
+        Self {
+            size: size(0),
+            kind: kind.and_then(|kind| kind.parse().ok()),
+            whole: usize::try_from(size(2)).unwrap_or(0),
+            field: 1 + SIZE.len() + 1 + computed.as_bytes().len(),
+        }
+    }
+
+    fn has_value(&self) -> bool {
+        self.kind == Some(Kind::Text) || self.size > EMPTY
+    }
+
+    /// Returns the length of the document as the server sends it, if it has one value at most.
+    fn document_without_value(&self) -> usize {
+        let payload = match self.kind {
+            Some(Kind::Text) => self.size + 5,
+            // That of a document with the value as its only element.
+            _ => self.size.saturating_sub(EMPTY + 3),
+        };
+        let element = 1 + "value".len() + 1 + usize::try_from(payload).unwrap_or(usize::MAX);
+        let removed = if self.has_value() { element } else { 0 };
+        (self.whole + self.field).saturating_sub(removed)
+    }
+}
+
+/// The length of a document without elements.
+const EMPTY: u64 = 5;
 
 impl Fields {
     fn add(&mut self, name: &str, element: &RawElement<'_>) {
@@ -174,14 +225,12 @@ impl Fields {
                 };
             }
             // A document that comes whole may have a field of that name, too.
-            (SIZE, size) => {
-                self.has_size = true;
-                if self.has_value {
-                    return;
+            (SIZE, computed) => {
+                let computed = computed.map(Computed::read).unwrap_or_default();
+                if !self.has_value {
+                    (self.size, self.kind) = (computed.size, computed.kind);
                 }
-                let (size, kind) = size.map_or((None, None), computed);
-                self.size = size.unwrap_or(0);
-                self.kind = kind;
+                self.computed = Some(computed);
             }
             ("created_at", value) => match time(value) {
                 Some(time) => self.created_at = time,
@@ -230,7 +279,9 @@ impl Fields {
         let foreign = self.foreign.get_or_insert_default();
         foreign.repeats = true;
         let reason = format!("its field {field:?} is there more than once");
-        foreign.reasons.push(reason);
+        if !foreign.reasons.contains(&reason) {
+            foreign.reasons.push(reason);
+        }
     }
 
     fn of(mut self, id: DocumentId, address: Address) -> DescribedEntry {
@@ -243,11 +294,25 @@ impl Fields {
             let reason = "its key, store or dataset has no text".into();
             self.foreign.get_or_insert_default().reasons.push(reason);
         }
+        if !self.has_value && !self.computed.as_ref().is_some_and(Computed::has_value) {
+            let foreign = self.foreign.get_or_insert_default();
+            foreign.reasons.push(NO_VALUE.into());
+        }
         let foreign = self.foreign.as_deref();
-        let has_time = foreign.is_some_and(|foreign| foreign.field("created_at").is_some());
-        if self.created_at.is_none() && !has_time {
-            let reason = "it has no created_at".into();
-            self.foreign.get_or_insert_default().reasons.push(reason);
+        let is_foreign = |field| foreign.is_some_and(|foreign| foreign.field(field).is_some());
+        let (created, updated) = (is_foreign("created_at"), is_foreign("updated_at"));
+        let undated = match (self.created_at, self.updated_at) {
+            _ if updated => Some("its updated_at is not a date"),
+            (None, None) if created => Some("its created_at is not a date"),
+            (None, None) => Some(NOT_CREATED),
+            _ => None,
+        };
+        if undated.is_some() {
+            self.foreign.get_or_insert_default().undated = undated;
+        }
+        if self.created_at.is_none() && !created {
+            let foreign = self.foreign.get_or_insert_default();
+            foreign.reasons.push(NOT_CREATED.into());
         }
         // MongoDB by itself removes whatever has a date there, be it in an array.
         let is_date = |value: &Bson| matches!(value, Bson::DateTime(_));
@@ -354,10 +419,13 @@ impl DescribedEntry {
         notes: &[Note],
     ) -> (Box<Entry>, Result<Content, String>) {
         let readable = readable(raw);
-        let value = match readable.get("value") {
-            Ok(Some(value)) => Ok(value),
-            Ok(None) => Err("it has no value".to_owned()),
-            Err(_) => Err("its value has no text form".to_owned()),
+        let values = readable.iter_elements().map_while(Result::ok);
+        // The last one, if there are several, is the one that FiftyOne reads.
+        let value = match values.filter(|element| element.key() == "value").last() {
+            Some(element) => element
+                .value()
+                .map_err(|_| "its value has no text form".to_owned()),
+            None => Err(NO_VALUE.to_owned()),
         };
         let value = value.and_then(|value| {
             self.with_value(notes, value)

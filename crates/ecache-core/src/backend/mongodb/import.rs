@@ -15,10 +15,11 @@ use mongodb::bson::{DateTime, Document, RawDocumentBuf, doc};
 
 use self::equality::compared;
 use self::spool::put_by;
-use super::document::read;
+use super::document::{DescribedEntry, read};
 use super::id::DocumentId;
 use super::interned::Stores;
 use super::new_version::document;
+use super::query::size;
 use super::side_document::Note;
 use super::stores::own_document;
 use super::value::Encoded;
@@ -39,16 +40,19 @@ use crate::typed_name;
 struct There {
     id: DocumentId,
     written_at: Timestamp,
+    /// The reason why it is not known when it was written
+    undated: Option<String>,
     /// The reason why it cannot be changed
     ambiguity: Option<String>,
 }
 
-impl There {
-    fn new(id: DocumentId, written_at: Timestamp, ambiguity: Option<String>) -> Self {
+impl From<DescribedEntry> for There {
+    fn from(found: DescribedEntry) -> Self {
         Self {
-            id,
-            written_at,
-            ambiguity,
+            written_at: found.written_at(),
+            undated: found.undated(),
+            ambiguity: found.ambiguity(),
+            id: found.id,
         }
     }
 }
@@ -270,6 +274,12 @@ impl Import<'_> {
             .get(&compared(address))
             .or_else(|| there.get(&compared(address)))
             .cloned();
+        let undated = old.as_ref().and_then(|old| old.undated.clone());
+        if self.on_conflict == OnConflict::Newer
+            && let Some(reason) = undated
+        {
+            return Err(Error::Unrepresentable(reason));
+        }
         if let Some(old) = &old
             && self
                 .on_conflict
@@ -294,9 +304,13 @@ impl Import<'_> {
         } else {
             self.imported.created += 1
         }
-        let written_at = new;
-        self.pending
-            .insert(compared(address), There::new(id, written_at, None));
+        let written = There {
+            id,
+            written_at: new,
+            undated: None,
+            ambiguity: None,
+        };
+        self.pending.insert(compared(address), written);
         Ok(Some(Prepared {
             collection: address.store.collection.clone(),
             document,
@@ -361,14 +375,14 @@ impl Import<'_> {
         let mut there = HashMap::new();
         for (collection, stores) in by_collection {
             let documents = self.backend.documents(collection)?;
-            let found = documents.find(doc! { "$or": stores });
             let mut interned = Stores::of(collection);
-            let found = found.projection(doc! { "value": 0 }).batch();
-            self.backend.each(found, |raw| {
+            let mut pipeline = vec![doc! { "$match": { "$or": stores } }];
+            pipeline.extend(size());
+            self.backend.each_of(&documents, pipeline, |raw| {
                 if let Some(found) = read(raw, &mut interned) {
-                    let written_at = found.written_at();
-                    let of_found = There::new(found.id.clone(), written_at, found.ambiguity());
-                    there.insert(compared(&found.address), of_found);
+                    // Without FiftyOne's index there may be several: the first one is read.
+                    let of_address = there.entry(compared(&found.address));
+                    of_address.or_insert_with(|| There::from(found));
                 }
             })?;
         }

@@ -57,7 +57,7 @@ impl MongoBackend {
         Ok(())
     }
 
-    fn create_indexes(&self, collection: &str, indexes: Vec<Document>) -> Result<()> {
+    pub(super) fn create_indexes(&self, collection: &str, indexes: Vec<Document>) -> Result<()> {
         let command = doc! { "createIndexes": collection, "indexes": indexes };
         self.run(self.database.run_command(command)).map(drop)
     }

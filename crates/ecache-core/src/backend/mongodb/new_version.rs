@@ -57,12 +57,22 @@ impl DescribedEntry {
         Ok(update)
     }
 
+    /// Returns the reason why it is not known whether another version is newer: the time of its
+    /// last write is none.
+    pub(super) fn undated(&self) -> Option<String> {
+        let why = self.foreign.as_ref()?.undated?;
+        Some(format!("the existing entry may be newer, since {why}"))
+    }
+
     /// Returns the reason why no version can replace this one: a field is there more than once. A
     /// write changes the first one, and FiftyOne reads the last.
     pub(super) fn ambiguity(&self) -> Option<String> {
         let foreign = self.foreign.as_ref().filter(|foreign| foreign.repeats)?;
         let reasons = foreign.reasons.join("; ");
-        Some(format!("{} cannot be changed: {reasons}", self.address))
+        let address = &self.address;
+        Some(format!(
+            "{address} cannot be changed: {reasons}; remove it first"
+        ))
     }
 }
 

@@ -273,7 +273,8 @@ pub(super) fn notes(filter: &Filter) -> Option<Document> {
     (!all.is_empty()).then(|| doc! { "$and": all })
 }
 
-/// Puts the length and the kind of a value in its place, so that values stay where they are.
+/// Puts the length and the kind of a value in its place, so that values stay where they are, and
+/// the length of the document, which tells whether it has another value.
 ///
 /// A value that is called `bytes` may still have no base64, which [`base64`] decides: an expression
 /// of the server fails at text that is not UTF-8.
@@ -291,7 +292,7 @@ pub(super) fn size() -> Vec<Document> {
     let [json, text, bytes] = [Kind::Json, Kind::Text, Kind::Bytes].map(Kind::as_str);
     let kind = doc! { "$cond": [is_text, text, { "$cond": [is_bytes, bytes, json] }] };
     vec![
-        doc! { "$addFields": { SIZE: [size, kind] } },
+        doc! { "$addFields": { SIZE: [size, kind, { "$bsonSize": "$$ROOT" }] } },
         doc! { "$project": { "value": 0 } },
     ]
 }

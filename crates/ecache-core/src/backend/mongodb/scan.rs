@@ -214,8 +214,13 @@ fn row(listed: Listed) -> Row {
         Some(Ok(content)) => (Some(content), None),
         Some(Err(reason)) => (None, Some(reason)),
     };
-    let reasons = listed.found.foreign().into_iter().chain(no_form);
-    let reasons: Vec<String> = reasons.collect();
+    let foreign = listed.found.foreign;
+    let mut reasons = foreign.map_or_else(Vec::new, |foreign| foreign.reasons);
+    if let Some(reason) = no_form
+        && !reasons.contains(&reason)
+    {
+        reasons.push(reason);
+    }
     if reasons.is_empty() {
         Row::Entry(listed.entry, content)
     } else {

@@ -13,6 +13,7 @@ mod own_documents;
 mod partial;
 mod queries;
 mod refused;
+mod repeated;
 mod servers;
 
 use std::ops::Deref;

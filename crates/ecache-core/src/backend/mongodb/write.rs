@@ -96,7 +96,9 @@ impl MongoBackend {
     pub(super) fn found(&self, address: &Address) -> Result<Option<DescribedEntry>> {
         let Address { store, key } = address;
         let documents = self.documents(&store.collection)?;
-        let mut pipeline = vec![doc! { "$match": identity(store, key.as_str())? }];
+        // Without FiftyOne's index there may be several: the first one is the one that is read.
+        let first = doc! { "$limit": 1 };
+        let mut pipeline = vec![doc! { "$match": identity(store, key.as_str())? }, first];
         pipeline.extend(size());
         let mut reading = None;
         self.each(documents.aggregate(pipeline).batch(), |raw| {

@@ -16,6 +16,9 @@ pub enum CollectionDamage {
     PersistExpiry(Address, u64),
     /// An index that queries depend on is missing
     MissingIndex(String),
+    /// Several documents have the names of one entry, so that the index on them cannot be made;
+    /// their number
+    Repeated(Address, u64),
     /// The engine's own check of its pages and indexes found a fault
     Structure(String),
     /// A limit counts or samples something else than the entries

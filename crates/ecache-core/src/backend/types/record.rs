@@ -68,6 +68,13 @@ impl StoreRecord {
             foreign: None,
         }
     }
+
+    /// Returns the policy of its own document, if it has one.
+    #[must_use]
+    pub fn policy(&self) -> Option<Policy> {
+        let foreign = self.foreign.as_ref().map(|foreign| foreign.policy);
+        foreign.or(self.metadata.as_ref().map(|metadata| metadata.policy))
+    }
 }
 
 /// Counts stores as users do: those of one name, for whichever dataset, are one.

@@ -108,11 +108,25 @@ fn a_note_is_believed_of_its_own_version_alone() {
             .run(notes.count_documents(doc! {}))
             .expect("a count")
     };
+    // So do those of a collection that is gone.
+    let elsewhere = StoreAddress {
+        collection: "elsewhere".into(),
+        ..StoreAddress::new("s")
+    };
+    write(
+        &backend,
+        &Entry::new(elsewhere.entry(full().address.key), Kind::Text, NOW),
+        "v",
+    );
+    let documents = backend.documents("elsewhere").expect("a collection");
+    backend.run(documents.drop()).expect("a removal");
+    let far = Timestamp::from_millis(NOW.as_millis() + 100 * 365 * 86_400_000);
+    let abandoned = |now| backend.abandoned(now).expect("a count").entries;
+    assert_eq!((abandoned(NOW), abandoned(far)), (0, 2));
     backend.collect_garbage(NOW).expect("collected");
     assert!(notes() > 0, "a writer may be about to write");
-    let far = Timestamp::from_millis(NOW.as_millis() + 100 * 365 * 86_400_000);
     backend.collect_garbage(far).expect("collected");
-    assert_eq!(notes(), 0);
+    assert_eq!((notes(), abandoned(far)), (0, 0));
 }
 
 #[test]
