@@ -1,5 +1,7 @@
 //! Renaming stores.
 
+use std::collections::BTreeMap;
+
 use super::stores::metadata;
 use super::*;
 use crate::backend::{Lookup, OnExistingStore, StoreRecord};
@@ -7,6 +9,7 @@ use crate::entry::Policy;
 use crate::error::{Error, Result};
 use crate::filter::{Pattern, Usage};
 use crate::scope::{MAX_NAME_LENGTH, Scopes};
+use crate::usage::{CallGroup, Outcome, Period};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
     ("a store is renamed with all that is known of it", rename),
@@ -54,6 +57,23 @@ fn rename(backend: &dyn Backend) {
     record_uses(backend, &[hit]).expect("hits");
     let set = backend.set_metadata(&one, Some(&metadata("{}")));
     set.expect("metadata");
+    let group = |store: &StoreAddress| CallGroup::Of {
+        store: store.clone().into(),
+        user: name("u"),
+        operator: None,
+    };
+    let hits = |store, count| Period::of(group(store), Outcome::Hit, count, NOW);
+    let batch = Batch {
+        periods: vec![hits(&one, 3), hits(&two, 5), hits(&new, 7)],
+        ..Batch::default()
+    };
+    backend.add_usage(&batch, None, NOW).expect("counts");
+    let counted = || {
+        let recorded = backend.usage_since(at(-1), &[]).expect("counts");
+        let periods = recorded.periods.into_iter();
+        let counts = periods.map(|period| (period.group, period.counts.hits));
+        counts.collect::<BTreeMap<_, _>>()
+    };
     let all = |store: &StoreAddress| {
         let values = Values::Include;
         let mut found = scan(
@@ -98,6 +118,10 @@ fn rename(backend: &dyn Backend) {
         })
         .collect();
     assert_eq!(all(&new), expected);
+    assert_eq!(
+        counted(),
+        BTreeMap::from([(group(&two), 5), (group(&new), 10)])
+    );
     let document = |store| backend.document(store).expect("no damage");
     assert_eq!(
         (document(&one), document(&new)),
@@ -129,6 +153,7 @@ fn rename(backend: &dyn Backend) {
         })
         .collect();
     assert_eq!((all(&new), all(&elsewhere)), (Vec::new(), expected));
+    assert_eq!(counted()[&group(&elsewhere)], 10);
     assert_eq!(
         (document(&new), document(&elsewhere)),
         (None, Some(metadata("{}")))

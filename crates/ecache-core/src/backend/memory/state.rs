@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::filter::{Capacity, Filter, Selection, Spared, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{self, Counts, Gap, LogId, Period};
+use crate::usage::{self, CallGroup, Counts, Gap, LogId, Period};
 use crate::value::{CHUNK_SIZE, Value};
 
 #[derive(Clone, Debug, Default)]
@@ -24,7 +24,7 @@ pub(super) struct State {
     /// Latest time of any write
     latest: Option<Timestamp>,
     last_sequence: u64,
-    pub(super) periods: BTreeMap<(i64, usage::CallGroup), Counts>,
+    pub(super) periods: BTreeMap<(i64, CallGroup), Counts>,
     pub(super) gaps: Vec<Gap>,
     pub(super) folded: BTreeMap<LogId, u64>,
     pub(super) changes: u64,
@@ -316,6 +316,15 @@ impl State {
                 });
             }
         }
+        let of_store = |(_, group): &(i64, CallGroup), _: &mut Counts| matches!(group, CallGroup::Of { store, .. } if **store == *from);
+        let counted: Vec<_> = self.periods.extract_if(.., of_store).collect();
+        for ((begins_at, mut group), counts) in counted {
+            if let CallGroup::Of { store, .. } = &mut group {
+                *store = to.clone().into();
+            }
+            let period = self.periods.entry((begins_at, group)).or_default();
+            period.add(&counts);
+        }
         let number = self.store(to).number;
         let mut moved = Usage::default();
         for address in old {
@@ -356,7 +365,7 @@ impl State {
             evicted.remove(position);
         }
         let periods = evicted.values().map(|entry| {
-            let group = usage::CallGroup::Of {
+            let group = CallGroup::Of {
                 store: entry.address.store.clone(),
                 user: entry.scopes.user_id.clone(),
                 operator: entry.scopes.operator_uri.clone(),

@@ -20,7 +20,7 @@ use super::remove::delete;
 use super::side_document;
 use super::value::timestamp;
 use super::write::write_metadata;
-use super::{ATTEMPTS, BATCH, MongoBackend, change_counters};
+use super::{ATTEMPTS, BATCH, MongoBackend, change_counters, usage};
 use crate::backend::{OnExistingStore, Progress, RenameBackend};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
@@ -47,17 +47,28 @@ impl RenameBackend for MongoBackend {
             }
             refuse_conflicts(self, from, to)?;
         }
-        let mut done = Usage::default();
-        let moved = if from.collection == to.collection {
-            move_all(self, from, to, &mut done, progress)
-        } else {
-            move_away(self, from, to, &mut done, progress)
-        };
-        match moved {
-            Ok(()) => Ok(done),
-            Err(error) => Err(error.after(done, 0)),
+        let mut moved = Moved::default();
+        // First: a renaming that stops and is continued has moved them all.
+        let result = usage::move_counts(self, from, to).and_then(|()| {
+            if from.collection == to.collection {
+                move_all(self, from, to, &mut moved, progress)
+            } else {
+                move_away(self, from, to, &mut moved, progress)
+            }
+        });
+        match result {
+            Ok(()) => Ok(moved.done),
+            Err(error) => Err(error.after(moved.done, moved.perhaps)),
         }
     }
+}
+
+/// The entries that a renaming has moved.
+#[derive(Default)]
+struct Moved {
+    done: Usage,
+    /// Number of entries of a failed batch: any part of it may have moved
+    perhaps: u64,
 }
 
 /// Selects the documents of a store, its own included.
@@ -163,7 +174,7 @@ fn move_away(
     backend: &MongoBackend,
     from: &StoreAddress,
     to: &StoreAddress,
-    done: &mut Usage,
+    moved: &mut Moved,
     progress: Progress<'_>,
 ) -> Result<()> {
     backend.prepare(&to.collection)?;
@@ -181,10 +192,13 @@ fn move_away(
         }
         for batch in left.chunks(BATCH) {
             let ids: Vec<&DocumentId> = batch.iter().map(|meant| &meant.id).collect();
+            refuse_others(backend, to, &ids)?;
+            moved.perhaps = batch.len() as u64;
             copy(backend, from, to, &ids)?;
-            *done += delete(backend, batch, None)?;
-            if progress(done.entries).is_break() {
-                return Err(Error::Interrupted { done: *done });
+            moved.done += delete(backend, batch, None)?;
+            moved.perhaps = 0;
+            if progress(moved.done.entries).is_break() {
+                return Err(Error::Interrupted { done: moved.done });
             }
         }
     }
@@ -202,9 +216,25 @@ fn move_document(backend: &MongoBackend, from: &StoreAddress, to: &StoreAddress)
         .run(there.find_one(identity(to, STORE_KEY)?))?
         .is_some();
     if let Some(id) = DocumentId::read(&own, "_id").filter(|_| !has_own) {
+        refuse_others(backend, to, &[&id])?;
         copy(backend, from, to, &[&id])?;
     }
     write_metadata(backend, &from.document(), None)
+}
+
+/// Refuses documents whose ids others have in the new collection, as a restored one has those of
+/// the one that was dumped.
+fn refuse_others(backend: &MongoBackend, to: &StoreAddress, ids: &[&DocumentId]) -> Result<()> {
+    let others = doc! { "_id": { "$in": ids }, "$nor": [of_store(to)?] };
+    let there = backend.documents(&to.collection)?;
+    if has_any(backend, &there, others)? {
+        return Err(Error::Unsupported(format!(
+            "the collection {} has other entries with the same _id; export the store, and import it \
+             with --collection",
+            to.collection
+        )));
+    }
+    Ok(())
 }
 
 /// Copies documents of a store, and the notes on them, to another collection.
@@ -217,16 +247,6 @@ fn copy(
     let merge = |collection: &str| {
         doc! { "$merge": { "into": collection, "on": "_id", "whenMatched": "replace" } }
     };
-    // A restored collection has the ids of the one that was dumped.
-    let others = doc! { "_id": { "$in": ids }, "$nor": [of_store(to)?] };
-    let there = backend.documents(&to.collection)?;
-    if has_any(backend, &there, others)? {
-        return Err(Error::Unsupported(format!(
-            "the collection {} has other entries with the same _id; export the store, and import it \
-             with --collection",
-            to.collection
-        )));
-    }
     // The notes first: a reader takes a document without one for what FiftyOne wrote.
     let notes = backend.notes(&from.collection)?;
     let on_these = doc! { "$match": { "entry": { "$in": ids } } };
@@ -248,7 +268,7 @@ fn move_all(
     backend: &MongoBackend,
     from: &StoreAddress,
     to: &StoreAddress,
-    done: &mut Usage,
+    moved: &mut Moved,
     progress: Progress<'_>,
 ) -> Result<()> {
     let documents = backend.documents(&from.collection)?;
@@ -265,18 +285,20 @@ fn move_all(
         "store_name": name::of(&to.store_name)?,
         "dataset_id": name::dataset_of(to)?,
     } };
-    let moved = (|| {
+    let result = (|| {
         for batch in ids.chunks(BATCH) {
             let mut these = of_store(from)?;
             these.insert("_id", doc! { "$in": batch });
+            moved.perhaps = batch.len() as u64;
             let updated = backend.update_all(&from.collection, these, set.clone())?;
+            moved.perhaps = 0;
             let size = |id: &DocumentId| sizes.get(id).copied();
-            *done += Usage {
+            moved.done += Usage {
                 entries: updated,
                 bytes: batch.iter().filter_map(size).sum(),
             };
-            if progress(done.entries).is_break() {
-                return Err(Error::Interrupted { done: *done });
+            if progress(moved.done.entries).is_break() {
+                return Err(Error::Interrupted { done: moved.done });
             }
         }
         // Last, so that a renaming that stopped leaves the document with the old name.
@@ -293,5 +315,5 @@ fn move_all(
     // Also after a failure: some entries may have moved.
     let stores = BTreeSet::from([Arc::new(from.clone()), Arc::new(to.clone())]);
     let bumped = change_counters::bump(backend, &stores);
-    moved.and(bumped)
+    result.and(bumped)
 }

@@ -146,6 +146,33 @@ pub(super) fn add_periods(backend: &MongoBackend, periods: Vec<Period>) -> Resul
     change_counters::update(backend, &updates)
 }
 
+/// Moves the counts of a store to another name.
+///
+/// Each document is taken before its counts are added, so that none is counted twice: if that is
+/// interrupted, those of one hour and group are lost.
+pub(super) fn move_counts(
+    backend: &MongoBackend,
+    from: &StoreAddress,
+    to: &StoreAddress,
+) -> Result<()> {
+    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
+    let mut these = doc! { "_id.begins_at": { "$exists": true } };
+    for (field, name) in change_counters::generation_id(from) {
+        these.insert(format!("_id.{field}"), name);
+    }
+    while let Some(taken) = backend.run(usage.find_one_and_delete(these.clone()))? {
+        let mut recorded = Recorded::default();
+        read(&taken, &mut recorded);
+        for period in &mut recorded.periods {
+            if let CallGroup::Of { store, .. } = &mut period.group {
+                *store = to.clone().into();
+            }
+        }
+        add_periods(backend, recorded.periods)?;
+    }
+    Ok(())
+}
+
 /// Moves the offset of a log, if it is still the first one of `position`.
 fn claim(backend: &MongoBackend, position: LogRange, now: Timestamp) -> Result<bool> {
     let LogRange { log, from, to } = position;

@@ -250,6 +250,14 @@ fn a_renaming_that_stops_is_continued() {
         panic!("{failed:?}");
     };
     assert_eq!(done.entries, 1000);
+    // The server does not reply: it may have moved the rest.
+    let lost = doc! { "failCommands": ["update"], "closeConnection": true };
+    let failing = fail(&backend, "renaming", 0, lost);
+    let failed = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
+    heal(&backend, failing);
+    let lost =
+        matches!(&failed, Err(Error::Partial { done, perhaps: 500, .. }) if done.entries == 0);
+    assert!(lost, "{failed:?}");
     let rest = backend.rename_store(&old, &new, OnExistingStore::Merge, &mut no_progress);
     assert_eq!(rest.expect("a renaming").entries, 500);
     assert_eq!((count(&old), count(&new)), (0, 2500));
