@@ -37,7 +37,7 @@ pub fn matches(filter: &Filter, record: &Record, now: Timestamp) -> bool {
             whatever_it_is.matches(entry, now) && Job::of(entry, value).is_some()
         }
         Record::Entry(entry, _) => filter.matches(entry, now),
-        Record::Store(store) => filter.means_whole_stores() && filter.matches_store(&store.address),
+        Record::Store(store) => filter.matches_document(&store.address, store.policy()),
     }
 }
 
@@ -227,7 +227,7 @@ mod tests {
 
     use super::*;
     use crate::backend::memory::MemoryBackend;
-    use crate::backend::{StoreMetadata, StoreRecord, fail_at_refused};
+    use crate::backend::{StoreMetadata, StoreRecord, StoresBackend as _, fail_at_refused};
     use crate::entry::{Entry, Policy};
     use crate::filter::{DatasetPattern, Pattern};
     use crate::key::Key;
@@ -309,9 +309,29 @@ mod tests {
             keys: vec![Pattern::exact("a")],
             ..Filter::default()
         };
-        let store = Record::Store(StoreRecord::new(Arc::new(StoreAddress::new("s")), None));
+        let metadata = StoreMetadata {
+            value: "{}".into(),
+            created_at: NOW,
+            updated_at: None,
+            policy: Policy::Evict,
+        };
+        let address = Arc::new(StoreAddress::new("s"));
+        let store = StoreRecord::new(address.clone(), Some(metadata.clone()));
+        let store = Record::Store(store);
         assert!(matches(&whole, &store, NOW));
         assert!(!matches(&narrow, &store, NOW));
+        let backend = MemoryBackend::new();
+        let set = backend.set_metadata(&address, Some(&metadata));
+        set.expect("metadata");
+        for (policy, count) in [(Policy::Evict, 1), (Policy::Persist, 0)] {
+            let of_policy = Filter {
+                policy: Some(policy),
+                ..Filter::default()
+            };
+            assert_eq!(matches(&of_policy, &store, NOW), count == 1);
+            let found = Records::new(&backend, &of_policy, NOW).expect("a scan");
+            assert_eq!(found.count(), count, "{policy}");
+        }
     }
 
     #[test]

@@ -158,11 +158,11 @@ struct Source<'a> {
 impl Source<'_> {
     /// Returns the stores that have a document which goes along, or cannot.
     fn stores(&self) -> Result<Vec<FoundRecord>> {
-        if !self.filter.means_whole_stores() {
+        if !self.filter.means_documents() {
             return Ok(Vec::new());
         }
         let mut stores = self.backend.stores()?;
-        stores.retain(|store| self.filter.matches_store(&store.address));
+        stores.retain(|store| self.filter.matches_document(&store.address, store.policy()));
         let found = |store: StoreRecord| match store.foreign {
             Some(foreign) => Some(FoundRecord::Foreign(
                 store.address.document(),
