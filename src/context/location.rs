@@ -1,5 +1,7 @@
 //! Finds the location of the store, and the files of this host for a store in a database.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -9,6 +11,7 @@ use ecache_core::{location, sidecar};
 use super::Context;
 use crate::error::{contradiction, hindered, usage_tip};
 use crate::fiftyone;
+use crate::output::escape::shell;
 use crate::variables::{self, variable};
 
 /// The source of a setting.
@@ -85,7 +88,7 @@ impl Context {
     pub(super) fn named_location(&self) -> Result<(PathBuf, Origin)> {
         match (&self.db, &self.db_file) {
             (Some(_), Some(_)) => Err(contradiction("--db", "--db-file")),
-            (None, Some(file)) => Ok((location_in(&at_home(file))?, Origin::File)),
+            (None, Some(file)) => Ok((self.location_in(&at_home(file))?, Origin::File)),
             (Some(path), None) => Ok((without_password(&at_home(path))?, Origin::Flag)),
             (None, None) => match variable(variables::STORE) {
                 Some(path) => Ok((at_home(Path::new(&path)), Origin::Environment)),
@@ -100,12 +103,39 @@ impl Context {
         let set = |key| config.text(key).filter(|value| !value.is_empty());
         match (set("db"), set("db_file")) {
             (Some(_), Some(_)) => Err(contradiction("the setting db", "the setting db_file")),
-            (None, Some(file)) => Ok((location_in(&at_home(Path::new(&file)))?, Origin::Config)),
+            (None, Some(file)) => Ok((
+                self.location_in(&at_home(Path::new(&file)))?,
+                Origin::Config,
+            )),
             (Some(path), None) => Ok((
                 without_password(&at_home(Path::new(&path)))?,
                 Origin::Config,
             )),
             (None, None) => Ok((data_folder()?.join(location::DEFAULT_FILE), Origin::Default)),
+        }
+    }
+
+    /// Reads the location from a file, once: it may be a pipe.
+    fn location_in(&self, file: &Path) -> Result<PathBuf> {
+        if let Some(read) = self.location_file.get() {
+            return Ok(read.location.clone());
+        }
+        let read = LocationFile::read(file)?;
+        Ok(self.location_file.get_or_init(|| read).location.clone())
+    }
+
+    /// Warns of a file with a password that other users can read.
+    pub(crate) fn warn_of_exposed_password(&self) {
+        if let Some(LocationFile {
+            exposed: Some(file),
+            ..
+        }) = self.location_file.get()
+        {
+            let shown = file.display();
+            self.warn(&format!("other users can read the password in {shown}"));
+            let file = file.to_string_lossy();
+            let tip = format!("chmod go= {}", shell(&file));
+            self.voice.tip_below(&tip);
         }
     }
 
@@ -148,17 +178,45 @@ fn without_password(typed: &Path) -> Result<PathBuf> {
     }
 }
 
-/// Reads the location from a file.
-fn location_in(file: &Path) -> Result<PathBuf> {
-    let attempt = || format!("cannot read the location from {}", file.display());
-    let text = std::fs::read_to_string(file).with_context(attempt)?;
-    match text.trim() {
-        "" => Err(usage_tip(
-            format!("the location in {} is empty", file.display()),
-            "write a path or a URL into it",
-        )),
-        text => Ok(text.into()),
+/// The location that a file names.
+pub(super) struct LocationFile {
+    location: PathBuf,
+    /// The file, if it has a password that other users can read
+    exposed: Option<PathBuf>,
+}
+
+impl LocationFile {
+    fn read(file: &Path) -> Result<Self> {
+        let attempt = || format!("cannot read the location from {}", file.display());
+        let mut opened = File::open(file).with_context(attempt)?;
+        let mut text = String::new();
+        opened.read_to_string(&mut text).with_context(attempt)?;
+        let location = match text.trim() {
+            "" => Err(usage_tip(
+                format!("the location in {} is empty", file.display()),
+                "write a path or a URL into it",
+            )),
+            text => Ok(PathBuf::from(text)),
+        }?;
+        let is_exposed = location::has_password(location.as_os_str()) && is_readable(&opened);
+        Ok(Self {
+            exposed: is_exposed.then(|| file.to_owned()),
+            location,
+        })
     }
+}
+
+/// Reports whether other users can read a file.
+#[cfg(unix)]
+fn is_readable(file: &File) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = file.metadata();
+    metadata.is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o044 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_readable(_: &File) -> bool {
+    false
 }
 
 /// Replaces a leading `~/` by the home folder: shells do so for a word of its own alone, and not

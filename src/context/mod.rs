@@ -21,6 +21,7 @@ use ecache_core::location::Access;
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 
+use self::location::LocationFile;
 use crate::cli::Global;
 use crate::config::{Config, Place};
 use crate::datasets::Datasets;
@@ -91,6 +92,8 @@ pub(crate) struct Context {
     has_noted_no_file: Cell<bool>,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,
+    /// The location in the file of `db_file`, or of that setting, once it is read
+    location_file: OnceCell<LocationFile>,
     typed: Typed,
     settings: Rc<Settings>,
     /// The store, if it is in a database; the connection is kept
@@ -145,6 +148,7 @@ impl Context {
             has_noted_no_file: Cell::new(false),
             db: global.db,
             db_file: global.db_file,
+            location_file: OnceCell::new(),
             typed: Typed { color, time: times },
             settings,
             remote: OnceCell::new(),

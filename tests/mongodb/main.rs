@@ -175,6 +175,17 @@ fn a_password_is_read_from_private_places_and_never_shown() {
     std::fs::write(session.path("location"), format!("{location}\n")).expect("a file");
     let denied = session.run("ls --db-file location");
     assert_eq!(denied.code, 5, "there is no such user");
+    let warning = "warning: other users can read the password in location\n";
+    assert!(denied.stderr.contains(warning), "{}", denied.stderr);
+    let ran = session.run("run --db-file location -- echo out").succeeds();
+    assert_eq!(ran.text(), "out\n");
+    assert!(!ran.stderr.contains(warning), "{}", ran.stderr);
+    session.shell("chmod go= location").succeeds();
+    let denied = session.run("ls --db-file location");
+    assert!(!denied.stderr.contains("warning"), "{}", denied.stderr);
+    // A pipe can be read only once.
+    let piped = session.shell("bash -c 'ecache ls --db-file <(cat location)'");
+    assert_eq!(piped.code, 5, "{}", piped.stderr);
     let info = session.run("info --db-file location");
     let malformed = "mongodb://ann:open-sesame@127.0.0.1:port/x";
     let malformed = Session::new().with("ECACHE_DB", malformed).run("ls");
