@@ -1,6 +1,7 @@
 """Values of every BSON type go through SQLite, lines, dumps and `get | set`, and come back to the byte.
 
 Run by tests/mongodb/fiftyone.rs, which says where the server is, and which `ecache` is meant.
+ECACHE_TEST_CASES is the number of random values, from ECACHE_TEST_SEED on.
 """
 
 import datetime
@@ -22,6 +23,7 @@ from bson.raw_bson import RawBSONDocument
 
 SERVER, OPTIONS = os.environ["SERVER"], os.environ["OPTIONS"]
 NAME = os.environ["DATABASE"]
+CASES, SEED = (int(os.environ.get(f"ECACHE_TEST_{name}", usual)) for name, usual in (("CASES", 300), ("SEED", 7)))
 OID = "65f0c0ffee00000000000001"
 TIME = "2026-03-04T05:06:07.089Z"
 DATASET, CLONE = ObjectId(), ObjectId()
@@ -178,23 +180,23 @@ def moves_keep_every_value(values):
     assert stored("a", CLONE) == {name: raw for name, raw in everything.items() if DATASET.binary in raw}
 
 
-def get_then_set_keeps_a_value():
+def get_then_set_keeps_a_value(values):
     def value(key):
         (document,) = documents("sqlite", {"key": key}, {"_id": 0, "value": 1})
         return document
 
-    for at in range(len(SINGLE)):
+    for at, meant in enumerate(values):
         name = [f"s{at % 3}", f"k{at}", "--db", location("sqlite")]
         if at % 2:
             name += ["--dataset", str(DATASET)]
         before = value(f"k{at}")
         shown = ecache("get", *name, "--format", "json")
         ecache("set", "--type", "json", *name, stdin=shown)
-        assert value(f"k{at}") == before, (SINGLE[at], shown)
+        assert value(f"k{at}") == before, (meant, shown)
         again = ecache("get", *name)
-        assert again == shown, (SINGLE[at], shown, again)
+        assert again == shown, (meant, shown, again)
         ecache("set", "--type", "json", *name, stdin=again)
-        assert value(f"k{at}") == before, (SINGLE[at], again)
+        assert value(f"k{at}") == before, (meant, again)
 
 
 def plain(pick, depth=0):
@@ -262,10 +264,11 @@ def datasets_that_fiftyone_cannot_have_are_left_out():
     assert len(stored("datasets")) == 11
 
 
-pick = random.Random(7)
+pick = random.Random(SEED)
 try:
-    moves_keep_every_value(SINGLE + [deep(178)] + [nested(pick) for _ in range(300)])
-    get_then_set_keeps_a_value()
+    values = SINGLE + [deep(178)] + [nested(pick) for _ in range(CASES)]
+    moves_keep_every_value(values)
+    get_then_set_keeps_a_value(values[: len(SINGLE) + CASES // 10])
     json_that_is_set_is_what_python_reads(pick)
     values_without_a_form_are_counted_and_the_rest_is_copied()
     datasets_that_fiftyone_cannot_have_are_left_out()
