@@ -89,8 +89,11 @@ pub(super) struct Look {
     pub(super) is_optional: bool,
 }
 
-/// The rank of the key, and of a column that leads a table.
-const LEADING: u8 = 1;
+/// The rank of a column that leads a table. Columns up to this rank go after the free text.
+pub(super) const LEADING: u8 = 1;
+
+/// The rank of the key, the last to go.
+const KEY: u8 = 0;
 
 /// The rank of the free text, behind that of the key.
 pub(super) const FREE: u8 = 2;
@@ -265,7 +268,7 @@ impl Column {
         } = room;
         match self.name {
             "key" => usual
-                .ranked("KEY", LEADING)
+                .ranked("KEY", KEY)
                 .cut(Cut::Key, key_floor, NAME_COMFORT),
             "store_name" => Look {
                 whole: if is_narrow { 0 } else { NAME_COMFORT },

@@ -23,6 +23,8 @@ const NARROWEST: usize = 4;
 pub(super) struct Demand {
     /// Columns of low rank are the last to go
     pub(super) rank: u8,
+    /// It goes only after the free text
+    pub(super) stays: bool,
     /// The width of its widest cell, or of its title
     pub(super) content: usize,
     /// The width of its title, which is never cut
@@ -87,19 +89,28 @@ impl Plan {
 
     fn drop_what_does_not_fit(&mut self, columns: &[Demand], by_rank: &[usize]) {
         let free = columns.iter().position(|column| column.is_free);
-        for &index in by_rank.iter().skip(1).rev() {
+        let (staying, others): (Vec<usize>, Vec<usize>) = by_rank
+            .iter()
+            .filter(|index| Some(**index) != free)
+            .partition(|index| columns[**index].stays);
+        let first = by_rank.first();
+        let can_go = |index: &&usize| Some(*index) != first;
+        for &index in others.iter().rev().filter(can_go) {
             if self.total() <= self.line {
                 return;
             }
-            if Some(index) != free {
-                self.widths[index] = None;
-            }
+            self.widths[index] = None;
         }
-        // The free text takes the room that the key leaves, however little it is.
+        // The free text takes the room that the others leave, however little it is.
         if let Some((index, width)) = free.and_then(|index| Some((index, self.widths[index]?))) {
             let too_much = self.total().saturating_sub(self.line);
             let left = width.saturating_sub(too_much);
             self.widths[index] = (left >= NARROWEST.max(columns[index].title)).then_some(left);
+        }
+        for &index in staying.iter().rev().filter(can_go) {
+            if self.total() > self.line {
+                self.widths[index] = None;
+            }
         }
         // Not even the first column fits.
         if self.total() > self.line
@@ -160,6 +171,7 @@ mod tests {
     fn demand(rank: u8, content: usize) -> Demand {
         Demand {
             rank,
+            stays: rank <= 1,
             content,
             title: 3.min(content),
             floor: content,
@@ -211,6 +223,17 @@ mod tests {
         assert_eq!(widths(&listing(22, 60), Some(19))[6], Some(4));
         assert_eq!(widths(&listing(22, 60), Some(18))[6], None);
         assert_eq!(widths(&listing(22, 60), Some(10))[1], Some(10));
+    }
+
+    #[test]
+    fn the_column_of_the_order_does_not_drive_the_key_out() {
+        let mut columns = listing(22, 60);
+        columns[3] = demand(1, 8);
+        for line in 23..40 {
+            let widths = widths(&columns, Some(line));
+            assert!(widths[1].is_some() && widths[3].is_some(), "{widths:?}");
+        }
+        assert_eq!(widths(&columns, Some(22))[1], Some(13));
     }
 
     #[test]

@@ -9,8 +9,9 @@ use std::mem;
 
 use anstyle::Style;
 use comfy_table::{CellAlignment, ColumnConstraint, Row, Width, presets};
+use ecache_core::scope::DEFAULT_COLLECTION;
 
-use super::column::{Column, Content, Cut, Look, Presence, Tone, title};
+use super::column::{Column, Content, Cut, LEADING, Look, Presence, Tone, title};
 use super::cut::{self, MARK};
 use super::layout::{self, Demand, GAP};
 use super::paint::{Span, paint, style};
@@ -116,7 +117,9 @@ impl<'a, W: Write> Table<'a, W> {
             return true;
         };
         let is_constant = cells().all(|cell| cell == first);
-        if self.looks[index].is_scope && is_constant && (is_settled || rows.len() > 1) {
+        // A single row has one of everything, but hardly ever another collection.
+        let is_known = is_settled || rows.len() > 1 || first == DEFAULT_COLLECTION;
+        if self.looks[index].is_scope && is_constant && is_known {
             let value = first.to_owned();
             self.left.constants.push((column.name, value));
             return false;
@@ -153,6 +156,7 @@ impl<'a, W: Write> Table<'a, W> {
             };
             Demand {
                 rank: look.rank,
+                stays: look.rank <= LEADING,
                 content: content.max(title),
                 title,
                 floor: look.floor.max(short.unwrap_or(0)),
