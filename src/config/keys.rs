@@ -1,6 +1,7 @@
 //! The one table of settings, which checks their names and values.
 
 use anyhow::Result;
+use ecache_core::scope::check_name;
 use toml_edit::Value;
 
 use crate::datasets::is_id;
@@ -123,7 +124,7 @@ pub(crate) const KEYS: &[Setting] = &[
         "ls.limit",
         Kind::Count,
         "100",
-        "maximum number of rows that ls prints on a terminal; 0 for all",
+        "maximum number of rows of a table that ls prints on a terminal; 0 for all",
     ),
     setting(
         "ls.sort",
@@ -132,13 +133,13 @@ pub(crate) const KEYS: &[Setting] = &[
             "waste", "worth",
         ]),
         "updated",
-        "order of ls on a terminal",
+        "order of the table that ls prints on a terminal",
     ),
     setting(
         "ls.fields",
         Kind::List,
         "",
-        "fields that ls prints on a terminal, instead of those that fit",
+        "fields of the table that ls prints on a terminal, instead of those that fit",
     ),
     setting(
         "browse.sort",
@@ -320,6 +321,10 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
                 "db cannot be empty",
                 "ecache config unset db names the usual store",
             )),
+            name if key == "collection" => check_name(name).map(drop).map_err(|error| {
+                let tip = "ecache config unset collection names FiftyOne's own";
+                Fault::new(format!("collection cannot be {name:.80?}: {error}"), tip)
+            }),
             _ => Ok(()),
         },
         Kind::Bool => match value {
@@ -365,12 +370,13 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
 /// Returns the key that is spelt most like this one.
 fn nearest(key: &str) -> Option<&'static str> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let scored = KEYS.iter().map(|setting| {
+    let scored = KEYS.iter().filter_map(|setting| {
+        let (typed, name) = (last(key), last(setting.key));
+        // A section alone says nothing about the setting.
+        let is_alike = strsim::normalized_damerau_levenshtein(&typed, &name) >= 0.5;
         let whole = strsim::jaro_winkler(key, setting.key);
-        (
-            whole.max(strsim::jaro_winkler(&last(key), &last(setting.key))),
-            setting.key,
-        )
+        let score = whole.max(strsim::jaro_winkler(&typed, &name));
+        is_alike.then_some((score, setting.key))
     });
     let (score, key) = scored.max_by(|(one, _), (two, _)| one.total_cmp(two))?;
     (score > 0.8).then_some(key)

@@ -115,8 +115,25 @@ impl Config {
 
 /// Returns the error for a text that is not TOML.
 fn not_toml(text: &str, path: &Path, error: &TomlError) -> anyhow::Error {
-    let fault = Fault::new(error.message(), "--no-config reads no settings");
+    let fault = unquoted(text, error.span())
+        .unwrap_or_else(|| Fault::new(error.message(), "--no-config reads no settings"));
     at_line(text, path, error.span(), fault)
+}
+
+/// Returns the fault of a value that is a word without quotes, which TOML reads as a number.
+fn unquoted(text: &str, span: Span) -> Option<Fault> {
+    let at = span?.start.min(text.len());
+    let start = text[..at].rfind('\n').map_or(0, |end| end + 1);
+    let (key, value) = text[start..].lines().next()?.split_once('=')?;
+    let (key, value) = (key.trim(), value.split('#').next()?.trim());
+    let is_word = |c: char| c.is_alphanumeric() || "-_./~".contains(c);
+    let is_bare = value.starts_with(|c: char| c.is_alphabetic() || "~./".contains(c));
+    (is_bare && value.chars().all(is_word)).then(|| {
+        Fault::new(
+            format!("{value} is a text without quotes"),
+            format!("write {key} = \"{value}\""),
+        )
+    })
 }
 
 /// Names the file and the line of a fault.
@@ -297,12 +314,22 @@ mod tests {
                 "[stores.\"g\"]\nttl = \"soon\"\n",
                 "config.toml, line 2: stores.g.ttl: ",
             ),
+            (
+                "collection = \"\"\n",
+                "config.toml, line 1: collection cannot be \"\": ",
+            ),
         ];
         for (text, expected) in cases {
             let refusal = refusal(text);
             assert!(refusal.starts_with(expected), "{refusal}");
         }
         assert!(refusal("x = [").starts_with("config.toml, line 1: "));
+        let bare = "config.toml, line 2: never is a text without quotes";
+        assert_eq!(refusal("db = \"a\"\ncolor = never  # dark\n"), bare);
+        let text = "[run]\nenv = \"A\"\n";
+        let error = Config::parse(text, Path::new(PATH)).err();
+        let (_, tip) = crate::error::classify(&error.expect("it is refused"));
+        assert!(!tip.expect("a tip").contains("did you mean"), "{text}");
     }
 
     #[test]
