@@ -116,6 +116,8 @@ impl<'a> Line<'a> {
         }
         let mut places: Vec<&Arg> = self.command().get_positionals().collect();
         places.retain(|arg| !arg.is_last_set());
+        // They are defined in another order where they come from several types.
+        places.sort_by_key(|arg| arg.get_index().unwrap_or(usize::MAX));
         let place = places.get(self.positionals.len()).copied();
         let last = places.last().copied().filter(|arg| {
             arg.get_num_args()
@@ -150,7 +152,16 @@ impl<'a> Line<'a> {
             (Some("user"), _) => names(Offered::User),
             (Some("operator"), _) => names(Offered::Operator),
             (Some("prompt"), _) => names(Offered::Prompt),
-            (Some("key"), _) => names(Offered::Key),
+            (Some("key"), _) => {
+                let is_store = |arg: &&Arg| {
+                    let mut names = arg.get_value_names().into_iter().flatten();
+                    names.any(|name| name.as_str() == "STORE")
+                };
+                let mut places = self.command().get_positionals();
+                let store =
+                    first.filter(|_| places.any(|arg| is_store(&arg) && !arg.is_hide_set()));
+                Wanted::Names(Offered::Key, store.cloned())
+            }
             (Some("fields"), _) => names(Offered::Field),
             (Some("env"), _) => {
                 let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
@@ -225,6 +236,12 @@ mod tests {
             ("--db x.db get thumbs ", keys()),
             ("--db ", Wanted::Files),
             ("rm thumbs a b ", keys()),
+            ("touch ", store()),
+            ("touch thumbs ", keys()),
+            ("touch thumbs a ", keys()),
+            ("ls thumbs --key ", keys()),
+            ("ls --key ", Wanted::Names(Offered::Key, None)),
+            ("import thumbs --key ", Wanted::Names(Offered::Key, None)),
             ("ls thumbs ", store()),
             ("ls --user ", Wanted::Names(Offered::User, None)),
             ("ls --user=a", Wanted::Names(Offered::User, None)),
