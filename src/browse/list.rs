@@ -96,8 +96,11 @@ impl List {
 
     /// Returns the part that has to be read, if none is.
     pub(super) fn wanted(&self) -> Option<Part> {
-        if self.asked.is_some() || self.rows.is_empty() {
+        if self.asked.is_some() {
             None
+        } else if self.rows.is_empty() {
+            // The rows of a window at the end of the list are gone.
+            (self.ends && !self.begins).then_some(Part::First)
         } else if !self.ends && self.cursor + NEAR >= self.rows.len() {
             Some(Part::After)
         } else if !self.begins && self.cursor < NEAR {
@@ -155,12 +158,13 @@ impl List {
             Part::Again => {
                 let before = self.current().map(|row| row.address().clone());
                 let on_screen = self.cursor.saturating_sub(self.top);
-                if self.begins {
-                    self.rows.clear();
-                } else {
-                    self.rows.truncate(1);
-                }
+                // The row behind which was read may be gone; it is read again from the next one.
+                let is_kept = !self.begins && self.cursor == 0;
+                self.rows.truncate(usize::from(is_kept));
                 let new = self.unknown(rows);
+                if new.is_empty() {
+                    self.rows.clear();
+                }
                 self.rows.extend(new);
                 self.ends = is_all;
                 let place =
@@ -353,6 +357,23 @@ mod tests {
         assert_eq!(list.cursor(), 4);
         list.take(Part::Again, Vec::new(), true);
         assert_eq!(list.current(), None);
+    }
+
+    #[test]
+    fn a_window_whose_rows_are_gone_is_read_from_the_start() {
+        let mut list = List::default();
+        list.take(Part::Last, (800..1000).map(row).collect(), false);
+        list.scroll(20);
+        list.take(Part::Again, Vec::new(), true);
+        assert_eq!(list.current(), None);
+        assert_eq!(list.wanted(), Some(Part::First));
+        list.take(Part::First, Vec::new(), true);
+        assert_eq!(list.wanted(), None);
+        // The first row of the window alone is gone.
+        list.take(Part::Last, (800..1000).map(row).collect(), false);
+        list.take(Part::Again, (801..1000).map(row).collect(), true);
+        assert_eq!(list.rows().front(), Some(&row(801)));
+        assert_eq!(list.current(), Some(&row(999)));
     }
 
     #[test]

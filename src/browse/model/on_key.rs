@@ -37,6 +37,7 @@ impl Model {
             Mode::Remove(removal) => match key {
                 Key::Char('y' | 'Y') => {
                     self.mode = Mode::List;
+                    self.message = Some("removing…".to_owned());
                     vec![Request::Remove(removal.selection)]
                 }
                 Key::Char('n' | 'N' | 'q') | Key::Esc => {
