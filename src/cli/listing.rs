@@ -13,14 +13,19 @@ use crate::units::{Moment, parse_duration, parse_moment};
 #[command(after_help = "\
 Examples:
   ecache ls thumbs --expired
-  ecache ls --sort size --reverse -L 10
+  ecache ls --sort size -L 10
   ecache ls --user u-alice --fields store_name,key | cut -f 2
   ecache ls --format jsonl | jq -r 'select(.hits > 10) | .key'
   ecache ls curl --value-contains error --format jsonl > found.jsonl
   ecache rm --entries-from found.jsonl -n")]
 pub(crate) struct LsArgs {
-    /// Order by this field
-    #[arg(long, value_enum, value_name = "FIELD")]
+    #[arg(
+        help = "Order by this field",
+        long_help = "Order by this field: keys from A to Z, expiries and worths from the first to go, all else the newest or largest first",
+        long,
+        value_enum,
+        value_name = "FIELD"
+    )]
     pub(crate) sort: Option<Sort>,
     /// Reverse the order
     #[arg(long, short)]

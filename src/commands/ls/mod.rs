@@ -5,7 +5,7 @@ mod footer;
 
 use std::io::Read as _;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 use ecache_core::backend::{
     Backend, Content, ContentReader, Direction, Row, START_SIZE, Scan, Sort, Values,
@@ -54,6 +54,11 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     {
         let names = fields.split(',').filter(|name| !name.is_empty());
         args.fields = names.map(str::to_owned).collect();
+        let attempt = || match context.settings().path() {
+            Some(path) => format!("{}: ls.fields", path.display()),
+            None => "ls.fields".to_owned(),
+        };
+        entry_fields::parse(&args.fields, &context.datasets()?).with_context(attempt)?;
     }
     let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
     context.fold_usage();
@@ -136,7 +141,8 @@ impl List<'_> {
         self.args.sort.or_else(configured)
     }
 
-    /// Returns the entries to list; of a table on a terminal the newest or largest first.
+    /// Returns the entries to list, the newest or largest first. Programs get them as they are stored
+    /// unless an order is asked for.
     fn scan(&self, values: Values, format: Format) -> Scan {
         let is_table = format == Format::Table && self.is_for_terminal();
         let sort = match self.args.sort {
@@ -144,8 +150,11 @@ impl List<'_> {
             None if is_table => self.chosen_sort().unwrap_or(Sort::Updated),
             None => Sort::Stored,
         };
-        let is_descending =
-            is_table && !matches!(sort, Sort::Key | Sort::Expires | Sort::Worth | Sort::Stored);
+        // The order that was asked for is the same in a pipe.
+        let is_descending = !matches!(
+            sort,
+            Sort::Key | Sort::Expires | Sort::Worth | Sort::Stored | Sort::Any
+        );
         Scan {
             filter: self.filter.clone(),
             sort,

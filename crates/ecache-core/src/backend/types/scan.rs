@@ -40,7 +40,7 @@ pub enum Sort {
     Size,
     /// By recorded hits
     Hits,
-    /// By recorded cost, those without first
+    /// By recorded cost
     Cost,
     /// By the time that recorded hits saved
     Saved,
