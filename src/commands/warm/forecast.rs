@@ -1,9 +1,12 @@
 //! `ecache warm --dry-run`: lists the commands that would be run, and estimates their time.
 
+use std::collections::HashSet;
+
 use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan};
-use ecache_core::command::{Existing, Mode, PreparedItem, Unusable};
+use ecache_core::command::{Call, Existing, Mode, PreparedItem, Unusable};
 use ecache_core::filter::Filter;
+use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
 use ecache_core::time::whole_millis;
 
@@ -46,27 +49,33 @@ pub(super) fn forecast<T>(
         .then(|| context.rows(format, &columns))
         .transpose()?;
     let mut forecast = Forecast::default();
+    // What an earlier item runs is fresh for a later one.
+    let mut coming = HashSet::new();
     for item in items {
         forecast.items += 1;
-        let (outcome, key, entry, why) = match prepare(&item) {
+        let (outcome, keyed, entry, why) = match prepare(&item) {
             PreparedItem::Run(call) => {
                 let found = call.find(backend.as_ref(), context.clock())?;
+                let is_on = call.settings.mode == Mode::On;
                 let (outcome, entry) = match found {
-                    Existing::Fresh(entry, _) if call.settings.mode == Mode::On => {
+                    Existing::Stale(entry, _) if is_on && coming.contains(key(&call)) => {
                         ("hit", Some(entry))
                     }
+                    Existing::Nothing if is_on && coming.contains(key(&call)) => ("hit", None),
+                    Existing::Fresh(entry, _) if is_on => ("hit", Some(entry)),
                     Existing::Fresh(entry, _) => ("fresh", Some(entry)),
                     Existing::Stale(entry, why) => (state(why), Some(entry)),
                     Existing::Nothing => ("missing", None),
                 };
                 if outcome != "hit" {
+                    coming.insert(key(&call).clone());
                     let recorded = entry.as_ref();
                     forecast.add(
                         recorded.and_then(|entry| entry.cost_ms),
                         recorded.map(|entry| entry.size),
                     );
                 }
-                (outcome, Some(call.entry.address.key.clone()), entry, None)
+                (outcome, Some(key(&call).clone()), entry, None)
             }
             PreparedItem::Fail(why) => ("failed", None, None, Some(why)),
             PreparedItem::Skip(why) => {
@@ -99,7 +108,7 @@ pub(super) fn forecast<T>(
         }
         report.line(&Line {
             input: &shown(&item),
-            key: key.as_ref().map(|key| key.as_str()),
+            key: keyed.as_ref().map(|key: &Key| key.as_str()),
             outcome,
             exit: None,
             cost_ms: entry.as_ref().and_then(|entry| entry.cost_ms),
@@ -116,6 +125,11 @@ pub(super) fn forecast<T>(
     let pace = whole_millis(args.rate.unwrap_or_default());
     forecast.print(context, workers(args).get(), pace, usual);
     Ok(Exit::Done)
+}
+
+/// Returns the key of a command.
+fn key(call: &Call) -> &Key {
+    &call.entry.address.key
 }
 
 /// Returns the word for an entry that is not replayed.

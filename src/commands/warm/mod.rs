@@ -42,6 +42,12 @@ pub(crate) fn run(context: &Context, mut args: WarmArgs) -> Result<Exit> {
     if args.command.is_empty() {
         again(context, &args)
     } else {
+        if args.filter.store.argument().is_some() {
+            return Err(usage_tip(
+                "STORE does not go with COMMAND",
+                "leave out STORE or COMMAND; a command's store is --store NAME",
+            ));
+        }
         configured::fill_warm(context, &mut args)?;
         each(context, &args)
     }
@@ -72,15 +78,11 @@ fn again(context: &Context, args: &WarmArgs) -> Result<Exit> {
             "leave out --input, or name a command after --",
         ));
     }
-    let surroundings = &args.surroundings;
-    if surroundings.cwd
-        || !surroundings.env.is_empty()
-        || !surroundings.file.is_empty()
-        || args.version.is_some()
-    {
+    let version = args.version.as_ref().map(|_| "--version");
+    if let Some(option) = args.surroundings.option().or(version) {
         return Err(usage_tip(
-            "--cwd, --env, --file and --version are recorded with each command",
-            "leave them out, or name a command after --",
+            format!("{option} is recorded with each command"),
+            format!("leave out {option}, or name a command after --"),
         ));
     }
     let scope = ScopeArgs {
