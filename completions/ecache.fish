@@ -507,7 +507,7 @@ expires\t'By expiry, those without last'
 used\t'By last use'
 size\t'By size'
 hits\t'By recorded hits'
-cost\t'By recorded cost, those without first'
+cost\t'By recorded cost'
 saved\t'By the time that recorded hits saved'
 waste\t'By size times the time since the last use'
 worth\t'By the time that keeping it is expected to save for its size'"

@@ -9,6 +9,7 @@ use ecache_core::glob::Glob;
 use ecache_core::typed_name;
 
 use crate::error::usage_tip;
+use crate::near_names::did_you_mean;
 
 /// Length of FiftyOne's ids.
 const ID_LENGTH: usize = 24;
@@ -20,11 +21,17 @@ pub(crate) struct Datasets {
     known: Option<HashMap<Arc<str>, String>>,
     /// Ids by the names that the user's settings give them, where no database knows names
     named: BTreeMap<String, String>,
+    /// These names are shown unasked, as settings are on a terminal alone
+    shows_named: bool,
 }
 
 impl Datasets {
     /// Takes the datasets that a database knows, or else the names in the user's settings.
-    pub(crate) fn new(known: Option<Vec<Dataset>>, named: BTreeMap<String, String>) -> Self {
+    pub(crate) fn new(
+        known: Option<Vec<Dataset>>,
+        named: BTreeMap<String, String>,
+        shows_named: bool,
+    ) -> Self {
         let by_id = |known: Vec<Dataset>| {
             let pairs = known.into_iter().map(|dataset| (dataset.id, dataset.name));
             pairs.collect()
@@ -32,6 +39,7 @@ impl Datasets {
         Self {
             known: known.map(by_id),
             named,
+            shows_named,
         }
     }
 
@@ -40,9 +48,9 @@ impl Datasets {
         self.known.is_some()
     }
 
-    /// Reports whether some dataset has a name.
+    /// Reports whether some dataset has a name that is shown unasked.
     pub(crate) fn have_names(&self) -> bool {
-        self.are_known() || !self.named.is_empty()
+        self.are_known() || self.shows_named && !self.named.is_empty()
     }
 
     /// Returns the name of a dataset that exists.
@@ -67,20 +75,32 @@ impl Datasets {
         };
         let found = known.iter().find(|(_, name)| *name == named);
         found.map(|(id, _)| id.clone()).ok_or_else(|| {
+            let near = did_you_mean(named, &Vec::from_iter(self.names()));
             usage_tip(
                 format!("there is no dataset {named:.80?}"),
-                "a deleted one is named by its id",
+                near.unwrap_or_else(|| "a deleted one is named by its id".to_owned()),
             )
         })
+    }
+
+    /// Returns the names of all datasets.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Arc<str>> {
+        let known = self.known.iter().flat_map(HashMap::values);
+        known
+            .chain(self.named.keys())
+            .map(|name| name.as_str().into())
     }
 
     /// Returns the ids of all datasets whose names match.
     pub(crate) fn matching(&self, pattern: &Glob) -> Vec<Arc<str>> {
         let known = self.known.iter().flatten();
-        known
-            .filter(|(_, name)| pattern.matches(name))
-            .map(|(id, _)| id.clone())
-            .collect()
+        let known = known.map(|(id, name)| (name, id.clone()));
+        let named = self
+            .named
+            .iter()
+            .map(|(name, id)| (name, id.as_str().into()));
+        let matching = known.chain(named).filter(|(name, _)| pattern.matches(name));
+        matching.map(|(_, id)| id).collect()
     }
 }
 

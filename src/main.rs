@@ -19,6 +19,7 @@ mod unreachable;
     any(test, all(target_env = "musl", not(debug_assertions)))
 ))]
 mod musl_copy;
+mod near_names;
 mod output;
 mod signals;
 mod units;

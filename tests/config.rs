@@ -74,6 +74,15 @@ fn a_fault_in_the_file_stops_administration_and_not_a_command() {
     assert_eq!(strict.code, 125, "{strict:?}");
     session.run("config path").succeeds();
     session.run("--no-config ls").succeeds();
+    // The collection that such a file may name is another one than the usual.
+    let cleared = session.run("clear --all --db other.db");
+    assert_eq!(cleared.code, 2, "{cleared:?}");
+    let ran = session.run("run --db other.db -- echo a");
+    assert_eq!((ran.text(), ran.code), ("a\n", 0), "{ran:?}");
+    let session = with_settings("collection = \"\"\n");
+    let ran = session.run("run -- echo a");
+    assert_eq!((ran.text(), ran.code), ("a\n", 0), "{ran:?}");
+    assert_eq!(session.run("stores").code, 2);
 }
 
 #[test]
@@ -108,6 +117,13 @@ fn the_settings_name_datasets() {
     session
         .run("ls --fields dataset_id")
         .prints("6b03de1228195dbc2df5c505\n");
+    session
+        .run(["ls", "--dataset", "str*", "--glob", "--fields", "key"])
+        .prints("k\n");
+    session.run("ls --dataset Stret").ends(
+        0,
+        "warning: no entry is linked to dataset Stret\n  tip: did you mean street?\n",
+    );
     session.run("clear --dataset street -q").succeeds();
     session.run("ls").prints("");
 }

@@ -58,6 +58,23 @@ fn options_of_a_command_are_refused_where_none_is_named() {
             assert_eq!((ran.code, ran.text()), (2, ""), "{words} {option}: {ran:?}");
         }
     }
+    std::fs::write(session.path("keys"), "k\n").expect("a file");
+    for line in [
+        "touch thumbs --ttl 1d --cwd",
+        "touch thumbs k --ttl 1d --file token",
+        "touch thumbs --ttl 1d --scope s",
+        "touch thumbs --ttl 1d --stdin none",
+        "touch thumbs --ttl 1d --version 2",
+        "why thumbs k --no-failures",
+        "why thumbs k --failure-ttl 1h",
+        "get thumbs --keys-from keys --cwd",
+        "warm --refresh thumbs --modtime token",
+        "warm --refresh thumbs --scope s",
+        "warm thumbs -- echo",
+    ] {
+        let ran = session.run(line);
+        assert_eq!((ran.code, ran.text()), (2, ""), "{line}: {ran:?}");
+    }
     session.run("key -a hi --cwd").ends(
         2,
         "error: --cwd belongs to a command, and none is named\n  tip: name the command after --, or leave out --cwd\n",

@@ -242,6 +242,16 @@ fn summaries_are_one_object() {
         let is_said = sentence.iter().any(|word| ran.stderr.starts_with(word));
         assert!(!is_said, "{words}: {ran:?}");
     }
+    // A change whose object cannot be written is not lost from sight.
+    for (line, told) in [
+        ("touch thumbs --ttl 2d", "touch of 2 entries is done, but "),
+        ("clear thumbs", "clear of 2 entries is done, but "),
+        ("undo", "operation 4 is undone, but "),
+    ] {
+        let ran = session.shell(&format!("ecache {line} --json > /dev/full"));
+        assert_eq!(ran.code, 3, "{line}: {ran:?}");
+        assert!(ran.stderr.contains(told), "{line}: {ran:?}");
+    }
     let by_name = session.run("clear thumbs -n --format json");
     assert_eq!(by_name, session.run("clear thumbs -n --json"));
     let removed = session.run("rm thumbs a --json").succeeds();
@@ -283,6 +293,11 @@ fn a_compressed_file_is_refused_with_the_program_that_unpacks_it() {
         let advised = format!("{unpack} 'a b' | ecache import -");
         for line in ["import 'a b' --db new.db", "copy 'a b' new.db"] {
             let ran = session.shell(&format!("ecache {line}"));
+            let advised = if line.contains("--db") {
+                advised.replace("import", "--db new.db import")
+            } else {
+                advised.clone()
+            };
             let told = format!("error: a b is compressed\n  tip: {advised}\n");
             assert_eq!((ran.code, &*ran.stderr), (2, &*told), "{line}");
         }
@@ -311,6 +326,8 @@ fn named_things_that_are_not_there_are_said() {
             "no key nokey in store thumbs",
         ),
         ("touch nostore a --ttl 1h", 1, "no store \"nostore\""),
+        ("touch --ttl 1h -- echo never", 1, "there is no key "),
+        ("stores lst", 0, "there is no verb or store \"lst\""),
         ("touch thumbs --key n* --glob --ttl 1h", 0, ""),
         (
             "import lines --store nosuch",

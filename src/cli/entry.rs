@@ -97,17 +97,18 @@ fn invalid(flag: &str, text: &str, error: &dyn std::fmt::Display) -> clap::Error
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct ScopeArgs {
     /// The dataset's id, or in FiftyOne's database its name
-    #[arg(help_heading = "Scope", long, value_name = "ID")]
+    #[arg(help_heading = "Scope", long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) dataset: Option<String>,
     /// The user's id
-    #[arg(help_heading = "Scope", long, value_name = "ID")]
+    #[arg(help_heading = "Scope", long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) user: Option<String>,
     /// The operator, as in @acme/stats/dashboard
     #[arg(
         help_heading = "Scope",
         hide_short_help = true,
         long,
-        value_name = "URI"
+        value_name = "URI",
+        value_parser = NonEmptyStringValueParser::new()
     )]
     pub(crate) operator: Option<String>,
     /// The operator prompt
@@ -115,7 +116,8 @@ pub(crate) struct ScopeArgs {
         hide_short_help = true,
         help_heading = "Scope",
         long,
-        value_name = "ID"
+        value_name = "ID",
+        value_parser = NonEmptyStringValueParser::new()
     )]
     pub(crate) prompt: Option<String>,
     /// The file that holds the user's request token (a JWT)
@@ -210,21 +212,10 @@ pub(crate) struct CommandArgs {
           conflicts_with_all = [TEXT, JSON, ALL])]
     pub(crate) command: Vec<OsString>,
     /// Look in this store for the command's result [default: the program's name]
-    #[arg(
-        long = "store",
-        help_heading = "Key",
-        value_name = "NAME",
-        requires = "command"
-    )]
+    #[arg(long = "store", help_heading = "Key", value_name = "NAME")]
     pub(crate) command_store: Option<String>,
     /// Look for the result of this version, in the store NAME#vN
-    #[arg(
-        long,
-        help_heading = "Key",
-        hide_short_help = true,
-        value_name = "N",
-        requires = "command"
-    )]
+    #[arg(long, help_heading = "Key", hide_short_help = true, value_name = "N")]
     pub(crate) version: Option<String>,
     /// Look for the result that `run` keeps with --ttl boot or session
     #[arg(long, help_heading = "Key", value_name = "DURATION", value_parser = parse_lifetime, hide_short_help = true)]
@@ -246,27 +237,49 @@ pub(super) fn only_in_long_help(argument: Arg) -> Arg {
 impl CommandArgs {
     /// Returns an option that was typed and means something for a command alone.
     pub(crate) fn option(&self) -> Option<&'static str> {
-        let SurroundingsArgs {
+        first_typed([
+            (self.command_store.is_some(), "--store"),
+            (self.version.is_some(), "--version"),
+            (self.ttl.is_some(), "--ttl"),
+        ])
+        .or_else(|| self.identity.option())
+    }
+}
+
+impl IdentityArgs {
+    /// Returns an option that was typed.
+    pub(crate) fn option(&self) -> Option<&'static str> {
+        let stdin = first_typed([(self.stdin != StdinChoice::Auto, "--stdin")]);
+        self.surroundings.option().or(stdin)
+    }
+}
+
+impl SurroundingsArgs {
+    /// Returns an option that was typed.
+    pub(crate) fn option(&self) -> Option<&'static str> {
+        let Self {
             cwd,
             env,
             file,
             modtime,
             name,
-        } = &self.identity.surroundings;
-        let options = [
-            (self.command_store.is_some(), "--store"),
-            (self.version.is_some(), "--version"),
-            (self.ttl.is_some(), "--ttl"),
+        } = self;
+        first_typed([
             (*cwd, "--cwd"),
             (!env.is_empty(), "--env"),
             (!file.is_empty(), "--file"),
             (!modtime.is_empty(), "--modtime"),
             (name.is_some(), "--scope"),
-            (self.identity.stdin != StdinChoice::Auto, "--stdin"),
-        ];
-        let typed = options.into_iter().find(|(is_typed, _)| *is_typed);
-        typed.map(|(_, option)| option)
+        ])
     }
+}
+
+/// Returns the first of some options that was typed.
+pub(super) fn first_typed<const N: usize>(
+    options: [(bool, &'static str); N],
+) -> Option<&'static str> {
+    let typed = options.into_iter().find(|(is_typed, _)| *is_typed);
+    typed.map(|(_, option)| option)
 }
 
 // One entry: its store, and its key or the arguments of its call.

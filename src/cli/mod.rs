@@ -33,7 +33,7 @@ mod warm;
 use std::ffi::OsString;
 
 use clap::builder::Styles;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::output::Voice;
@@ -91,7 +91,10 @@ impl Cli {
                 .map_err(|error| refusal::reworded(error, &Vec::from_iter(words())))?,
         };
         match cli.command {
-            Command::Help(args) => Err(Self::answer(&args.command, "--help")),
+            Command::Help(args) => Err(match Self::unknown(&args.command) {
+                Some(error) => error,
+                None => Self::answer(&args.command, "--help"),
+            }),
             Command::Version => Err(Self::answer(&[], "--version")),
             _ => Ok(cli),
         }
@@ -110,6 +113,27 @@ impl Cli {
         let words = std::env::args_os().chain(["info".into()]);
         let cli = Self::try_parse_from(words).ok()?;
         matches!(cli.command, Command::Info(_)).then_some(cli.global)
+    }
+
+    /// Returns the error of words that name no command and no verb, which clap would take for
+    /// arguments.
+    fn unknown(command: &[String]) -> Option<clap::Error> {
+        let mut cli = Self::command();
+        cli.build();
+        let mut known = &cli;
+        for word in command {
+            match known.find_subcommand(word) {
+                Some(found) => known = found,
+                None => {
+                    let mut error = clap::Error::new(ErrorKind::InvalidSubcommand);
+                    let word = ContextValue::String(word.clone());
+                    error.insert(ContextKind::InvalidSubcommand, word);
+                    let words: Vec<OsString> = command.iter().map(OsString::from).collect();
+                    return Some(refusal::reworded(error, &words));
+                }
+            }
+        }
+        None
     }
 
     /// Returns the text that an option asks for, which clap hands out as an error.

@@ -229,7 +229,7 @@ Examples:
 )]
 pub(crate) struct TouchArgs {
     /// Look for the result of this version, in the store NAME#vN
-    #[arg(hide_short_help = true, long, value_name = "N", requires = "command")]
+    #[arg(hide_short_help = true, long, value_name = "N")]
     pub(crate) version: Option<String>,
     #[arg(
         help = "Entries with these keys",

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Arg, Args};
 use ecache_core::command::{Mode, OnBusy};
 
-use super::entry::{IdentityArgs, ScopeArgs};
+use super::entry::{IdentityArgs, ScopeArgs, first_typed};
 use crate::units::{Lifetime, Ttl, parse_duration, parse_lifetime, parse_size, parse_ttl};
 
 #[derive(Debug, Default, Args)]
@@ -173,4 +173,14 @@ pub(crate) struct FailureArgs {
     /// Keep no failures, and replay none
     #[arg(help_heading = "Keep", long, alias = "discard-failures")]
     pub(crate) no_failures: bool,
+}
+
+impl FailureArgs {
+    /// Returns an option that was typed.
+    pub(crate) fn option(&self) -> Option<&'static str> {
+        first_typed([
+            (self.failure_ttl.is_some(), "--failure-ttl"),
+            (self.no_failures, "--no-failures"),
+        ])
+    }
 }

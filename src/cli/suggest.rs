@@ -122,6 +122,7 @@ const OTHER_OPTIONS: &[(&str, &str)] = &[
     ("--expires", "--ttl"),
     ("--lifetime", "--ttl"),
     ("--expire", "--ttl"),
+    ("--persist", "--policy"),
 ];
 
 /// Returns what an option of other tools is called among those that a command has.
@@ -131,6 +132,14 @@ pub(super) fn option_instead_of(typed: &str, command: &Command) -> Option<&'stat
     known
         .any(|known| instead.strip_prefix("--") == Some(known))
         .then_some(*instead)
+}
+
+/// Reports whether an option or a value that clap finds similar may be meant: it is spelt much the
+/// same, and does not select more than the typed one.
+pub(super) fn may_be_meant(typed: &str, near: &str) -> bool {
+    let [typed, near] = [typed, near].map(|word| word.trim_start_matches('-'));
+    let is_beginning = typed.len() >= 3 && near.starts_with(typed) && !near.starts_with("all-");
+    is_beginning || strsim::normalized_damerau_levenshtein(typed, near) >= SIMILAR[0]
 }
 
 /// Returns what to type in the place of an unknown command.
@@ -156,6 +165,40 @@ pub(super) fn instead_of(typed: &str, known: &[&str]) -> Option<String> {
         })
         .max_by(|one, other| one.0.total_cmp(&other.0))?;
     Some(format!("did you mean {}?", nearest.1))
+}
+
+/// Words that are meant as verbs of `stores`, and what to type instead.
+const VERBS_OF_STORES: &[(&[&str], &str)] = &[
+    (&["list", "dir", "all"], "did you mean ecache stores ls?"),
+    (
+        &["view", "get", "info", "describe", "inspect"],
+        "did you mean ecache stores show?",
+    ),
+    (
+        &["new", "add", "make", "init"],
+        "did you mean ecache stores create?",
+    ),
+    (
+        &["edit", "update", "change"],
+        "did you mean ecache stores set?",
+    ),
+    (&["mv", "move"], "did you mean ecache stores rename?"),
+    (
+        &["remove", "delete", "del", "drop", "clear", "erase"],
+        "ecache stores rm STORE -n says what removing it would remove",
+    ),
+];
+
+/// Returns the verb to type for a word that reads like one of `stores`.
+pub(crate) fn instead_of_verb(typed: &str) -> Option<&'static str> {
+    let typed = typed.to_lowercase();
+    let mut verbs = VERBS_OF_STORES.iter();
+    let (_, tip) = verbs.find(|(words, tip)| {
+        let verb = tip.trim_end_matches('?').rsplit(' ').next();
+        let is_misspelt = |verb| strsim::damerau_levenshtein(&typed, verb) == 1;
+        words.contains(&&*typed) || typed.len() > 2 && verb.is_some_and(is_misspelt)
+    })?;
+    Some(tip)
 }
 
 #[cfg(test)]
@@ -207,6 +250,38 @@ mod tests {
         for other in ["xyzzy", "nosuch"] {
             let known = [&KNOWN[..], &["touch"]].concat();
             assert_eq!(instead_of(other, &known), None);
+        }
+    }
+
+    #[test]
+    fn an_option_is_suggested_if_it_is_spelt_much_the_same() {
+        for (typed, near, is_meant) in [
+            ("--expird", "--expired", true),
+            ("--exp", "--expired", true),
+            ("--all", "--all-collections", false),
+            ("--all-collection", "--all-collections", true),
+            ("--all", "--smaller-than", false),
+            ("--persist", "--version", false),
+            ("nope", "orphaned", false),
+        ] {
+            assert_eq!(may_be_meant(typed, near), is_meant, "{typed}");
+        }
+    }
+
+    #[test]
+    fn a_word_in_the_place_of_a_verb_of_stores_is_understood() {
+        for (typed, said) in [
+            ("lst", Some("did you mean ecache stores ls?")),
+            ("List", Some("did you mean ecache stores ls?")),
+            ("crate", Some("did you mean ecache stores create?")),
+            (
+                "remove",
+                Some("ecache stores rm STORE -n says what removing it would remove"),
+            ),
+            ("thumbs", None),
+            ("l", None),
+        ] {
+            assert_eq!(instead_of_verb(typed), said, "{typed}");
         }
     }
 

@@ -9,7 +9,7 @@ use super::shared::changes::deletion::{Run, amount_with, keep_unless, open, remo
 use super::shared::changes::dry_run::list_stores;
 use super::shared::changes::jobs::{note_running, spare_running};
 use super::shared::filter::collections::note_elsewhere;
-use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
+use super::shared::filter::{Unless, filter, note_unknown_names, refuse_keys, require_narrowed};
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -22,6 +22,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     require_narrowed(&filter, args.filter.policy, args.all, "remove")?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
+    refuse_keys(backend.as_ref(), &filter)?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
     let taken = if args.jobs {
         filter.clone()

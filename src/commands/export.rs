@@ -47,7 +47,9 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
         Some(path) => to_file(context, path, write),
         None => to_stdout(context, write),
     }?;
-    if let Some(path) = &args.output {
+    // A file is not replaced by nothing, which was said.
+    let is_kept = is_empty && exit == Exit::No;
+    if let Some(path) = args.output.as_ref().filter(|_| !is_kept) {
         let count = human::entries(done);
         context.note(&format!("exported {count} to {}", path.display()));
     }

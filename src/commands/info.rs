@@ -44,6 +44,8 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
 
 fn read(context: &Context) -> Result<Store> {
     let (path, _) = context.location()?;
+    // It says itself where there is none.
+    context.expect_misses();
     let backend: Arc<dyn Backend> = context.reader()?;
     let described = backend.describe()?;
     let expired = Filter {

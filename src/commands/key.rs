@@ -11,7 +11,7 @@ use crate::error::Exit;
 use crate::output::{Cell, Column, Format};
 
 pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
-    refuse_options_of_none(&args.command)?;
+    refuse_options_of_none(&args.command.command, args.command.option())?;
     let text = if args.command.command.is_empty() {
         let token = token(&args.scope)?;
         let scopes = call_scopes(&args.scope, token.as_deref());

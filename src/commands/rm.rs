@@ -110,7 +110,7 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
     if !args.command.command.is_empty() {
         return of_command(context, args);
     }
-    refuse_options_of_none(&args.command)?;
+    refuse_options_of_none(&args.command.command, args.command.option())?;
     let listed = |file: &Path, line| -> Result<Vec<Request>> {
         let request = |address: Result<Address>| Ok(Request::of_address(address?));
         Listed::open(file, line)?.map(request).collect()

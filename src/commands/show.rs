@@ -24,12 +24,12 @@ use crate::output::{Format, Secrets, stdout};
 pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
     let (entry, words) = (&mut args.entry, &mut args.command.command);
     key_behind_dashes(&mut entry.store, &mut entry.key, words)?;
-    refuse_options_of_none(&args.command)?;
+    refuse_options_of_none(&args.command.command, args.command.option())?;
     context.fold_usage();
     let backend = context.reader()?;
     let now = context.now();
     let request = if args.command.command.is_empty() {
-        let entry = whole_entry(context, backend.as_ref(), args.entry, Accept::Digits)?;
+        let entry = whole_entry(context, backend.as_ref(), args.entry, Accept::Shown)?;
         Request::new(context, entry)?
     } else {
         meant_entry(context, backend.as_ref(), &args.command, &args.entry.scope)?

@@ -7,13 +7,15 @@ use ecache_core::backend::{Backend, Dimension};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Freshness, Selection};
 use ecache_core::key::Key;
-use ecache_core::scope::StoreAddress;
+use ecache_core::scope::{Address, StoreAddress};
 
+use super::shared::address::abbreviated::whole_touched;
 use super::shared::address::resolve::note_missing;
 use super::shared::changes::deletion::{Run, Verb, keep_unless, open, touch_logged};
 use super::shared::changes::lifetime::{LifetimeChange, changed};
 use super::shared::command::args::{
-    begins_with_hyphen, entries_of, keys_behind_dashes, meant_call, scope_of,
+    begins_with_hyphen, entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
+    scope_of,
 };
 use super::shared::command::identity::lifetime_mark;
 use super::shared::filter::collections::note_elsewhere;
@@ -40,10 +42,18 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
         args.filter.key.extend(keys);
     }
     args.filter.key.append(&mut args.keys);
-    let named = args.filter.key.clone();
-    if !args.command.is_empty() {
-        select_command(context, &mut args)?;
-    }
+    let option = args.version.as_ref().map(|_| "--version");
+    refuse_options_of_none(&args.command, option.or_else(|| args.identity.option()))?;
+    let command = if args.command.is_empty() {
+        whole_touched(context, &mut args.filter)?;
+        None
+    } else {
+        Some(select_command(context, &mut args)?)
+    };
+    let named = match &command {
+        Some(_) => Vec::new(),
+        None => args.filter.key.clone(),
+    };
     let now = context.now();
     context.summary.begin("touch", args.summary.is_json());
     let change = LifetimeChange::new(args.ttl, args.new_policy)?;
@@ -63,11 +73,18 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     }
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
-    note_unknown_names(context, backend.as_ref(), &filter)?;
+    if command.is_none() {
+        note_unknown_names(context, backend.as_ref(), &filter)?;
+    }
     // Entries that already have the new lifetime and policy are neither changed nor counted.
     let selection = Selection::of(changed(&filter, touch));
     let meant = Selection::from(filter);
     let all = backend.usage(&meant, now)?;
+    if let (Some(own), 0) = (&command, all.entries) {
+        note_missing_command(context, backend.as_ref(), &args.filter, own)?;
+        context.finish_summary(args.dry_run)?;
+        return Ok(Exit::No);
+    }
     let lifetime = change
         .told(now)
         .filter(|_| context.terminal.stderr_is_terminal);
@@ -167,8 +184,34 @@ fn note_missing_keys(
     Ok(is_missing)
 }
 
-/// Makes the filter select the entries that a command's result may be in.
-fn select_command(context: &Context, args: &mut TouchArgs) -> Result<()> {
+/// Says that a command has no result to change, or none of that freshness.
+fn note_missing_command(
+    context: &Context,
+    backend: &dyn Backend,
+    typed: &FilterArgs,
+    own: &Address,
+) -> Result<()> {
+    let now = context.now();
+    let there = filter(context, typed, Unless::AnyPolicy, now)?;
+    let of_any_age = Filter {
+        freshness: None,
+        ..there
+    };
+    let (message, tip) = if backend.usage(&of_any_age.into(), now)?.entries == 0 {
+        (format!("there is no {own}"), None)
+    } else if typed.expired {
+        (format!("{own} is not expired"), None)
+    } else {
+        let tip = "--expired changes it all the same";
+        (format!("{own} is expired"), Some(tip))
+    };
+    context.absent(&message, tip);
+    Ok(())
+}
+
+/// Makes the filter select the entries that a command's result may be in, and returns the address
+/// of its own.
+fn select_command(context: &Context, args: &mut TouchArgs) -> Result<Address> {
     let expired = mem::take(&mut args.filter.expired);
     let fail_empty = mem::take(&mut args.filter.fail_empty);
     let (store, scope) = scope_of(&args.filter, None)?;
@@ -185,7 +228,7 @@ fn select_command(context: &Context, args: &mut TouchArgs) -> Result<()> {
     let calls = [Lifetime::Boot, Lifetime::Session].map(of_lifetime);
     let calls = [Some(call.clone())].into_iter().chain(calls).flatten();
     let entries: Vec<_> = calls.flat_map(|call| entries_of(&call)).collect();
-    let address = &entries[0].address;
+    let address = entries[0].address.clone();
     args.filter = FilterArgs {
         store: StoreNames::from_iter([address.store.store_name.to_string()]),
         dataset: Vec::from_iter(address.store.dataset_id.as_deref().map(str::to_owned)),
@@ -198,5 +241,5 @@ fn select_command(context: &Context, args: &mut TouchArgs) -> Result<()> {
         fail_empty,
         ..FilterArgs::default()
     };
-    Ok(())
+    Ok(address)
 }

@@ -80,7 +80,12 @@ fn print(context: &Context, undone: &Undone, run: Run) -> Result<Exit> {
         ("damaged", Cell::Count(undone.damaged)),
         ("evicted", Cell::Count(undone.evicted)),
     ];
-    context.object(fields)?;
+    if run == Run::Dry {
+        context.object(fields)?;
+    } else {
+        let done = format!("operation {} is undone", undone.undone.id);
+        context.report_done(&done, fields)?;
+    }
     Ok(Exit::Done)
 }
 

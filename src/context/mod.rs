@@ -25,9 +25,10 @@ use self::location::LocationFile;
 use crate::cli::Global;
 use crate::config::{Config, Place};
 use crate::datasets::Datasets;
-use crate::error::{contradiction, usage_tip};
+use crate::error::{contradiction, hindered, usage_tip};
 use crate::fiftyone::Database;
-use crate::output::{ColorChoice, Summary, Terminal, Times, Voice};
+use crate::output::escape::shell;
+use crate::output::{ColorChoice, Summary, Terminal, Times, Voice, locate_tips};
 use crate::variables;
 
 /// The collections to work in.
@@ -90,6 +91,8 @@ pub(crate) struct Context {
     has_said_absent: Cell<bool>,
     /// It was said that there is no store
     has_noted_no_file: Cell<bool>,
+    /// A store that is not there is a miss, which a script knows by the exit code
+    expects_misses: Cell<bool>,
     db: Option<PathBuf>,
     db_file: Option<PathBuf>,
     /// The location in the file of `db_file`, or of that setting, once it is read
@@ -106,6 +109,11 @@ pub(crate) struct Context {
 impl Context {
     /// Builds the context from global options, with the environment as fallback.
     pub(crate) fn new(global: Global, voice: Voice) -> Result<Self> {
+        for (option, typed) in [("--db", &global.db), ("--db-file", &global.db_file)] {
+            if let Some(path) = typed {
+                locate_tips(format!("{option} {}", shell(&path.to_string_lossy())));
+            }
+        }
         let clock = clock()?;
         let now = clock.now().as_millis();
         let (color, times) = (global.color, global.time);
@@ -146,6 +154,7 @@ impl Context {
             last_tip: RefCell::default(),
             has_said_absent: Cell::new(false),
             has_noted_no_file: Cell::new(false),
+            expects_misses: Cell::new(false),
             db: global.db,
             db_file: global.db_file,
             location_file: OnceCell::new(),
@@ -160,10 +169,13 @@ impl Context {
     /// Returns the collection of an entry named by key.
     ///
     /// # Errors
-    /// If several collections were named.
+    /// If several collections were named, or the settings that may name one have a fault.
     pub(crate) fn collection(&self) -> Result<&str> {
         match &self.collections {
-            Collections::Default => Ok(DEFAULT_COLLECTION),
+            Collections::Default => {
+                self.config().map_err(hindered)?;
+                Ok(DEFAULT_COLLECTION)
+            }
             Collections::Configured(name) => Ok(name),
             Collections::Named(names) => match names.as_slice() {
                 [name] => Ok(name),
@@ -243,12 +255,13 @@ impl Context {
             Some(_) => BTreeMap::new(),
             None => self.config()?.datasets(),
         };
-        Ok(Datasets::new(known, named))
+        let shows_named = self.terminal.stdout_is_terminal;
+        Ok(Datasets::new(known, named, shows_named))
     }
 }
 
-/// Returns the collection that the settings name. A fault in them is reported where the store's
-/// location is asked for.
+/// Returns the collection that the settings name. A fault in them is reported where the collection
+/// is asked for.
 fn configured_collection(settings: &Settings) -> Collections {
     let config = settings.config().ok();
     let name = config.and_then(|config| config.text("collection"));

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
 use super::Context;
 use crate::output::{
-    Cell, Column, Format, Pager, Progress, Terminal, Writer, paint, say_in, stdout,
+    Cell, Column, Format, Pager, Progress, Terminal, Writer, human, located, paint, say_in, stdout,
 };
 
 impl Context {
@@ -76,10 +76,25 @@ impl Context {
 
     /// Prints the summary of a change as one JSON object, if it was asked for.
     pub(crate) fn finish_summary(&self, dry_run: bool) -> Result<()> {
-        let Some(fields) = self.summary.fields(dry_run) else {
+        let Some((operation, fields)) = self.summary.fields(dry_run) else {
             return Ok(());
         };
-        Ok(self.object(fields)?)
+        if dry_run {
+            return Ok(self.object(fields)?);
+        }
+        let entries = human::entries(self.summary.entries());
+        let done = format!("{operation} of {entries} is done");
+        self.report_done(&done, fields)
+    }
+
+    /// Prints the object that reports a change; the error of printing says that it is `done`.
+    pub(crate) fn report_done<'c>(
+        &self,
+        done: &str,
+        fields: impl IntoIterator<Item = (&'static str, Cell<'c>)>,
+    ) -> Result<()> {
+        let attempt = || format!("{done}, but its summary cannot be written to standard output");
+        self.object(fields).with_context(attempt)
     }
 
     /// Prints one JSON object.
@@ -112,7 +127,11 @@ impl Context {
     /// Prints a line below a table on a terminal, unless `--quiet`.
     pub(crate) fn footer(&self, text: &str) {
         if !self.quiet && self.terminal.stdout_is_terminal {
-            say_in(paint::style::MUTED, text, self.terminal.stderr_color);
+            say_in(
+                paint::style::MUTED,
+                &located(text),
+                self.terminal.stderr_color,
+            );
         }
     }
 

@@ -15,6 +15,7 @@ use ecache_core::usage::{Appended, Event, Log, Recorded};
 
 use super::Context;
 use super::location::Origin;
+use crate::output::escape::shell;
 use crate::output::stderr;
 use crate::unreachable;
 
@@ -63,13 +64,20 @@ impl Context {
         }
     }
 
-    /// Says that there is no store yet: to a person who named it, and with `--verbose`. Its name
-    /// may be misspelt.
+    /// Takes a store that is not there for a miss from now on, as a look-up of one entry does.
+    pub(crate) fn expect_misses(&self) {
+        self.expects_misses.set(true);
+    }
+
+    /// Says that there is no store yet: where it was named, since the name may be misspelt, and
+    /// with `--verbose`. A script that looks up an entry is not told.
     fn note_no_file(&self, path: &Path) {
         /// Similarity from which the name of a file is suggested.
         const SIMILAR: f64 = 0.8;
         let is_named = matches!(self.location(), Ok((_, origin)) if origin != Origin::Default);
-        if !(is_named && stderr().is_terminal()) {
+        let is_told = stderr().is_terminal() || !self.expects_misses.get();
+        // An empty file is a store to be.
+        if !(is_named && is_told) || path.exists() {
             self.detail(&format!("there is no store at {} yet", path.display()));
             return;
         }
@@ -89,7 +97,7 @@ impl Context {
         if let Some((_, near)) = near.max_by(|one, other| one.0.total_cmp(&other.0)) {
             let near = path.with_file_name(near);
             self.voice
-                .tip_below(&format!("did you mean {}?", near.display()));
+                .tip_below(&format!("did you mean {}?", shell(&near.to_string_lossy())));
         }
     }
 

@@ -116,7 +116,8 @@ impl<W: Write> Rows for Tabs<W> {
             let is_raw = self.ending == '\0' && self.audience == Audience::Program;
             cell.push_exact(&mut self.line, |out, text| {
                 if is_raw {
-                    out.push_str(text);
+                    // A NUL would end the row, and the rest be taken for another one.
+                    out.push_str(&text.replace('\0', "\\0"));
                 } else {
                     push_text(out, text, self.audience);
                 }

@@ -8,6 +8,9 @@ use ecache_core::time::Timestamp;
 
 use super::Cell;
 
+/// The fields of the object.
+type Fields = Vec<(&'static str, Cell<'static>)>;
+
 /// Collects what a change reports, if it was asked for as JSON.
 #[derive(Default)]
 pub(crate) struct Summary {
@@ -87,8 +90,13 @@ impl Summary {
         facts.entries + facts.stores == 0 && facts.imported.is_none_or(Imported::is_empty)
     }
 
-    /// Returns the fields of the object, if it was asked for.
-    pub(crate) fn fields(&self, dry_run: bool) -> Option<Vec<(&'static str, Cell<'static>)>> {
+    /// Returns the number of affected entries.
+    pub(crate) fn entries(&self) -> u64 {
+        self.facts.borrow().entries
+    }
+
+    /// Returns the operation and the fields of its object, if that was asked for.
+    pub(crate) fn fields(&self, dry_run: bool) -> Option<(&'static str, Fields)> {
         let operation = self.operation.get()?;
         let facts = self.facts.borrow();
         let count = |count: Option<u64>| count.map_or(Cell::Null, Cell::Count);
@@ -119,6 +127,6 @@ impl Summary {
                 ("going", Cell::Json(entries.clone().into())),
             ]);
         }
-        Some(fields)
+        Some((operation, fields))
     }
 }

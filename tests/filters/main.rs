@@ -128,11 +128,30 @@ fn every_verb_says_which_names_no_entry_has() {
         lines[..2],
         [
             "warning: no entry has user \"ann_\"; what FiftyOne wrote has no user on record",
-            "  tip: name the call: ecache rm STORE -a ARG --user ID"
+            "  tip: name the call: ecache show STORE -a ARG --user ID"
         ],
         "{ran:?}"
     );
     assert_eq!(ran.stderr.matches("warning").count(), 1, "{ran:?}");
+}
+
+#[test]
+fn a_key_in_the_place_of_a_store_removes_nothing() {
+    let session = filled();
+    let before = session.run("ls --policy any --fields key");
+    for line in [
+        "clear s k1",
+        "clear s k1 -n",
+        "prune s k1",
+        "clear --store k1 s",
+    ] {
+        let ran = session.run(line);
+        assert_eq!(ran.code, 2, "{line}: {ran:?}");
+        let told = "error: k1 is a key of s, not a store\n  tip: one key: ecache rm s k1 -n; ";
+        assert!(ran.stderr.starts_with(told), "{line}: {ran:?}");
+    }
+    assert_eq!(session.run("ls --policy any --fields key"), before);
+    session.run("clear s nosuch -n").succeeds();
 }
 
 #[test]

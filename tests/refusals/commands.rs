@@ -120,6 +120,21 @@ fn a_verb_is_answered_by_its_group() {
             "the verbs of limit are set, ls, rm",
         ),
         (
+            "ecache help stores nope",
+            "stores has no verb \"nope\"",
+            "the verbs of stores are ls, show, create, set, rm, rename",
+        ),
+        (
+            "ecache help ls nope",
+            "ls has no verb \"nope\"",
+            "ecache ls -h lists what it takes",
+        ),
+        (
+            "ecache undo 0",
+            "[OPERATION] cannot be \"0\": it must be at least 1",
+            "ecache undo -h lists what it takes",
+        ),
+        (
             "ecache limit set --foo",
             "there is no option --foo",
             "ecache limit set -h lists what it takes",

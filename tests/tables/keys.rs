@@ -78,7 +78,7 @@ fn every_key_that_a_table_prints_is_found_again_by_show() {
 
 #[test]
 fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
-    let session = filled();
+    let session = filled().with("EDITOR", "false");
     let show = |words: &str| session.run(words);
     let found = |words: &str, key: &str| {
         let shown = show(words).succeeds();
@@ -130,6 +130,21 @@ fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
     show("rm python3 99999999… -n").notes("would remove 1 entry (4 B)\n");
     show("rm bbbbbbbbbbbb… -n").notes("would remove 1 entry (1 B)\n");
     show("touch --key bbbbbbbbbbbb… --ttl 1d").notes("changed 1 entry (1 B)\n");
+    show("touch bbbbbbbbbbbb… --ttl 2d").notes("changed 1 entry (1 B)\n");
+    show("touch …longest_value --ttl 2d -n").succeeds();
+    show("touch ffffffff… --ttl 1d").ends(
+        2,
+        "error: no entry has the key ffffffff…\n  tip: ecache ls shows keys that can be pasted\n",
+    );
+    // So does an escape: the name is another one.
+    session.run(["set", "odd", "a\tb", "v"]).notes("");
+    for line in ["rm odd a\\tb", "touch odd a\\tb --ttl 1d", "edit odd a\\tb"] {
+        let ran = session.run(line);
+        assert_eq!(ran.code, 1, "{line}: {ran:?}");
+        let told = "warning: there is no key a\\tb in store odd\n  tip: did you mean $'a\\tb'?\n";
+        assert!(ran.stderr.contains(told), "{line}: {ran:?}");
+    }
+    session.run(["show", "odd", "a\\tb"]).succeeds();
     let why = show("why 999999999999…");
     assert!(why.text().contains("\n  key      9999"), "{why:?}");
     show("rm thumb cat.jpg").ends(1, "warning: there is no store \"thumb\"\n");

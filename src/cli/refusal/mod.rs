@@ -95,6 +95,9 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
             fault.help(),
         ),
         ErrorKind::MissingRequiredArgument => fault.missing(),
+        ErrorKind::InvalidValue if value.is_empty() && !option.starts_with('-') => {
+            (format!("{option} is empty"), fault.help())
+        }
         ErrorKind::InvalidValue if value.is_empty() => {
             let tip = reversed(option, words).unwrap_or_else(|| fault.help());
             (format!("{option} needs a value: {}", fault.argument), tip)
@@ -180,6 +183,9 @@ impl<'a> Fault<'a> {
             let tip = suggest::instead_of(&typed, &known);
             let tip = tip.unwrap_or_else(|| "ecache help lists them all".to_owned());
             (format!("there is no command {typed:?}"), tip)
+        } else if known.is_empty() {
+            let name = parent.get_name();
+            (format!("{name} has no verb {typed:?}"), self.help())
         } else {
             let name = parent.get_name();
             let tip = with_verb(parent, &typed, self.words)
@@ -209,6 +215,7 @@ impl<'a> Fault<'a> {
             return answer;
         }
         let near = self.text(ContextKind::SuggestedArg);
+        let near = near.filter(|near| suggest::may_be_meant(argument, near));
         let other = suggest::option_instead_of(argument, command);
         let tip = match (other.map(str::to_owned).or(near), self.help()) {
             (Some(near), _) => format!("did you mean {near}?"),
@@ -243,6 +250,7 @@ impl<'a> Fault<'a> {
         let option = self.option();
         let known = self.list(ContextKind::ValidValue);
         let near = self.text(ContextKind::SuggestedValue);
+        let near = near.filter(|near| suggest::may_be_meant(&self.value, near));
         let tip = match reversed(option, self.words).or(near) {
             Some(line) if line.starts_with(option) => line,
             Some(near) => format!("did you mean {near}?"),
@@ -304,9 +312,21 @@ fn in_words(why: &str, value: &str) -> String {
         "number too small to fit in target type" => "it is too small",
         "number would be zero for non-zero type" => "it must be at least 1",
         "cannot parse integer from empty string" => "it is empty",
-        why => why,
+        why => return out_of_range(why).unwrap_or_else(|| why.to_owned()),
     }
     .to_owned()
+}
+
+/// Returns the error in a number that `is not in 1..=99`, as clap words it.
+fn out_of_range(why: &str) -> Option<String> {
+    let (number, range) = why.split_once(" is not in ")?;
+    let (least, _) = range.split_once("..")?;
+    let (number, from) = (number.parse::<i128>().ok()?, least.parse::<i128>().ok()?);
+    Some(if number < from {
+        format!("it must be at least {least}")
+    } else {
+        "it is too large".to_owned()
+    })
 }
 
 /// Returns `<--max-size <SIZE>|--max-entries <N>>`, as clap calls a group of options, in words.

@@ -30,15 +30,15 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let now = context.now();
     let run = Run::from(args.dry_run);
     let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
+    if !context.has_store()? {
+        let (place, _) = context.location()?;
+        return Err(anyhow!("there is no store at {}", place.display()));
+    }
     let backend = if args.fix.is_empty() {
         context.reader()?
     } else {
         open(context, run)?
     };
-    if !context.has_store()? {
-        let (place, _) = context.location()?;
-        return Err(anyhow!("there is no store at {}", place.display()));
-    }
     note_unknown_names(context, backend.as_ref(), &filter)?;
     let live = Live::find(context, backend.as_ref(), args.live_datasets.as_deref())?;
     let is_orphaned = |check: Check| check == Check::Orphaned;

@@ -52,7 +52,7 @@ impl Doctor<'_> {
                 for sample in samples(finding) {
                     view.sample(&sample);
                 }
-                view.tip(&self.command(collection, finding));
+                view.tip(&rehearsed(self.command(collection, finding)));
             }
             let mut stores = growing(examination).map(growth);
             let mut growing: Vec<String> = stores.by_ref().take(GROWING).collect();
@@ -89,7 +89,7 @@ impl Doctor<'_> {
             };
             let left = format!("{left} can be removed");
             view.finding(Label::Found(Severity::Info), &left);
-            view.tip(&self.prune());
+            view.tip(&rehearsed(self.prune()));
         }
         if self.live.is_none() {
             view.finding(Label::Skipped, &SKIPPED.replace("skipped; ", ""));
@@ -188,6 +188,16 @@ impl Doctor<'_> {
         }
         rows.finish()?;
         Ok(())
+    }
+}
+
+/// Returns a command that first says what it would remove, if it removes something.
+fn rehearsed(command: String) -> String {
+    let removes = ["ecache clear ", "ecache prune ", "ecache doctor --fix "];
+    if removes.iter().any(|begin| command.starts_with(begin)) {
+        command + " -n"
+    } else {
+        command
     }
 }
 

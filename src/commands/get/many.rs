@@ -42,6 +42,7 @@ pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
         Line::Key(_) => KEY,
         Line::Entry(_) => 0,
     };
+    context.expect_misses();
     let mut listed = Listed::open(file, line)?;
     let backend = context.reader()?;
     let now = context.now();

@@ -16,7 +16,7 @@ use ecache_core::value::Kind;
 use super::shared::address::keys_from::{Line, entries};
 use super::shared::address::resolve::store_address;
 use super::shared::calls::hit;
-use super::shared::command::args::requested;
+use super::shared::command::args::{refuse_options_of_none, requested};
 use super::shared::view::fields;
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
@@ -24,6 +24,9 @@ use crate::error::Exit;
 use crate::output::{escape, pretty, stdout};
 
 pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
+    if args.keys_from.is_some() || args.entries_from.is_some() {
+        refuse_options_of_none(&args.command.command, args.command.option())?;
+    }
     if let Some(file) = &args.keys_from {
         let store = args.entry.store()?;
         let store = store_address(context, store, &args.entry.scope)?;

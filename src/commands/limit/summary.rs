@@ -56,7 +56,7 @@ impl<'a> Summary<'a> {
             ("undo_keep_ms", count(undo_keep)),
             ("undo_bytes", count(undo_size)),
         ];
-        Ok(context.object(fields)?)
+        context.report_done(&format!("{} is done", self.operation), fields)
     }
 
     /// Says what holds now, as in `limit for everything: 2.0 GiB, 9.4 KiB used`.

@@ -141,8 +141,8 @@ impl List<'_> {
         self.args.sort.or_else(configured)
     }
 
-    /// Returns the entries to list, the newest or largest first. Programs get them as they are stored
-    /// unless an order is asked for.
+    /// Returns the entries to list, the newest or largest first. Programs get them as they are
+    /// stored unless an order is asked for.
     fn scan(&self, values: Values, format: Format) -> Scan {
         let is_table = format == Format::Table && self.is_for_terminal();
         let sort = match self.args.sort {

@@ -18,7 +18,7 @@ use super::shared::changes::deletion::{
 use super::shared::changes::jobs::note_running;
 use super::shared::changes::operation::tell_final;
 use super::shared::filter::collections::note_elsewhere;
-use super::shared::filter::{note_unknown_names, refuse_unit};
+use super::shared::filter::{note_unknown_names, refuse_keys, refuse_unit};
 use crate::cli::PruneArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -33,6 +33,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let scope = plan::scope(context, &args, now)?;
     let backend = open(context, run)?;
     let backend = backend.as_ref();
+    refuse_keys(backend, &scope)?;
     note_unknown_names(context, backend, &scope)?;
     let plan = Plan::of(context, &args, backend, scope, now)?;
     if !args.retired && over_with_kept(backend, &plan.selection, now)? {

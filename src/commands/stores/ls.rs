@@ -1,11 +1,13 @@
 //! `ecache stores ls`: lists stores, with their entries and metadata.
 
 use anyhow::Result;
-use ecache_core::backend::{Dimension, Group, Holds};
+use ecache_core::backend::{Backend, Dimension, Group, Holds};
+use ecache_core::filter::Pattern;
 
 use super::super::shared::filter::no_match::note_none_listed;
 use super::super::shared::filter::{Unless, filter, note_unknown_names};
-use crate::cli::StoresListArgs;
+use crate::cli::filter::FilterArgs;
+use crate::cli::{StoresListArgs, suggest};
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column};
@@ -35,7 +37,11 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
     let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
-    note_unknown_names(context, backend.as_ref(), &filter)?;
+    let mut named = filter.clone();
+    if let Some(word) = note_verb(context, backend.as_ref(), &args.filter)? {
+        named.stores.retain(|store| *store != Pattern::exact(word));
+    }
+    note_unknown_names(context, backend.as_ref(), &named)?;
     let mut stores = backend.stores()?;
     stores.retain(|store| filter.matches_store(&store.address));
     let datasets = context.datasets()?;
@@ -88,6 +94,29 @@ pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
         note_none_listed(context, backend.as_ref(), &filter, now);
     }
     Ok(args.filter.exit(is_empty))
+}
+
+/// Warns about a word that reads like a verb of `stores` and names no store, and returns it.
+fn note_verb<'a>(
+    context: &Context,
+    backend: &dyn Backend,
+    typed: &'a FilterArgs,
+) -> Result<Option<&'a str>> {
+    let Some(word) = typed.store.argument().filter(|_| !typed.glob) else {
+        return Ok(None);
+    };
+    let Some(tip) = suggest::instead_of_verb(word) else {
+        return Ok(None);
+    };
+    if backend
+        .names(Dimension::Store)?
+        .iter()
+        .any(|name| **name == **word)
+    {
+        return Ok(None);
+    }
+    context.absent(&format!("there is no verb or store {word:?}"), Some(tip));
+    Ok(Some(word))
 }
 
 /// Names what the entries of a store are results of.

@@ -10,13 +10,13 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, StoreRecord};
 use ecache_core::scope::StoreAddress;
 
-use super::shared::address::near_names::did_you_mean;
 use super::shared::address::resolve::store_address;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::filter::FilterArgs;
 use crate::cli::{LinkArgs, StoresArgs, StoresVerb};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
+use crate::near_names::did_you_mean;
 use crate::output::escape::shell;
 
 pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {

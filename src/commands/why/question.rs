@@ -22,7 +22,8 @@ use crate::error::usage_tip;
 pub(super) fn question(context: &Context, mut args: WhyArgs) -> Result<Result<Question, String>> {
     let words = &mut args.command.command;
     key_behind_dashes(&mut args.store, &mut args.key, words)?;
-    refuse_options_of_none(&args.command)?;
+    let option = args.command.option().or_else(|| args.failures.option());
+    refuse_options_of_none(&args.command.command, option)?;
     if args.command.command.is_empty() {
         if args.store.is_none() {
             return Err(usage_tip(

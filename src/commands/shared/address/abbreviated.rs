@@ -1,8 +1,8 @@
 //! Finds the whole names and keys for those that were pasted from a table, which cuts them.
 //!
 //! `5b7f5a53d9c3…` stands for the one key that begins so, `…f5c505` for the one dataset that ends
-//! so. Without the mark a key is always whole, so that an absent key in a script never stands for
-//! another one.
+//! so. Without the mark a key is always whole where something may be changed, so that an absent key
+//! in a script never stands for another one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use ecache_core::scope::{Address, STORE_KEY};
 use ecache_core::time::Timestamp;
 
 use super::cut_name::{Accept, CutName, is_marked};
-use super::near_names;
-use crate::cli::entry::{EntryArgs, ScopeArgs};
+use crate::cli::entry::{CallArgs, EntryArgs, ScopeArgs};
 use crate::cli::filter::FilterArgs;
 use crate::context::Context;
 use crate::datasets::dataset_id;
 use crate::error::usage_tip;
+use crate::near_names;
 use crate::output::cut::{MARK, short_id, short_key};
-use crate::output::escape::shell;
+use crate::output::escape::{is_unsafe, shell};
 
 /// Number of entries from which an ambiguous key is not searched further.
 const MOST: usize = 20;
@@ -33,8 +33,13 @@ const LISTED: usize = 4;
 ///
 /// # Errors
 /// If it has a mark, and stands for no name or for several.
-fn whole_name(backend: &dyn Backend, of: Dimension, what: &str, typed: &str) -> Result<String> {
-    let Some(cut) = CutName::read(typed, Accept::Marked) else {
+fn whole_name(
+    backend: &dyn Backend,
+    (of, what): (Dimension, &str),
+    typed: &str,
+    accept: Accept,
+) -> Result<String> {
+    let Some(cut) = CutName::read(typed, accept) else {
         return Ok(typed.to_owned());
     };
     let known = backend.names(of)?;
@@ -51,7 +56,11 @@ fn whole_name(backend: &dyn Backend, of: Dimension, what: &str, typed: &str) -> 
         )),
         [] => Ok(typed.to_owned()),
         several => {
-            let names: Vec<&str> = several.iter().take(LISTED).map(|name| &***name).collect();
+            let names: Vec<_> = several
+                .iter()
+                .take(LISTED)
+                .map(|name| shell(name))
+                .collect();
             Err(usage_tip(
                 format!("{typed} may be {} {what}s", several.len()),
                 format!("name one of {}", names.join(", ")),
@@ -61,7 +70,7 @@ fn whole_name(backend: &dyn Backend, of: Dimension, what: &str, typed: &str) -> 
 }
 
 /// Replaces the names of an entry's scopes that were pasted by whole ones.
-fn whole_scopes(backend: &dyn Backend, scope: &mut ScopeArgs) -> Result<()> {
+fn whole_scopes(backend: &dyn Backend, scope: &mut ScopeArgs, accept: Accept) -> Result<()> {
     for (of, what, typed) in [
         (Dimension::Dataset, "dataset", &mut scope.dataset),
         (Dimension::User, "user", &mut scope.user),
@@ -69,7 +78,7 @@ fn whole_scopes(backend: &dyn Backend, scope: &mut ScopeArgs) -> Result<()> {
         (Dimension::Prompt, "prompt", &mut scope.prompt),
     ] {
         if let Some(typed) = typed {
-            *typed = whole_name(backend, of, what, typed)?;
+            *typed = whole_name(backend, (of, what), typed, accept)?;
         }
     }
     Ok(())
@@ -109,7 +118,7 @@ pub(in crate::commands) fn whole_filter(
         (Dimension::Prompt, "prompt", whole.prompt.as_mut_slice()),
     ] {
         for name in names {
-            *name = whole_name(backend.as_ref(), of, what, name)?;
+            *name = whole_name(backend.as_ref(), (of, what), name, Accept::Marked)?;
         }
     }
     let exact = |names: &[String]| names.iter().map(Pattern::exact).collect();
@@ -187,7 +196,7 @@ pub(in crate::commands) fn whole_entry(
     mut args: EntryArgs,
     accept: Accept,
 ) -> Result<EntryArgs> {
-    whole_scopes(backend, &mut args.scope)?;
+    whole_scopes(backend, &mut args.scope, accept)?;
     let store = args.store()?;
     if args.key.is_none() && args.call.0.is_none() {
         let lone = store.to_owned();
@@ -197,18 +206,58 @@ pub(in crate::commands) fn whole_entry(
         let stores = backend.names(Dimension::Store)?;
         if !stores.iter().any(|name| **name == *lone) {
             // A double click selects the digits of a key without its mark.
-            if accept == Accept::Digits && CutName::read(&lone, accept).is_some() {
+            if accept == Accept::Shown && CutName::read(&lone, accept).is_some() {
                 return settle(context, backend, args, None, &lone, accept);
             }
             return Err(no_store_alone(context, backend, &lone, &stores)?);
         }
     }
-    let store = whole_name(backend, Dimension::Store, "store", store)?;
+    let store = whole_name(backend, (Dimension::Store, "store"), store, accept)?;
     args.store = Some(store.clone());
     let Some(key) = args.key.clone() else {
         return Ok(args);
     };
     settle(context, backend, args, Some(&store), &key, accept)
+}
+
+/// Replaces the lone argument of a filter by the one entry whose key it is cut from, unless it is
+/// cut from the name of a store.
+///
+/// # Errors
+/// If it stands for no entry, or for several.
+pub(in crate::commands) fn whole_touched(context: &Context, typed: &mut FilterArgs) -> Result<()> {
+    let [lone] = &**typed.store else {
+        return Ok(());
+    };
+    let Some(cut) = CutName::read(lone, Accept::Marked) else {
+        return Ok(());
+    };
+    if typed.glob || !typed.key.is_empty() || typed.store.argument().is_none() {
+        return Ok(());
+    }
+    let backend = context.reader()?;
+    let stores = backend.names(Dimension::Store)?;
+    if stores
+        .iter()
+        .any(|name| **name == **lone || cut.matches(name))
+    {
+        return Ok(());
+    }
+    let entry = EntryArgs {
+        store: Some(lone.clone()),
+        key: None,
+        call: CallArgs::default(),
+        scope: ScopeArgs {
+            dataset: typed.dataset.first().cloned(),
+            ..ScopeArgs::default()
+        },
+    };
+    let entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;
+    typed.store = entry.store.into_iter().collect();
+    typed.key.extend(entry.key);
+    typed.no_dataset = entry.scope.dataset.is_none();
+    typed.dataset = entry.scope.dataset.into_iter().collect();
+    Ok(())
 }
 
 /// Makes the error of a lone argument, if it is not a store.
@@ -337,23 +386,31 @@ pub(in crate::commands) fn elsewhere(
     Ok((!found.is_empty()).then(|| in_datasets(&found)))
 }
 
-/// Returns a key of a store that begins with these digits, as one pastes it, where they were typed
-/// without the mark that a part of a key needs.
-pub(in crate::commands) fn without_mark(
+/// Returns a tip with the key of a store that a table shows so: it begins with these digits, which
+/// lack the mark that a part of a key needs, or has characters that are shown as these escapes.
+pub(in crate::commands) fn shown_so(
     backend: &dyn Backend,
     address: &Address,
     now: Timestamp,
 ) -> Result<Option<String>> {
-    let begins = CutName::read(address.key.as_str(), Accept::Digits);
+    let begins = CutName::read(address.key.as_str(), Accept::Shown);
     if begins.is_none() {
         return Ok(None);
     }
     let within = Filter::store(&address.store);
-    let found = find(backend, &within, address.key.as_str(), Accept::Digits, now)?;
-    let [key] = found.as_slice() else {
+    let found = find(backend, &within, address.key.as_str(), Accept::Shown, now)?;
+    let [found] = found.as_slice() else {
         return Ok(None);
     };
-    Ok(Some(short_key(key.key.as_str())))
+    let key = found.key.as_str();
+    Ok(Some(if key.contains(is_unsafe) {
+        format!("did you mean {}?", shell(key))
+    } else {
+        format!(
+            "did you mean {}? A part of a key ends with its mark",
+            short_key(key)
+        )
+    }))
 }
 
 /// `my_labels has this key in 2 datasets`, and `add --dataset …f5c505 or --dataset …f5c682`
@@ -397,8 +454,8 @@ fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
     }
     let stores: BTreeSet<&str> = found.iter().map(|it| &*it.store.store_name).collect();
     let keys: BTreeSet<&str> = found.iter().map(|it| it.key.as_str()).collect();
-    let list = |names: &BTreeSet<&str>, shown: fn(&str) -> String| {
-        let names: Vec<String> = names.iter().take(LISTED).map(|name| shown(name)).collect();
+    let list = |names: &BTreeSet<&str>| {
+        let names: Vec<_> = names.iter().take(LISTED).map(|name| shell(name)).collect();
         names.join(", ")
     };
     if keys.len() == 1 {
@@ -408,12 +465,12 @@ fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
                 short_key(found[0].key.as_str()),
                 stores.len()
             ),
-            format!("name one of {}", list(&stores, str::to_owned)),
+            format!("name one of {}", list(&stores)),
         );
     }
     let many = if found.len() < MOST { "" } else { "at least " };
     usage_tip(
         format!("{typed} may be {many}{} keys", keys.len()),
-        format!("name one of {}", list(&keys, str::to_owned)),
+        format!("name one of {}", list(&keys)),
     )
 }

@@ -19,10 +19,10 @@ const LAST_DIGITS: usize = 6;
 /// Texts that can stand for more than themselves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::commands) enum Accept {
-    /// Texts with a mark or an escape
+    /// Texts with a mark
     Marked,
-    /// Also the first digits of a key, without a mark
-    Digits,
+    /// Also the first digits of a key, and a name with escapes, both without a mark
+    Shown,
 }
 
 /// Replaces typed ellipses by the table's truncation mark: three dots, and `~` after digits on a
@@ -61,10 +61,10 @@ impl CutName {
         if parts.len() == 1 {
             let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
             let are_digits = text.len() >= DIGITS && text.bytes().all(is_digit);
-            if accept == Accept::Digits && are_digits {
-                parts.push(String::new());
-            } else if !text.contains('\\') {
-                return None;
+            match accept {
+                Accept::Shown if are_digits => parts.push(String::new()),
+                Accept::Shown if text.contains('\\') => {}
+                Accept::Shown | Accept::Marked => return None,
             }
         }
         Some(Self { parts })
@@ -102,7 +102,7 @@ impl CutName {
 
 /// Reports whether a text carries the mark of a cut.
 pub(in crate::commands) fn is_marked(text: &str) -> bool {
-    CutName::read(text, Accept::Marked).is_some() && !text.contains('\\')
+    CutName::read(text, Accept::Marked).is_some()
 }
 
 #[cfg(test)]
@@ -110,8 +110,16 @@ mod tests {
     use super::*;
     use crate::output::cut::{self, Cut};
 
-    fn stands_for(typed: &str, name: &str) -> bool {
-        CutName::read(typed, Accept::Marked).map_or(typed == name, |it| it.matches(name))
+    fn stands_for(typed: &str, name: &str, accept: Accept) -> bool {
+        CutName::read(typed, accept).map_or(typed == name, |it| it.matches(name))
+    }
+
+    #[test]
+    fn an_escape_stands_for_a_character_only_where_nothing_is_changed() {
+        let typed = "a\\tb";
+        assert!(stands_for(typed, "a\tb", Accept::Shown));
+        assert!(!stands_for(typed, "a\tb", Accept::Marked));
+        assert!(stands_for("a\\tb…", "a\tbird", Accept::Marked));
     }
 
     #[test]
@@ -129,9 +137,9 @@ mod tests {
             ("...", false),
             (hash, true),
         ] {
-            assert_eq!(stands_for(typed, hash), is_meant, "{typed}");
+            assert_eq!(stands_for(typed, hash, Accept::Marked), is_meant, "{typed}");
         }
-        let digits = |text| CutName::read(text, Accept::Digits).map(|it| it.matches(hash));
+        let digits = |text| CutName::read(text, Accept::Shown).map(|it| it.matches(hash));
         assert_eq!(digits("5b7f5a53"), Some(true));
         assert_eq!(digits("5b7f5a5"), None);
         assert_eq!(digits("cat.jpg"), None);
@@ -171,7 +179,7 @@ mod tests {
                 for cut in cuts {
                     let mut cells = vec![shown.clone(), "another name".to_owned()];
                     cut::column(&mut cells, width, cut);
-                    assert!(stands_for(&cells[0], name), "{:?}", cells[0]);
+                    assert!(stands_for(&cells[0], name, Accept::Shown), "{:?}", cells[0]);
                 }
             }
         }

@@ -13,11 +13,12 @@ use ecache_core::time::Timestamp;
 use ecache_core::typed_name;
 use ecache_core::usage::{Event, Outcome};
 
-use super::{abbreviated, near_names};
+use super::abbreviated;
 use crate::cli::entry::{EntryArgs, ScopeArgs};
 use crate::context::Context;
 use crate::datasets::dataset_id;
 use crate::error::{hindered, usage, usage_tip};
+use crate::near_names;
 use crate::output::escape::shell;
 use crate::units::Ttl;
 
@@ -142,12 +143,10 @@ pub(in crate::commands) fn note_missing(
         if let Some((message, tip)) = abbreviated::elsewhere(backend, address, context.now())? {
             (message, Some(tip))
         } else if stores.iter().any(|name| name == store) {
-            let whole = abbreviated::without_mark(backend, address, context.now())?;
-            let tip = match (typed_name::respelled(address.key.as_str()), whole) {
+            let shown = abbreviated::shown_so(backend, address, context.now())?;
+            let tip = match (typed_name::respelled(address.key.as_str()), shown) {
                 (Some(key), _) => format!("did you mean {}? It is spelled so", shell(&key)),
-                (None, Some(key)) => {
-                    format!("did you mean {key}? A part of a key ends with its mark")
-                }
+                (None, Some(tip)) => tip,
                 (None, None) => format!("ecache ls {} lists its keys", shell(store)),
             };
             (format!("there is no {address}"), Some(tip))

@@ -125,8 +125,13 @@ pub(in crate::commands) fn until(time: Timestamp, now: Timestamp) -> String {
 /// Says on a terminal that a removal cannot be taken back, and how to be able to.
 pub(in crate::commands) fn tell_final(context: &Context, how: &str) {
     if let Ok(copy) = copy_command(context) {
+        let next = if how.starts_with("are ") {
+            "the next"
+        } else {
+            "a"
+        };
         context.tip(&format!(
-            "they {how} here; {copy} keeps a copy, before a removal"
+            "they {how} here; before {next} removal, {copy} keeps a copy"
         ));
     }
 }

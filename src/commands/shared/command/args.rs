@@ -159,9 +159,12 @@ pub(in crate::commands) fn meant_call(
     Invocation::new(context, &line, Settings::default())?.settle(context)
 }
 
-/// Refuses options of a command where none is named.
-pub(in crate::commands) fn refuse_options_of_none(args: &CommandArgs) -> Result<()> {
-    match args.option().filter(|_| args.command.is_empty()) {
+/// Refuses a typed option of a command where no command is named.
+pub(in crate::commands) fn refuse_options_of_none(
+    command: &[OsString],
+    typed: Option<&'static str>,
+) -> Result<()> {
+    match typed.filter(|_| command.is_empty()) {
         None => Ok(()),
         Some(option) => Err(usage_tip(
             format!("{option} belongs to a command, and none is named"),
@@ -214,12 +217,13 @@ pub(in crate::commands) fn requested(
     mut entry: EntryArgs,
     mut command: CommandArgs,
 ) -> Result<Request> {
+    context.expect_misses();
     key_behind_dashes(&mut entry.store, &mut entry.key, &mut command.command)?;
     if !command.command.is_empty() {
         let backend = context.reader()?;
         return meant_entry(context, backend.as_ref(), &command, &entry.scope);
     }
-    refuse_options_of_none(&command)?;
+    refuse_options_of_none(&command.command, command.option())?;
     if abbreviated::is_pasted(&entry) {
         let backend = context.reader()?;
         entry = whole_entry(context, backend.as_ref(), entry, Accept::Marked)?;

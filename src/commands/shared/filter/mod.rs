@@ -21,12 +21,13 @@ use ecache_core::glob::GlobError;
 use ecache_core::location;
 use ecache_core::time::Timestamp;
 
+use super::address::abbreviated;
 use super::address::resolve::check_name;
-use super::address::{abbreviated, near_names};
 use crate::cli::filter::{FilterArgs, KindChoice, PolicyChoice};
 use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};
 use crate::error::{contradiction, usage_tip};
+use crate::near_names;
 use crate::output::cut::{ID_DIGITS, short_id};
 use crate::output::escape::shell;
 use crate::units::Moment;
@@ -159,6 +160,10 @@ fn jobs(args: &FilterArgs) -> Result<Option<Jobs>> {
 
 /// Returns the collections that were named, or those that the verb means unless some are.
 pub(in crate::commands) fn collections(context: &Context, unless: Unless) -> Result<Vec<Pattern>> {
+    if context.collections == Collections::Default {
+        // A collection that faulty settings name would not be the one that is meant.
+        context.config()?;
+    }
     match &context.collections {
         Collections::Configured(name) => Ok(vec![Pattern::exact(name)]),
         Collections::Default if !unless.is_everywhere() => Ok(Filter::default().collections),
@@ -292,7 +297,10 @@ pub(in crate::commands) fn note_names_unknown_to_all(
             let (message, tip) = match of {
                 Dimension::Store => {
                     let (message, tip) = near_names::no_store(name, &known);
-                    (message, key_of_other(backends, filter, name)?.or(tip))
+                    let of_key = store_with_key(backends, filter, name)?.map(|store| {
+                        format!("one key: ecache show {} {}", shell(&store), shell(name))
+                    });
+                    (message, of_key.or(tip))
                 }
                 _ => no_entry_has(backends, filter, (what, name), &known)?,
             };
@@ -314,8 +322,8 @@ fn no_entry_has(
     for backend in backends {
         if let Some((what, option)) = no_match::hidden_by_fiftyone(*backend, filter)? {
             message.push_str(&format!("; what FiftyOne wrote has no {what} on record"));
-            let rm = || format!("name the call: ecache rm STORE -a ARG {option} ID");
-            tip = tip.or_else(|| Some(rm()));
+            let call = || format!("name the call: ecache show STORE -a ARG {option} ID");
+            tip = tip.or_else(|| Some(call()));
             break;
         }
     }
@@ -328,8 +336,35 @@ fn no_entry_has(
     Ok((message, tip))
 }
 
-/// Returns a tip if the name of a store that there is not is a key of another store that was named.
-fn key_of_other(backends: &[&dyn Backend], filter: &Filter, name: &str) -> Result<Option<String>> {
+/// Refuses the key of a named store in the place of a store, for a verb that removes entries: it
+/// would remove the others of that store, too.
+pub(in crate::commands) fn refuse_keys(backend: &dyn Backend, filter: &Filter) -> Result<()> {
+    let named = exact_names(&filter.stores);
+    if named.len() < 2 {
+        return Ok(());
+    }
+    let known = backend.names(Dimension::Store)?;
+    for name in named {
+        if known.iter().any(|known| **known == *name) {
+            continue;
+        }
+        if let Some(store) = store_with_key(&[backend], filter, name)? {
+            let (shown, key) = (shell(&store), shell(name));
+            return Err(usage_tip(
+                format!("{key} is a key of {shown}, not a store"),
+                format!("one key: ecache rm {shown} {key} -n; all of {shown}: leave out {key}"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Returns the named store that has a key which was named as a store, too.
+fn store_with_key(
+    backends: &[&dyn Backend],
+    filter: &Filter,
+    name: &str,
+) -> Result<Option<String>> {
     let others = filter.stores.clone();
     if others.len() < 2 {
         return Ok(None);
@@ -347,11 +382,7 @@ fn key_of_other(backends: &[&dyn Backend], filter: &Filter, name: &str) -> Resul
         };
         for row in backend.scan(&scan, Timestamp::from_millis(0))? {
             if let Row::Entry(entry, _) = row? {
-                let store = shell(&entry.address.store.store_name);
-                return Ok(Some(format!(
-                    "one key: ecache show {store} {}",
-                    shell(name)
-                )));
+                return Ok(Some(entry.address.store.store_name.to_string()));
             }
         }
     }
@@ -401,9 +432,11 @@ fn note_unknown_datasets(
     };
     let mut are_named = false;
     let mut nameless = ids.clone();
+    let mut known = Vec::new();
     for backend in backends {
         let datasets = context.datasets_of(backend.datasets()?)?;
-        are_named |= datasets.are_known();
+        are_named |= datasets.names().next().is_some() || datasets.are_known();
+        known.extend(datasets.names());
         nameless.retain(|id| datasets.name(Some(id)).is_none());
     }
     let tip = (!are_named && !crate::datasets::is_id(first)).then_some(
@@ -415,6 +448,7 @@ fn note_unknown_datasets(
         let meant = linked.iter().find(is_end);
         let meant = meant.map(|linked| short_id(linked).unwrap_or_else(|| linked.to_string()));
         let meant = meant.map(|short| format!("did you mean --dataset {short}?"));
+        let meant = meant.or_else(|| near_names::did_you_mean(&id, &known));
         let tip = meant.as_deref().or(tip);
         context.absent(&format!("no entry is linked to dataset {id}"), tip);
     }

@@ -12,10 +12,10 @@ use ecache_core::value::{Kind, Value, write_stored};
 
 use super::call_text;
 use crate::artifacts;
-use crate::commands::shared::address::near_names;
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::usage_tip;
+use crate::near_names;
 use crate::output::{Cell, Column, Format, Secrets, stderr, stdout, three_digits, wrapped};
 
 /// A field of an entry, in the order in which they are printed.

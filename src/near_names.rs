@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use crate::output::escape::{for_line, shell};
+
 /// Similarity from which a name is suggested: letters exchanged, left out or added.
 const SIMILAR: f64 = 0.8;
 
@@ -9,7 +11,7 @@ const SIMILAR: f64 = 0.8;
 const MOST: usize = 3;
 
 /// Returns the message that there is no store of a name, and near names as a tip.
-pub(in crate::commands) fn no_store(name: &str, known: &[Arc<str>]) -> (String, Option<String>) {
+pub(crate) fn no_store(name: &str, known: &[Arc<str>]) -> (String, Option<String>) {
     let tip = did_you_mean(name, known).or_else(|| {
         let is_pattern = name.contains(['*', '?', '[']);
         is_pattern.then(|| "--glob takes it as a pattern".to_owned())
@@ -18,8 +20,8 @@ pub(in crate::commands) fn no_store(name: &str, known: &[Arc<str>]) -> (String, 
 }
 
 /// Returns a tip that suggests the nearest existing name.
-pub(in crate::commands) fn did_you_mean(name: &str, known: &[Arc<str>]) -> Option<String> {
-    let near = near(name, known);
+pub(crate) fn did_you_mean(name: &str, known: &[Arc<str>]) -> Option<String> {
+    let near: Vec<_> = near(name, known).into_iter().map(shell).collect();
     (!near.is_empty()).then(|| format!("did you mean {}?", near.join(" or ")))
 }
 
@@ -33,7 +35,7 @@ fn near<'a>(name: &str, known: &'a [Arc<str>]) -> Vec<&'a str> {
         // The beginning of a name, or a function without its module, is meant more often than a
         // name that is merely similar.
         let is_part = typed.len() >= 3 && (lower.starts_with(&typed) || own == typed);
-        let similarity = if is_part {
+        let similarity = if is_part || for_line(known) == name {
             1.0
         } else {
             strsim::normalized_damerau_levenshtein(&typed, &lower)
