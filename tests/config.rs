@@ -117,6 +117,9 @@ fn the_settings_name_datasets() {
     session
         .run("ls --fields dataset_id")
         .prints("6b03de1228195dbc2df5c505\n");
+    // Only a terminal shows the names unasked.
+    let listed = session.run("ls --format csv").succeeds();
+    assert!(!listed.text().contains("dataset_name"), "{listed:?}");
     session
         .run(["ls", "--dataset", "str*", "--glob", "--fields", "key"])
         .prints("k\n");

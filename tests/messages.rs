@@ -82,8 +82,11 @@ fn options_of_a_command_are_refused_where_none_is_named() {
 }
 
 /// Command lines that are refused or find nothing, and their exit codes.
-const LINES: [(&str, i32); 96] = [
+const LINES: [(&str, i32); 99] = [
     ("frob", 2),
+    ("get thumbs k --user ''", 2),
+    ("set thumbs k v --operator ''", 2),
+    ("key -a hi --prompt ''", 2),
     ("help frob", 2),
     ("delete thumbs", 2),
     ("search x", 2),

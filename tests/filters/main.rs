@@ -423,7 +423,7 @@ fn nothing_found_is_a_failure_where_that_is_asked_for() {
     let ran = session.run("export -o backup.jsonl thumps");
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(
-        ran.stderr.contains("backup.jsonl stays as it is"),
+        ran.stderr.contains("backup.jsonl stays as it is") && !ran.stderr.contains("exported"),
         "{ran:?}"
     );
     let kept = std::fs::read(session.path("backup.jsonl")).expect("it is there");
@@ -439,6 +439,13 @@ fn rows_that_end_with_nul_are_not_escaped() {
     session.run("set odd plain y").notes("");
     let ran = session.run("ls odd -0 --fields key --sort key").succeeds();
     assert_eq!(ran.text(), "a\tb\n\\c\0plain\0");
+    // A NUL in a name would make two rows of one.
+    let line = r#"{"store_name": "nul", "key": "x\u0000y", "kind": "text", "value": "v"}"#;
+    session
+        .run_with_input("import - -q", line.as_bytes())
+        .notes("");
+    let ran = session.run("ls nul -0 --fields key").succeeds();
+    assert_eq!(ran.text(), "x\\0y\0");
     assert_eq!(
         session.run("ls odd --json"),
         session.run("ls odd --format json")
