@@ -1,4 +1,4 @@
-//! What must not be there twice, and is: a field of a document, and documents with one name.
+//! Fields that a document has twice, and documents with one name.
 
 use mongodb::bson::{Bson, RawDocumentBuf, cstr};
 
