@@ -118,7 +118,7 @@ const OUTPUTS: &[(&str, &str)] = &[
     ("entry", "show settings theme --format jsonl"),
     ("entry", "show --format jsonl -- echo hi < /dev/null"),
     ("top", "top --format jsonl"),
-    ("line", "export | grep -v __store__"),
+    ("line", "export"),
     ("store", "stores --format jsonl"),
     ("store", "stores ls --format jsonl"),
     ("store facts", "stores show owned --format json"),

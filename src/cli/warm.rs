@@ -23,7 +23,9 @@ Examples:
   ecache warm --jsonl --input cities.jsonl -- ./weather {lat} {lon}
   ecache warm --refresh curl --expiring-within 10m --dry-run
   ecache warm --refresh --user ann --order cost --max-time 5m",
-    mut_arg("stores", filter::one_store),
+    mut_arg("stores", |stores| {
+        filter::one_store(stores).help("With --refresh and no command: entries of this store")
+    }),
     mut_args(only_in_long_help)
 )]
 pub(crate) struct WarmArgs {
