@@ -354,6 +354,7 @@ fn store_hits(ctx: &ExecutionContext, path: &Path) {
         arguments_length: r#"["ground_truth.label", 8, 0.5"#.len(),
         with_generation: false,
         clears: None,
+        began_at: None,
     };
     compare(
         "M2: a hit in the store (goal: 1.3)",

@@ -290,6 +290,13 @@ impl Entry {
         self.updated_at.unwrap_or(self.created_at)
     }
 
+    /// Returns the time at which the computation of its value began, or a little earlier: an
+    /// entry without a cost was begun when it was written.
+    #[must_use]
+    pub fn began_at(&self) -> Timestamp {
+        began_at(self.written_at(), self.cost_ms)
+    }
+
     /// Returns the time its value was written, or `None` if that lies in the future: a clock was
     /// wrong then or is now, and the age is unknown. Filters treat such an entry as older than any
     /// age.
@@ -384,6 +391,16 @@ pub(crate) fn waste(size: u64, used_at: Timestamp, now: Timestamp) -> i128 {
 /// Returns the milliseconds since an entry was last of use.
 pub(crate) fn idle_ms(used_at: Timestamp, now: Timestamp) -> u64 {
     whole_millis(now.since(used_at))
+}
+
+/// The precision of [`began_at`]: write time and cost are whole milliseconds.
+const BEGUN_WITHIN: Duration = Duration::from_millis(2);
+
+/// Computes [`Entry::began_at`] from the fields it depends on.
+pub(crate) fn began_at(written_at: Timestamp, cost_ms: Option<u64>) -> Timestamp {
+    cost_ms.map_or(written_at, |cost_ms| {
+        written_at.saturating_sub(Duration::from_millis(cost_ms).saturating_add(BEGUN_WITHIN))
+    })
 }
 
 /// Computes [`Entry::is_fresh`] from the fields it depends on.

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use super::{
-    CallIdentity, CallLookup, CallResult, Content, Lookup, Put, PutCall, PutOptions, WriteBackend,
+    CallIdentity, CallLookup, CallResult, Condition, Content, Lookup, Put, PutCall, PutOptions,
+    WriteBackend,
 };
 use crate::entry::Entry;
 use crate::error::Result;
@@ -63,8 +64,9 @@ pub trait CallBackend: WriteBackend {
     }
 
     /// Writes the result of a cached call, unless an engine that counts
-    /// [clears](super::ObserveBackend::clears) finds that it is outdated. The call is the one that
-    /// `entry` records. [`PutOptions::of_call`] decides how much of the old entry's lifetime stays.
+    /// [clears](super::ObserveBackend::clears) finds that it is outdated. Other engines write it:
+    /// their processes may run on machines whose clocks differ. The call is the one that `entry`
+    /// records. [`PutOptions::of_call`] decides how much of the old entry's lifetime stays.
     ///
     /// # Errors
     /// Those of [`WriteBackend::put`].
@@ -80,7 +82,12 @@ pub trait CallBackend: WriteBackend {
         } else {
             None
         };
-        let put = self.put(entry, content, &PutOptions::of_call(entry), now)?;
+        let put = self.put(
+            entry,
+            content,
+            &PutOptions::of_call(entry, Condition::Always),
+            now,
+        )?;
         // Replacing raises the generation by one; if it rises by more, another writer was there as
         // well.
         let generation = generation.map(|generation| generation + u64::from(put == Put::Replaced));

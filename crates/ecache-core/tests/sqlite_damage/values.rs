@@ -47,6 +47,7 @@ fn a_cached_call_does_not_get_a_result_with_a_flipped_bit() {
         arguments_length: 1,
         with_generation: false,
         clears: None,
+        began_at: None,
     };
     let kept = write(&path).put_call(&call, &entry, &content, NOW);
     kept.expect("an entry");

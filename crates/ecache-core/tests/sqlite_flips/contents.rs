@@ -125,6 +125,7 @@ impl Call {
             arguments_length: 1,
             with_generation: true,
             clears: None,
+            began_at: None,
         }
     }
 

@@ -68,6 +68,7 @@ impl Call {
             arguments_length: r#"["a""#.len(),
             with_generation: self.with_generation,
             clears: None,
+            began_at: None,
         }
     }
 

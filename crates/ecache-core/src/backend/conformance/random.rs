@@ -213,6 +213,7 @@ fn operations() -> impl Strategy<Value = Operation> {
         Just(Condition::Always),
         Just(Condition::IfAbsent),
         values().prop_map(|value| Condition::IfValue(Value::bytes(value))),
+        time().prop_map(Condition::UnlessNewer),
     ];
     let options = (condition, any::<bool>(), any::<bool>());
     let options = options.prop_map(|(condition, policy, expiry)| PutOptions {

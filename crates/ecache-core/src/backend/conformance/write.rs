@@ -22,6 +22,10 @@ pub(super) const BEHAVIOURS: &[Behaviour] = &[
         put_if_absent,
     ),
     ("a put if value compares as Python's == does", put_if_value),
+    (
+        "a put unless newer compares the times at which computations began",
+        put_unless_newer,
+    ),
     ("an overwrite keeps of the lifetime what is not named", keep),
     ("a cached result that persists stays so", kept_call),
     (
@@ -147,6 +151,31 @@ fn put_if_absent(backend: &dyn Backend) {
     assert_eq!(put_if_absent(&entry("s", "k")), Put::Replaced);
     assert_eq!(put_if_absent(&expired), Put::Refused);
     assert_eq!(hit(backend, &address("s", "k")).0.expires_at, None);
+}
+
+fn put_unless_newer(backend: &dyn Backend) {
+    let put = |entry: &Entry, began_at| {
+        let condition = Condition::UnlessNewer(at(began_at));
+        put_if(backend, entry, &condition)
+    };
+    let (set, computed) = (
+        entry("s", "k"),
+        Entry {
+            cost_ms: Some(5),
+            ..entry("s", "k")
+        },
+    );
+    assert_eq!(put(&set, -9), Put::Created);
+    assert_eq!(put(&computed, -1), Put::Refused, "it was set later");
+    assert_eq!(put(&computed, 0), Put::Replaced);
+    assert_eq!(put(&set, -8), Put::Refused, "a computation began later");
+    assert_eq!(put(&expiring("s", "k", NOW), -7), Put::Replaced);
+    let of_the_future = Entry {
+        updated_at: Some(at(1)),
+        ..entry("s", "k")
+    };
+    assert_eq!(put(&of_the_future, -9), Put::Replaced, "one has expired");
+    assert_eq!(put(&set, -9), Put::Replaced, "the clock was set back");
 }
 
 fn put_if_value(backend: &dyn Backend) {
@@ -324,6 +353,7 @@ fn kept_call(backend: &dyn Backend) {
         arguments_length: 2,
         with_generation: false,
         clears: None,
+        began_at: None,
     };
     let result = Entry {
         function: Some("f".into()),

@@ -208,10 +208,13 @@ impl State {
         self.collect(now);
         let existing = self.entries.get(&entry.address);
         let fresh = existing.filter(|existing| existing.entry.is_fresh(now));
-        let holds = match (&options.condition, fresh) {
-            (Condition::Always, _) | (Condition::IfAbsent, None) => true,
-            (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
+        let condition = &options.condition;
+        let holds = match (condition, fresh) {
+            (_, None) => condition.holds_alone(),
             (Condition::IfValue(expected), Some(fresh)) => self.value(fresh)?.equals(expected),
+            (_, Some(StoredEntry { entry, .. })) => {
+                condition.holds_over(entry.written_at(), entry.cost_ms, now)
+            }
         };
         if !holds {
             return Ok(Put::Refused);

@@ -58,11 +58,14 @@ impl WriteBackend for MongoBackend {
         for _ in 0..ATTEMPTS {
             let old = old(self, address)?;
             let fresh = old.as_ref().filter(|old| old.entry.is_fresh(now));
-            let holds = match (&options.condition, fresh) {
-                (Condition::Always, _) | (Condition::IfAbsent, None) => true,
-                (Condition::IfAbsent, Some(_)) | (Condition::IfValue(_), None) => false,
+            let condition = &options.condition;
+            let holds = match (condition, fresh) {
+                (_, None) => condition.holds_alone(),
                 (Condition::IfValue(expected), Some(fresh)) => {
                     has_value(self, address, &fresh.found, expected)?
+                }
+                (_, Some(Old { entry, .. })) => {
+                    condition.holds_over(entry.written_at(), entry.cost_ms, now)
                 }
             };
             if !holds {

@@ -30,6 +30,7 @@ pub(super) struct Existing {
     blob: Option<i64>,
     pub(super) created_at: i64,
     pub(super) written_at: Timestamp,
+    pub(super) cost_ms: Option<u64>,
     /// Policy and expiry
     pub(super) lifetime: Option<Lifespan>,
     pub(super) is_fresh: bool,
@@ -92,6 +93,7 @@ pub(super) fn existing(
                 blob: fields.blob,
                 created_at: fields.created_at,
                 written_at,
+                cost_ms: fields.identity().cost_ms.map(i64::unsigned_abs),
                 lifetime: policy(fields.policy).map(|policy| (policy, time(fields.expires_at))),
                 is_fresh: entry::is_fresh(written_at, time(fields.expires_at), now),
                 counted,
@@ -104,6 +106,7 @@ pub(super) fn existing(
                 blob: None,
                 created_at: entry.created_at.as_millis(),
                 written_at: Timestamp::from_millis(i64::MIN),
+                cost_ms: None,
                 lifetime: None,
                 is_fresh: false,
                 counted,

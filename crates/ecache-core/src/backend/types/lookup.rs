@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+#[cfg(doc)]
+use crate::backend::Condition;
 use crate::entry::{Entry, EntryRef};
 use crate::key::Key;
 use crate::scope::{Address, Scopes, StoreAddress};
@@ -137,6 +139,9 @@ pub struct CallIdentity<'a> {
     /// The store's [`clears`](crate::backend::ObserveBackend::clears) before the result was
     /// computed: it is not written if there was another one
     pub clears: Option<u64>,
+    /// The time at which the result's computation began: it is not written over one that was
+    /// [begun later](Condition::UnlessNewer)
+    pub began_at: Option<Timestamp>,
 }
 
 impl<'a> CallIdentity<'a> {

@@ -1,6 +1,6 @@
 //! Writing: conditions, the lifetime of an overwritten entry, and the outcome of a write.
 
-use crate::entry::{Entry, Policy};
+use crate::entry::{self, Entry, Policy};
 use crate::time::Timestamp;
 use crate::value::Value;
 
@@ -13,6 +13,33 @@ pub enum Condition {
     IfAbsent,
     /// Only if there is a fresh entry with that value ([`Value::equals`])
     IfValue(Value),
+    /// Unless there is a fresh entry that was [begun](Entry::began_at) after this time
+    UnlessNewer(Timestamp),
+}
+
+impl Condition {
+    /// Reports whether it holds where there is a fresh entry, written at a time and computed for
+    /// `cost_ms`. [`Condition::IfValue`] depends on its value, which only the backend reads.
+    pub(in crate::backend) fn holds_over(
+        &self,
+        written_at: Timestamp,
+        cost_ms: Option<u64>,
+        now: Timestamp,
+    ) -> bool {
+        match self {
+            Self::Always => true,
+            Self::IfAbsent | Self::IfValue(_) => false,
+            // The clock has been set back since an entry of the future was written.
+            Self::UnlessNewer(began_at) => {
+                written_at > now || entry::began_at(written_at, cost_ms) <= *began_at
+            }
+        }
+    }
+
+    /// Reports whether it holds where there is no fresh entry.
+    pub(in crate::backend) fn holds_alone(&self) -> bool {
+        !matches!(self, Self::IfValue(_))
+    }
 }
 
 /// The options of a write, for an entry that has its address already.
@@ -51,18 +78,18 @@ impl From<Condition> for PutOptions {
 impl PutOptions {
     /// Returns the options with which
     /// [`CallBackend::put_call`](crate::backend::CallBackend::put_call)
-    /// writes a result, unconditionally.
+    /// writes a result.
     ///
     /// A result with an expiry renews policy and expiry, since a TTL means `evict`. One without
     /// names no lifetime and keeps the policy, such as one that `touch` made `persist`.
     #[must_use]
-    pub fn of_call(result: &Entry) -> Self {
+    pub fn of_call(result: &Entry, condition: Condition) -> Self {
         let (keep, expiry) = match result.expires_at {
             Some(_) => (Keep::default(), Expiry::Named),
             None => (Keep::POLICY, Expiry::Default),
         };
         Self {
-            condition: Condition::Always,
+            condition,
             keep,
             expiry,
         }
@@ -139,11 +166,19 @@ pub struct PutCall {
     pub generation: Option<u64>,
     /// The expiry of the result, which a limit of the store may have given it
     pub expires_at: Option<Timestamp>,
-    /// Set if it was not written, because the store was cleared during its computation
+    /// Set if it was not written, because the store was cleared during its computation, or has a
+    /// result whose computation began later
     pub is_outdated: bool,
 }
 
 impl PutCall {
+    /// The outcome of a write that was refused.
+    pub(in crate::backend) const OUTDATED: Self = Self {
+        generation: None,
+        expires_at: None,
+        is_outdated: true,
+    };
+
     /// Returns the outcome of a write.
     #[must_use]
     pub fn new(generation: Option<u64>, expires_at: Option<Timestamp>) -> Self {

@@ -21,7 +21,8 @@ use crate::backend::sqlite::names::interned::Interned;
 use crate::backend::sqlite::row::{self, Kept, Uses};
 use crate::backend::sqlite::space::reclaim::Due;
 use crate::backend::{
-    CallBackend, CallIdentity, CallLookup, CallResult, Chunked, Content, PutCall, PutOptions,
+    CallBackend, CallIdentity, CallLookup, CallResult, Chunked, Condition, Content, Put, PutCall,
+    PutOptions,
 };
 use crate::entry::{self, Entry};
 use crate::error::{Error, Result};
@@ -133,14 +134,15 @@ impl CallBackend for SqliteBackend {
                         .map_err(sqlite)?
                         != clears
                 {
-                    return Ok(PutCall {
-                        is_outdated: true,
-                        ..PutCall::new(None, None)
-                    });
+                    return Ok(PutCall::OUTDATED);
                 }
-                let options = PutOptions::of_call(entry);
-                let (_, expires_at) =
+                let newer = call.began_at.map(Condition::UnlessNewer);
+                let options = PutOptions::of_call(entry, newer.unwrap_or(Condition::Always));
+                let (put, expires_at) =
                     self.put_within(transaction, &interned, entry, content, &options, now)?;
+                if put == Put::Refused {
+                    return Ok(PutCall::OUTDATED);
+                }
                 // As of the same transaction.
                 let generation = if call.with_generation {
                     let generation = generation(transaction, interned.store).map_err(sqlite)?;

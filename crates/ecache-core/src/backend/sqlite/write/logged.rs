@@ -42,7 +42,7 @@ impl SqliteBackend {
             let Some(old) = old.filter(|old| old.lifetime.is_some()) else {
                 return Ok(None);
             };
-            if !self.holds(transaction, &options.condition, Some(&old))? {
+            if !self.holds(transaction, &options.condition, Some(&old), now)? {
                 return Ok(Some((Put::Refused, ChangeReport::default())));
             }
             self.check_staged(transaction, content)?;

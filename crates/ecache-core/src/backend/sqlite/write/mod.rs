@@ -154,7 +154,10 @@ impl SqliteBackend {
     ) -> SessionResult<(Put, Option<i64>)> {
         let id = last_id(transaction, interned.store)
             .and_then(|last| id_after(transaction, interned.store, last))?;
-        if options.condition == Condition::Always {
+        if matches!(
+            options.condition,
+            Condition::Always | Condition::UnlessNewer(_)
+        ) {
             self.check_staged(transaction, content)?;
             // Most entries are new, so SQLite itself detects an existing key on insertion.
             if let Some(id) = id {
@@ -166,7 +169,7 @@ impl SqliteBackend {
             }
         }
         let existing = existing(transaction, interned.store, entry, now)?;
-        if !self.holds(transaction, &options.condition, existing.as_ref())? {
+        if !self.holds(transaction, &options.condition, existing.as_ref(), now)? {
             return Ok((Put::Refused, None));
         }
         self.check_staged(transaction, content)?;
@@ -197,14 +200,14 @@ impl SqliteBackend {
         connection: &Connection,
         condition: &Condition,
         existing: Option<&Existing>,
+        now: Timestamp,
     ) -> rusqlite::Result<bool> {
-        match (condition, existing) {
-            (Condition::Always, _) => Ok(true),
-            (Condition::IfAbsent, existing) => Ok(existing.is_none_or(|e| !e.is_fresh)),
-            (Condition::IfValue(expected), Some(existing)) if existing.is_fresh => {
-                self.has_value(connection, existing.id, expected)
-            }
-            (Condition::IfValue(_), _) => Ok(false),
+        let Some(fresh) = existing.filter(|existing| existing.is_fresh) else {
+            return Ok(condition.holds_alone());
+        };
+        match condition {
+            Condition::IfValue(expected) => self.has_value(connection, fresh.id, expected),
+            _ => Ok(condition.holds_over(fresh.written_at, fresh.cost_ms, now)),
         }
     }
 
