@@ -401,7 +401,8 @@ pub use execution_cache::{
 /// # }
 /// ```
 ///
-/// The companions belong to an empty type with the function's name. Those of a method are methods
+/// The companions belong to an empty type with the function's name, so no type or module of that
+/// name may be beside it. Those of a method are methods
 /// beside it, with its name as a prefix: `expensive_operation_uncached`,
 /// `expensive_operation_clear_cache` and so on. `execution_cache` returns the cache itself. Those
 /// of an `async fn` that read or write the store are `async` as well.
@@ -425,8 +426,9 @@ pub use execution_cache::{
 /// functions. To limit the size of a store, run `ecache limit set --max-size 1GiB` once: the limit
 /// is kept in the store, and functions evict within it as they write.
 ///
-/// A result is kept unless it was cleared while it was computed (in a file, by any process), or its
-/// call was refreshed or set in this process. Its own caller gets it all the same.
+/// A result is not kept if its store was cleared, or its call was refreshed or set, after the
+/// computation had begun: in a file by any process, otherwise by this one. Its own caller gets it
+/// all the same.
 ///
 /// A computation must not wait for another thread or task that asks for the same key: that one
 /// waits for this computation. Such a wait ends after the patience of the [`Cache`], a minute

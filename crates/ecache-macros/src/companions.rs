@@ -82,6 +82,7 @@ impl Expansion<'_> {
         let parameters = function.parameters.iter();
         let borrowed = receiver.chain(parameters.map(|parameter| parameter.borrowed(&lifetime)));
         let (cache, context) = (self.call_companion("execution_cache"), self.context());
+        let unused = self.may_be_unused();
         let (arguments, codec) = (self.arguments(), self.output_codec());
         let may_be_context = function
             .parameters
@@ -91,6 +92,7 @@ impl Expansion<'_> {
             may_be_context.then(|| quote!(use #krate::__macro::{IsArgument as _, IsContext as _};));
         quote_spanned! {function.output_span()=>
             #[doc(hidden)]
+            #unused
             #[allow(unused_variables, clippy::all, clippy::pedantic)]
             #vis fn #name #generics (#(#borrowed),*)
                 -> #krate::__macro::AttributeCall<#lifetime, #output>
@@ -222,7 +224,7 @@ impl Expansion<'_> {
     fn refreshed(&self) -> TokenStream {
         let (call, uncached) = (self.call(), self.uncached());
         if self.is_async() {
-            quote!(#call.refresh_async().finish(#uncached).await)
+            quote!(#call.refresh_async().await.finish(#uncached).await)
         } else {
             quote!(#call.refresh().finish(#uncached))
         }
@@ -321,7 +323,7 @@ impl Expansion<'_> {
         let body = match &self.options.cache {
             Some(CacheOf::Static(cache)) => {
                 let new = quote_spanned! {at(cache)=>
-                    #krate::execution_cache::ExecutionContext::new(#cache)
+                    #krate::__macro::context_with(#cache)
                 };
                 quote! {
                     static ECACHE_CONTEXT: ::std::sync::OnceLock<#krate::execution_cache::ExecutionContext> =
@@ -382,13 +384,28 @@ impl Expansion<'_> {
         }
     }
 
-    /// Returns the attribute that allows a companion to be unused; those of a free function have it
-    /// on their `impl`.
+    /// Returns the attributes of a companion, which those of a free function have on their `impl`.
     fn may_be_unused(&self) -> TokenStream {
         if self.in_impl {
-            quote!(#[allow(dead_code, clippy::too_many_arguments, clippy::unit_arg)])
+            self.lints()
         } else {
             TokenStream::new()
+        }
+    }
+
+    /// Returns the attributes that allow companions to be unused, and to have a signature that the
+    /// function is allowed to have.
+    pub(crate) fn lints(&self) -> TokenStream {
+        let attributes = self.function.item.attrs.iter();
+        let of_function = attributes
+            .filter(|attribute| {
+                let path = attribute.path();
+                path.is_ident("allow") || path.is_ident("expect")
+            })
+            .map(allowed);
+        quote! {
+            #(#of_function)*
+            #[allow(dead_code, clippy::too_many_arguments, clippy::unit_arg)]
         }
     }
 

@@ -92,6 +92,9 @@ type FlightKey = (MemoryKey, u64);
 /// The store of results, among those of one function: the number of its cache, and the dataset.
 type StoreKey = (u64, Option<Arc<str>>);
 
+/// Maximum number of stores, for each function, whose clears are remembered.
+const MOST_STORES: usize = 1024;
+
 /// The cache of one function.
 pub struct ExecutionCache {
     options: Options,
@@ -306,11 +309,18 @@ impl ExecutionCache {
         }
     }
 
-    /// Begins a clear if another process has cleared the store of a call since the last look.
+    /// Begins a clear if another process has cleared the store of a call since the last look, or if
+    /// that is not known for any store because there were too many of them.
     fn see_clears(&self, key: &MemoryKey, clears: u64) {
         let of = (key.cache, key.dataset_id.clone());
-        let seen = lock(&self.clears_of_stores).insert(of, clears);
-        if seen.is_some_and(|seen| seen != clears) {
+        let mut seen = lock(&self.clears_of_stores);
+        let is_full = seen.len() >= MOST_STORES && !seen.contains_key(&of);
+        if is_full {
+            seen.clear();
+        }
+        let last = seen.insert(of, clears);
+        drop(seen);
+        if is_full || last.is_some_and(|last| last != clears) {
             self.begin_clear();
         }
     }

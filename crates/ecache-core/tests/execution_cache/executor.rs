@@ -7,6 +7,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use super::*;
+use ecache_core::execution_cache;
 use ecache_core::execution_cache::{Codec, CodecError};
 use ecache_core::single_flight::FlightLocks;
 use ecache_core::value::Value;
@@ -174,6 +175,42 @@ fn a_locked_store_costs_a_blocking_caller_two_seconds_once() {
         started.elapsed()
     );
     assert_eq!((function.call(&ctx, "a", 2), ctx.cache.failures()), (1, 40));
+}
+
+#[execution_cache]
+async fn refreshed(_ctx: &ExecutionContext, key: u8) -> u8 {
+    key
+}
+
+#[test]
+fn a_refresh_beside_a_slow_write_blocks_no_executor() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let (ctx, executor) = (context(Cache::at(&path)), Executor::start());
+    let call = |key| {
+        let ctx = ctx.clone();
+        async move { refreshed(&ctx, key).await }
+    };
+    executor.run_beside(call(0));
+    let _locked = common::lock(&path);
+    // Its write waits for the store for two seconds.
+    let (done, is_done) = mpsc::channel();
+    let slow = call(1);
+    executor.pool.spawn_ok(async move {
+        let _ = done.send(slow.await);
+    });
+    let mut tasks = 0;
+    while is_done.recv_timeout(Duration::from_millis(10)).is_err() {
+        if tasks == 10 {
+            let ctx = ctx.clone();
+            executor.pool.spawn_ok(async move {
+                refreshed::refresh(&ctx, 2).await;
+            });
+        }
+        executor.goes_on();
+        tasks += 1;
+    }
+    assert!(tasks > 20, "only {tasks} tasks ran while a write waited");
 }
 
 /// A codec that takes until the executor has run another task.

@@ -200,3 +200,86 @@ mod cleared {
         assert_eq!(read::get(9), Some(2));
     }
 }
+
+mod elsewhere {
+    use super::*;
+
+    /// A function as two processes have it, which do not wait for each other, with one clock.
+    struct Process {
+        function: ExecutionCache,
+        ctx: ExecutionContext,
+    }
+
+    impl Process {
+        fn new(path: &Path, clock: &Arc<ManualClock>, residency: Residency) -> Self {
+            let backend = Cache::at(path).backend().expect("a store").clone();
+            let cache = Cache::on(backend).with_clock(clock.clone());
+            Self {
+                function: ExecutionCache::new(options("tests::elsewhere", |options| {
+                    options.residency = residency;
+                })),
+                ctx: context(cache.with_coherence(Duration::ZERO)),
+            }
+        }
+
+        fn call(&self, compute: impl FnOnce() -> u64) -> u64 {
+            self.function
+                .call(&self.ctx, &StoredForm, one("a"), compute)
+        }
+    }
+
+    #[test]
+    fn a_result_that_was_begun_later_by_another_process_stays() {
+        for residency in [Residency::Hybrid, Residency::Transient] {
+            let folder = tempfile::tempdir().expect("a folder");
+            let path = folder.path().join("store.db");
+            let clock = Arc::new(ManualClock::new(NOW));
+            let (here, there) = (
+                Process::new(&path, &clock, residency),
+                Process::new(&path, &clock, residency),
+            );
+            let pass = || clock.advance(Duration::from_millis(100));
+
+            let set = || {
+                pass();
+                let set = |value| {
+                    let (function, ctx) = (&there.function, &there.ctx);
+                    function.set_cache(ctx, &StoredForm, one("a"), value)
+                };
+                assert!(set(2_u64).expect("a store"));
+                1
+            };
+            assert_eq!(here.call(set), 1);
+            assert_eq!(here.call(|| 3), 2, "a set during the computation");
+
+            let clear = || here.function.clear_cache(&here.ctx, one("a"));
+            clear().expect("a store");
+            let compute = || {
+                pass();
+                assert_eq!(there.call(|| 2), 2);
+                1
+            };
+            assert_eq!(here.call(compute), 1);
+            assert_eq!(here.call(|| 3), 2, "a computation during the computation");
+
+            clear().expect("a store");
+            let within = || {
+                pass();
+                here.call(|| 2)
+            };
+            assert_eq!(there.call(|| within() - 1), 1);
+            assert_eq!(there.call(|| 3), 2, "the other way round");
+
+            clear().expect("a store");
+            let set_back = || {
+                pass();
+                let set = here.function.set_cache(&here.ctx, &StoredForm, one("a"), 1);
+                assert!(set.expect("a store"));
+                clock.set(NOW);
+                2
+            };
+            assert_eq!(there.call(set_back), 2);
+            assert_eq!(here.call(|| 3), 2, "the clock was set back");
+        }
+    }
+}

@@ -42,16 +42,6 @@ pub(in super::super) struct Underway<'a, 'c> {
     pub(in super::super) computation: Computation<'c>,
 }
 
-impl Underway<'_, '_> {
-    /// Marks this thread as computing.
-    fn entered(self: Box<Self>) -> Box<Self> {
-        Box::new(Self {
-            call: self.call,
-            computation: self.computation.entered(),
-        })
-    }
-}
-
 /// A call whose result must be computed. Dropped without it, by a panic, it lets the next caller
 /// compute.
 #[must_use]
@@ -106,11 +96,11 @@ impl<'a> CallOf<'a> {
         cache.guarded(ctx, FIND, begin).unwrap_or(Err(None))
     }
 
-    pub(in super::super) fn recompute(self) -> Computing<'a, 'static> {
+    fn recompute(self) -> Computing<'a, 'a> {
         let (cache, ctx) = (self.cache, self.ctx);
         let recompute = || {
             let call = self.cached()?;
-            let computation = call.recompute(cache);
+            let computation = call.recompute();
             Some(Box::new(Underway { call, computation }))
         };
         cache.guarded(ctx, FIND, recompute)?
@@ -182,13 +172,8 @@ impl<'a, Output> AttributeCall<'a, Output> {
 
     /// Begins to recompute the call; the result is then given to [`Pending::finish`].
     pub fn refresh(self) -> Pending<'a, Output> {
-        let (cache, ctx) = (self.call.cache, self.call.ctx);
-        let computing = self.call.recompute();
-        if let Some(underway) = &computing {
-            cache.guarded(ctx, FIND, || underway.call.note_clears_of_store());
-        }
         Pending {
-            computing: computing.map(Underway::entered),
+            computing: self.call.recompute(),
             outputs: self.outputs,
         }
     }

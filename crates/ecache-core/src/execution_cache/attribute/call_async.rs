@@ -82,12 +82,19 @@ impl<'a, Output: 'static> AttributeCall<'a, Output> {
         PendingAsync::or(begun, cache, outputs)
     }
 
-    /// Like [`AttributeCall::refresh`], for a future.
-    pub fn refresh_async(self) -> PendingAsync<'a, Output> {
+    /// Like [`AttributeCall::refresh`], without blocking the task.
+    pub async fn refresh_async(self) -> PendingAsync<'a, Output> {
+        let (cache, ctx, outputs) = (self.call.cache, self.call.ctx, self.outputs.shared());
+        let recompute = async {
+            let call = self.call.cached()?;
+            let computation = call.recompute_async(cache).await;
+            Some(Box::new(Underway { call, computation }))
+        };
+        let computing = Box::pin(cache.guarded_async(ctx, FIND, recompute)).await;
         PendingAsync {
-            cache: self.call.cache,
-            computing: self.call.recompute(),
-            outputs: self.outputs.shared(),
+            cache,
+            computing: computing.flatten(),
+            outputs,
         }
     }
 
@@ -273,12 +280,7 @@ impl<'a, Output: 'static> PendingAsync<'a, Output> {
         let Some(underway) = &self.computing else {
             return compute.await;
         };
-        let Underway { call, computation } = &**underway;
-        if computation.replaces() {
-            let note = call.on_worker(self.cache, |call| call.note_clears_of_store());
-            Box::pin(self.cache.guarded_async(call.ctx, FIND, note)).await;
-        }
-        computation.run_async(compute).await
+        underway.computation.run_async(compute).await
     }
 
     /// Returns the result that is still to be stored.

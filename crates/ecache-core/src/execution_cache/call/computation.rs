@@ -13,7 +13,7 @@ use crate::execution_cache::codec::any::{AnyCodec, FoundResult, SharedCodec};
 use crate::execution_cache::counters::Event;
 use crate::execution_cache::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{Flight, Inside, Joined, Landed, Leader};
-use crate::time::whole_millis;
+use crate::time::{Timestamp, whole_millis};
 
 /// The state of a call after it has looked for its result.
 pub(in super::super) enum Begun<'a> {
@@ -23,12 +23,21 @@ pub(in super::super) enum Begun<'a> {
 
 /// A computation that goes on. Dropped unfinished, it lets the next caller compute.
 pub(in super::super) struct Computation<'a> {
+    began_at: Timestamp,
     started: Instant,
     /// Marks the thread that computes; a future is marked while it is polled
     inside: Option<Inside>,
     /// Number of forks that led to the process in which it began
     forks: u64,
     role: Role<'a>,
+}
+
+/// The time of a computation that has ended.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Spent {
+    pub(in super::super) began_at: Timestamp,
+    pub(in super::super) ended_at: Timestamp,
+    pub(in super::super) cost_ms: u64,
 }
 
 /// The use of the result.
@@ -96,6 +105,7 @@ impl<'a> Call<'a> {
                         if let Some(found) = self.landed(codec, landed) {
                             return Begun::Found(found);
                         }
+                        self.forget_clears();
                     }
                     None => break Role::Alone,
                 },
@@ -105,11 +115,10 @@ impl<'a> Call<'a> {
     }
 
     /// Begins a computation whatever is cached.
-    pub(in super::super) fn recompute<'b>(&self, function: &'b ExecutionCache) -> Computation<'b> {
-        Computation::new(
-            self,
-            Role::Replaces(Leadership::superseding(function, self)),
-        )
+    pub(in super::super) fn recompute(&self) -> Computation<'a> {
+        self.note_clears_of_store();
+        let lead = Leadership::superseding(self.function, self);
+        Computation::new(self, Role::Replaces(lead)).entered()
     }
 
     /// Begins a computation in the background, unless another process computes or there is a fresh
@@ -174,12 +183,27 @@ impl Call<'_> {
                             let found = self.owned_async(function, codec, found);
                             return Begun::Found(found.await);
                         }
+                        self.forget_clears();
                     }
                     None => break Role::Alone,
                 },
             }
         };
         Begun::Computing(Computation::new(self, role))
+    }
+
+    /// Like [`Call::recompute`], without blocking the task: a write of the function's may be going
+    /// on, for which a computation that supersedes others waits.
+    pub(in super::super) async fn recompute_async(
+        &self,
+        function: &'static ExecutionCache,
+    ) -> Computation<'static> {
+        let lead = move |call: &Call<'_>| {
+            call.note_clears_of_store();
+            Leadership::superseding(function, call)
+        };
+        let lead = self.on_worker(function, lead).await;
+        Computation::new(self, Role::Replaces(lead))
     }
 
     /// Like [`Call::take_over`], without blocking the task.
@@ -215,16 +239,12 @@ impl<'a> Computation<'a> {
             Role::Verifies(..) | Role::Leads(_) => {}
         }
         Self {
+            began_at: call.ctx.cache.now(),
             started: Instant::now(),
             inside: None,
             forks: fork::count(),
             role,
         }
-    }
-
-    /// Reports whether it replaces a result without having looked for it.
-    pub(in super::super) fn replaces(&self) -> bool {
-        matches!(self.role, Role::Replaces(_))
     }
 
     /// Marks this thread as computing.
@@ -251,13 +271,13 @@ impl<'a> Computation<'a> {
         codec: &dyn AnyCodec,
         computed: Option<&Shared>,
     ) -> Option<FoundResult> {
-        let cost_ms = self.cost_ms();
-        self.finish_after(cost_ms, call, codec, computed)
+        let spent = self.spent(call);
+        self.finish_after(spent, call, codec, computed)
     }
 
     fn finish_after(
         self,
-        cost_ms: u64,
+        spent: Spent,
         call: &Call<'_>,
         codec: &dyn AnyCodec,
         computed: Option<&Shared>,
@@ -267,16 +287,16 @@ impl<'a> Computation<'a> {
             return None;
         }
         drop(self.inside);
-        call.spend(cost_ms);
+        call.spend(spent.cost_ms);
         match (self.role, computed) {
             (Role::Verifies(hit, lead), Some(value)) => {
-                call.verify(codec, hit.any(), value, cost_ms, lead.as_ref());
+                call.verify(codec, hit.any(), value, spent, lead.as_ref());
                 None
             }
             // A recomputation that fails says nothing against the hit.
             (Role::Verifies(hit, _), None) => Some(hit),
             (Role::Leads(lead), Some(value)) => {
-                lead.land(call, codec, value, cost_ms);
+                lead.land(call, codec, value, spent);
                 None
             }
             (Role::Leads(lead), None) => {
@@ -286,7 +306,7 @@ impl<'a> Computation<'a> {
             (Role::Alone, None) => call.after_error(codec),
             (Role::Replaces(lead), Some(value)) => {
                 call.find_place();
-                lead.land(call, codec, value, cost_ms);
+                lead.land(call, codec, value, spent);
                 None
             }
             (Role::Replaces(lead), None) => {
@@ -309,8 +329,12 @@ impl<'a> Computation<'a> {
         std::mem::forget(self.role);
     }
 
-    fn cost_ms(&self) -> u64 {
-        whole_millis(self.started.elapsed())
+    fn spent(&self, call: &Call<'_>) -> Spent {
+        Spent {
+            began_at: self.began_at,
+            ended_at: call.ctx.cache.now(),
+            cost_ms: whole_millis(self.started.elapsed()),
+        }
     }
 }
 
@@ -331,9 +355,9 @@ impl Computation<'static> {
         if self.is_of_parent() {
             return self.leave_to_parent();
         }
-        let (cost_ms, codec) = (self.cost_ms(), codec.clone());
+        let (spent, codec) = (self.spent(call), codec.clone());
         let finish = move |call: &Call<'_>| {
-            self.finish_after(cost_ms, call, &*codec, Some(&value));
+            self.finish_after(spent, call, &*codec, Some(&value));
         };
         call.on_worker(function, finish).await;
     }

@@ -2,6 +2,7 @@
 
 use std::sync::RwLockReadGuard;
 
+use super::computation::Spent;
 use super::{Call, StaleUse};
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult, SharedCodec, copied};
 use crate::execution_cache::counters::Event;
@@ -65,7 +66,11 @@ impl<'a> Leadership<'a> {
     /// Locks the key; waits while another process holds the lock.
     pub(super) fn locked(mut self, call: &Call<'_>) -> Self {
         if let Some(locks) = locks(call) {
-            let lock = locks.lock(call.hash(), call.ctx.cache.patience);
+            let mut lock = locks.try_lock(call.hash());
+            if matches!(lock, Ok(None)) {
+                lock = locks.lock(call.hash(), call.ctx.cache.patience);
+                call.forget_clears();
+            }
             self.lock = call.attempt("lock a key", lock).flatten();
         }
         self
@@ -79,8 +84,13 @@ impl<'a> Leadership<'a> {
     ) -> Self {
         open_locks_async(function, call).await;
         if let Some(locks) = locks(call) {
-            let lock = locks.lock_async(call.hash(), call.ctx.cache.patience);
-            self.lock = call.attempt("lock a key", lock.await).flatten();
+            let mut lock = locks.try_lock(call.hash());
+            if matches!(lock, Ok(None)) {
+                let free = locks.lock_async(call.hash(), call.ctx.cache.patience);
+                lock = free.await;
+                call.forget_clears();
+            }
+            self.lock = call.attempt("lock a key", lock).flatten();
         }
         self
     }
@@ -144,11 +154,11 @@ impl<'a> Leadership<'a> {
         call: &Call<'_>,
         codec: &dyn AnyCodec,
         value: &Shared,
-        cost_ms: u64,
+        spent: Spent,
     ) {
         // A store that could not be opened has already been reported.
         let is_open = call.ctx.cache.is_open() || !call.function.options.residency.has_store();
-        let kept = is_open.then(|| call.keep_or_complain(codec, value, cost_ms, &self));
+        let kept = is_open.then(|| call.keep_or_complain(codec, value, spent, &self));
         // One copy serves both memory and the followers.
         let copy = kept.flatten().and_then(|kept| kept.copy);
         self.leader

@@ -182,6 +182,9 @@ impl<'a> Call<'a> {
 
     /// Notes, before the result is computed, how often its store was cleared by any process.
     pub(super) fn note_clears(&self, backend: &dyn Backend) {
+        if self.clears_of_store().is_some() {
+            return;
+        }
         let clears = self.attempt("count the clears", backend.clears(&self.store()));
         let clears = clears.flatten();
         if let Some(clears) = clears {
@@ -189,6 +192,18 @@ impl<'a> Call<'a> {
         }
         *lock(&self.details().clears_of_store) = clears;
         self.clears.store(self.function.clears(), Ordering::Release);
+    }
+
+    /// Lets the next look note the clears again, after a wait.
+    pub(super) fn forget_clears(&self) {
+        if let Some(details) = self.details.get() {
+            lock(&details.clears_of_store).take();
+        }
+    }
+
+    /// Returns the number of clears of the store that was noted.
+    pub(super) fn clears_of_store(&self) -> Option<u64> {
+        *lock(&self.details.get()?.clears_of_store)
     }
 
     fn details(&self) -> &Details {
@@ -299,7 +314,8 @@ impl<'a> Call<'a> {
             preimage: &text.preimage,
             arguments_length: text.arguments_length,
             with_generation,
-            clears: *lock(&self.details().clears_of_store),
+            clears: self.clears_of_store(),
+            began_at: None,
         }
     }
 

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLockReadGuard};
 
 use super::Call;
+use super::computation::Spent;
 use super::leader::Leadership;
-use crate::backend::{Backend, Content, Row, Scan, no_progress};
+use crate::backend::{Backend, CallIdentity, Content, Row, Scan, no_progress};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::execution_cache::Shared;
@@ -61,6 +62,10 @@ pub(in super::super) struct Kept {
 #[derive(Clone, Copy)]
 struct New {
     now: Timestamp,
+    /// Time at which its computation began
+    began_at: Timestamp,
+    /// Time at which its computation ended, before a worker was free to store it
+    written_at: Timestamp,
     expires_at: Option<Timestamp>,
     cost_ms: Option<u64>,
 }
@@ -70,7 +75,7 @@ impl New {
         Remembered {
             value,
             size,
-            written_at: Some(self.now),
+            written_at: Some(self.written_at),
             expires_at: self.expires_at,
             cost_ms: self.cost_ms.unwrap_or(0),
         }
@@ -93,7 +98,7 @@ impl Call<'_> {
         &self,
         codec: &dyn AnyCodec,
         value: &Shared,
-        cost_ms: u64,
+        spent: Spent,
         lead: &Leadership<'_>,
     ) -> Option<Kept> {
         let cache = &self.ctx.cache;
@@ -101,7 +106,7 @@ impl Call<'_> {
             self.count(Event::Error);
             return None;
         }
-        let kept = self.keep(codec, value, Some(cost_ms), lead);
+        let kept = self.keep(codec, value, Some(spent), lead);
         cache.pause_writes_if_busy(&kept);
         self.attempt("keep a result", kept)
     }
@@ -111,18 +116,22 @@ impl Call<'_> {
         &self,
         codec: &dyn AnyCodec,
         value: &Shared,
-        cost_ms: Option<u64>,
+        spent: Option<Spent>,
         lead: &Leadership<'_>,
     ) -> Result<Kept> {
         let (options, now) = (&self.function.options, self.ctx.cache.now());
         self.ctx.cache.flush_if_due(now);
         let own = caught(|| Ok(codec.lifetime(&**value))).map_err(unsupported)?;
         let lifetime = own.or(options.ttl);
+        let written_at = spent.map_or(now, |spent| spent.ended_at);
         let new = New {
             now,
-            expires_at: lifetime
-                .map(|lifetime| now.saturating_add(lifetime.saturating_add(options.extra_time()))),
-            cost_ms,
+            began_at: spent.map_or(now, |spent| spent.began_at),
+            written_at,
+            expires_at: lifetime.map(|lifetime| {
+                written_at.saturating_add(lifetime.saturating_add(options.extra_time()))
+            }),
+            cost_ms: spent.map(|spent| spent.cost_ms),
         };
         if !options.residency.has_store() {
             return self.keep_in_memory(codec, value, new, lead);
@@ -181,8 +190,11 @@ impl Call<'_> {
                 Some(new.remembered(read.or_else(copy)?, size))
             });
         let (store, scopes) = (self.store(), self.scopes());
-        let identity = self.identity(&store, &scopes, epoch.is_some());
-        let mut entry = Entry::new(identity.address(), kind, new.now);
+        let identity = CallIdentity {
+            began_at: Some(new.began_at),
+            ..self.identity(&store, &scopes, epoch.is_some())
+        };
+        let mut entry = Entry::new(identity.address(), kind, new.written_at);
         entry.expires_at = new.expires_at;
         entry.function = Some(function.function.clone());
         entry.args = Some(identity.args().into_owned());
@@ -209,7 +221,7 @@ impl Call<'_> {
             });
         };
         let version = Version {
-            written_at: new.now,
+            written_at: new.written_at,
             cost_ms: new.cost_ms.unwrap_or(0),
         };
         let group = CounterGroup::new(store.clone(), &scopes);
@@ -338,7 +350,7 @@ impl Call<'_> {
         codec: &dyn AnyCodec,
         hit: &AnyResult,
         value: &Shared,
-        cost_ms: u64,
+        spent: Spent,
         lead: Option<&Leadership<'_>>,
     ) {
         if !round_trip::is_same(codec, hit, &**value) {
@@ -348,7 +360,7 @@ impl Call<'_> {
                 self.function.options.function
             );
             if let Some(lead) = lead {
-                self.keep_or_complain(codec, value, cost_ms, lead);
+                self.keep_or_complain(codec, value, spent, lead);
             }
         }
     }
