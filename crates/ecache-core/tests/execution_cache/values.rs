@@ -384,3 +384,40 @@ fn the_attribute_compares_results_whose_type_allows_it() {
     }
     assert_eq!((keys(&ctx).len(), ctx.cache.failures()), (4, 4));
 }
+
+#[test]
+fn a_nan_has_the_same_bits_in_memory_and_in_the_store() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("store.db");
+    let odd = f64::from_bits((-f64::NAN).to_bits() | 1);
+    for length in [1, 1000] {
+        let (here, there) = (
+            (Function::of(Residency::Hybrid), coherent(&path)),
+            (Function::of(Residency::Hybrid), coherent(&path)),
+        );
+        let bits = |(function, ctx): &(Function, ExecutionContext)| -> Vec<Vec<u64>> {
+            // More large results than are always read back.
+            let results = (0..20).map(|call| {
+                let result = vec![(odd, "large enough together".to_owned()); length];
+                let name = format!("{length} {call}");
+                let result = function.call(ctx, &name, result);
+                result.into_iter().map(|(nan, _)| nan.to_bits()).collect()
+            });
+            results.collect()
+        };
+        bits(&here);
+        assert_eq!(bits(&here), bits(&there), "{length}");
+        assert_eq!(there.0.computed(), 0);
+    }
+}
+
+#[test]
+fn a_large_map_is_kept_in_the_time_that_its_size_takes() {
+    let map: HashMap<String, u32> = (0..100_000).map(|n| (n.to_string(), n)).collect();
+    let started = std::time::Instant::now();
+    let (results, kept) = everywhere(&map);
+    assert!(results.iter().all(|result| *result == map));
+    assert_eq!(kept, 1);
+    // To look for each member among all took minutes.
+    assert!(started.elapsed() < Duration::from_secs(60));
+}
