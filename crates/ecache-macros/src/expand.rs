@@ -75,12 +75,15 @@ impl<'a> Expansion<'a> {
         let (name, vis) = (&self.function.item.sig.ident, &self.function.item.vis);
         let doc =
             format!("The companions of [`{name}`]({name}()): what can be done with its cache.");
+        let lints = self.lints();
+        // A type or module of that name is in error at the name.
+        let companion = quote_spanned!(name.span()=> #vis enum #name {});
         quote! {
             #cached
             #[doc = #doc]
             #[allow(non_camel_case_types)]
-            #vis enum #name {}
-            #[allow(dead_code, clippy::too_many_arguments, clippy::unit_arg)]
+            #companion
+            #lints
             impl #name { #companions }
         }
     }

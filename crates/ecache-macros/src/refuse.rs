@@ -9,9 +9,20 @@ use crate::options::{Options, SelfKey};
 use crate::place::Place;
 use crate::types;
 
+/// The types that are named without an import.
+const PRIMITIVE: [&str; 17] = [
+    "bool", "char", "f32", "f64", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8", "u16",
+    "u32", "u64", "u128", "usize",
+];
+
 /// Rejects a function and options that do not fit together.
 pub(crate) fn refuse(function: &Function, options: &Options, place: Place) -> Result<()> {
     let name = &function.item.sig.ident;
+    if options.self_key.is_none() && PRIMITIVE.contains(&&*function.name()) {
+        let message = "the companions of a function belong to a type of its name, which would hide this one: give \
+                       the function another name";
+        return Err(Error::new_spanned(name, message));
+    }
     if place == Place::TraitImpl {
         let message = "a method of a trait has no room for companions: cache an inherent method, and call \
                        that one here";

@@ -18,5 +18,5 @@ pub use super::attribute::return_type::{
     IntoOutput, KeepsAll, KeepsErr, KeepsErrOrSome, KeepsNothing, KeepsOk, KeepsSome, Returns,
     may_fail,
 };
-pub use super::cache::context::{context_in, context_of};
+pub use super::cache::context::{context_in, context_of, context_with};
 pub use super::call::refresh::{spawn, spawning};

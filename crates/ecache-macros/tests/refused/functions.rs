@@ -20,4 +20,9 @@ extern "C" fn of_another_language(_ctx: &ExecutionContext) -> u8 {
     1
 }
 
+#[execution_cache]
+fn bool(n: u8) -> bool {
+    n > 0
+}
+
 fn main() {}

@@ -147,6 +147,41 @@ impl From<&LazyLock<Arc<Cache>>> for CacheHandle {
     }
 }
 
+/// The type of a `static` that the option `cache` names.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a cache",
+    label = "not a `LazyLock<Cache>`",
+    note = "declare it as `static CACHE: LazyLock<Cache> = LazyLock::new(|| Cache::at(\"cache.db\"))`, or as a \
+            `LazyLock<Arc<Cache>>`"
+)]
+pub trait StaticCache {
+    /// Returns a handle to the cache.
+    fn handle(&'static self) -> CacheHandle;
+}
+
+impl StaticCache for Cache {
+    fn handle(&'static self) -> CacheHandle {
+        self.into()
+    }
+}
+
+impl StaticCache for Arc<Cache> {
+    fn handle(&'static self) -> CacheHandle {
+        self.into()
+    }
+}
+
+impl<C: StaticCache> StaticCache for LazyLock<C> {
+    fn handle(&'static self) -> CacheHandle {
+        (**self).handle()
+    }
+}
+
+/// Returns the context of a function whose cache is in a `static`.
+pub fn context_with<C: StaticCache>(cache: &'static C) -> ExecutionContext {
+    ExecutionContext::new(cache.handle())
+}
+
 /// The context of functions that take none.
 static DEFAULT: OnceLock<ExecutionContext> = OnceLock::new();
 
@@ -181,8 +216,10 @@ pub fn default_context() -> &'static ExecutionContext {
 
 fn default_cache(variable: impl Fn(&str) -> Option<OsString>) -> Cache {
     let mode = variable("ECACHE").unwrap_or_default();
+    let is_off = mode.eq_ignore_ascii_case("off");
     let cache = match location::default(variable) {
         Some(location) => Cache::at(location),
+        None if is_off => Cache::in_memory(),
         None => {
             log::warn!(
                 "the execution cache has no place for its store, so results end with the process: \
@@ -191,11 +228,7 @@ fn default_cache(variable: impl Fn(&str) -> Option<OsString>) -> Cache {
             Cache::in_memory()
         }
     };
-    if mode.eq_ignore_ascii_case("off") {
-        cache.switched_off()
-    } else {
-        cache
-    }
+    if is_off { cache.switched_off() } else { cache }
 }
 
 /// Returns the context of a call; if the program's own code panics that knows it, returns one
