@@ -6,13 +6,11 @@ use std::sync::Arc;
 use anyhow::Result;
 use ecache_core::backend::Dataset;
 use ecache_core::glob::Glob;
+use ecache_core::scope::is_fiftyone_id;
 use ecache_core::typed_name;
 
 use crate::error::usage_tip;
 use crate::near_names::did_you_mean;
-
-/// Length of FiftyOne's ids.
-const ID_LENGTH: usize = 24;
 
 /// The names of datasets.
 #[derive(Default)]
@@ -104,16 +102,10 @@ impl Datasets {
     }
 }
 
-/// Reports whether a text has the form of an id. The dataset need not exist: entries outlive it.
-pub(crate) fn is_id(text: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    text.len() == ID_LENGTH && text.bytes().all(is_digit)
-}
-
 /// Returns the id of a dataset that was named by its id or its name.
 pub(crate) fn dataset_id(named: &str, datasets: &dyn Fn() -> Result<Datasets>) -> Result<Arc<str>> {
     // One of another type has no name.
-    if is_id(named) || named.starts_with(typed_name::PREFIX) {
+    if is_fiftyone_id(named) || named.starts_with(typed_name::PREFIX) {
         return Ok(named.into());
     }
     datasets()?.id(named)

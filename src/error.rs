@@ -1,4 +1,4 @@
-//! An error's exit code and hint, in one match.
+//! The exit code of an error, and what to try.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -182,68 +182,116 @@ fn instead_of_program(error: &CommandError) -> Option<String> {
     }
 }
 
-/// Returns the exit code of an error, and what to try.
-pub(crate) fn classify(error: &anyhow::Error) -> (Exit, Option<Cow<'static, str>>) {
-    if let Some(UsageError { tip, .. }) = error.downcast_ref() {
-        return (Exit::Usage, tip.clone().map(Cow::Owned));
-    }
-    if let Some(Hindered(error)) = error.downcast_ref() {
-        return classify(error);
-    }
-    if let Some(NotRun(error)) = error.downcast_ref() {
-        return match error.downcast_ref::<CommandError>() {
-            Some(CommandError::Cache(_)) | None => (Exit::NOT_RUN, classify(error).1),
-            Some(error) => (
-                Exit::Command(error.exit_code()),
-                instead_of_program(error).map(Cow::Owned),
-            ),
-        };
-    }
-    if let Some(error) = error.downcast_ref::<io::Error>() {
-        let exit = match error.kind() {
-            io::ErrorKind::PermissionDenied => Exit::Refused,
-            io::ErrorKind::InvalidData => Exit::Usage,
-            _ => Exit::Failed,
-        };
-        return (exit, None);
-    }
-    #[cfg(feature = "mongodb")]
-    if let Some(error) = error.downcast_ref::<NotFound>() {
-        let (exit, tip) = no_server(error);
-        return (exit, Some(Cow::Borrowed(tip)));
-    }
-    match error.downcast_ref::<Error>() {
-        Some(Error::Partial { cause, .. } | Error::Entry { cause, .. }) => of_store(cause),
-        Some(error) => of_store(error),
-        None => (Exit::Failed, None),
-    }
+/// The end of a command that failed, and a tip.
+pub(crate) struct Advice {
+    pub(crate) exit: Exit,
+    pub(crate) tip: Option<Cow<'static, str>>,
 }
 
-/// Returns the exit code of a store's error, and what to try.
-fn of_store(error: &Error) -> (Exit, Option<Cow<'static, str>>) {
-    let tip = match error {
-        Error::Full { path } => {
-            let tip = if Sidecar::Reserve.path(path).exists() {
-                "make room: ecache prune and ecache clear work on a full disk"
-            } else {
-                "make room on its disk; without a reserve beside the store, nothing can be removed \
-                 from it"
+impl Advice {
+    #[cfg(feature = "mongodb")]
+    fn new(exit: Exit, tip: &'static str) -> Self {
+        let tip = Some(Cow::Borrowed(tip));
+        Self { exit, tip }
+    }
+
+    fn none(exit: Exit) -> Self {
+        Self { exit, tip: None }
+    }
+
+    /// Returns the advice for an error.
+    pub(crate) fn of(error: &anyhow::Error) -> Self {
+        if let Some(UsageError { tip, .. }) = error.downcast_ref() {
+            let tip = tip.clone().map(Cow::Owned);
+            return Self {
+                exit: Exit::Usage,
+                tip,
             };
-            return (Exit::Failed, Some(Cow::Borrowed(tip)));
         }
-        Error::Damaged { path, .. } if is_readable(path) => {
-            format!("save what can be read: {}", rescue(path))
+        if let Some(Hindered(error)) = error.downcast_ref() {
+            return Self::of(error);
         }
-        Error::Damaged { path, .. } | Error::UnreadableFile { path, .. } => format!(
-            "nothing can be saved; put it away, and the next write begins anew: {}",
-            put_away(path)
-        ),
-        error => {
-            let (exit, tip) = fixed(error);
-            return (exit, tip.map(Cow::Borrowed));
+        if let Some(NotRun(error)) = error.downcast_ref() {
+            return Self::of_run(error);
         }
-    };
-    (Exit::Damaged, Some(Cow::Owned(tip)))
+        if let Some(error) = error.downcast_ref::<io::Error>() {
+            return Self::none(match error.kind() {
+                io::ErrorKind::PermissionDenied => Exit::Refused,
+                io::ErrorKind::InvalidData => Exit::Usage,
+                _ => Exit::Failed,
+            });
+        }
+        #[cfg(feature = "mongodb")]
+        if let Some(error) = error.downcast_ref::<NotFound>() {
+            return Self::of_no_server(error);
+        }
+        match error.downcast_ref::<Error>() {
+            Some(Error::Partial { cause, .. } | Error::Entry { cause, .. }) => {
+                Self::of_store(cause)
+            }
+            Some(error) => Self::of_store(error),
+            None => Self::none(Exit::Failed),
+        }
+    }
+
+    /// Returns the advice for an error of `ecache run`.
+    fn of_run(error: &anyhow::Error) -> Self {
+        match error.downcast_ref::<CommandError>() {
+            Some(CommandError::Cache(_)) | None => Self {
+                exit: Exit::NOT_RUN,
+                tip: Self::of(error).tip,
+            },
+            Some(error) => Self {
+                exit: Exit::Command(error.exit_code()),
+                tip: instead_of_program(error).map(Cow::Owned),
+            },
+        }
+    }
+
+    /// Returns the advice for a store's error.
+    fn of_store(error: &Error) -> Self {
+        let tip = match error {
+            Error::Full { path } if Sidecar::Reserve.path(path).exists() => {
+                Some("make room: ecache prune and ecache clear work on a full disk".into())
+            }
+            Error::Damaged { path, .. } if is_readable(path) => {
+                Some(format!("save what can be read: {}", rescue(path)).into())
+            }
+            Error::Damaged { path, .. } | Error::UnreadableFile { path, .. } => Some(
+                format!(
+                    "nothing can be saved; put it away, and the next write begins anew: {}",
+                    put_away(path)
+                )
+                .into(),
+            ),
+            error => tip(error).map(Cow::Borrowed),
+        };
+        let exit = exit(error);
+        Self { exit, tip }
+    }
+
+    /// Returns the advice for a server of FiftyOne's that was not found.
+    #[cfg(feature = "mongodb")]
+    fn of_no_server(error: &NotFound) -> Self {
+        match error {
+            NotFound::NotRunning { .. } => Self::new(
+                Exit::Failed,
+                "FiftyOne starts one and ends it with the last Python that uses it: keep \
+                 python -i -c 'import fiftyone' open, or set FIFTYONE_DATABASE_URI to use \
+                 another server",
+            ),
+            NotFound::NotListening { .. } => Self::new(Exit::Failed, "try again in a moment"),
+            NotFound::OtherUser { .. } => Self::new(
+                Exit::Refused,
+                "run ecache as that user, or name the server: mongodb://HOST:PORT/fiftyone",
+            ),
+            _ => Self::new(
+                Exit::Failed,
+                "name the server: mongodb://HOST:PORT/fiftyone; in Python, its port is in \
+                 fiftyone.core.odm.get_db_conn().client.address",
+            ),
+        }
+    }
 }
 
 /// Reports whether `export` gets as far as the entries of a damaged store.
@@ -270,136 +318,103 @@ pub(crate) fn rescue(path: &Path) -> String {
     )
 }
 
-/// Returns the exit code of a store's error, and what to try whatever the store.
-fn fixed(error: &Error) -> (Exit, Option<&'static str>) {
+/// Returns how a command ends because of a store's error.
+fn exit(error: &Error) -> Exit {
     match error {
-        Error::NotAStore { .. } => (Exit::Refused, Some("name a file with --db")),
-        Error::Foreign { .. } => (
-            Exit::Refused,
-            Some(
-                "name another file with --db, or move this one away; \
-                 ecache import reads JSON lines and mongodumps",
-            ),
-        ),
-        Error::NewerSchema { .. } => (Exit::Refused, Some("upgrade ecache")),
-        Error::Untrusted { .. } => (
-            Exit::Refused,
-            Some("make it yours alone (chown, chmod go-w), or name another file with --db"),
-        ),
-        Error::Permission { .. } => (
-            Exit::Refused,
-            Some("check its owner and mode, or name another file with --db"),
-        ),
-        Error::NotUndoable(_) => (Exit::No, Some("ecache log lists the operations")),
-        Error::OverLimit { .. } => (
-            Exit::Refused,
-            Some(
-                "raise it with ecache limit set, or remove entries; ecache limit ls shows what is used",
-            ),
-        ),
-        Error::NoLimits => (
-            Exit::Refused,
-            Some("remove what is too much with ecache prune --max-size"),
-        ),
-        Error::Busy => (Exit::Failed, Some("try again when it is done")),
-        Error::DamagedLog { .. } => (
-            Exit::Damaged,
-            Some("any command that writes begins a new one, such as ecache prune"),
-        ),
-        Error::DamagedLeft { .. } => (
-            Exit::Damaged,
-            Some(
-                "ecache doctor --fix damaged removes damaged entries; where some stay, \
-                 save the others with ecache export and delete the file",
-            ),
-        ),
-        Error::DamagedEntry { .. } => (
-            Exit::Damaged,
-            Some("ecache doctor --fix damaged -n says which entries are damaged and would go"),
-        ),
-        Error::StoreExists { .. } => (
-            Exit::No,
-            Some("choose another name, or move the entries there with --merge"),
-        ),
-        Error::Conflict { .. } => (
-            Exit::No,
-            Some("choose with --on-conflict replace, keep or newer"),
-        ),
-        Error::Replaced | Error::FileReplaced { .. } => (Exit::Failed, Some("try again")),
-        Error::Interrupted { .. } => (Exit::Interrupted, None),
-        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            let invalid = error.get_ref().and_then(|source| source.downcast_ref());
-            let tip = invalid.map(|invalid| match invalid {
-                InvalidValue::Text => "for binary data add --type bytes",
-                InvalidValue::Json(_) => "name its type with --type",
-            });
-            (Exit::Usage, tip)
-        }
-        Error::Name(_) => (Exit::Usage, None),
-        Error::UnsupportedScheme { scheme } if scheme == "mongodb+srv" => (
-            Exit::Usage,
-            Some(
-                "name its servers, which dig +short SRV _mongodb._tcp.HOST lists: \
-                 mongodb://host:port,host:port/name?tls=true&authSource=admin",
-            ),
-        ),
-        Error::UnsupportedScheme { scheme } if scheme == "mongodb" => (
-            Exit::Usage,
-            Some(
-                "build one that can, in a clone of its repository: \
-                 cargo install --locked --path . --features mongodb",
-            ),
-        ),
-        Error::UnsupportedScheme { .. } => (Exit::Usage, Some("name a file")),
-        Error::MalformedUrl { .. } => (
-            Exit::Usage,
-            Some("write mongodb://host/database for a database, or ./ before a file's name"),
-        ),
-        Error::InvalidLocation { .. } | Error::InvalidDatasetId { .. } => (Exit::Usage, None),
-        Error::LocationOption { .. } => (Exit::Usage, Some("leave it out, or correct its value")),
-        Error::Unacknowledged => (
-            Exit::Usage,
-            Some("write w=1 or w=majority, or leave it out: ecache says what was written"),
-        ),
-        Error::WriteConcern { .. } => (
-            Exit::Failed,
-            Some("write w=1 or w=majority in the location, or leave it out"),
-        ),
-        Error::Unreachable { .. } => (
-            Exit::Failed,
-            Some("check that it runs, and that this is its address"),
-        ),
-        Error::Denied { .. } => (
-            Exit::Refused,
-            Some("check the user, the password and the roles that it has there"),
-        ),
+        Error::NotUndoable(_) | Error::StoreExists { .. } | Error::Conflict { .. } => Exit::No,
+        Error::Name(_)
+        | Error::UnsupportedScheme { .. }
+        | Error::MalformedUrl { .. }
+        | Error::InvalidLocation { .. }
+        | Error::InvalidDatasetId { .. }
+        | Error::LocationOption { .. }
+        | Error::Unacknowledged => Exit::Usage,
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Exit::Usage,
         Error::Input(error) => match error.downcast_ref::<ReadError>() {
-            Some(error) if !matches!(error.problem, Problem::Io(_)) => (Exit::Usage, None),
-            _ => (Exit::Failed, None),
+            Some(error) if !matches!(error.problem, Problem::Io(_)) => Exit::Usage,
+            _ => Exit::Failed,
         },
-        _ => (Exit::Failed, None),
+        Error::Damaged { .. }
+        | Error::UnreadableFile { .. }
+        | Error::DamagedLog { .. }
+        | Error::DamagedLeft { .. }
+        | Error::DamagedEntry { .. } => Exit::Damaged,
+        Error::NotAStore { .. }
+        | Error::Foreign { .. }
+        | Error::NewerSchema { .. }
+        | Error::Untrusted { .. }
+        | Error::Permission { .. }
+        | Error::OverLimit { .. }
+        | Error::NoLimits
+        | Error::Denied { .. } => Exit::Refused,
+        Error::Interrupted { .. } => Exit::Interrupted,
+        _ => Exit::Failed,
     }
 }
 
-/// Returns the exit code of a server of FiftyOne's that was not found, and what to try.
-#[cfg(feature = "mongodb")]
-fn no_server(error: &NotFound) -> (Exit, &'static str) {
-    match error {
-        NotFound::NotRunning { .. } => (
-            Exit::Failed,
-            "FiftyOne starts one and ends it with the last Python that uses it: keep \
-             python -i -c 'import fiftyone' open, or set FIFTYONE_DATABASE_URI to use \
-             another server",
-        ),
-        NotFound::NotListening { .. } => (Exit::Failed, "try again in a moment"),
-        NotFound::OtherUser { .. } => (
-            Exit::Refused,
-            "run ecache as that user, or name the server: mongodb://HOST:PORT/fiftyone",
-        ),
-        _ => (
-            Exit::Failed,
-            "name the server: mongodb://HOST:PORT/fiftyone; in Python, its port is in \
-             fiftyone.core.odm.get_db_conn().client.address",
-        ),
-    }
+/// Returns what to try after a store's error, whatever the store.
+fn tip(error: &Error) -> Option<&'static str> {
+    Some(match error {
+        Error::NotAStore { .. } => "name a file with --db",
+        Error::Foreign { .. } => {
+            "name another file with --db, or move this one away; \
+             ecache import reads JSON lines and mongodumps"
+        }
+        Error::NewerSchema { .. } => "upgrade ecache",
+        Error::Untrusted { .. } => {
+            "make it yours alone (chown, chmod go-w), or name another file with --db"
+        }
+        Error::Permission { .. } => "check its owner and mode, or name another file with --db",
+        Error::Full { .. } => {
+            "make room on its disk; without a reserve beside the store, nothing can be removed \
+             from it"
+        }
+        Error::NotUndoable(_) => "ecache log lists the operations",
+        Error::OverLimit { .. } => {
+            "raise it with ecache limit set, or remove entries; ecache limit ls shows what is used"
+        }
+        Error::NoLimits => "remove what is too much with ecache prune --max-size",
+        Error::Busy => "try again when it is done",
+        Error::DamagedLog { .. } => {
+            "any command that writes begins a new one, such as ecache prune"
+        }
+        Error::DamagedLeft { .. } => {
+            "ecache doctor --fix damaged removes damaged entries; where some stay, \
+             save the others with ecache export and delete the file"
+        }
+        Error::DamagedEntry { .. } => {
+            "ecache doctor --fix damaged -n says which entries are damaged and would go"
+        }
+        Error::StoreExists { .. } => "choose another name, or move the entries there with --merge",
+        Error::Conflict { .. } => "choose with --on-conflict replace, keep or newer",
+        Error::Replaced | Error::FileReplaced { .. } => "try again",
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            match error.get_ref().and_then(|source| source.downcast_ref())? {
+                InvalidValue::Text => "for binary data add --type bytes",
+                InvalidValue::Json(_) => "name its type with --type",
+            }
+        }
+        Error::UnsupportedScheme { scheme } => match scheme.as_str() {
+            "mongodb+srv" => {
+                "name its servers, which dig +short SRV _mongodb._tcp.HOST lists: \
+                 mongodb://host:port,host:port/name?tls=true&authSource=admin"
+            }
+            "mongodb" => {
+                "build one that can, in a clone of its repository: \
+                 cargo install --locked --path . --features mongodb"
+            }
+            _ => "name a file",
+        },
+        Error::MalformedUrl { .. } => {
+            "write mongodb://host/database for a database, or ./ before a file's name"
+        }
+        Error::LocationOption { .. } => "leave it out, or correct its value",
+        Error::Unacknowledged => {
+            "write w=1 or w=majority, or leave it out: ecache says what was written"
+        }
+        Error::WriteConcern { .. } => "write w=1 or w=majority in the location, or leave it out",
+        Error::Unreachable { .. } => "check that it runs, and that this is its address",
+        Error::Denied { .. } => "check the user, the password and the roles that it has there",
+        _ => return None,
+    })
 }

@@ -32,7 +32,7 @@ use anstream::{AutoStream, ColorChoice};
 
 use cli::Cli;
 use context::Context;
-use error::Exit;
+use error::{Advice, Exit};
 use output::Voice;
 
 fn main() -> ExitCode {
@@ -100,7 +100,7 @@ fn fail(error: &anyhow::Error, voice: Voice) -> ExitCode {
     if is_closed_pipe(error) {
         return ExitCode::SUCCESS;
     }
-    let (exit, tip) = error::classify(error);
+    let Advice { exit, tip } = Advice::of(error);
     let is_bare = error.is::<io::Error>() && error.chain().count() == 1;
     let attempt = if is_bare && output::output_failed() {
         "cannot write to standard output: "

@@ -81,6 +81,24 @@ fn an_entry_is_pinned_and_shown_whole() {
 }
 
 #[test]
+fn entries_that_are_pinned_already_are_not_counted() {
+    let session = filled();
+    let mut screen = Screen::of(&session, "browse", (80, 24));
+    screen.until(|shown| shown.contains("4 entries") && shown.contains("dog.jpg"));
+    // The key of policy persist sorts last.
+    screen.type_keys("sga");
+    screen.until(|shown| shown.contains("sort: key") && shown.contains("all marked"));
+    screen.type_keys("p");
+    screen.until(|shown| shown.contains("pinned 3 entries"));
+    screen.type_keys("u");
+    screen.until(|shown| shown.contains("changed back 3 entries") && shown.contains("in 24h"));
+    // A mark on the pinned one, and the cursor on another.
+    screen.type_keys("G gp");
+    screen.until(|shown| shown.contains("1 entry has this policy already"));
+    assert_eq!(screen.quit("q"), 0);
+}
+
+#[test]
 fn a_lifetime_is_set_and_taken_back() {
     let session = filled();
     let mut screen = Screen::of(&session, "browse thumbs --key dog.jpg", (80, 24));

@@ -53,6 +53,15 @@ pub(crate) enum Copied {
     Command,
 }
 
+/// A change that was made.
+#[derive(Debug, Default)]
+pub(crate) struct Changed {
+    /// The message on it; none if empty
+    pub(crate) message: String,
+    /// The operation that can be undone
+    pub(crate) undo: Option<u64>,
+}
+
 /// Something that happened.
 #[derive(Debug)]
 pub(crate) enum Event {
@@ -60,12 +69,19 @@ pub(crate) enum Event {
     Size(u16, u16),
     /// The words of the filter were read
     Filter(Result<Box<Filter>, String>),
-    /// Rows were read; the last member says that there are no more
-    Rows(u64, Part, Vec<Row>, bool),
+    /// Rows were read
+    Rows {
+        /// The list that they are of
+        generation: u64,
+        part: Part,
+        rows: Vec<Row>,
+        /// There are no more in that direction
+        is_all: bool,
+    },
     Counted(u64, Counts),
     Whole(Address, Whole),
-    /// A change was made; an operation can be undone
-    Done(String, Option<u64>),
+    /// A change was made
+    Done(Changed),
     /// The operations were read; `None` where none are kept
     Operations(Option<Vec<OperationRecord>>),
     Figures(Box<Figures>),
@@ -83,8 +99,13 @@ pub(crate) enum Request {
     /// Read the words of the filter, when no key follows
     Read(String),
     Rows(u64, Part, Box<Scan>),
-    /// Count what the first filter means, and the places of the second
-    Count(u64, Box<Filter>, Box<Filter>),
+    Count {
+        /// The list that the numbers are for
+        generation: u64,
+        filter: Box<Filter>,
+        /// The entries whose places are counted
+        everywhere: Box<Filter>,
+    },
     Whole(Address),
     Remove(Selection),
     SetPolicy(Selection, Policy),

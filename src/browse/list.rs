@@ -47,6 +47,17 @@ pub(crate) enum Part {
     Again,
 }
 
+/// The result of a search for a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sought {
+    /// The cursor is on it
+    Found,
+    /// There is none in that direction
+    Nothing,
+    /// More rows have to be read first; the cursor is at the end of the window
+    Unread,
+}
+
 /// The rows of the window, and the cursor in it.
 #[derive(Debug, Default)]
 pub(crate) struct List {
@@ -212,15 +223,14 @@ impl List {
 
     /// Moves the cursor to the next matching row, after or before it.
     ///
-    /// Returns whether there is one, or `None` where more rows have to be read first: the cursor is
-    /// then at the end of the window. It stays where it is if `are_here`, which says that no row
-    /// outside of the window matches.
+    /// The cursor stays where it is if `are_here`, which says that no row outside of the window
+    /// matches.
     pub(super) fn seek(
         &mut self,
         part: Part,
         are_here: bool,
         is_meant: impl Fn(&Row) -> bool,
-    ) -> Option<bool> {
+    ) -> Sought {
         let is_behind = part == Part::After;
         let found = if is_behind {
             let behind = self.rows.iter().enumerate().skip(self.cursor + 1);
@@ -233,16 +243,16 @@ impl List {
         match found {
             Some((place, _)) => {
                 self.cursor = place;
-                Some(true)
+                Sought::Found
             }
-            None if is_end || are_here => Some(false),
+            None if is_end || are_here => Sought::Nothing,
             None if is_behind => {
                 self.cursor = self.rows.len().saturating_sub(1);
-                None
+                Sought::Unread
             }
             None => {
                 self.cursor = 0;
-                None
+                Sought::Unread
             }
         }
     }

@@ -41,10 +41,10 @@ mod signals;
 mod view;
 mod worker;
 
-pub(crate) use events::{Copied, Counts, Figures, Place, Whole};
+pub(crate) use events::{Changed, Copied, Counts, Figures, Place, Whole};
 pub(crate) use line::words;
 pub(crate) use list::Row;
 pub(crate) use model::Model;
-pub(crate) use run::{Desk, Look, run};
+pub(crate) use run::{Desk, Display, run};
 pub(crate) use view::{Page, Texts};
-pub(crate) use worker::Source;
+pub(crate) use worker::StoreAccess;

@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGTSTP, SIGWINCH};
 use signal_hook::low_level;
 
-use super::events::{Copied, Event, Request};
+use super::events::{Changed, Copied, Event, Request};
 use super::keys::Parser;
 use super::list::Row;
 use super::model::Model;
@@ -21,7 +21,7 @@ use super::outside;
 use super::screen::Screen;
 use super::signals::{Signals, drain};
 use super::view::{self, Texts};
-use super::worker::{Source, Workers};
+use super::worker::{StoreAccess, Workers};
 use crate::error::Exit;
 use crate::output::stdin;
 
@@ -48,7 +48,7 @@ pub(crate) trait Desk: Texts {
 
 /// The properties of the terminal that decide how the browser looks.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Look {
+pub(crate) struct Display {
     pub(crate) color: bool,
     pub(crate) is_unicode: bool,
 }
@@ -57,12 +57,12 @@ pub(crate) struct Look {
 pub(crate) fn run(
     mut model: Model,
     desk: &dyn Desk,
-    source: Arc<dyn Source>,
-    look: Look,
+    source: Arc<dyn StoreAccess>,
+    display: Display,
 ) -> Result<Exit> {
     let signals = Signals::new()?;
     let workers = Workers::start(source)?;
-    let mut screen = Screen::new(look.is_unicode)?;
+    let mut screen = Screen::new(display.is_unicode)?;
     let (width, height) = Screen::size()?;
     model.take(Event::Size(width, height));
     let mut browser = Browser {
@@ -74,7 +74,7 @@ pub(crate) fn run(
         typed: None,
         exit: None,
     };
-    let ended = browser.until_left(&mut screen, look.color);
+    let ended = browser.until_left(&mut screen, display.color);
     drop(screen);
     browser.workers.finish();
     match ended {
@@ -264,7 +264,7 @@ impl Browser<'_> {
                 let command = self.desk.edit(&address);
                 let edited = command.and_then(|command| self.outside(command, screen));
                 let event = match edited {
-                    Ok(()) => Event::Done(String::new(), None),
+                    Ok(()) => Event::Done(Changed::default()),
                     Err(error) => Event::Failed(format!("{error:#}")),
                 };
                 self.take(event, screen)?;

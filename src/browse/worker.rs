@@ -17,7 +17,7 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection};
 use ecache_core::scope::Address;
 
-use super::events::{Counts, Event, Figures, Request, Whole};
+use super::events::{Changed, Counts, Event, Figures, Request, Whole};
 use super::list::{Part, Row};
 use crate::units::Ttl;
 
@@ -25,21 +25,18 @@ use crate::units::Ttl;
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
 /// The store, as the browser reads and changes it.
-pub(crate) trait Source: Send + Sync {
+pub(crate) trait StoreAccess: Send + Sync {
     fn rows(&self, scan: &Scan) -> Result<Vec<Row>>;
     /// Counts what a filter means, and the places of the entries that another one means.
     fn count(&self, filter: &Filter, everywhere: &Filter) -> Result<Counts>;
     fn whole(&self, address: &Address) -> Result<Whole>;
-    /// Removes entries, and returns what to say and the operation that can be undone.
-    fn remove(&self, selection: &Selection) -> Result<(String, Option<u64>)>;
-    /// Sets the policy of entries, and returns what [`Source::remove`] does.
-    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<(String, Option<u64>)>;
-    /// Sets the lifetime of entries, and returns what [`Source::remove`] does.
-    fn set_lifetime(&self, selection: &Selection, ttl: Ttl) -> Result<(String, Option<u64>)>;
+    fn remove(&self, selection: &Selection) -> Result<Changed>;
+    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<Changed>;
+    fn set_lifetime(&self, selection: &Selection, ttl: Ttl) -> Result<Changed>;
     /// Returns the operations, the latest first; `None` where none are kept.
     fn operations(&self) -> Result<Option<Vec<OperationRecord>>>;
     fn figures(&self, filter: &Filter) -> Result<Figures>;
-    fn undo(&self, operation: u64) -> Result<String>;
+    fn undo(&self, operation: u64) -> Result<Changed>;
     /// Returns a number that differs once something changed; `None` where changes do not tell.
     fn token(&self) -> Result<Option<u64>>;
 }
@@ -76,7 +73,7 @@ impl Answers {
 }
 
 impl Workers {
-    pub(super) fn start(source: Arc<dyn Source>) -> io::Result<Self> {
+    pub(super) fn start(source: Arc<dyn StoreAccess>) -> io::Result<Self> {
         let (woken, wake) = UnixStream::pair()?;
         woken.set_nonblocking(true)?;
         wake.set_nonblocking(true)?;
@@ -108,7 +105,7 @@ impl Workers {
     /// Hands a request to its thread.
     pub(super) fn ask(&self, request: Request) {
         let thread = match request {
-            Request::Count(..) | Request::Watch(_) | Request::Figures(_) => &self.counts,
+            Request::Count { .. } | Request::Watch(_) | Request::Figures(_) => &self.counts,
             _ => &self.rows,
         };
         if let Some(thread) = thread {
@@ -130,7 +127,10 @@ impl Workers {
                     let said = String::from_utf8_lossy(&output.stderr);
                     let said = last_words(&said, output.status.success());
                     let said = said.unwrap_or_else(|| output.status.to_string());
-                    sent.send(Event::Done(said, None));
+                    sent.send(Event::Done(Changed {
+                        message: said,
+                        undo: None,
+                    }));
                 }
                 Err(error) => sent.send(Event::Failed(error.to_string())),
             }
@@ -166,7 +166,7 @@ fn last_words(said: &str, is_success: bool) -> Option<String> {
     }
 }
 
-fn read_rows(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
+fn read_rows(source: &dyn StoreAccess, asked: &Receiver<Request>, answers: &Answers) {
     while let Ok(first) = asked.recv() {
         let (mut rows, mut whole) = (None, None);
         let mut next = Some(first);
@@ -175,23 +175,19 @@ fn read_rows(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) 
                 Request::Rows(..) => rows = Some(request),
                 Request::Whole(_) => whole = Some(request),
                 Request::Remove(selection) => {
-                    let removed = source.remove(&selection);
-                    answers.answer(removed.map(|(said, undo)| Event::Done(said, undo)));
+                    answers.answer(source.remove(&selection).map(Event::Done));
                 }
                 Request::SetPolicy(selection, policy) => {
-                    let set = source.set_policy(&selection, policy);
-                    answers.answer(set.map(|(said, undo)| Event::Done(said, undo)));
+                    answers.answer(source.set_policy(&selection, policy).map(Event::Done));
                 }
                 Request::SetLifetime(selection, ttl) => {
-                    let set = source.set_lifetime(&selection, ttl);
-                    answers.answer(set.map(|(said, undo)| Event::Done(said, undo)));
+                    answers.answer(source.set_lifetime(&selection, ttl).map(Event::Done));
                 }
                 Request::Operations => {
                     answers.answer(source.operations().map(Event::Operations));
                 }
                 Request::Undo(operation) => {
-                    let undone = source.undo(operation);
-                    answers.answer(undone.map(|said| Event::Done(said, None)));
+                    answers.answer(source.undo(operation).map(Event::Done));
                 }
                 _ => {}
             }
@@ -208,16 +204,21 @@ fn read_rows(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) 
 }
 
 /// Reads a page; one that goes backwards is turned round.
-fn page(source: &dyn Source, generation: u64, part: Part, scan: &Scan) -> Result<Event> {
+fn page(source: &dyn StoreAccess, generation: u64, part: Part, scan: &Scan) -> Result<Event> {
     let mut rows = source.rows(scan)?;
     let is_all = (rows.len() as u64) < scan.limit.unwrap_or(u64::MAX);
     if matches!(part, Part::Before | Part::Last) {
         rows.reverse();
     }
-    Ok(Event::Rows(generation, part, rows, is_all))
+    Ok(Event::Rows {
+        generation,
+        part,
+        rows,
+        is_all,
+    })
 }
 
-fn count(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
+fn count(source: &dyn StoreAccess, asked: &Receiver<Request>, answers: &Answers) {
     let mut seen: Option<Option<u64>> = None;
     loop {
         let first = if seen.is_some() {
@@ -230,7 +231,7 @@ fn count(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
                 let mut counts = None;
                 for request in [first].into_iter().chain(asked.try_iter()) {
                     match request {
-                        Request::Count(..) => counts = Some(request),
+                        Request::Count { .. } => counts = Some(request),
                         Request::Watch(true) => {
                             seen = Some(source.token().ok().flatten());
                             // The entries on the screen were read before.
@@ -245,7 +246,12 @@ fn count(source: &dyn Source, asked: &Receiver<Request>, answers: &Answers) {
                         _ => {}
                     }
                 }
-                if let Some(Request::Count(generation, filter, everywhere)) = counts {
+                if let Some(Request::Count {
+                    generation,
+                    filter,
+                    everywhere,
+                }) = counts
+                {
                     let counted = source.count(&filter, &everywhere);
                     answers.answer(counted.map(|counts| Event::Counted(generation, counts)));
                 }

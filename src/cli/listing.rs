@@ -181,6 +181,44 @@ pub(crate) enum GroupBy {
 }
 
 impl GroupBy {
+    /// Returns its word, on a command line and elsewhere.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Collection => "collection",
+            Self::Store => "store",
+            Self::Dataset => "dataset",
+            Self::User => "user",
+            Self::Operator => "operator",
+            Self::Prompt => "prompt",
+            Self::Function => "function",
+        }
+    }
+
+    /// Returns the word for several.
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Collection => "collections",
+            Self::Store => "stores",
+            Self::Dataset => "datasets",
+            Self::User => "users",
+            Self::Operator => "operators",
+            Self::Prompt => "prompts",
+            Self::Function => "functions",
+        }
+    }
+
+    /// Returns the field of an entry that has it.
+    pub(crate) fn field(self) -> &'static str {
+        match self {
+            Self::Store => "store_name",
+            Self::Dataset => "dataset_id",
+            Self::User => "user_id",
+            Self::Operator => "operator_uri",
+            Self::Prompt => "prompt_id",
+            Self::Collection | Self::Function => self.as_str(),
+        }
+    }
+
     /// Returns the dimension of the store that it names, if it is one.
     pub(crate) fn dimension(self) -> Option<Dimension> {
         Some(match self {

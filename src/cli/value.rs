@@ -27,6 +27,15 @@ impl PolicyChange {
     }
 }
 
+impl From<Policy> for PolicyChange {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Evict => Self::Evict,
+            Policy::Persist => Self::Persist,
+        }
+    }
+}
+
 /// A lifetime as it is given to an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TtlChange {

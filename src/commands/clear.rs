@@ -5,11 +5,13 @@ use ecache_core::backend::Cause;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
-use super::shared::changes::deletion::{Run, amount_with, keep_unless, open, remove_logged};
+use super::shared::changes::deletion::{Run, Step, amount_with, keep_unless, open, remove_logged};
 use super::shared::changes::dry_run::list_stores;
 use super::shared::changes::jobs::{note_running, spare_running};
 use super::shared::filter::collections::note_elsewhere;
-use super::shared::filter::{Unless, filter, note_unknown_names, refuse_keys, require_narrowed};
+use super::shared::filter::{
+    DefaultSelection, filter, note_unknown_names, refuse_keys, require_narrowed,
+};
 use crate::cli::ClearArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -18,7 +20,7 @@ use crate::output::human;
 pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let now = context.now();
     context.summary.begin("clear", args.summary.is_json());
-    let filter = filter(context, &args.filter, Unless::Evictable, now)?;
+    let filter = filter(context, &args.filter, DefaultSelection::Evictable, now)?;
     require_narrowed(&filter, args.filter.policy, args.all, "remove")?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
@@ -36,10 +38,13 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let removed = remove_logged(
         context,
         backend.as_ref(),
-        &selection,
-        Some(&taken),
-        Cause::Cleared,
-        (run, keep_unless(args.no_undo)),
+        &Step {
+            selection: &selection,
+            documents: Some(&taken),
+            keep: keep_unless(args.no_undo),
+            cause: Cause::Cleared,
+        },
+        run,
         now,
     )?;
     if !args.jobs {
@@ -69,5 +74,5 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     }
     note_elsewhere(context, backend.as_ref(), &selection, now)?;
     context.finish_summary(args.dry_run)?;
-    Ok(args.filter.exit(removed == (Usage::default(), 0)))
+    Ok(args.filter.exit(removed.is_none()))
 }

@@ -99,7 +99,7 @@ fn change(context: &Context, key: &str, value: Option<&str>) -> Result<Exit> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
         text => text.with_context(|| format!("cannot read {}", path.display()))?,
     };
-    let Some(changed) = with_setting((&text, path), key, value)? else {
+    let Some(changed) = with_setting(&text, path, key, value)? else {
         context.note(&format!("{key} is not in {}", path.display()));
         return Ok(Exit::Done);
     };

@@ -26,7 +26,7 @@ use super::shared::changes::operation::{tell_undo, this};
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::no_match::note_none_listed;
 use super::shared::filter::words::words;
-use super::shared::filter::{Unless, filter_among, note_unknown_names};
+use super::shared::filter::{DefaultSelection, filter_among, note_unknown_names};
 use super::shared::transfer::left_out::{LeftOut, Omissions};
 use super::shared::transfer::record_filter::RecordFilter;
 use super::shared::transfer::{
@@ -73,12 +73,12 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
             "name another place, or --remap-dataset OLD=NEW",
         ));
     }
-    let source = match Place::of_source(&from)? {
-        Place::Store => {
+    let source = match Endpoint::of_source(&from)? {
+        Endpoint::Store => {
             context.fold_usage_of(&from);
             Some(location::open(from.as_os_str(), Access::Read)?)
         }
-        Place::Lines => None,
+        Endpoint::Lines => None,
     };
     // A dataset's name means what it does where the entries are, and where they go.
     let here = || match &source {
@@ -101,10 +101,10 @@ fn copy(context: &Context, args: CopyArgs) -> Result<Exit> {
     }
     // The entries of a file were selected when it was written; those of a store were not.
     let unless = match (&source, remap.is_empty()) {
-        (Some(_), true) => Unless::AnyPolicy,
-        (Some(_), false) => Unless::Evictable,
-        (None, true) => Unless::AnyCollection,
-        (None, false) => Unless::EvictableOfAnyCollection,
+        (Some(_), true) => DefaultSelection::AnyPolicy,
+        (Some(_), false) => DefaultSelection::Evictable,
+        (None, true) => DefaultSelection::AnyCollection,
+        (None, false) => DefaultSelection::EvictableOfAnyCollection,
     };
     let mut filter = filter_among(context, &args.filter, unless, now, &here)?;
     let sources = remap.sources().map(|id| DatasetPattern::exact(Some(id)));
@@ -208,9 +208,9 @@ impl Copy<'_> {
             }
             other => Some(other),
         });
-        let exit = match Place::of_target(to)? {
-            Place::Store => self.to_store(total, remapped),
-            Place::Lines => self.to_lines(total, remapped),
+        let exit = match Endpoint::of_target(to)? {
+            Endpoint::Store => self.to_store(total, remapped),
+            Endpoint::Lines => self.to_lines(total, remapped),
         }?;
         self.left_out.note(self.context);
         Ok(exit)
@@ -278,7 +278,7 @@ impl Copy<'_> {
         let mut on_beyond = || note_beyond_undo(self.context);
         let now = self.context.now();
         let log = ImportLog::new(
-            this(Cause::Removed, words(&self.filter.clone().into())),
+            this(Cause::Removed, words(&self.filter.clone().into(), now)),
             keep_unless(self.args.no_undo),
             now,
             &mut on_beyond,
@@ -341,14 +341,14 @@ fn is_passing(error: &anyhow::Error) -> bool {
 
 /// The kind of a copy's source or target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Endpoint {
     /// A store, which [`location::open`] opens
     Store,
     /// A file of entries, which has no index
     Lines,
 }
 
-impl Place {
+impl Endpoint {
     /// Distinguishes a store from a dump by its first bytes. Any other file fails when it is read.
     fn of_source(path: &Path) -> Result<Self> {
         if location::is_url(path.as_os_str()) {

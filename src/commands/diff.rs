@@ -24,7 +24,7 @@ use ecache_core::typed_name;
 use ecache_core::value::Kind;
 
 use super::shared::filter::no_match::note_none_listed;
-use super::shared::filter::{Unless, filter_among, note_names_unknown_to_all};
+use super::shared::filter::{DefaultSelection, filter_among, note_names_unknown_to_all};
 use crate::cli::DiffArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -57,7 +57,13 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
     };
     let (from, to) = (open(&args.from)?, open(&args.to)?);
     let datasets = || context.datasets_of(from.datasets()?);
-    let filter = filter_among(context, &args.filter, Unless::AnyPolicy, now, &datasets)?;
+    let filter = filter_among(
+        context,
+        &args.filter,
+        DefaultSelection::AnyPolicy,
+        now,
+        &datasets,
+    )?;
     let sides = [from.as_ref(), to.as_ref()];
     note_names_unknown_to_all(context, &sides, &filter)?;
     let mut rows = context.rows(context.format(args.format.chosen()), &COLUMNS)?;
@@ -65,14 +71,14 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
         context,
         sides,
         now,
-        found: Counts::default(),
+        found: Differences::default(),
     };
     signals::finish_batches()?;
     for store in diff.stores(&filter)? {
         diff.store(&store, &filter, &mut rows)?;
     }
     rows.finish()?;
-    if diff.found == Counts::default() {
+    if diff.found == Differences::default() {
         note_none_listed(context, from.as_ref(), &filter, now);
     }
     Ok(diff.finish())
@@ -80,7 +86,7 @@ pub(crate) fn run(context: &Context, args: DiffArgs) -> Result<Exit> {
 
 /// The numbers of entries that were compared.
 #[derive(Default, PartialEq, Eq)]
-struct Counts {
+struct Differences {
     added: u64,
     removed: u64,
     changed: u64,
@@ -93,7 +99,7 @@ struct Diff<'a> {
     /// FROM and TO
     sides: [&'a dyn Backend; 2],
     now: Timestamp,
-    found: Counts,
+    found: Differences,
 }
 
 /// An entry of one side, with its value as far as it has one.
@@ -242,7 +248,7 @@ impl Diff<'_> {
 
     /// Says how much differs, and returns the exit code.
     fn finish(self) -> Exit {
-        let Counts {
+        let Differences {
             added,
             removed,
             changed,
@@ -273,16 +279,16 @@ impl Diff<'_> {
 
 /// The place of an entry in the order of keys. Those without a text come last: the server has them
 /// among the others.
-type Place = (bool, Key);
+type Position = (bool, Key);
 
 /// The entries of a store on one side, in the order of their keys.
 struct Side<'a> {
     context: &'a Context,
     rows: Rows<'a>,
-    next: Option<(Place, Option<Sided>)>,
-    last: Option<Place>,
+    next: Option<(Position, Option<Sided>)>,
+    last: Option<Position>,
     /// Entries of other programs whose keys have no text
-    nameless: Vec<(Place, Option<Sided>)>,
+    nameless: Vec<(Position, Option<Sided>)>,
     damaged: u64,
 }
 
@@ -299,7 +305,7 @@ impl<'a> Side<'a> {
     }
 
     /// Returns the place of the next entry.
-    fn peek(&mut self) -> Result<Option<&Place>> {
+    fn peek(&mut self) -> Result<Option<&Position>> {
         while self.next.is_none() {
             let Some(row) = self.rows.next().transpose()? else {
                 // The last one is the first in their order.

@@ -71,17 +71,17 @@ pub(crate) fn run(context: &Context, args: EditArgs) -> Result<Exit> {
         }
     };
     let old = read_value(backend.as_ref(), entry.kind, content)?;
-    let (text, is_laid_out) = text_of(&old)
+    let draft = Draft::of(&old)
         .with_context(|| format!("cannot edit {}", request.address))
         .map_err(|error| usage(format!("{error:#}")))?;
     // The editor is in the foreground: Ctrl-C is for it.
     signals::finish_batches()?;
-    let Some(edited) = edit(context, &editor, entry.kind, (text, is_laid_out))? else {
+    let Some(edited) = edit(context, &editor, entry.kind, &draft)? else {
         context.note("nothing was changed");
         return Ok(Exit::Done);
     };
     let keep = keep_unless(args.no_undo || entry.size > MAX_UNDO_BYTES);
-    write(context, backend.as_ref(), entry, (old, keep), edited)
+    write(context, backend.as_ref(), entry, old, edited, keep)
 }
 
 /// Returns the editor, with its arguments.
@@ -99,30 +99,60 @@ fn editor() -> Result<String> {
     }
 }
 
-/// Returns a value as it is edited, and whether it is laid out: JSON as Python writes it is, since
-/// the changed value can be written in that form again. Any other text is edited as it is.
-fn text_of(value: &Value) -> Result<(String, bool)> {
-    let instead = "write it to a file with `ecache get`, and keep the changed file with `ecache set --type bytes --value-file FILE`";
-    match value.kind {
-        Kind::Text => Ok((
-            String::from_utf8(value.bytes.clone()).context("it is not UTF-8")?,
-            false,
-        )),
-        Kind::Json => {
-            let json = Json::parse(&value.bytes).context("it is not valid JSON")?;
-            let laid_out = pretty(&json, WIDTH, false) + "\n";
-            // Half of a surrogate pair, for one, cannot be laid out without a loss.
-            let is_same = Json::parse(laid_out.as_bytes()).is_ok_and(|same| same == json);
-            if is_same && json.dumps().as_bytes() == value.bytes {
-                return Ok((laid_out, true));
+/// A value as it is edited.
+struct Draft {
+    text: String,
+    /// JSON as Python writes it is laid out, since the changed value can be written in that form
+    /// again. Any other text is edited as it is.
+    is_laid_out: bool,
+}
+
+impl Draft {
+    fn of(value: &Value) -> Result<Self> {
+        let instead = "write it to a file with `ecache get`, and keep the changed file with `ecache set --type bytes --value-file FILE`";
+        let text = || String::from_utf8(value.bytes.clone()).context("it is not UTF-8");
+        let as_it_is = |text| Self {
+            text,
+            is_laid_out: false,
+        };
+        match value.kind {
+            Kind::Text => Ok(as_it_is(text()?)),
+            Kind::Json => {
+                let json = Json::parse(&value.bytes).context("it is not valid JSON")?;
+                let laid_out = pretty(&json, WIDTH, false) + "\n";
+                // Half of a surrogate pair, for one, cannot be laid out without a loss.
+                let is_same = Json::parse(laid_out.as_bytes()).is_ok_and(|same| same == json);
+                if is_same && json.dumps().as_bytes() == value.bytes {
+                    return Ok(Self {
+                        text: laid_out,
+                        is_laid_out: true,
+                    });
+                }
+                Ok(as_it_is(text()? + "\n"))
             }
-            let text = String::from_utf8(value.bytes.clone()).context("it is not UTF-8")?;
-            Ok((text + "\n", false))
+            Kind::Bytes => anyhow::bail!("it is bytes: {instead}"),
+            Kind::Command => anyhow::bail!(
+                "it is what a command printed: run that again with `ecache run --refresh`"
+            ),
         }
-        Kind::Bytes => anyhow::bail!("it is bytes: {instead}"),
-        Kind::Command => anyhow::bail!(
-            "it is what a command printed: run that again with `ecache run --refresh`"
-        ),
+    }
+
+    /// Reads the text as a value of the kind that the entry has.
+    fn parse(&self, kind: Kind, typed: Vec<u8>) -> Result<Value, String> {
+        match kind {
+            Kind::Json => {
+                let json = Json::parse(&typed)
+                    .map_err(|error| format!("this is not valid JSON: {error}"))?;
+                let bytes = if self.is_laid_out {
+                    json.dumps().into_bytes()
+                } else {
+                    typed.trim_ascii().to_vec()
+                };
+                Ok(Value { kind, bytes })
+            }
+            _ if str::from_utf8(&typed).is_err() => Err("this is not UTF-8".to_owned()),
+            _ => Ok(Value { kind, bytes: typed }),
+        }
     }
 }
 
@@ -145,19 +175,14 @@ fn keep(file: NamedTempFile) -> Result<String> {
 }
 
 /// Has a text edited until it is a value of that kind. Returns `None` if it was left as it is.
-fn edit(
-    context: &Context,
-    editor: &str,
-    kind: Kind,
-    (text, is_laid_out): (String, bool),
-) -> Result<Option<Edited>> {
+fn edit(context: &Context, editor: &str, kind: Kind, draft: &Draft) -> Result<Option<Edited>> {
     let suffix = if kind == Kind::Json { ".json" } else { ".txt" };
     let mut file = tempfile::Builder::new()
         .prefix("ecache-edit-")
         .suffix(suffix)
         .tempfile()
         .context("cannot make a file for the editor")?;
-    file.write_all(text.as_bytes())
+    file.write_all(draft.text.as_bytes())
         .and_then(|()| file.flush())
         .context("cannot write the file for the editor")?;
     loop {
@@ -167,20 +192,20 @@ fn edit(
         let mut typed =
             fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         // Most editors end the last line.
-        if typed.ends_with(b"\n") && !text.ends_with('\n') {
+        if typed.ends_with(b"\n") && !draft.text.ends_with('\n') {
             typed.pop();
         }
         if let Err(error) = ended {
-            return Err(if typed == text.as_bytes() {
+            return Err(if typed == draft.text.as_bytes() {
                 error
             } else {
                 error.context(format!("your text is in {}", keep(file)?))
             });
         }
-        if typed == text.as_bytes() {
+        if typed == draft.text.as_bytes() {
             return Ok(None);
         }
-        match parse(kind, typed, is_laid_out) {
+        match draft.parse(kind, typed) {
             Ok(value) => return Ok(Some(Edited { value, file })),
             Err(problem) if is_answered(context, &problem)? => {}
             Err(problem) => {
@@ -212,24 +237,6 @@ fn start(editor: &str, file: &NamedTempFile) -> Result<()> {
     }
 }
 
-/// Reads the text as a value of the kind that the entry has.
-fn parse(kind: Kind, typed: Vec<u8>, is_laid_out: bool) -> Result<Value, String> {
-    match kind {
-        Kind::Json => {
-            let json =
-                Json::parse(&typed).map_err(|error| format!("this is not valid JSON: {error}"))?;
-            let bytes = if is_laid_out {
-                json.dumps().into_bytes()
-            } else {
-                typed.trim_ascii().to_vec()
-            };
-            Ok(Value { kind, bytes })
-        }
-        _ if str::from_utf8(&typed).is_err() => Err("this is not UTF-8".to_owned()),
-        _ => Ok(Value { kind, bytes: typed }),
-    }
-}
-
 /// Shows a problem, and waits until it was read: the editor that opens again hides it. Returns
 /// `false` without a terminal, or if the input ends.
 fn is_answered(context: &Context, problem: &str) -> Result<bool> {
@@ -249,8 +256,9 @@ fn write(
     context: &Context,
     backend: &dyn Backend,
     old: Entry,
-    (value, keep): (Value, KeepForUndo),
+    value: Value,
     edited: Edited,
+    keep: KeepForUndo,
 ) -> Result<Exit> {
     let now = context.now();
     let size = edited.value.bytes.len() as u64;
@@ -271,7 +279,7 @@ fn write(
         keys: vec![Pattern::exact(old.address.key.as_str())],
         ..Filter::store(&old.address.store)
     };
-    let operation = this(Cause::Removed, words(&filter.into()));
+    let operation = this(Cause::Removed, words(&filter.into(), now));
     let put = content
         .and_then(|content| backend.put_logged(&entry, &content, &options, keep, &operation, now));
     match put {

@@ -11,7 +11,7 @@ use ecache_core::transfer::{FoundRecord, RecordVisitor, visit, write_record};
 
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::no_match::note_none_listed;
-use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::filter::{DefaultSelection, filter, note_unknown_names};
 use super::shared::transfer::left_out::Omissions;
 use super::shared::transfer::{check_interrupted, leave_out, to_file, to_stdout};
 use crate::cli::ExportArgs;
@@ -21,7 +21,7 @@ use crate::output::{Progress, human};
 
 pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
     let now = context.now();
-    let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    let filter = filter(context, &args.filter, DefaultSelection::AnyPolicy, now)?;
     context.fold_usage();
     let backend = context.reader()?;
     let foreign = Omissions::of_foreign(context);

@@ -15,7 +15,7 @@ use ecache_core::location;
 use super::shared::changes::deletion::{Run, counting, keep_unless};
 use super::shared::changes::operation::{tell_undo, this};
 use super::shared::filter::words::words;
-use super::shared::filter::{Unless, filter};
+use super::shared::filter::{DefaultSelection, filter};
 use super::shared::transfer::left_out::Omissions;
 use super::shared::transfer::record_filter::RecordFilter;
 use super::shared::transfer::{note_beyond_undo, note_evicted, open_records, report};
@@ -33,7 +33,7 @@ const CHUNKS_AHEAD: usize = 4;
 pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     let now = context.now();
     context.summary.begin("import", args.summary.is_json());
-    let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
+    let filter = filter(context, &args.filter, DefaultSelection::AnyCollection, now)?;
     let is_filtered = filter.is_narrowed();
     let input = open_records(&args.file)?;
     // Read before the store is created: a file that is none of these leaves no trace.
@@ -44,14 +44,10 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     } else {
         context.writer()?
     };
-    let commit = match args.batch {
-        _ if args.dry_run => Commit::Rehearse,
-        Some(count) => Commit::Every(count as usize),
-        None => Commit::Whole,
-    };
+    let commit = commit_of(&args);
     signals::finish_batches()?;
     let mut bar = context.progress("importing", None);
-    let words = words(&filter.clone().into());
+    let words = words(&filter.clone().into(), now);
     let mut on_beyond = || note_beyond_undo(context);
     let mut log = ImportLog::new(
         this(Cause::Removed, words),
@@ -74,25 +70,14 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
     );
     bar.finish();
     let imported = imported.and_then(|imported| wanted.check().map(|()| imported));
-    let attempt = |error: Error| {
-        let what = match (commit, &error) {
-            // A server has no transactions.
-            (Commit::Whole, Error::Partial { .. }) => "only a part was imported",
-            (Commit::Whole, Error::Interrupted { done }) if done.entries > 0 => {
-                "only a part was imported"
-            }
-            (Commit::Every(_), _) => {
-                "the import stopped; whole batches before this are in the store"
-            }
-            (Commit::Whole | Commit::Rehearse, _) => "nothing was imported",
-        };
-        anyhow::Error::new(error).context(what)
-    };
     let verb = match commit {
         Commit::Rehearse => "would import",
         Commit::Whole | Commit::Every(_) => "imported",
     };
-    let imported = imported.map_err(attempt)?;
+    let imported = imported.map_err(|error| {
+        let what = what_is_in(commit, &error);
+        anyhow::Error::new(error).context(what)
+    })?;
     let run = Run::from(args.dry_run);
     report(context, verb, imported, run);
     note_evicted(context, log.evicted, run);
@@ -110,6 +95,27 @@ pub(crate) fn run(context: &Context, args: ImportArgs) -> Result<Exit> {
         );
     }
     Ok(exit.max_trouble(args.filter.exit(is_empty)))
+}
+
+fn commit_of(args: &ImportArgs) -> Commit {
+    match args.batch {
+        _ if args.dry_run => Commit::Rehearse,
+        Some(count) => Commit::Every(count as usize),
+        None => Commit::Whole,
+    }
+}
+
+/// Returns the words that say how much of a failed import is in the store.
+fn what_is_in(commit: Commit, error: &Error) -> &'static str {
+    match (commit, error) {
+        // A server has no transactions.
+        (Commit::Whole, Error::Partial { .. }) => "only a part was imported",
+        (Commit::Whole, Error::Interrupted { done }) if done.entries > 0 => {
+            "only a part was imported"
+        }
+        (Commit::Every(_), _) => "the import stopped; whole batches before this are in the store",
+        (Commit::Whole | Commit::Rehearse, _) => "nothing was imported",
+    }
 }
 
 /// Reads on a thread of its own: reading takes as long as writing, so that an import takes half the

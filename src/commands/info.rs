@@ -8,7 +8,7 @@ use ecache_core::filter::{Filter, Freshness};
 use ecache_core::location;
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::shared::changes::operation::until;
 use crate::cli::InfoArgs;
@@ -17,7 +17,7 @@ use crate::error::Exit;
 use crate::output::{Cell, Column, Format, human};
 
 /// Facts about a store that can be read.
-struct Store {
+struct StoreFacts {
     described: Description,
     expired: u64,
     kept: KeptForUndo,
@@ -31,10 +31,16 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
     let (settings, problem) = context.settings_in_force();
     let store = read(context);
     let format = context.format(args.format.chosen());
-    if format == Format::Table {
-        print_for_people(context, &settings, store.as_ref().ok())?;
-    } else {
-        print(context, format, &settings, store.as_ref())?;
+    let facts = Facts {
+        context,
+        settings: &settings,
+        store: store.as_ref().ok(),
+        problem: store.as_ref().err(),
+    };
+    match format {
+        Format::Table => facts.print_for_people()?,
+        Format::Json | Format::Jsonl => context.object(facts.cells())?,
+        format => facts.print_rows(format)?,
     }
     if let Some(problem) = problem {
         return Err(problem);
@@ -42,7 +48,7 @@ pub(crate) fn run(context: &Context, args: InfoArgs) -> Result<Exit> {
     store.map(|_| Exit::Done)
 }
 
-fn read(context: &Context) -> Result<Store> {
+fn read(context: &Context) -> Result<StoreFacts> {
     let (path, _) = context.location()?;
     // It says itself where there is none.
     context.expect_misses();
@@ -55,7 +61,7 @@ fn read(context: &Context) -> Result<Store> {
     };
     // For a missing store, these facts would be those of the empty store in its place.
     let is_there = described.path.is_some() || location::is_url(path.as_os_str());
-    Ok(Store {
+    Ok(StoreFacts {
         expired: backend.usage(&expired.into(), context.now())?.entries,
         kept: backend.kept_for_undo()?,
         counts: is_there.then(|| context.usage_log().is_ok_and(|log| log.is_writable())),
@@ -64,94 +70,214 @@ fn read(context: &Context) -> Result<Store> {
     })
 }
 
-/// Returns the value and the origin of a setting.
-fn setting<'a>(settings: &'a [InForce], key: &str) -> (Option<&'a str>, &'static str) {
-    let found = settings.iter().find(|setting| setting.key == key);
-    found.map_or((None, "default"), |found| {
-        (found.value.as_deref(), found.origin)
-    })
+/// All that is printed.
+struct Facts<'a> {
+    context: &'a Context,
+    settings: &'a [InForce],
+    store: Option<&'a StoreFacts>,
+    /// The reason why the store cannot be read
+    problem: Option<&'a anyhow::Error>,
 }
 
-fn print_for_people(context: &Context, settings: &[InForce], store: Option<&Store>) -> Result<()> {
-    let columns = [
-        Column::whole("fact").ranked(0),
-        Column::text("value").ranked(1),
-        Column::text("from").ranked(2).optional(),
-    ];
-    let mut rows = context.rows(Format::Table, &columns)?;
-    let mut line = |fact: &str, value: &str, from: &str| {
-        rows.row(&[
-            fact.to_owned().into(),
-            value.to_owned().into(),
-            from.to_owned().into(),
-        ])
-    };
-    let (path, from) = setting(settings, "db");
-    line("store", path.unwrap_or("-"), from)?;
-    if let Some(store) = store {
+impl Facts<'_> {
+    /// Returns the value and the origin of a setting.
+    fn setting(&self, key: &str) -> (Option<&str>, &'static str) {
+        let found = self.settings.iter().find(|setting| setting.key == key);
+        found.map_or((None, "default"), |found| {
+            (found.value.as_deref(), found.origin)
+        })
+    }
+
+    fn print_for_people(&self) -> Result<()> {
+        let columns = [
+            Column::whole("fact").ranked(0),
+            Column::text("value").ranked(1),
+            Column::text("from").ranked(2).optional(),
+        ];
+        let mut rows = self.context.rows(Format::Table, &columns)?;
+        for (fact, value, from) in self.lines() {
+            rows.row(&[fact.into(), value.into(), from.into()])?;
+        }
+        Ok(rows.finish()?)
+    }
+
+    /// Returns facts, their values, and the origins of settings.
+    fn lines(&self) -> Vec<(&str, String, &str)> {
+        let (path, from) = self.setting("db");
+        let mut lines = vec![("store", path.unwrap_or("-").to_owned(), from)];
+        let store = self.store.map(|store| self.store_lines(store));
+        let store = store.into_iter().flatten();
+        lines.extend(store.map(|(fact, value)| (fact, value, "")));
+        if let Some(path) = self.context.settings().path() {
+            let missing = if path.exists() { "" } else { "(not there) " };
+            let shown = location::shown(path.as_os_str());
+            lines.push(("config", format!("{missing}{shown}"), ""));
+        }
+        lines.push(("version", env!("CARGO_PKG_VERSION").to_owned(), ""));
+        let is_shown = |setting: &&InForce| {
+            setting.key != "db" && (self.context.verbose || setting.origin != "default")
+        };
+        lines.extend(self.settings.iter().filter(is_shown).map(|setting| {
+            let value = setting.value.as_deref().unwrap_or("-").to_owned();
+            (&*setting.key, value, setting.origin)
+        }));
+        lines
+    }
+
+    fn store_lines(&self, store: &StoreFacts) -> Vec<(&'static str, String)> {
+        let kept = kept(store.kept, self.context.now()).map(|kept| ("undo", kept));
+        if !store.is_there {
+            let missing = "is not there yet; a first run or import creates it".to_owned();
+            return [("file", missing)].into_iter().chain(kept).collect();
+        }
         let described = &store.described;
-        if store.is_there {
-            let schema = format!("schema {}", described.schema_version);
-            line("engine", &format!("{}, {schema}", described.engine), "")?;
-            let [file, log, free] =
-                [described.file_size, described.wal_size, described.free_size].map(human::size);
-            line("file", &format!("{file}, log {log}, {free} free"), "")?;
-            let unnamed = &described.unnamed;
-            for (name, usage) in [
-                ("being written", unnamed.staged),
-                ("of killed writers", unnamed.abandoned),
-                ("replaced", unnamed.replaced),
-            ] {
-                if usage.bytes > 0 {
-                    line(
-                        "values",
-                        &format!("{} {name}", human::size(usage.bytes)),
-                        "",
-                    )?;
-                }
+        let (engine, schema) = (&described.engine, described.schema_version);
+        let [file, log, free] =
+            [described.file_size, described.wal_size, described.free_size].map(human::size);
+        let mut lines = vec![
+            ("engine", format!("{engine}, schema {schema}")),
+            ("file", format!("{file}, log {log}, {free} free")),
+        ];
+        let unnamed = &described.unnamed;
+        for (name, usage) in [
+            ("being written", unnamed.staged),
+            ("of killed writers", unnamed.abandoned),
+            ("replaced", unnamed.replaced),
+        ] {
+            if usage.bytes > 0 {
+                lines.push(("values", format!("{} {name}", human::size(usage.bytes))));
             }
-            let stores = human::counted(described.stores, "store", "stores");
-            let entries = human::count(described.entries);
-            let expired = human::count(store.expired);
-            line(
-                "entries",
-                &format!("{entries} in {stores}, {expired} expired"),
-                "",
-            )?;
-            if store.counts != Some(true) {
-                let why = "are not counted: nothing can be written here";
-                line("calls", why, "")?;
-            } else if context.verbose {
-                line("calls", "are counted", "")?;
+        }
+        let stores = human::counted(described.stores, "store", "stores");
+        let [entries, expired] = [described.entries, store.expired].map(human::count);
+        lines.push((
+            "entries",
+            format!("{entries} in {stores}, {expired} expired"),
+        ));
+        if store.counts != Some(true) {
+            let why = "are not counted: nothing can be written here";
+            lines.push(("calls", why.to_owned()));
+        } else if self.context.verbose {
+            lines.push(("calls", "are counted".to_owned()));
+        }
+        lines.extend(kept);
+        lines
+    }
+
+    /// Prints a line for each fact and setting.
+    fn print_rows(&self, format: Format) -> Result<()> {
+        let columns = ["fact", "value", "from"].map(Column::text);
+        let mut rows = self.context.rows(format, &columns)?;
+        for (name, cell) in self.cells() {
+            if name != "settings" {
+                rows.row(&[Cell::from(name), cell, Cell::Null])?;
             }
-        } else {
-            line(
-                "file",
-                "is not there yet; a first run or import creates it",
-                "",
-            )?;
         }
-        if let Some(kept) = kept(store.kept, context.now()) {
-            line("undo", &kept, "")?;
+        // The others are among the facts.
+        let others = |setting: &&InForce| !matches!(setting.key.as_str(), "db" | "collection");
+        for setting in self.settings.iter().filter(others) {
+            let value = setting.value.as_deref();
+            rows.row(&[
+                setting.key.as_str().into(),
+                value.into(),
+                setting.origin.into(),
+            ])?;
+        }
+        Ok(rows.finish()?)
+    }
+
+    /// Returns the facts for programs, by name.
+    fn cells(&self) -> Vec<(&'static str, Cell<'_>)> {
+        let (path, path_from) = self.setting("db");
+        let there = self.store.filter(|store| store.is_there);
+        let engine = there.map(|store| store.described.engine.as_str());
+        let mut cells = vec![
+            ("version", env!("CARGO_PKG_VERSION").into()),
+            ("engine", engine.into()),
+            ("path", path.into()),
+            ("path_from", path_from.into()),
+            ("exists", self.of_store(|store| Cell::Bool(store.is_there))),
+            ("collection", self.collection().into()),
+            ("collection_from", self.setting("collection").1.into()),
+        ];
+        let size =
+            |of: fn(&Description) -> u64| self.of_store(|store| Cell::Size(of(&store.described)));
+        cells.extend([
+            ("file_size", size(|store| store.file_size)),
+            ("wal_size", size(|store| store.wal_size)),
+            ("free_size", size(|store| store.free_size)),
+            ("staged_size", size(|store| store.unnamed.staged.bytes)),
+            (
+                "abandoned_size",
+                size(|store| store.unnamed.abandoned.bytes),
+            ),
+            ("replaced_size", size(|store| store.unnamed.replaced.bytes)),
+        ]);
+        let version = |of: fn(&Description) -> i64| {
+            there
+                .map(|store| Cell::Integer(of(&store.described)))
+                .into()
+        };
+        let count = |of: fn(&StoreFacts) -> u64| self.of_store(|store| Cell::Count(of(store)));
+        cells.extend([
+            ("schema_version", version(|store| store.schema_version)),
+            (
+                "known_schema_version",
+                version(|store| store.known_schema_version),
+            ),
+            ("stores", count(|store| store.described.stores)),
+            ("entries", count(|store| store.described.entries)),
+            ("expired", count(|store| store.expired)),
+            (
+                "counts_calls",
+                self.of_store(|store| store.counts.map(Cell::Bool).into()),
+            ),
+            ("undo_entries", count(|store| store.kept.usage.entries)),
+            (
+                "undo_size",
+                self.of_store(|store| Cell::Size(store.kept.usage.bytes)),
+            ),
+            (
+                "undo_until",
+                self.of_store(|store| {
+                    store
+                        .kept
+                        .until
+                        .map(|until| Cell::Time(until.as_millis()))
+                        .into()
+                }),
+            ),
+            ("undo_evicted", count(|store| store.kept.evicted)),
+        ]);
+        let problem = self.problem.map(|error| format!("{error:#}"));
+        cells.extend([
+            ("problem", problem.into()),
+            ("settings", self.settings_in_force()),
+        ]);
+        cells
+    }
+
+    /// Returns a fact about the store, if that can be read.
+    fn of_store<'c>(&self, fact: impl Fn(&StoreFacts) -> Cell<'c>) -> Cell<'c> {
+        self.store.map(fact).into()
+    }
+
+    fn collection(&self) -> Option<String> {
+        match &self.context.collections {
+            Collections::Default => Some(DEFAULT_COLLECTION.to_owned()),
+            Collections::Configured(name) => Some(name.clone()),
+            Collections::Named(names) => Some(names.join(", ")),
+            Collections::All => None,
         }
     }
-    if let Some(path) = context.settings().path() {
-        let missing = if path.exists() { "" } else { "(not there) " };
-        let shown = location::shown(path.as_os_str());
-        line("config", &format!("{missing}{shown}"), "")?;
+
+    fn settings_in_force(&self) -> Cell<'static> {
+        let settings = self.settings.iter().map(|setting| {
+            let value = json!({"value": setting.value, "from": setting.origin});
+            (setting.key.clone(), value)
+        });
+        Cell::Json(Value::Object(settings.collect()).to_string().into())
     }
-    line("version", env!("CARGO_PKG_VERSION"), "")?;
-    let is_shown = |setting: &&InForce| {
-        setting.key != "db" && (context.verbose || setting.origin != "default")
-    };
-    for setting in settings.iter().filter(is_shown) {
-        line(
-            &setting.key,
-            setting.value.as_deref().unwrap_or("-"),
-            setting.origin,
-        )?;
-    }
-    Ok(rows.finish()?)
 }
 
 /// Describes the entries kept for undo, and the number of those that limits took.
@@ -170,112 +296,4 @@ fn kept(kept: KeptForUndo, now: Timestamp) -> Option<String> {
         }
         (there, None) => there,
     }
-}
-
-/// Prints one object to a program, or one line a fact.
-fn print(
-    context: &Context,
-    format: Format,
-    settings: &[InForce],
-    store: Result<&Store, &anyhow::Error>,
-) -> Result<()> {
-    let collection = match &context.collections {
-        Collections::Default => Some(DEFAULT_COLLECTION.to_owned()),
-        Collections::Configured(name) => Some(name.clone()),
-        Collections::Named(names) => Some(names.join(", ")),
-        Collections::All => None,
-    };
-    let problem = store.err().map(|error| format!("{error:#}"));
-    let store = store.ok();
-    let there = store.filter(|store| store.is_there);
-    let described = store.map(|store| &store.described);
-    let size = |of: fn(&Description) -> u64| {
-        described.map_or(Cell::Null, |described| Cell::Size(of(described)))
-    };
-    let count = |of: fn(&Store) -> u64| store.map_or(Cell::Null, |store| Cell::Count(of(store)));
-    let version = |of: fn(&Description) -> i64| {
-        there.map_or(Cell::Null, |store| Cell::Integer(of(&store.described)))
-    };
-    let in_force: serde_json::Map<String, serde_json::Value> = settings
-        .iter()
-        .map(|setting| {
-            let value = json!({"value": setting.value, "from": setting.origin});
-            (setting.key.clone(), value)
-        })
-        .collect();
-    let in_force = serde_json::Value::Object(in_force).to_string();
-    let (path, path_from) = setting(settings, "db");
-    let facts: [(&'static str, Cell<'_>); 25] = [
-        ("version", Cell::from(env!("CARGO_PKG_VERSION"))),
-        (
-            "engine",
-            there.map(|store| store.described.engine.as_str()).into(),
-        ),
-        ("path", path.into()),
-        ("path_from", path_from.into()),
-        (
-            "exists",
-            store.map_or(Cell::Null, |store| Cell::Bool(store.is_there)),
-        ),
-        ("collection", collection.map_or(Cell::Null, Cell::from)),
-        ("collection_from", setting(settings, "collection").1.into()),
-        ("file_size", size(|store| store.file_size)),
-        ("wal_size", size(|store| store.wal_size)),
-        ("free_size", size(|store| store.free_size)),
-        ("staged_size", size(|store| store.unnamed.staged.bytes)),
-        (
-            "abandoned_size",
-            size(|store| store.unnamed.abandoned.bytes),
-        ),
-        ("replaced_size", size(|store| store.unnamed.replaced.bytes)),
-        ("schema_version", version(|store| store.schema_version)),
-        (
-            "known_schema_version",
-            version(|store| store.known_schema_version),
-        ),
-        ("stores", count(|store| store.described.stores)),
-        ("entries", count(|store| store.described.entries)),
-        ("expired", count(|store| store.expired)),
-        (
-            "counts_calls",
-            store
-                .and_then(|store| store.counts)
-                .map_or(Cell::Null, Cell::Bool),
-        ),
-        ("undo_entries", count(|store| store.kept.usage.entries)),
-        (
-            "undo_size",
-            store.map_or(Cell::Null, |store| Cell::Size(store.kept.usage.bytes)),
-        ),
-        (
-            "undo_until",
-            store
-                .and_then(|store| store.kept.until)
-                .map_or(Cell::Null, |until| Cell::Time(until.as_millis())),
-        ),
-        ("undo_evicted", count(|store| store.kept.evicted)),
-        ("problem", problem.map_or(Cell::Null, Cell::from)),
-        ("settings", Cell::Json(in_force.as_str().into())),
-    ];
-    if matches!(format, Format::Json | Format::Jsonl) {
-        return Ok(context.object(facts)?);
-    }
-    let columns = ["fact", "value", "from"].map(Column::text);
-    let mut rows = context.rows(format, &columns)?;
-    for (name, cell) in facts {
-        if name != "settings" {
-            rows.row(&[Cell::from(name), cell, Cell::Null])?;
-        }
-    }
-    // The others are among the facts.
-    let others = |setting: &&InForce| !matches!(setting.key.as_str(), "db" | "collection");
-    for setting in settings.iter().filter(others) {
-        let value = setting.value.as_deref();
-        rows.row(&[
-            setting.key.as_str().into(),
-            value.into(),
-            setting.origin.into(),
-        ])?;
-    }
-    Ok(rows.finish()?)
 }

@@ -13,7 +13,7 @@ use super::shared::address::abbreviated::{not_a_store, whole_entry};
 use super::shared::address::cut_name::{Accept, is_marked};
 use super::shared::address::keys_from::{self, Line, Listed};
 use super::shared::address::resolve::{Request, note_missing, note_other_call, store_address};
-use super::shared::changes::deletion::{Run, keep_unless, open, remove_logged};
+use super::shared::changes::deletion::{Run, Step, keep_unless, open, remove_logged};
 use super::shared::command::args::{
     entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
 };
@@ -82,16 +82,13 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
         ..Filter::store(&store)
     };
     let selection = Selection::of(keys.into_iter().map(of_store).collect());
-    let run = (run, keep_unless(args.no_undo));
-    remove_logged(
-        context,
-        backend.as_ref(),
-        &selection,
-        None,
-        Cause::Removed,
-        run,
-        now,
-    )?;
+    let step = Step {
+        selection: &selection,
+        documents: None,
+        keep: keep_unless(args.no_undo),
+        cause: Cause::Removed,
+    };
+    remove_logged(context, backend.as_ref(), &step, run, now)?;
     Ok(exit)
 }
 

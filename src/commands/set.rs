@@ -60,7 +60,7 @@ pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     }
 }
 
-/// Says on a terminal how long the entry lasts.
+/// Notes on a terminal how long the entry lasts.
 fn note_lifetime(
     context: &Context,
     backend: &dyn Backend,
@@ -107,7 +107,7 @@ fn condition(args: &SetArgs, kind: Kind) -> Result<Condition> {
     })
 }
 
-/// Tells the key and the value apart: an entry that is named by arguments has no key.
+/// Distinguishes the key from the value: an entry that is named by arguments has no key.
 fn positionals(args: &mut SetArgs) -> Result<(Named, Option<String>)> {
     let (first, second) = (args.first.take(), args.second.take());
     match (args.call.0.take(), first, second) {

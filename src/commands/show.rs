@@ -3,10 +3,11 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ecache_core::backend::{Row, Scan, Values, read_value};
+use ecache_core::backend::{Backend, Row, Scan, Values, read_value};
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern};
+use ecache_core::time::Timestamp;
 use ecache_core::value::{Kind, Value};
 
 use super::shared::address::abbreviated::whole_entry;
@@ -27,14 +28,54 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
     refuse_options_of_none(&args.command.command, args.command.option())?;
     context.fold_usage();
     let backend = context.reader()?;
-    let now = context.now();
     let request = if args.command.command.is_empty() {
         let entry = whole_entry(context, backend.as_ref(), args.entry, Accept::Shown)?;
         Request::new(context, entry)?
     } else {
         meant_entry(context, backend.as_ref(), &args.command, &args.entry.scope)?
     };
-    // Also what a reader would not get: an expired entry is shown as such.
+    let Some(found) = find(context, backend.as_ref(), &request, context.now())? else {
+        return Ok(Exit::No);
+    };
+    let format = context.format(args.format.chosen());
+    let secrets = Secrets::from(args.reveal);
+    if format == Format::Table {
+        found.print_for_people(context, secrets, args.all)?;
+    } else {
+        found.print_fields(context, secrets, format)?;
+    }
+    if matches!(format, Format::Json | Format::Jsonl) {
+        return Ok(Exit::Done);
+    }
+    if let Some(reason) = &found.foreign {
+        context.note(&format!(
+            "the entry stays where it is, and is not exported: {reason}"
+        ));
+    }
+    if format != Format::Table && !found.entry.is_fresh(found.now) {
+        context.note("the entry is not fresh: readers do not get it");
+    }
+    Ok(Exit::Done)
+}
+
+/// An entry that is shown.
+struct Found {
+    entry: Entry,
+    value: Option<Value>,
+    /// The reason why another program's entry is left alone
+    foreign: Option<String>,
+    /// The time at which it was looked up
+    now: Timestamp,
+}
+
+/// Finds the requested entry, also one that a reader would not get: an expired entry is shown as
+/// such. Says so if there is none.
+fn find(
+    context: &Context,
+    backend: &dyn Backend,
+    request: &Request,
+    now: Timestamp,
+) -> Result<Option<Found>> {
     let filter = Filter {
         keys: vec![Pattern::exact(request.address.key.as_str())],
         ..Filter::store(&request.address.store)
@@ -43,69 +84,62 @@ pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
         values: Values::Include,
         ..Scan::new(filter)
     };
-    let (entry, content, foreign) = match backend.scan(&scan, now)?.next().transpose()? {
-        Some(Row::Entry(entry, Some(content))) if !request.contradicts(&entry) => {
-            (*entry, Some(content), None)
-        }
-        Some(Row::Foreign(foreign)) if !request.contradicts(&foreign.entry) => {
-            (foreign.entry, foreign.content, Some(foreign.reason))
-        }
-        Some(Row::Entry(entry, Some(_))) => {
-            note_other_call(context, &entry.address);
-            return Ok(Exit::No);
-        }
-        Some(Row::Foreign(foreign)) => {
-            note_other_call(context, &foreign.entry.address);
-            return Ok(Exit::No);
-        }
+    let row = backend.scan(&scan, now)?.next().transpose()?;
+    let (entry, content, foreign) = match row {
+        Some(Row::Entry(entry, Some(content))) => (*entry, Some(content), None),
+        Some(Row::Foreign(found)) => (found.entry, found.content, Some(found.reason)),
         Some(Row::Entry(_, None)) | None => {
-            note_missing(context, backend.as_ref(), &request.address)?;
-            return Ok(Exit::No);
+            note_missing(context, backend, &request.address)?;
+            return Ok(None);
         }
         Some(Row::Damaged(address)) => {
-            return Err(Error::DamagedEntry {
-                address: Box::new(address),
-            }
-            .into());
+            let address = Box::new(address);
+            return Err(Error::DamagedEntry { address }.into());
         }
     };
-    let format = context.format(args.format.chosen());
-    let secrets = Secrets::from(args.reveal);
-    let whole = content.map(|content| read_value(backend.as_ref(), entry.kind, content));
-    let whole = whole.transpose()?;
-    if format == Format::Table {
-        let text = entry::text(context, &entry, whole.as_ref(), secrets, now);
-        let height = context.screen_height().filter(|_| !args.all);
+    if request.contradicts(&entry) {
+        note_other_call(context, &entry.address);
+        return Ok(None);
+    }
+    let value = content.map(|content| read_value(backend, entry.kind, content));
+    Ok(Some(Found {
+        value: value.transpose()?,
+        entry,
+        foreign,
+        now,
+    }))
+}
+
+impl Found {
+    /// Prints what fits on the screen, or `all`.
+    fn print_for_people(&self, context: &Context, secrets: Secrets, all: bool) -> Result<()> {
+        let (entry, value) = (&self.entry, self.value.as_ref());
+        let text = entry::text(context, entry, value, secrets, self.now);
+        let height = context.screen_height().filter(|_| !all);
         let (shown, rest) = entry::screens(&text, height);
         stdout().write_all(shown.as_bytes())?;
         if let Some(rest) = rest {
-            let all = get_line(&entry);
-            context.footer(&format!("{rest}: --all prints them, {all} the value"));
-        } else if entry.kind == Kind::Bytes && is_cut(whole.as_ref()) {
-            context.tip(&format!("{} > FILE writes all of it", get_line(&entry)));
+            let line = get_line(entry);
+            context.footer(&format!("{rest}: --all prints them, {line} the value"));
+        } else if entry.kind == Kind::Bytes && is_cut(value) {
+            context.tip(&format!("{} > FILE writes all of it", get_line(entry)));
         }
-        note_foreign(context, foreign.as_deref());
-        return Ok(Exit::Done);
+        Ok(())
     }
-    let value = whole.as_ref();
-    let value = value.map(|value| fields::json(value.kind, &value.bytes));
-    let datasets = context.datasets()?;
-    let fields = Field::ALL
-        .into_iter()
-        .filter(|field| field.is_known(&datasets))
-        .map(|field| {
-            let cell = field.cell(&entry, value.as_deref(), &datasets, secrets, now);
-            (field.column(), cell)
-        });
-    context.record(format, fields.collect())?;
-    if matches!(format, Format::Json | Format::Jsonl) {
-        return Ok(Exit::Done);
+
+    fn print_fields(&self, context: &Context, secrets: Secrets, format: Format) -> Result<()> {
+        let value = self.value.as_ref();
+        let value = value.map(|value| fields::json(value.kind, &value.bytes));
+        let datasets = context.datasets()?;
+        let fields = Field::ALL
+            .into_iter()
+            .filter(|field| field.is_known(&datasets))
+            .map(|field| {
+                let cell = field.cell(&self.entry, value.as_deref(), &datasets, secrets, self.now);
+                (field.column(), cell)
+            });
+        Ok(context.record(format, fields.collect())?)
     }
-    note_foreign(context, foreign.as_deref());
-    if !entry.is_fresh(now) {
-        context.note("the entry is not fresh: readers do not get it");
-    }
-    Ok(Exit::Done)
 }
 
 /// Reports whether the bytes of a value are shown in part.
@@ -121,13 +155,4 @@ fn get_line(entry: &Entry) -> String {
         line.push_str(&format!(" --dataset {}", shell(dataset)));
     }
     line
-}
-
-/// Says of another program's entry why it is left alone.
-fn note_foreign(context: &Context, reason: Option<&str>) {
-    if let Some(reason) = reason {
-        context.note(&format!(
-            "the entry stays where it is, and is not exported: {reason}"
-        ));
-    }
 }

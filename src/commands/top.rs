@@ -7,11 +7,12 @@ use ecache_core::filter::Filter;
 use ecache_core::time::Timestamp;
 
 use super::shared::filter::collections::note_elsewhere;
-use super::shared::filter::{Unless, filter, no_match, note_unknown_names};
+use super::shared::filter::{DefaultSelection, filter, no_match, note_unknown_names};
 use super::shared::view::fields::Field;
 use super::shared::view::listing::{Entries, Listing, Shown, measured, scopes, shared_by_all};
 use crate::cli::{Measure, TopArgs};
 use crate::context::Context;
+use crate::datasets::Datasets;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format, Secrets, chart, human};
 
@@ -20,7 +21,7 @@ const DAY: i128 = 86_400_000;
 
 pub(crate) fn run(context: &Context, args: TopArgs) -> Result<Exit> {
     let now = context.now();
-    let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    let filter = filter(context, &args.filter, DefaultSelection::AnyPolicy, now)?;
     context.fold_usage();
     let backend = context.reader()?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
@@ -69,13 +70,7 @@ struct Top<'a> {
 impl Top<'_> {
     /// Returns the entries with the most of the measure, and whether one was damaged.
     fn entries(&self, with_starts: bool) -> Result<(Vec<Listed>, bool)> {
-        let (sort, direction) = match self.args.by {
-            Measure::Size => (Sort::Size, Direction::Descending),
-            Measure::Saved => (Sort::Saved, Direction::Descending),
-            Measure::Hits => (Sort::Hits, Direction::Descending),
-            Measure::Waste => (Sort::Waste, Direction::Descending),
-            Measure::Age => (Sort::Updated, Direction::Ascending),
-        };
+        let (sort, direction) = self.args.by.order();
         let scan = Scan {
             sort,
             direction,
@@ -93,8 +88,7 @@ impl Top<'_> {
                 Row::Entry(entry, start) => entries.push((*entry, start)),
                 Row::Foreign(found) => entries.push((found.entry, found.content)),
                 Row::Damaged(address) => {
-                    self.context
-                        .warn(&format!("{address} is damaged and left out"));
+                    self.context.warn_damaged(&address);
                     is_damaged = true;
                 }
             }
@@ -156,45 +150,9 @@ impl Top<'_> {
     fn table(&self, entries: &[Listed]) -> Result<()> {
         let datasets = self.context.datasets()?;
         let by = self.args.by;
-        let mut shown: Vec<Shown> = match by {
-            Measure::Size => vec![Shown::Field(Field::Hits), Shown::Age],
-            Measure::Saved => vec![Shown::Field(Field::Hits), Shown::Field(Field::CostMs)],
-            Measure::Hits => vec![Shown::Saved, Shown::Field(Field::CostMs), Shown::Age],
-            Measure::Waste => vec![Shown::Field(Field::Size), Shown::Unused],
-            Measure::Age => vec![Shown::Field(Field::Size), Shown::Field(Field::Hits)],
-        };
-        shown.extend([Field::StoreName, Field::Key].map(Shown::Field));
-        if self.context.may_mix_collections() {
-            shown.push(Shown::Field(Field::Collection));
-        }
-        shown.extend(scopes(&datasets));
-        shown.push(Shown::Call);
-        let listing = Listing::new(
-            shown,
-            Entries::of(entries.iter().map(|(entry, _)| entry)),
-            &datasets,
-            Secrets::from(self.args.reveal),
-            self.now,
-        );
+        let listing = self.listing(entries, &datasets);
         // The column of the measure leads.
-        let leads = match by {
-            Measure::Size => Shown::Field(Field::Size),
-            Measure::Saved => Shown::Saved,
-            Measure::Hits => Shown::Field(Field::Hits),
-            Measure::Waste => Shown::Call,
-            Measure::Age => Shown::Age,
-        };
-        let mut kept = measured(self.filter, None);
-        kept.retain(|shown| *shown != leads);
-        let listing = listing.keeping(&kept);
-        let leading = match by {
-            Measure::Size => Column::number("size"),
-            Measure::Saved => Column::number("saved_ms"),
-            Measure::Hits => Column::number("hits"),
-            Measure::Waste => Column::number("waste"),
-            Measure::Age => Column::age("updated_at"),
-        };
-        let mut columns = vec![leading.leading(), Column::whole("bar").titled(" ")];
+        let mut columns = vec![by.column().leading(), Column::whole("bar").titled(" ")];
         let whole = self.whole()?;
         if whole.is_some() {
             columns.push(Column::number("share"));
@@ -237,6 +195,24 @@ impl Top<'_> {
         Ok(())
     }
 
+    /// Returns the columns behind the measure.
+    fn listing<'d>(&self, entries: &[Listed], datasets: &'d Datasets) -> Listing<'d> {
+        let by = self.args.by;
+        let mut shown = by.beside();
+        shown.extend([Field::StoreName, Field::Key].map(Shown::Field));
+        if self.context.may_mix_collections() {
+            shown.push(Shown::Field(Field::Collection));
+        }
+        shown.extend(scopes(datasets));
+        shown.push(Shown::Call);
+        let kind = Entries::of(entries.iter().map(|(entry, _)| entry));
+        let secrets = Secrets::from(self.args.reveal);
+        let listing = Listing::new(shown, kind, datasets, secrets, self.now);
+        let mut kept = measured(self.filter, None);
+        kept.retain(|shown| Some(*shown) != by.leading());
+        listing.keeping(&kept)
+    }
+
     /// Returns how much of the measure all entries have together, where that is a sum of theirs.
     fn whole(&self) -> Result<Option<u128>> {
         let of_groups = |amount: fn(&ecache_core::backend::Group) -> u64| -> Result<_> {
@@ -252,6 +228,52 @@ impl Top<'_> {
             Measure::Saved => of_groups(|group| group.saved_ms),
             Measure::Hits => of_groups(|group| group.hits),
             Measure::Waste | Measure::Age => Ok(None),
+        }
+    }
+}
+
+impl Measure {
+    /// Returns the order in which those with the most come first.
+    fn order(self) -> (Sort, Direction) {
+        match self {
+            Self::Size => (Sort::Size, Direction::Descending),
+            Self::Saved => (Sort::Saved, Direction::Descending),
+            Self::Hits => (Sort::Hits, Direction::Descending),
+            Self::Waste => (Sort::Waste, Direction::Descending),
+            Self::Age => (Sort::Updated, Direction::Ascending),
+        }
+    }
+
+    /// Returns its column in a table.
+    fn column(self) -> Column {
+        match self {
+            Self::Size => Column::number("size"),
+            Self::Saved => Column::number("saved_ms"),
+            Self::Hits => Column::number("hits"),
+            Self::Waste => Column::number("waste"),
+            Self::Age => Column::age("updated_at"),
+        }
+    }
+
+    /// Returns the column of a listing that says the same.
+    fn leading(self) -> Option<Shown> {
+        match self {
+            Self::Size => Some(Shown::Field(Field::Size)),
+            Self::Saved => Some(Shown::Saved),
+            Self::Hits => Some(Shown::Field(Field::Hits)),
+            Self::Waste => None,
+            Self::Age => Some(Shown::Age),
+        }
+    }
+
+    /// Returns the columns that say more of it.
+    fn beside(self) -> Vec<Shown> {
+        match self {
+            Self::Size => vec![Shown::Field(Field::Hits), Shown::Age],
+            Self::Saved => vec![Shown::Field(Field::Hits), Shown::Field(Field::CostMs)],
+            Self::Hits => vec![Shown::Saved, Shown::Field(Field::CostMs), Shown::Age],
+            Self::Waste => vec![Shown::Field(Field::Size), Shown::Unused],
+            Self::Age => vec![Shown::Field(Field::Size), Shown::Field(Field::Hits)],
         }
     }
 }

@@ -8,18 +8,19 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Freshness, Selection};
 use ecache_core::key::Key;
 use ecache_core::scope::{Address, StoreAddress};
+use ecache_core::time::Timestamp;
 
 use super::shared::address::abbreviated::whole_touched;
 use super::shared::address::resolve::note_missing;
-use super::shared::changes::deletion::{Run, Verb, keep_unless, open, touch_logged};
-use super::shared::changes::lifetime::{LifetimeChange, changed};
+use super::shared::changes::deletion::{Renewal, Run, Verb, keep_unless, open, touch_logged};
+use super::shared::changes::lifetime::{LifetimeChange, changed, fresh_unless_chosen};
 use super::shared::command::args::{
     begins_with_hyphen, entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
     scope_of,
 };
 use super::shared::command::identity::lifetime_mark;
 use super::shared::filter::collections::note_elsewhere;
-use super::shared::filter::{Unless, filter, note_unknown_names, require_narrowed};
+use super::shared::filter::{DefaultSelection, filter, note_unknown_names, require_narrowed};
 use crate::cli::TouchArgs;
 use crate::cli::entry::CommandArgs;
 use crate::cli::filter::{FilterArgs, StoreNames};
@@ -30,6 +31,73 @@ use crate::output::human::entries;
 use crate::units::Lifetime;
 
 pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
+    let named = take_names(context, &mut args)?;
+    let now = context.now();
+    context.summary.begin("touch", args.summary.is_json());
+    let change = LifetimeChange::new(args.ttl, args.new_policy)?;
+    let touch = change.touch(now)?;
+    let filter = meant(context, &args, change, now)?;
+    let run = Run::from(args.dry_run);
+    let backend = open(context, run)?;
+    if let Named::Keys(_) = &named {
+        note_unknown_names(context, backend.as_ref(), &filter)?;
+    }
+    // Entries that already have the new lifetime and policy are neither changed nor counted.
+    let selection = Selection::of(changed(&filter, touch));
+    let meant = Selection::from(filter);
+    let all = backend.usage(&meant, now)?;
+    if let (Named::Command(own), 0) = (&named, all.entries) {
+        note_missing_command(context, backend.as_ref(), &args.filter, own)?;
+        context.finish_summary(args.dry_run)?;
+        return Ok(Exit::No);
+    }
+    let lifetime = change
+        .describe(now)
+        .filter(|_| context.terminal.stderr_is_terminal);
+    let verb = Verb {
+        detail: lifetime.as_deref(),
+        ..Verb::CHANGE
+    };
+    let renewal = Renewal {
+        selection: &selection,
+        meant: &meant,
+        touch,
+        keep: keep_unless(args.no_undo),
+    };
+    let touched = touch_logged(context, backend.as_ref(), &renewal, verb, run, now)?;
+    let already = all.entries.saturating_sub(touched.entries);
+    if already > 0 && meant != selection {
+        let have = human::plural(already, "has", "have");
+        let what = match (args.ttl, args.new_policy) {
+            (None, _) => "this policy",
+            (_, None) => "this lifetime",
+            _ => "this lifetime and policy",
+        };
+        context.note(&format!("{} {have} {what} already", entries(already)));
+    }
+    note_elsewhere(context, backend.as_ref(), &meant, now)?;
+    let is_missing = match &named {
+        Named::Keys(keys) if all.entries < keys.len() as u64 => {
+            note_missing_keys(context, backend.as_ref(), &args.filter, keys)?
+        }
+        Named::Keys(_) | Named::Command(_) => false,
+    };
+    context.finish_summary(args.dry_run)?;
+    Ok(match args.filter.exit(all.entries == 0) {
+        Exit::Done if is_missing => Exit::No,
+        exit => exit,
+    })
+}
+
+/// The entries that arguments name, beside the filter.
+enum Named {
+    Keys(Vec<String>),
+    /// The result of a command, which is at this address unless its lifetime gives it another
+    Command(Address),
+}
+
+/// Adds what the arguments name to the filter.
+fn take_names(context: &Context, args: &mut TouchArgs) -> Result<Named> {
     let are_keys = begins_with_hyphen(&args.command);
     let mut store = match &args.filter.store {
         stores if are_keys => stores.first().cloned(),
@@ -44,24 +112,24 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
     args.filter.key.append(&mut args.keys);
     let option = args.version.as_ref().map(|_| "--version");
     refuse_options_of_none(&args.command, option.or_else(|| args.identity.option()))?;
-    let command = if args.command.is_empty() {
+    if args.command.is_empty() {
         whole_touched(context, &mut args.filter)?;
-        None
+        Ok(Named::Keys(args.filter.key.clone()))
     } else {
-        Some(select_command(context, &mut args)?)
-    };
-    let named = match &command {
-        Some(_) => Vec::new(),
-        None => args.filter.key.clone(),
-    };
-    let now = context.now();
-    context.summary.begin("touch", args.summary.is_json());
-    let change = LifetimeChange::new(args.ttl, args.new_policy)?;
-    let touch = change.touch(now)?;
-    let mut filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+        Ok(Named::Command(select_command(context, args)?))
+    }
+}
+
+/// Returns the filter of the entries that are meant.
+fn meant(
+    context: &Context,
+    args: &TouchArgs,
+    change: LifetimeChange,
+    now: Timestamp,
+) -> Result<Filter> {
+    let filter = filter(context, &args.filter, DefaultSelection::AnyPolicy, now)?;
     require_narrowed(&filter, args.filter.policy, args.all, "change")?;
-    // Expired entries are misses for readers; only --expired revives them.
-    filter.freshness = filter.freshness.or(Some(Freshness::Fresh));
+    let mut filter = fresh_unless_chosen(filter);
     if change.is_for_evictable() {
         if filter.policy == Some(Policy::Persist) {
             return Err(usage_tip(
@@ -71,64 +139,16 @@ pub(crate) fn run(context: &Context, mut args: TouchArgs) -> Result<Exit> {
         }
         filter.policy = Some(Policy::Evict);
     }
-    let run = Run::from(args.dry_run);
-    let backend = open(context, run)?;
-    if command.is_none() {
-        note_unknown_names(context, backend.as_ref(), &filter)?;
-    }
-    // Entries that already have the new lifetime and policy are neither changed nor counted.
-    let selection = Selection::of(changed(&filter, touch));
-    let meant = Selection::from(filter);
-    let all = backend.usage(&meant, now)?;
-    if let (Some(own), 0) = (&command, all.entries) {
-        note_missing_command(context, backend.as_ref(), &args.filter, own)?;
-        context.finish_summary(args.dry_run)?;
-        return Ok(Exit::No);
-    }
-    let lifetime = change
-        .told(now)
-        .filter(|_| context.terminal.stderr_is_terminal);
-    let verb = Verb {
-        detail: lifetime.as_deref(),
-        ..Verb::CHANGE
-    };
-    let touched = touch_logged(
-        context,
-        backend.as_ref(),
-        (&selection, &meant, touch),
-        verb,
-        (run, keep_unless(args.no_undo)),
-        now,
-    )?;
-    let already = all.entries.saturating_sub(touched.entries);
-    if already > 0 && meant != selection {
-        let have = human::plural(already, "has", "have");
-        let what = match (args.ttl, args.new_policy) {
-            (None, _) => "this policy",
-            (_, None) => "this lifetime",
-            _ => "this lifetime and policy",
-        };
-        context.note(&format!("{} {have} {what} already", entries(already)));
-    }
-    note_elsewhere(context, backend.as_ref(), &meant, now)?;
-    let is_missing = all.entries < named.len() as u64
-        && note_missing_keys(context, backend.as_ref(), &args.filter, &named)?;
-    context.finish_summary(args.dry_run)?;
-    Ok(match args.filter.exit(all.entries == 0) {
-        Exit::Done if is_missing => Exit::No,
-        exit => exit,
-    })
+    Ok(filter)
 }
 
-/// Says which of the named keys are not in their store, and reports whether there are any.
+/// Notes which of the named keys are not in their store, and reports whether there are any.
 fn note_missing_keys(
     context: &Context,
     backend: &dyn Backend,
     typed: &FilterArgs,
     named: &[String],
 ) -> Result<bool> {
-    let now = context.now();
-    let mut is_missing = false;
     let Some(store) = typed.store.first().filter(|_| !typed.glob) else {
         return Ok(false);
     };
@@ -140,48 +160,61 @@ fn note_missing_keys(
     {
         return Ok(true);
     }
+    let mut is_missing = false;
     for name in named {
-        let of_key = FilterArgs {
-            key: vec![name.clone()],
-            ..typed.clone()
-        };
-        let mut selected = filter(context, &of_key, Unless::AnyPolicy, now)?;
-        let freshness = *selected.freshness.get_or_insert(Freshness::Fresh);
-        if backend.usage(&selected.into(), now)?.entries > 0 {
-            continue;
-        }
-        is_missing = true;
-        let by_name = FilterArgs {
-            store: typed.store.clone(),
-            dataset: typed.dataset.clone(),
-            no_dataset: typed.no_dataset,
-            key: of_key.key,
-            ..FilterArgs::default()
-        };
-        let there = filter(context, &by_name, Unless::AnyPolicy, now)?;
-        let address = StoreAddress {
-            collection: context.usual_collection().into(),
-            ..StoreAddress::new(store)
-        }
-        .entry(Key::new(&**name)?);
-        if backend.usage(&there.clone().into(), now)?.entries == 0 {
-            note_missing(context, backend, &address)?;
-            continue;
-        }
-        let of_freshness = Filter {
-            freshness: Some(freshness),
-            ..there
-        };
-        let is_left_out = backend.usage(&of_freshness.into(), now)?.entries > 0;
-        let (why, tip) = match freshness {
-            _ if is_left_out => ("is not what the other options select", None),
-            Freshness::Expired => ("is not expired", None),
-            Freshness::Fresh => ("is expired", Some("--expired changes it all the same")),
-            Freshness::Endless => ("expires", None),
-        };
-        context.absent(&format!("{address} {why}"), tip);
+        is_missing |= note_if_missing(context, backend, typed, store, name)?;
     }
     Ok(is_missing)
+}
+
+/// Notes why a key of a store was not touched, and reports whether that is so.
+fn note_if_missing(
+    context: &Context,
+    backend: &dyn Backend,
+    typed: &FilterArgs,
+    store: &str,
+    key: &str,
+) -> Result<bool> {
+    let now = context.now();
+    let of_key = FilterArgs {
+        key: vec![key.to_owned()],
+        ..typed.clone()
+    };
+    let mut selected = filter(context, &of_key, DefaultSelection::AnyPolicy, now)?;
+    let freshness = *selected.freshness.get_or_insert(Freshness::Fresh);
+    if backend.usage(&selected.into(), now)?.entries > 0 {
+        return Ok(false);
+    }
+    let by_name = FilterArgs {
+        store: typed.store.clone(),
+        dataset: typed.dataset.clone(),
+        no_dataset: typed.no_dataset,
+        key: of_key.key,
+        ..FilterArgs::default()
+    };
+    let there = filter(context, &by_name, DefaultSelection::AnyPolicy, now)?;
+    let address = StoreAddress {
+        collection: context.usual_collection().into(),
+        ..StoreAddress::new(store)
+    }
+    .entry(Key::new(key)?);
+    if backend.usage(&there.clone().into(), now)?.entries == 0 {
+        note_missing(context, backend, &address)?;
+        return Ok(true);
+    }
+    let of_freshness = Filter {
+        freshness: Some(freshness),
+        ..there
+    };
+    let is_left_out = backend.usage(&of_freshness.into(), now)?.entries > 0;
+    let (why, tip) = match freshness {
+        _ if is_left_out => ("is not what the other options select", None),
+        Freshness::Expired => ("is not expired", None),
+        Freshness::Fresh => ("is expired", Some("--expired changes it all the same")),
+        Freshness::Endless => ("expires", None),
+    };
+    context.absent(&format!("{address} {why}"), tip);
+    Ok(true)
 }
 
 /// Says that a command has no result to change, or none of that freshness.
@@ -192,7 +225,7 @@ fn note_missing_command(
     own: &Address,
 ) -> Result<()> {
     let now = context.now();
-    let there = filter(context, typed, Unless::AnyPolicy, now)?;
+    let there = filter(context, typed, DefaultSelection::AnyPolicy, now)?;
     let of_any_age = Filter {
         freshness: None,
         ..there

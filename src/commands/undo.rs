@@ -6,7 +6,7 @@ use ecache_core::error::Error;
 
 use super::shared::changes::deletion::{Run, Verb, run_batches};
 use super::shared::changes::operation::{copy_command, named, this, until};
-use super::shared::changes::undo_text::{left, told};
+use super::shared::changes::undo_text::{describe, left};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
     if args.summary.is_json() {
         return print(context, &undone, run);
     }
-    let word = told(&undone, run);
+    let word = describe(&undone, run);
     let meant = named(&undone.undone, now);
     let possible = match (run, undone.undone.undo.until()) {
         (Run::Dry, Some(time)) => format!(", possible until {}", until(time, now)),

@@ -23,7 +23,7 @@ use ecache_core::watch::{Change, Watch};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use super::shared::filter::words::words;
-use super::shared::filter::{Unless, filter, no_match, note_unknown_names};
+use super::shared::filter::{DefaultSelection, filter, no_match, note_unknown_names};
 use super::shared::view::fields::{self, Field};
 use crate::cli::filter::FilterArgs;
 use crate::cli::{WatchArgs, WatchFormat};
@@ -38,15 +38,19 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
         (_, _, true) => Format::Nul,
         _ => Format::default_for(&context.terminal),
     };
-    let is_table = format == Format::Table;
     let interval = Duration::from_millis(args.interval);
     check_lasting(&args.filter)?;
-    let filter = filter(context, &args.filter, Unless::AnyPolicy, context.now())?;
-    let mut place = Place::of(context)?;
-    let is_there = place.is_there();
+    let filter = filter(
+        context,
+        &args.filter,
+        DefaultSelection::AnyPolicy,
+        context.now(),
+    )?;
+    let mut watched = WatchedFile::of(context)?;
+    let is_there = watched.is_there();
     let backend = context.reader()?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
-    let waits = waiting(context, backend.as_ref(), &filter, is_table)?;
+    let waits = waiting(context, backend.as_ref(), &filter, format)?;
     let mut calls = Calls::follow(context, &filter);
     let mut watch = Watch::new(backend, context.shared_clock(), filter);
     if !is_there {
@@ -59,14 +63,14 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
     }
     let datasets = context.datasets()?;
     let fields = fields_of(context, format, &datasets)?;
-    let columns = columns_of(&fields, is_table);
+    let columns = columns_of(&fields, format);
     let mut rows = context.rows(format, &columns)?;
     rows.stream();
     let mut left = args.count;
     let mut is_failing = false;
     loop {
         rest(watch.rest(interval))?;
-        let changes = match look(context, &mut place, &mut watch) {
+        let changes = match poll_changes(context, &mut watched, &mut watch) {
             Ok(changes) => changes,
             // It is told once; the changes are not lost.
             Err(error) => {
@@ -91,10 +95,10 @@ pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
             let secrets = args.reveal.into();
             cells.extend(entry_cells(change, &fields, &datasets, secrets, now));
             cells.extend([Cell::Null, Cell::Null]);
-            rows.row(&arranged(cells, is_table))?;
+            rows.row(&arranged(cells, format))?;
         }
         for event in events {
-            rows.row(&arranged(call_cells(event, &fields, &datasets), is_table))?;
+            rows.row(&arranged(call_cells(event, &fields, &datasets), format))?;
         }
         rows.flush()?;
         if left == Some(0) {
@@ -117,8 +121,8 @@ fn fields_of(context: &Context, format: Format, datasets: &Datasets) -> Result<V
     Ok(fields)
 }
 
-fn columns_of(fields: &[Field], is_table: bool) -> Vec<Column> {
-    let mut columns = if is_table {
+fn columns_of(fields: &[Field], format: Format) -> Vec<Column> {
+    let mut columns = if format == Format::Table {
         vec![
             Column::whole("seen_at").titled("TIME"),
             Column::whole("change").titled("EVENT"),
@@ -136,15 +140,15 @@ fn waiting(
     context: &Context,
     backend: &dyn Backend,
     filter: &Filter,
-    is_table: bool,
+    format: Format,
 ) -> Result<Option<String>> {
-    if !is_table || !context.terminal.stderr_is_terminal {
+    if format != Format::Table || !context.terminal.stderr_is_terminal {
         return Ok(None);
     }
     if let Some(reason) = no_match::instead(backend, filter, context.now())? {
         return Ok(Some(format!("{reason}; waiting for one, Ctrl-C ends it")));
     }
-    let what = match words(&filter.clone().into()).as_str() {
+    let what = match words(&filter.clone().into(), context.now()).as_str() {
         "--all" => "changes and calls".to_owned(),
         words => format!("changes and calls of {words}"),
     };
@@ -152,8 +156,8 @@ fn waiting(
 }
 
 /// Puts the time of day first, as a person reads it in a table.
-fn arranged(mut cells: Vec<Cell<'_>>, is_table: bool) -> Vec<Cell<'_>> {
-    if is_table {
+fn arranged(mut cells: Vec<Cell<'_>>, format: Format) -> Vec<Cell<'_>> {
+    if format == Format::Table {
         if let Cell::Time(at) = cells[1] {
             cells[1] = Cell::from(human::clock(at));
         }
@@ -187,19 +191,23 @@ fn check_lasting(filter: &FilterArgs) -> Result<()> {
     }
 }
 
-fn look(context: &Context, place: &mut Place, watch: &mut Watch) -> Result<Vec<Change>> {
-    let before = place.file;
-    if place.has_moved()? {
+fn poll_changes(
+    context: &Context,
+    watched: &mut WatchedFile,
+    watch: &mut Watch,
+) -> Result<Vec<Change>> {
+    let before = watched.file;
+    if watched.has_moved()? {
         let (path, _) = context.location()?;
         watch.continue_with(match location::open(path.as_os_str(), Access::Read) {
             Ok(backend) => backend,
             // Also returned for a file that is about to become a store.
             Err(Error::Missing { .. }) => {
-                place.file = None;
+                watched.file = None;
                 location::empty()
             }
             Err(error) => {
-                place.file = before;
+                watched.file = before;
                 return Err(error.into());
             }
         });
@@ -208,19 +216,19 @@ fn look(context: &Context, place: &mut Place, watch: &mut Watch) -> Result<Vec<C
 }
 
 /// The file that is watched, which may be created, removed or replaced.
-struct Place {
+struct WatchedFile {
     /// `None` for a database
     path: Option<PathBuf>,
     file: Option<(u64, u64)>,
 }
 
-impl Place {
+impl WatchedFile {
     fn of(context: &Context) -> Result<Self> {
         let (path, _) = context.location()?;
         let path = (!location::is_url(path.as_os_str())).then_some(path);
-        let mut place = Self { path, file: None };
-        place.has_moved()?;
-        Ok(place)
+        let mut watched = Self { path, file: None };
+        watched.has_moved()?;
+        Ok(watched)
     }
 
     fn is_there(&self) -> bool {

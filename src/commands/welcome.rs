@@ -113,7 +113,7 @@ impl Summary {
         let mut counts = Counts::default();
         self.calls.values().for_each(|calls| counts.add(calls));
         if counts.hits + counts.misses > 0 {
-            writeln!(text, "{}", told(&counts))?;
+            writeln!(text, "{}", summary_line(&counts))?;
         }
         let room = width.saturating_sub(LABEL);
         let bytes = self
@@ -146,19 +146,19 @@ impl Summary {
     }
 }
 
-/// Tells the calls in a line, as in `47 hits, 32 misses: 59% of calls, 11s saved`.
-fn told(counts: &Counts) -> String {
+/// Returns the line on the calls, as in `47 hits, 32 misses: 59% of calls, 11s saved`.
+fn summary_line(counts: &Counts) -> String {
     let hits = human::counted(counts.hits, "hit", "hits");
     let misses = human::counted(counts.misses, "miss", "misses");
     let share = human::share(
         counts.hits.into(),
         u128::from(counts.hits) + u128::from(counts.misses),
     );
-    let mut told = format!("{hits}, {misses}: {share} of calls");
+    let mut line = format!("{hits}, {misses}: {share} of calls");
     if counts.saved_ms > 0 {
-        told.push_str(&format!(", {} saved", human::duration(counts.saved_ms)));
+        line.push_str(&format!(", {} saved", human::duration(counts.saved_ms)));
     }
-    told
+    line
 }
 
 /// Names the stores that have most of something, as many as fit.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use toml_edit::{DocumentMut, Item, Table, TableLike, Value};
 
-use super::keys::{Kind, check_key, check_value, find};
+use super::keys::{SettingKind, check_key, check_value, find};
 use super::not_toml;
 use crate::error::usage_tip;
 
@@ -15,7 +15,8 @@ use crate::error::usage_tip;
 /// # Errors
 /// Fails if the text is not TOML, or if the key or the value is not one.
 pub(crate) fn with_setting(
-    (text, path): (&str, &Path),
+    text: &str,
+    path: &Path,
     key: &str,
     value: Option<&str>,
 ) -> Result<Option<String>> {
@@ -47,9 +48,9 @@ pub(crate) fn with_setting(
         return Ok(None);
     };
     let value = match find(&full).map(|setting| setting.kind) {
-        Some(Kind::Bool) => value.parse::<bool>().map(Value::from).ok(),
-        Some(Kind::Count) => value.parse::<i64>().map(Value::from).ok(),
-        Some(Kind::List) => {
+        Some(SettingKind::Bool) => value.parse::<bool>().map(Value::from).ok(),
+        Some(SettingKind::Count) => value.parse::<i64>().map(Value::from).ok(),
+        Some(SettingKind::List) => {
             let items = value
                 .split(',')
                 .map(str::trim)

@@ -1,10 +1,9 @@
 //! The one table of settings, which checks their names and values.
 
 use anyhow::Result;
-use ecache_core::scope::check_name;
+use ecache_core::scope::{check_name, is_fiftyone_id};
 use toml_edit::Value;
 
-use crate::datasets::is_id;
 use crate::error::usage_tip;
 use crate::units::{parse_duration, parse_lifetime, parse_rate, parse_size, parse_ttl};
 
@@ -12,7 +11,7 @@ use crate::units::{parse_duration, parse_lifetime, parse_rate, parse_size, parse
 pub(crate) struct Setting {
     /// Sections and name, as in `run.ttl`
     pub(crate) key: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: SettingKind,
     /// Value where the file has none
     pub(crate) default: &'static str,
     /// One line of help
@@ -23,16 +22,18 @@ impl Setting {
     /// Returns the words that are its values, if it has no others.
     pub(crate) fn words(&self) -> &'static [&'static str] {
         match self.kind {
-            Kind::Word(words) => words,
-            Kind::Bool => &["true", "false"],
-            Kind::Text | Kind::Parsed(_) | Kind::Count | Kind::List => &[],
+            SettingKind::Word(words) => words,
+            SettingKind::Bool => &["true", "false"],
+            SettingKind::Text | SettingKind::Parsed(_) | SettingKind::Count | SettingKind::List => {
+                &[]
+            }
         }
     }
 }
 
 /// The form of a value.
 #[derive(Clone, Copy)]
-pub(super) enum Kind {
+pub(super) enum SettingKind {
     Text,
     Bool,
     /// Text that an option would take as well
@@ -49,18 +50,18 @@ fn parsed<T, E: std::fmt::Display>(result: Result<T, E>) -> Result<(), String> {
     result.map(drop).map_err(|error| error.to_string())
 }
 
-const LIFETIME: Kind = Kind::Parsed(|text| parsed(parse_lifetime(text)));
+const LIFETIME: SettingKind = SettingKind::Parsed(|text| parsed(parse_lifetime(text)));
 
-const TTL: Kind = Kind::Parsed(|text| parsed(parse_ttl(text)));
+const TTL: SettingKind = SettingKind::Parsed(|text| parsed(parse_ttl(text)));
 
-const DURATION: Kind = Kind::Parsed(|text| parsed(parse_duration(text)));
+const DURATION: SettingKind = SettingKind::Parsed(|text| parsed(parse_duration(text)));
 
-const RATE: Kind = Kind::Parsed(|text| parsed(parse_rate(text)));
-const SIZE: Kind = Kind::Parsed(|text| parsed(parse_size(text)));
+const RATE: SettingKind = SettingKind::Parsed(|text| parsed(parse_rate(text)));
+const SIZE: SettingKind = SettingKind::Parsed(|text| parsed(parse_size(text)));
 
 const fn setting(
     key: &'static str,
-    kind: Kind,
+    kind: SettingKind,
     default: &'static str,
     about: &'static str,
 ) -> Setting {
@@ -79,56 +80,56 @@ pub(super) const RUN: &str = "run";
 pub(crate) const KEYS: &[Setting] = &[
     setting(
         "db",
-        Kind::Text,
+        SettingKind::Text,
         "",
         "location of the store, as --db takes it",
     ),
     setting(
         "db_file",
-        Kind::Text,
+        SettingKind::Text,
         "",
         "file with the location of the store",
     ),
     setting(
         "collection",
-        Kind::Text,
+        SettingKind::Text,
         "execution_store",
         "collection to work in, as --collection takes it",
     ),
     setting(
         "color",
-        Kind::Word(&["auto", "always", "never"]),
+        SettingKind::Word(&["auto", "always", "never"]),
         "auto",
         "colours on a terminal",
     ),
     setting(
         "time",
-        Kind::Word(&["relative", "local", "utc", "iso"]),
+        SettingKind::Word(&["relative", "local", "utc", "iso"]),
         "relative",
         "how tables on a terminal show times",
     ),
     setting(
         "format",
-        Kind::Word(&["table", "json", "jsonl", "csv", "tsv"]),
+        SettingKind::Word(&["table", "json", "jsonl", "csv", "tsv"]),
         "table",
         "format on a terminal",
     ),
     setting(
         "pager",
-        Kind::Text,
+        SettingKind::Text,
         "",
         "program that shows what ls, show and log print on a terminal, as less -FRX does",
     ),
-    setting("hints", Kind::Bool, "true", "tips after a success"),
+    setting("hints", SettingKind::Bool, "true", "tips after a success"),
     setting(
         "ls.limit",
-        Kind::Count,
+        SettingKind::Count,
         "100",
         "maximum number of rows of a table that ls prints on a terminal; 0 for all",
     ),
     setting(
         "ls.sort",
-        Kind::Word(&[
+        SettingKind::Word(&[
             "key", "created", "updated", "expires", "used", "size", "hits", "cost", "saved",
             "waste", "worth",
         ]),
@@ -137,13 +138,13 @@ pub(crate) const KEYS: &[Setting] = &[
     ),
     setting(
         "ls.fields",
-        Kind::List,
+        SettingKind::List,
         "",
         "fields of the table that ls prints on a terminal, instead of those that fit",
     ),
     setting(
         "browse.sort",
-        Kind::Word(&[
+        SettingKind::Word(&[
             "updated", "key", "size", "hits", "saved", "waste", "cost", "worth", "expires",
         ]),
         "updated",
@@ -151,13 +152,18 @@ pub(crate) const KEYS: &[Setting] = &[
     ),
     setting(
         "browse.live",
-        Kind::Bool,
+        SettingKind::Bool,
         "false",
         "browse begins with the changes and calls of all processes",
     ),
     setting("run.ttl", LIFETIME, "none", "keep a result this long"),
     setting("run.failure_ttl", TTL, "", "keep a failure this long"),
-    setting("run.no_failures", Kind::Bool, "false", "keep no failures"),
+    setting(
+        "run.no_failures",
+        SettingKind::Bool,
+        "false",
+        "keep no failures",
+    ),
     setting(
         "run.stale",
         DURATION,
@@ -166,7 +172,7 @@ pub(crate) const KEYS: &[Setting] = &[
     ),
     setting(
         "run.stale_if_error",
-        Kind::Bool,
+        SettingKind::Bool,
         "false",
         "print an expired result where the command fails",
     ),
@@ -191,19 +197,19 @@ pub(crate) const KEYS: &[Setting] = &[
     ),
     setting(
         "run.on_busy",
-        Kind::Word(&["wait", "run", "stale", "fail"]),
+        SettingKind::Word(&["wait", "run", "stale", "fail"]),
         "wait",
         "what to do while another process runs the same",
     ),
     setting(
         "run.record_args",
-        Kind::Bool,
+        SettingKind::Bool,
         "true",
         "record the arguments of commands",
     ),
     setting(
         "warm.jobs",
-        Kind::Count,
+        SettingKind::Count,
         "",
         "commands that warm runs at a time; none for the number of processors",
     ),
@@ -299,7 +305,7 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
                 format!("the id of dataset {name:?} is cut: {id}"),
                 "ecache ls --wide shows ids in full",
             )),
-            Some(id) if is_id(id) => Ok(()),
+            Some(id) if is_fiftyone_id(id) => Ok(()),
             Some(id) if !id.is_empty() => Err(Fault::new(
                 format!("{id:?} is not the id of a dataset"),
                 "an id has 24 hexadecimal digits, as in 6b03de1228195dbc2df5c505; \
@@ -316,7 +322,7 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
         text.ok_or_else(|| Fault::of_value(format!("{key} has to be a text in quotes")))
     };
     match setting.kind {
-        Kind::Text => match text()? {
+        SettingKind::Text => match text()? {
             "" if key == "db" => Err(Fault::new(
                 "db cannot be empty",
                 "ecache config unset db names the usual store",
@@ -327,17 +333,17 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
             }),
             _ => Ok(()),
         },
-        Kind::Bool => match value {
+        SettingKind::Bool => match value {
             Value::Boolean(_) => Ok(()),
             other => Err(Fault::new(
                 format!("{key} cannot be {}", other.to_string().trim()),
                 "it is one of true, false",
             )),
         },
-        Kind::Parsed(parse) => {
+        SettingKind::Parsed(parse) => {
             parse(text()?).map_err(|error| Fault::of_value(format!("{key}: {error}")))
         }
-        Kind::Count => match value.as_integer() {
+        SettingKind::Count => match value.as_integer() {
             Some(0) if key == "warm.jobs" => Err(Fault::new(
                 "warm.jobs cannot be 0",
                 "ecache config unset warm.jobs runs as many as there are processors",
@@ -345,7 +351,7 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
             Some(0..) => Ok(()),
             _ => Err(Fault::of_value(format!("{key} has to be a number"))),
         },
-        Kind::List => {
+        SettingKind::List => {
             if value.as_array().is_some_and(toml_edit::Array::is_empty) {
                 let unset = format!("ecache config unset {key} drops it");
                 return Err(Fault::new(format!("{key} cannot be empty"), unset));
@@ -357,7 +363,7 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
                 .map(drop)
                 .ok_or_else(|| Fault::of_value(format!("{key} has to be a list of texts")))
         }
-        Kind::Word(words) => match text()? {
+        SettingKind::Word(words) => match text()? {
             word if words.contains(&word) => Ok(()),
             word => Err(Fault::new(
                 format!("{key} cannot be {word:?}"),

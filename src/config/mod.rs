@@ -15,11 +15,11 @@
 
 mod edit;
 mod keys;
-mod place;
+mod settings_file;
 
 pub(crate) use edit::with_setting;
 pub(crate) use keys::{KEYS, check_key};
-pub(crate) use place::Place;
+pub(crate) use settings_file::SettingsFile;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -30,7 +30,7 @@ use ecache_core::glob::Glob;
 use toml_edit::{Document, Item, Table, TableLike, TomlError, Value};
 
 use self::keys::{Fault, RUN, check_value, is_section};
-use self::place::NONE;
+use self::settings_file::NONE;
 use crate::error::usage_tip;
 use crate::variables::CONFIG;
 
@@ -48,19 +48,19 @@ impl Config {
     /// # Errors
     /// Fails if the file cannot be read, is not TOML, or has an unknown key or value. A missing
     /// file is an error only if it was named.
-    pub(crate) fn read(place: &Place) -> Result<Self> {
-        let Some(path) = place.path() else {
+    pub(crate) fn read(file: &SettingsFile) -> Result<Self> {
+        let Some(path) = file.path() else {
             return Ok(Self::default());
         };
         let text = match std::fs::read_to_string(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => match place {
-                Place::Named(_) => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => match file {
+                SettingsFile::Named(_) => {
                     return Err(usage_tip(
                         format!("there is no {}, which {CONFIG} names", path.display()),
                         format!("{CONFIG}={NONE} reads no settings"),
                     ));
                 }
-                Place::Usual(_) | Place::None => return Ok(Self::default()),
+                SettingsFile::Usual(_) | SettingsFile::None => return Ok(Self::default()),
             },
             text => {
                 text.with_context(|| format!("cannot read the settings in {}", path.display()))?
@@ -242,7 +242,7 @@ mod tests {
     use clap::ValueEnum as _;
     use ecache_core::backend::Sort;
 
-    use super::keys::Kind;
+    use super::keys::SettingKind;
     use super::*;
 
     const PATH: &str = "config.toml";
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn a_change_writes_the_type_of_the_setting() {
         let with = |key, value| {
-            let changed = with_setting(("", Path::new(PATH)), key, Some(value));
+            let changed = with_setting("", Path::new(PATH), key, Some(value));
             changed.map(|text| text.expect("it is changed"))
         };
         let changed = with("ls.limit", "20").expect("a setting");
@@ -328,7 +328,7 @@ mod tests {
         assert_eq!(refusal("db = \"a\"\ncolor = never  # dark\n"), bare);
         let text = "[run]\nenv = \"A\"\n";
         let error = Config::parse(text, Path::new(PATH)).err();
-        let (_, tip) = crate::error::classify(&error.expect("it is refused"));
+        let tip = crate::error::Advice::of(&error.expect("it is refused")).tip;
         assert!(!tip.expect("a tip").contains("did you mean"), "{text}");
     }
 
@@ -336,7 +336,7 @@ mod tests {
     fn a_change_keeps_the_rest_of_the_file() {
         let text = "# mine\ndb = \"a.db\"  # the store\n\n[run]\nttl = \"1d\"\n";
         let change = |key, value| {
-            let changed = with_setting((text, Path::new(PATH)), key, value);
+            let changed = with_setting(text, Path::new(PATH), key, value);
             changed.map(|text| text.expect("it is changed"))
         };
         let changed = change("run.no_failures", Some("true")).expect("a setting");
@@ -359,8 +359,10 @@ mod tests {
     fn every_default_is_a_value() {
         for setting in KEYS.iter().filter(|setting| !setting.default.is_empty()) {
             let value = match setting.kind {
-                Kind::Bool => Value::from(setting.default == "true"),
-                Kind::Count => Value::from(setting.default.parse::<i64>().expect("a number")),
+                SettingKind::Bool => Value::from(setting.default == "true"),
+                SettingKind::Count => {
+                    Value::from(setting.default.parse::<i64>().expect("a number"))
+                }
                 _ => Value::from(setting.default),
             };
             assert_eq!(check_value(setting.key, &value), Ok(()), "{}", setting.key);

@@ -23,7 +23,7 @@ use ecache_core::time::{Clock, SystemClock, Timestamp};
 
 use self::location::LocationFile;
 use crate::cli::Global;
-use crate::config::{Config, Place};
+use crate::config::{Config, SettingsFile};
 use crate::datasets::Datasets;
 use crate::error::{contradiction, hindered, usage_tip};
 use crate::fiftyone::Database;
@@ -46,7 +46,7 @@ pub(crate) enum Collections {
 
 /// The user's settings, and where they are.
 struct Settings {
-    place: Place,
+    settings_file: SettingsFile,
     config: OnceCell<Config>,
 }
 
@@ -55,7 +55,7 @@ impl Settings {
     fn config(&self) -> Result<&Config> {
         if self.config.get().is_none() {
             // Nothing else sets it.
-            let _ = self.config.set(Config::read(&self.place)?);
+            let _ = self.config.set(Config::read(&self.settings_file)?);
         }
         Ok(self.config.get().expect("it was set above"))
     }
@@ -87,9 +87,9 @@ pub(crate) struct Context {
     pub(crate) access: Access,
     /// The tip for the end of the command
     last_tip: RefCell<Option<String>>,
-    /// It was said that something named is not there
+    /// A message said that something named is not there
     has_said_absent: Cell<bool>,
-    /// It was said that there is no store
+    /// A message said that there is no store
     has_noted_no_file: Cell<bool>,
     /// A store that is not there is a miss, which a script knows by the exit code
     expects_misses: Cell<bool>,
@@ -118,7 +118,7 @@ impl Context {
         let now = clock.now().as_millis();
         let (color, times) = (global.color, global.time);
         let settings = Rc::new(Settings {
-            place: Place::from_environment(global.no_config),
+            settings_file: SettingsFile::from_environment(global.no_config),
             config: OnceCell::new(),
         });
         let of_terminal = Rc::clone(&settings);
@@ -234,9 +234,9 @@ impl Context {
             .filter(|_| self.terminal.stdout_is_terminal)
     }
 
-    /// Returns the place of the user's settings.
-    pub(crate) fn settings(&self) -> &Place {
-        &self.settings.place
+    /// Returns the file of the user's settings.
+    pub(crate) fn settings(&self) -> &SettingsFile {
+        &self.settings.settings_file
     }
 
     /// Returns the datasets of the database that the store is in; none for a file.

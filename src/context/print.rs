@@ -4,6 +4,7 @@ use std::io;
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
+use ecache_core::scope::Address;
 
 use super::Context;
 use crate::output::{
@@ -145,6 +146,11 @@ impl Context {
     /// Prints a warning on standard error; the command continues.
     pub(crate) fn warn(&self, message: &str) {
         self.voice.warning(message);
+    }
+
+    /// Warns that a damaged entry is not among the others.
+    pub(crate) fn warn_damaged(&self, address: &Address) {
+        self.warn(&format!("{address} is damaged and was left out"));
     }
 
     /// Says that something named is not there, which is not a failure, and what to try.

@@ -69,7 +69,11 @@ impl Context {
         self.expects_misses.set(true);
     }
 
-    /// Says that there is no store yet: where it was named, since the name may be misspelt, and
+    fn detail_no_file(&self, path: &Path) {
+        self.detail(&format!("there is no store at {} yet", path.display()));
+    }
+
+    /// Notes that there is no store yet: where it was named, since the name may be misspelt, and
     /// with `--verbose`. A script that looks up an entry is not told.
     fn note_no_file(&self, path: &Path) {
         /// Similarity from which the name of a file is suggested.
@@ -78,7 +82,7 @@ impl Context {
         let is_told = stderr().is_terminal() || !self.expects_misses.get();
         // An empty file is a store to be.
         if !(is_named && is_told) || path.exists() {
-            self.detail(&format!("there is no store at {} yet", path.display()));
+            self.detail_no_file(path);
             return;
         }
         if self.quiet || self.has_noted_no_file.replace(true) {
@@ -129,7 +133,7 @@ impl Context {
         }
         match location::look_up_once(path.as_os_str(), BUSY_TIMEOUT, address, now) {
             Err(Error::Missing { path }) => {
-                self.detail(&format!("there is no store at {} yet", path.display()));
+                self.detail_no_file(&path);
                 Ok((location::empty(), Lookup::Missing))
             }
             result => Ok(result?),

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use ecache_core::scope::is_fiftyone_id;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 pub(crate) use super::column::Cut;
@@ -38,7 +39,7 @@ pub(super) fn id(text: String, cut: Cut, line_width: Option<usize>) -> String {
         return text;
     };
     match cut {
-        Cut::Key if is_hex(&text, 64) => {
+        Cut::Key if is_hash(&text) => {
             let digits = if line_width < 60 {
                 FEW_HASH_DIGITS
             } else {
@@ -53,8 +54,7 @@ pub(super) fn id(text: String, cut: Cut, line_width: Option<usize>) -> String {
 
 /// Returns an ObjectId as tables show it, or `None` for another name.
 pub(crate) fn short_id(text: &str) -> Option<String> {
-    let is_id = is_hex(text, 24);
-    is_id.then(|| format!("{MARK}{}", &text[text.len() - ID_DIGITS..]))
+    is_fiftyone_id(text).then(|| format!("{MARK}{}", &text[text.len() - ID_DIGITS..]))
 }
 
 /// Returns a key as prose shows it: a hash by its first digits.
@@ -160,9 +160,10 @@ pub(super) fn broken<'a>(word: &str, sentence: &'a str, width: usize) -> Cow<'a,
     Cow::Owned(lines.join(&format!("\n{indent}")).replace(GLUE, " "))
 }
 
-fn is_hex(text: &str, length: usize) -> bool {
+/// Reports whether a key has the form of a hash.
+fn is_hash(key: &str) -> bool {
     let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    text.len() == length && text.bytes().all(is_digit)
+    key.len() == 64 && key.bytes().all(is_digit)
 }
 
 /// Cuts the cells of a column of one page to a width. Cells that would then look alike are cut

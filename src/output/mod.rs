@@ -32,7 +32,6 @@ mod terminal;
 mod tests;
 mod voice;
 
-use std::cell::Cell as Flag;
 use std::io::{self, Write};
 use std::rc::Rc;
 
@@ -162,7 +161,7 @@ trait Rows {
 /// ```
 pub(crate) struct Writer<'a> {
     rows: Box<dyn Rows + 'a>,
-    is_held: Rc<Flag<bool>>,
+    is_held: Rc<std::cell::Cell<bool>>,
 }
 
 impl<'a> Writer<'a> {
@@ -176,7 +175,7 @@ impl<'a> Writer<'a> {
         sink: impl Write + 'a,
         terminal: &Terminal,
     ) -> io::Result<Self> {
-        let is_held = Rc::new(Flag::new(false));
+        let is_held = Rc::new(std::cell::Cell::new(false));
         let sink = PageBuffer::new(sink, is_held.clone());
         let audience = if terminal.stdout_is_terminal {
             Audience::Terminal

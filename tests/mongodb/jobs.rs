@@ -2,6 +2,7 @@
 
 use super::location;
 use super::support::Session;
+use super::support::screen::Screen;
 
 /// Returns the line of a job that runs while it has a lease, until the year `lease`.
 fn job(key: &str, dataset: &str, lease: &str) -> String {
@@ -59,6 +60,21 @@ fn removals_leave_running_jobs_unless_told_otherwise() {
         assert!(!told.contains("running jobs"), "{clear}: {told}");
         session.run("ls").prints("");
     }
+}
+
+#[test]
+#[ignore = "needs a MongoDB server: tests/mongodb/with"]
+fn a_browser_of_jobs_leaves_running_ones() {
+    let session = Session::new().with("ECACHE_DB", &location("browsed"));
+    let lines = job("runs", "null", "2099") + &job("lost", "null", "2020");
+    std::fs::write(session.path("lines"), lines).expect("a file");
+    session.run("import lines").succeeds();
+    let mut screen = Screen::of(&session, "browse --kind job", (80, 24));
+    screen.until(|shown| shown.contains("2 entries") && shown.contains("runs"));
+    screen.type_keys("ady");
+    screen.until(|shown| shown.contains("removed 1 entry"));
+    assert_eq!(screen.quit("q"), 0);
+    session.run("ls --fields key").prints("runs\n");
 }
 
 #[test]

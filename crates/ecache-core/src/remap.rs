@@ -9,11 +9,8 @@ use std::sync::Arc;
 
 use crate::backend::Record;
 use crate::key::Key;
-use crate::scope::StoreAddress;
+use crate::scope::{FIFTYONE_ID_LENGTH, StoreAddress, is_fiftyone_id};
 use crate::value::Kind;
-
-/// The length of FiftyOne's ids, in hexadecimal digits.
-const ID_LENGTH: usize = 24;
 
 /// The dataset to which the entries of each dataset go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -100,7 +97,7 @@ impl Remap {
     /// elsewhere. Only ids of FiftyOne's form are replaced.
     fn id(&self, text: &[u8]) -> Option<&str> {
         let text = std::str::from_utf8(text).ok()?;
-        is_id(text)
+        is_fiftyone_id(text)
             .then(|| self.datasets.get(text))
             .flatten()
             .map(|id| &**id)
@@ -114,14 +111,15 @@ impl Remap {
             let start = at + quote + 1;
             at = start;
             // Within a string, a quote follows a backslash.
-            if start >= 2 && text[start - 2] == b'\\' || text.get(start + ID_LENGTH) != Some(&b'"')
+            if start >= 2 && text[start - 2] == b'\\'
+                || text.get(start + FIFTYONE_ID_LENGTH) != Some(&b'"')
             {
                 continue;
             }
-            if let Some(id) = self.id(&text[start..start + ID_LENGTH]) {
+            if let Some(id) = self.id(&text[start..start + FIFTYONE_ID_LENGTH]) {
                 out.extend_from_slice(&text[copied..start]);
                 out.extend_from_slice(id.as_bytes());
-                copied = start + ID_LENGTH;
+                copied = start + FIFTYONE_ID_LENGTH;
                 at = copied + 1;
             }
         }
@@ -130,12 +128,6 @@ impl Remap {
             out
         })
     }
-}
-
-/// Reports whether a text is an id of FiftyOne's.
-fn is_id(text: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    text.len() == ID_LENGTH && text.bytes().all(is_digit)
 }
 
 #[cfg(test)]

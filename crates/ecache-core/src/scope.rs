@@ -48,6 +48,18 @@ pub fn check_name(name: &str) -> Result<&str, NameError> {
     }
 }
 
+/// The length of an id of FiftyOne's, as text.
+pub(crate) const FIFTYONE_ID_LENGTH: usize = 24;
+
+/// Reports whether a text has the form of an id of FiftyOne's: that of a dataset, for one. The
+/// dataset need not exist, since entries outlive it.
+#[doc(hidden)]
+#[must_use]
+pub fn is_fiftyone_id(text: &str) -> bool {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    text.len() == FIFTYONE_ID_LENGTH && text.bytes().all(is_digit)
+}
+
 /// Refuses the first of some fields that is not a name.
 pub(crate) fn check_names<const N: usize>(
     fields: [(&'static str, Option<&Arc<str>>); N],

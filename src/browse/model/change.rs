@@ -11,7 +11,7 @@ use super::{Marks, Mode, Model, Removal, Renewal};
 use crate::browse::events::Request;
 use crate::browse::keys::Key;
 use crate::browse::line::Line;
-use crate::browse::list::{Part, Row};
+use crate::browse::list::{Part, Row, Sought};
 use crate::units::parse_ttl;
 
 impl Model {
@@ -141,10 +141,11 @@ impl Model {
                 self.list.seek(part, are_here, is_marked)
             }
         };
-        if found.is_some() {
-            self.seek = None;
+        if found == Sought::Unread {
+            return;
         }
-        if found == Some(false) {
+        self.seek = None;
+        if found == Sought::Nothing {
             let place = if part == Part::After {
                 "below this one"
             } else {

@@ -12,7 +12,7 @@ use ecache_core::scope::Address;
 mod change;
 mod on_key;
 
-use super::events::{Counts, Event, Figures, Place, Request, Whole};
+use super::events::{Changed, Counts, Event, Figures, Place, Request, Whole};
 use super::layout::{self, Pane};
 use super::line::Line;
 use super::list::{List, PAGE, Part, Row};
@@ -166,71 +166,7 @@ impl Model {
     /// Takes an event.
     pub(crate) fn take(&mut self, event: Event) -> Vec<Request> {
         let before = self.list.current().map(|row| row.address().clone());
-        let mut requests = match event {
-            Event::Key(key) => self.key(key),
-            Event::Size(width, height) => {
-                (self.width, self.height) = (width, height);
-                Vec::new()
-            }
-            Event::Filter(Ok(filter)) => {
-                self.filter_problem = None;
-                if *filter == self.meant {
-                    return Vec::new();
-                }
-                self.meant = *filter;
-                self.place = 0;
-                self.restart()
-            }
-            Event::Filter(Err(problem)) => {
-                self.filter_problem = Some(problem);
-                Vec::new()
-            }
-            Event::Rows(generation, part, rows, is_all) => {
-                if generation == self.generation {
-                    self.list.take(part, rows, is_all);
-                }
-                Vec::new()
-            }
-            Event::Counted(generation, counts) => {
-                if generation == self.generation {
-                    self.take_counts(counts);
-                }
-                Vec::new()
-            }
-            Event::Whole(address, whole) => {
-                self.whole = Some((address, whole));
-                Vec::new()
-            }
-            Event::Done(message, undo) => {
-                self.message = Some(message).filter(|message| !message.is_empty());
-                self.undoable.extend(undo);
-                self.marks = Marks::These(BTreeMap::new());
-                self.again()
-            }
-            Event::Operations(Some(operations)) => {
-                self.operations = Some(operations);
-                Vec::new()
-            }
-            Event::Operations(None) => {
-                self.mode = Mode::List;
-                self.message = Some("this store has no log of operations".to_owned());
-                Vec::new()
-            }
-            Event::Figures(figures) => {
-                self.figures = Some(figures);
-                Vec::new()
-            }
-            Event::Said(message) => {
-                self.message = Some(message);
-                Vec::new()
-            }
-            Event::Failed(message) => {
-                self.message = Some(message);
-                self.list.give_up();
-                Vec::new()
-            }
-            Event::Changed => self.again(),
-        };
+        let mut requests = self.respond(event);
         self.look_for_mark();
         self.list
             .scroll(layout::entry_rows(self.width, self.height, self.pane));
@@ -244,6 +180,58 @@ impl Model {
             requests.push(Request::Whole(address.clone()));
         }
         requests
+    }
+
+    /// Changes the state by an event, wherever the cursor is then.
+    fn respond(&mut self, event: Event) -> Vec<Request> {
+        match event {
+            Event::Key(key) => return self.key(key),
+            Event::Size(width, height) => (self.width, self.height) = (width, height),
+            Event::Filter(Ok(filter)) => {
+                self.filter_problem = None;
+                if *filter != self.meant {
+                    self.meant = *filter;
+                    self.place = 0;
+                    return self.restart();
+                }
+            }
+            Event::Filter(Err(problem)) => self.filter_problem = Some(problem),
+            Event::Rows {
+                generation,
+                part,
+                rows,
+                is_all,
+            } => {
+                if generation == self.generation {
+                    self.list.take(part, rows, is_all);
+                }
+            }
+            Event::Counted(generation, counts) => {
+                if generation == self.generation {
+                    self.take_counts(counts);
+                }
+            }
+            Event::Whole(address, whole) => self.whole = Some((address, whole)),
+            Event::Done(Changed { message, undo }) => {
+                self.message = Some(message).filter(|message| !message.is_empty());
+                self.undoable.extend(undo);
+                self.marks = Marks::These(BTreeMap::new());
+                return self.again();
+            }
+            Event::Operations(Some(operations)) => self.operations = Some(operations),
+            Event::Operations(None) => {
+                self.mode = Mode::List;
+                self.message = Some("this store has no log of operations".to_owned());
+            }
+            Event::Figures(figures) => self.figures = Some(figures),
+            Event::Said(message) => self.message = Some(message),
+            Event::Failed(message) => {
+                self.message = Some(message);
+                self.list.give_up();
+            }
+            Event::Changed => return self.again(),
+        }
+        Vec::new()
     }
 
     fn take_counts(&mut self, counts: Counts) {
@@ -298,11 +286,11 @@ impl Model {
     }
 
     fn count(&self) -> Request {
-        Request::Count(
-            self.generation,
-            Box::new(self.meaning()),
-            Box::new(self.meant.clone()),
-        )
+        Request::Count {
+            generation: self.generation,
+            filter: Box::new(self.meaning()),
+            everywhere: Box::new(self.meant.clone()),
+        }
     }
 
     /// Returns the request of a part of the list.

@@ -26,6 +26,22 @@ fn usage(entries: u64) -> Usage {
     }
 }
 
+fn rows_of(generation: u64, part: Part, rows: Vec<Row>, is_all: bool) -> Event {
+    Event::Rows {
+        generation,
+        part,
+        rows,
+        is_all,
+    }
+}
+
+fn done(message: &str, undo: u64) -> Event {
+    Event::Done(Changed {
+        message: message.to_owned(),
+        undo: Some(undo),
+    })
+}
+
 /// Returns a browser of three entries of two stores, which was counted.
 fn browser() -> Model {
     let mut model = Model::new("store.db".into(), "", Filter::default(), true);
@@ -33,14 +49,14 @@ fn browser() -> Model {
     let asked = model.begin();
     let [
         Request::Rows(generation, Part::First, scan),
-        Request::Count(..),
+        Request::Count { .. },
     ] = &asked[..]
     else {
         panic!("{asked:?}");
     };
     assert_eq!((scan.sort, scan.limit), (Sort::Updated, Some(PAGE)));
     let rows = vec![row("a", "1"), row("a", "2"), row("b", "3")];
-    let asked = model.take(Event::Rows(*generation, Part::First, rows, true));
+    let asked = model.take(rows_of(*generation, Part::First, rows, true));
     assert_eq!(asked, [Request::Whole(row("a", "1").address().clone())]);
     model.take(Event::Counted(*generation, counts()));
     model
@@ -108,7 +124,7 @@ fn a_filter_is_read_after_its_words_and_wrong_words_leave_the_list() {
     let asked = model.take(Event::Filter(Ok(Box::new(filter.clone()))));
     let [
         Request::Rows(generation, Part::First, scan),
-        Request::Count(..),
+        Request::Count { .. },
     ] = &asked[..]
     else {
         panic!("{asked:?}");
@@ -116,9 +132,9 @@ fn a_filter_is_read_after_its_words_and_wrong_words_leave_the_list() {
     assert_eq!(scan.filter, filter);
     assert_eq!(model.filter_problem, None);
     // The rows of the list before come too late.
-    model.take(Event::Rows(generation - 1, Part::First, Vec::new(), true));
+    model.take(rows_of(generation - 1, Part::First, Vec::new(), true));
     assert_eq!(*model.list.rows(), before);
-    model.take(Event::Rows(*generation, Part::First, Vec::new(), true));
+    model.take(rows_of(*generation, Part::First, Vec::new(), true));
     assert!(model.list.rows().is_empty());
     // Escape takes the filter away.
     let asked = type_keys(&mut model, "\x1b");
@@ -133,7 +149,11 @@ fn a_place_narrows_the_list() {
     let asked = type_keys(&mut model, "j");
     let [
         Request::Rows(_, Part::First, scan),
-        Request::Count(_, found, everywhere),
+        Request::Count {
+            filter: found,
+            everywhere,
+            ..
+        },
     ] = &asked[..]
     else {
         panic!("{asked:?}");
@@ -165,7 +185,7 @@ fn marked_entries_are_removed_after_a_yes() {
         panic!("{asked:?}");
     };
     assert_eq!(keys_of(selection), ["1", "3"]);
-    let asked = model.take(Event::Done("removed".to_owned(), Some(7)));
+    let asked = model.take(done("removed", 7));
     assert!(matches!(&asked[0], Request::Rows(_, Part::Again, _)));
     assert_eq!(model.marks, Marks::These(BTreeMap::new()));
     assert_eq!(type_keys(&mut model, "u"), [Request::Undo(7)]);
@@ -234,7 +254,7 @@ fn a_change_elsewhere_is_read_and_keeps_the_cursor() {
         panic!("{asked:?}");
     };
     let rows = ["0", "1", "2", "3"].map(|key| row("a", key));
-    model.take(Event::Rows(*generation, Part::Again, rows.into(), true));
+    model.take(rows_of(*generation, Part::Again, rows.into(), true));
     let current = model.list.current().map(|row| row.address().key.clone());
     assert_eq!(current, EntryKey::new("2").ok());
 }
@@ -282,7 +302,7 @@ fn a_lifetime_is_typed_and_wrong_ones_are_told() {
     assert!(
         matches!(&asked[..], [Request::SetLifetime(all, Ttl::Never)] if keys_of(all).is_empty())
     );
-    model.take(Event::Done("2 entries".to_owned(), Some(5)));
+    model.take(done("2 entries", 5));
     assert_eq!(type_keys(&mut model, "u"), [Request::Undo(5)]);
 }
 
@@ -310,14 +330,14 @@ fn a_marked_entry_far_away_is_read_for() {
         keys.map(|key| row("a", &format!("{key:04}"))).collect()
     };
     let generation = model.generation;
-    model.take(Event::Rows(generation, Part::First, page(0), false));
+    model.take(rows_of(generation, Part::First, page(0), false));
     // One that is three pages away was marked before the list was read anew.
     let far = row("a", "0650");
     model.marks = Marks::These([(far.address().clone(), 10)].into());
     let mut asked = type_keys(&mut model, "n");
     let mut from = PAGE;
     while let Some(Request::Rows(_, Part::After, _)) = asked.first() {
-        asked = model.take(Event::Rows(generation, Part::After, page(from), false));
+        asked = model.take(rows_of(generation, Part::After, page(from), false));
         from += PAGE;
     }
     assert_eq!(model.list.current().map(Row::address), Some(far.address()));
@@ -339,7 +359,7 @@ fn keys_ask_for_the_entry_with_the_cursor() {
     let mut command = first;
     command.entry.kind = Kind::Command;
     let rows = vec![command.clone()];
-    model.take(Event::Rows(model.generation, Part::Again, rows, true));
+    model.take(rows_of(model.generation, Part::Again, rows, true));
     assert_eq!(type_keys(&mut model, "r"), [Request::Rerun(address)]);
     assert_eq!(
         type_keys(&mut model, "Y"),
@@ -368,7 +388,7 @@ fn an_operation_is_undone_if_it_can_be() {
         undoes: None,
     };
     let mut model = browser();
-    model.take(Event::Done("removed".to_owned(), Some(3)));
+    model.take(done("removed", 3));
     assert_eq!(type_keys(&mut model, "U"), [Request::Operations]);
     let operations = vec![
         record(4, UndoState::Impossible),

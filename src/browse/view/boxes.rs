@@ -75,7 +75,7 @@ impl View<'_> {
     pub(super) fn operations(&mut self, place: usize) {
         let model = self.model;
         let Some(operations) = &model.operations else {
-            self.text(1, 3, "…", self.look.muted());
+            self.text(1, 3, "…", self.palette.muted());
             return;
         };
         if operations.is_empty() {
@@ -83,7 +83,7 @@ impl View<'_> {
                 1,
                 3,
                 "nothing was removed or changed yet",
-                self.look.muted(),
+                self.palette.muted(),
             );
             return;
         }
@@ -94,8 +94,8 @@ impl View<'_> {
         let lines = self.texts.operations(&shown, width);
         for (y, (index, line)) in (3..).zip(lines.iter().enumerate()) {
             let style = match index {
-                0 => self.look.muted(),
-                _ if top + index == place + 1 => self.look.here(),
+                0 => self.palette.muted(),
+                _ if top + index == place + 1 => self.palette.here(),
                 _ => Style::new(),
             };
             let mark = if top + index == place + 1 { "▌" } else { " " };

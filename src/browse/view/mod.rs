@@ -48,11 +48,11 @@ const KEYS: &str = "space mark  d clear  p pin  t lifetime  s sort  u undo  ? ke
 
 /// The styles of meaningful parts; plain without colour.
 #[derive(Clone, Copy)]
-struct Look {
+struct Palette {
     color: bool,
 }
 
-impl Look {
+impl Palette {
     fn of(self, style: Style) -> Style {
         if self.color { style } else { Style::new() }
     }
@@ -84,7 +84,7 @@ pub(super) fn draw(model: &Model, texts: &dyn Texts, color: bool) -> (Buffer, Cu
     let mut view = View {
         model,
         texts,
-        look: Look { color },
+        palette: Palette { color },
         buffer: Buffer::empty(area),
         cursor: None,
     };
@@ -102,7 +102,7 @@ pub(super) fn draw(model: &Model, texts: &dyn Texts, color: bool) -> (Buffer, Cu
 struct View<'a> {
     model: &'a Model,
     texts: &'a dyn Texts,
-    look: Look,
+    palette: Palette,
     buffer: Buffer,
     cursor: Cursor,
 }
@@ -139,7 +139,7 @@ impl View<'_> {
         self.rule(2, &borders, "┬");
         for y in parts.entries.top()..parts.entries.bottom() {
             for x in &borders {
-                self.text(*x, y, "│", self.look.muted());
+                self.text(*x, y, "│", self.palette.muted());
             }
         }
         self.rule(parts.rule, &borders, "┴");
@@ -211,20 +211,20 @@ impl View<'_> {
         }
         let width = usize::from(model.width);
         let start = width.saturating_sub(cut::width(&right) + 1);
-        let name = self.text(1, 0, "ecache", self.look.name());
+        let name = self.text(1, 0, "ecache", self.palette.name());
         let room = start.saturating_sub(usize::from(name) + 4);
         let location = cut::shorten(&model.location, room, Cut::Start);
-        self.text(name + 2, 0, &location, self.look.muted());
+        self.text(name + 2, 0, &location, self.palette.muted());
         self.text(u16::try_from(start).unwrap_or(0), 0, &right, Style::new());
     }
 
     fn filter(&mut self) {
         let model = self.model;
         let style = match &model.filter_problem {
-            Some(_) => self.look.bad(),
+            Some(_) => self.palette.bad(),
             None => Style::new(),
         };
-        let x = self.text(1, 1, "/ ", self.look.muted());
+        let x = self.text(1, 1, "/ ", self.palette.muted());
         if model.mode == Mode::Filter {
             let (before, behind) = model.filter.parts();
             // The end of a long line is shown, where the cursor is.
@@ -235,7 +235,7 @@ impl View<'_> {
             self.cursor = Some((cursor.min(model.width.saturating_sub(1)), 1));
         } else if model.filter.text().is_empty() {
             let hint = "press / to filter: words of ls, as in  thumbs --larger-than 1MiB";
-            self.text(x, 1, hint, self.look.muted());
+            self.text(x, 1, hint, self.palette.muted());
         } else {
             self.text(x, 1, &escape::for_line(model.filter.text()), style);
         }
@@ -245,7 +245,7 @@ impl View<'_> {
     fn rule(&mut self, y: u16, borders: &[u16], joint: &str) {
         for x in 0..self.model.width {
             let symbol = if borders.contains(&x) { joint } else { "─" };
-            self.text_in(x, y, 1, symbol, self.look.muted());
+            self.text_in(x, y, 1, symbol, self.palette.muted());
         }
     }
 
@@ -254,8 +254,8 @@ impl View<'_> {
         let mut lines: Vec<(String, Option<(usize, Usage)>)> = vec![(" STORES".to_owned(), None)];
         let places = model.counts.as_ref().map(|counts| counts.places.as_slice());
         let Some(places) = places else {
-            self.text_in(area.x, area.y, area.width, " STORES", self.look.muted());
-            self.text_in(area.x, area.y + 1, area.width, " …", self.look.muted());
+            self.text_in(area.x, area.y, area.width, " STORES", self.palette.muted());
+            self.text_in(area.x, area.y + 1, area.width, " …", self.palette.muted());
             return;
         };
         let mut has_datasets = false;
@@ -282,13 +282,13 @@ impl View<'_> {
         let top = (current + 2).saturating_sub(height);
         for (y, (text, place)) in (area.y..area.bottom()).zip(lines.into_iter().skip(top)) {
             let Some((index, usage)) = place else {
-                self.text_in(area.x, y, area.width, &text, self.look.muted());
+                self.text_in(area.x, y, area.width, &text, self.palette.muted());
                 continue;
             };
             let is_here = index == model.place;
             let style = match (is_here, model.pane) {
-                (true, Pane::Places) => self.look.here(),
-                (true, Pane::Entries) => self.look.name(),
+                (true, Pane::Places) => self.palette.here(),
+                (true, Pane::Entries) => self.palette.name(),
                 (false, _) => Style::new(),
             };
             let count = human::count(usage.entries);
@@ -318,7 +318,7 @@ impl View<'_> {
             let (x, width) = (area.x + 3, area.width - 3);
             let lines = folded(text, usize::from(width));
             for (y, line) in (area.y..area.bottom()).zip(lines) {
-                self.text_in(x, y, width, &line, self.look.muted());
+                self.text_in(x, y, width, &line, self.palette.muted());
             }
             return;
         }
@@ -340,7 +340,7 @@ impl View<'_> {
                 area.y,
                 area.width - 3,
                 header,
-                self.look.muted(),
+                self.palette.muted(),
             );
         }
         for (index, (line, row)) in lines.zip(&shown).enumerate() {
@@ -348,15 +348,15 @@ impl View<'_> {
             let is_here = top + index == model.list.cursor();
             let is_marked = model.is_marked(row.address());
             let style = match (is_here, model.pane) {
-                (true, Pane::Entries) => self.look.here(),
-                (true, Pane::Places) => self.look.name(),
-                (false, _) if self.texts.is_expired(row) => self.look.muted(),
+                (true, Pane::Entries) => self.palette.here(),
+                (true, Pane::Places) => self.palette.name(),
+                (false, _) if self.texts.is_expired(row) => self.palette.muted(),
                 (false, _) => Style::new(),
             };
             let bar = if is_here { "▌" } else { " " };
             self.text_in(area.x, y, 1, bar, Style::new());
             let mark = if is_marked { "●" } else { " " };
-            self.text_in(area.x + 1, y, 1, mark, self.look.warn());
+            self.text_in(area.x + 1, y, 1, mark, self.palette.warn());
             let room = usize::from(area.width).saturating_sub(3);
             let padded = format!(
                 "{line}{}",
@@ -399,8 +399,8 @@ impl View<'_> {
         let value = self
             .current()
             .map(|whole| cut::shorten(&whole.preview, width, Cut::End));
-        self.text(1, area.y, &call, self.look.name());
-        self.text(1, area.y + 1, &facts, self.look.muted());
+        self.text(1, area.y, &call, self.palette.name());
+        self.text(1, area.y + 1, &facts, self.palette.muted());
         self.text(1, area.y + 2, &value.unwrap_or_default(), Style::new());
     }
 
@@ -411,11 +411,11 @@ impl View<'_> {
         match (problem, &self.model.message) {
             (Some(problem), message) if message.is_none() || self.model.mode == Mode::Filter => {
                 let text = escape::for_line(problem).into_owned();
-                self.text(1, y, &text, self.look.bad());
+                self.text(1, y, &text, self.palette.bad());
             }
             (_, Some(message)) => {
                 let text = escape::for_line(message).into_owned();
-                self.text(1, y, &text, self.look.name());
+                self.text(1, y, &text, self.palette.name());
             }
             _ => {
                 let (_, _, sort) = SORTS[self.model.sort];
@@ -432,7 +432,7 @@ impl View<'_> {
                 {
                     keys = rest.to_owned();
                 }
-                self.text(1, y, &keys, self.look.muted());
+                self.text(1, y, &keys, self.palette.muted());
             }
         }
     }

@@ -71,7 +71,12 @@ fn browser(width: u16, height: u16) -> Model {
     };
     let rows = NAMES.map(row);
     let address = rows[0].address().clone();
-    model.take(Event::Rows(generation, part, rows.into(), true));
+    model.take(Event::Rows {
+        generation,
+        part,
+        rows: rows.into(),
+        is_all: true,
+    });
     let usage = Usage {
         entries: 1_234_567,
         bytes: 1 << 40,

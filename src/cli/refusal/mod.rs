@@ -26,16 +26,32 @@ pub(crate) fn reworded(error: clap::Error, words: &[OsString]) -> clap::Error {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return error;
     }
-    let (text, tip) = negative(&error, words).unwrap_or_else(|| words_of(&error, words));
-    let (text, tip, type_me) = (message(&text), message(&tip), style::TYPE_ME);
+    let refusal = negative(&error, words).unwrap_or_else(|| words_of(&error, words));
+    let [text, tip] = [&refusal.message, &refusal.tip].map(|text| message(text));
+    let type_me = style::TYPE_ME;
     let (text, tip) = (spoken("error: ", &text), spoken("  tip: ", &tip));
     // clap puts its own `error:` in front.
     let text = format!("{text}\n{type_me}  tip:{type_me:#} {tip}\n");
     clap::Error::raw(error.kind(), text)
 }
 
-/// Returns the error and the tip for a negative number, which clap takes for an option.
-fn negative(error: &clap::Error, words: &[OsString]) -> Option<(String, String)> {
+/// The fault of a command line, and what to type.
+struct Refusal {
+    message: String,
+    tip: String,
+}
+
+impl Refusal {
+    fn new(message: impl Into<String>, tip: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            tip: tip.into(),
+        }
+    }
+}
+
+/// Returns the error for a negative number, which clap takes for an option.
+fn negative(error: &clap::Error, words: &[OsString]) -> Option<Refusal> {
     let is_number = |word: &&OsString| {
         let word = word.as_encoded_bytes();
         word.len() > 1 && word[0] == b'-' && (word[1].is_ascii_digit() || word[1] == b'.')
@@ -69,7 +85,7 @@ fn negative(error: &clap::Error, words: &[OsString]) -> Option<(String, String)>
     };
     let program = OsString::from("ecache");
     match Cli::try_parse_from([&program].into_iter().chain(&line)) {
-        Ok(_) => Some((
+        Ok(_) => Some(Refusal::new(
             format!("{:?} reads like an option", words[place].to_string_lossy()),
             to_type(&line),
         )),
@@ -79,7 +95,7 @@ fn negative(error: &clap::Error, words: &[OsString]) -> Option<(String, String)>
 }
 
 /// Returns the error, and what to type instead.
-fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
+fn words_of(error: &clap::Error, words: &[OsString]) -> Refusal {
     let fault = Fault::new(error, words);
     let (option, value) = (fault.option(), &fault.value);
     match error.kind() {
@@ -87,39 +103,41 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> (String, String) {
         ErrorKind::UnknownArgument | ErrorKind::MissingRequiredArgument
             if let Some(line) = after_dashes(Some(&fault.argument), error.kind(), words) =>
         {
-            ("the command goes after --".to_owned(), line)
+            Refusal::new("the command goes after --", line)
         }
         ErrorKind::UnknownArgument if fault.argument.starts_with('-') => fault.unknown_option(),
-        ErrorKind::UnknownArgument => (
+        ErrorKind::UnknownArgument => Refusal::new(
             format!("unexpected argument {:?}", fault.argument),
             fault.help(),
         ),
         ErrorKind::MissingRequiredArgument => fault.missing(),
         ErrorKind::InvalidValue if value.is_empty() && !option.starts_with('-') => {
-            (format!("{option} is empty"), fault.help())
+            Refusal::new(format!("{option} is empty"), fault.help())
         }
         ErrorKind::InvalidValue if value.is_empty() => {
             let tip = reversed(option, words).unwrap_or_else(|| fault.help());
-            (format!("{option} needs a value: {}", fault.argument), tip)
+            Refusal::new(format!("{option} needs a value: {}", fault.argument), tip)
         }
         ErrorKind::InvalidValue => fault.not_a_word(),
         ErrorKind::ValueValidation if !fault.argument.is_empty() => fault.not_a_value(),
         ErrorKind::ArgumentConflict => fault.conflict(),
-        ErrorKind::MissingSubcommand => (
-            "the command is missing".to_owned(),
+        ErrorKind::MissingSubcommand => Refusal::new(
+            "the command is missing",
             format!("{} -h lists them", command_line(words)),
         ),
-        ErrorKind::TooManyValues => (
+        ErrorKind::TooManyValues => Refusal::new(
             format!("{option} takes no value"),
             format!("write {option} without ={value}"),
         ),
-        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => (
+        ErrorKind::TooFewValues | ErrorKind::WrongNumberOfValues => Refusal::new(
             format!("{option} needs another number of values"),
             fault.help(),
         ),
-        ErrorKind::NoEquals => (format!("{option} needs a = before its value"), fault.help()),
-        ErrorKind::InvalidUtf8 => ("an argument is not UTF-8".to_owned(), fault.help()),
-        _ => (sentence_of(error), fault.help()),
+        ErrorKind::NoEquals => {
+            Refusal::new(format!("{option} needs a = before its value"), fault.help())
+        }
+        ErrorKind::InvalidUtf8 => Refusal::new("an argument is not UTF-8", fault.help()),
+        _ => Refusal::new(sentence_of(error), fault.help()),
     }
 }
 
@@ -171,7 +189,7 @@ impl<'a> Fault<'a> {
         format!("{} -h lists what it takes", command_line(self.words))
     }
 
-    fn unknown_command(&self) -> (String, String) {
+    fn unknown_command(&self) -> Refusal {
         let typed = self
             .text(ContextKind::InvalidSubcommand)
             .unwrap_or_default();
@@ -182,25 +200,25 @@ impl<'a> Fault<'a> {
         if parent.get_name() == cli.get_name() {
             let tip = suggest::instead_of(&typed, &known);
             let tip = tip.unwrap_or_else(|| "ecache help lists them all".to_owned());
-            (format!("there is no command {typed:?}"), tip)
+            Refusal::new(format!("there is no command {typed:?}"), tip)
         } else if known.is_empty() {
             let name = parent.get_name();
-            (format!("{name} has no verb {typed:?}"), self.help())
+            Refusal::new(format!("{name} has no verb {typed:?}"), self.help())
         } else {
             let name = parent.get_name();
             let tip = with_verb(parent, &typed, self.words)
                 .unwrap_or_else(|| format!("the verbs of {name} are {}", known.join(", ")));
-            (format!("{name} has no verb {typed:?}"), tip)
+            Refusal::new(format!("{name} has no verb {typed:?}"), tip)
         }
     }
 
-    fn unknown_option(&self) -> (String, String) {
+    fn unknown_option(&self) -> Refusal {
         let (argument, words) = (&self.argument, self.words);
         let cli = commands();
         let (command, line) = named_command(&cli, words);
         if let Some(line) = behind_its_command(command, argument, words) {
             let (option, name) = (self.option(), command.get_name());
-            return (
+            return Refusal::new(
                 format!("{option} stands before {name}, but is an option of it"),
                 line,
             );
@@ -209,7 +227,7 @@ impl<'a> Fault<'a> {
         let mut values = pairs.filter(|pair| pair[1].to_string_lossy().starts_with(argument));
         let of = values.next().map(|pair| pair[0].to_string_lossy());
         if let Some((of, tip)) = of.and_then(|of| Some((of.clone(), reversed(&of, words)?))) {
-            return (format!("{of} needs a value"), tip);
+            return Refusal::new(format!("{of} needs a value"), tip);
         }
         if let Some(answer) = other_way(command, &line, argument, words) {
             return answer;
@@ -226,10 +244,10 @@ impl<'a> Fault<'a> {
                 None => help,
             },
         };
-        (format!("there is no option {argument}"), tip)
+        Refusal::new(format!("there is no option {argument}"), tip)
     }
 
-    fn missing(&self) -> (String, String) {
+    fn missing(&self) -> Refusal {
         let missing = self.list(ContextKind::InvalidArg);
         let are = if missing.len() > 1 { "are" } else { "is" };
         let missing = match missing.as_slice() {
@@ -242,11 +260,11 @@ impl<'a> Fault<'a> {
             }
             _ => self.help(),
         };
-        (format!("{missing} {are} missing"), tip)
+        Refusal::new(format!("{missing} {are} missing"), tip)
     }
 
     /// Words the error of a value that is not one of those that the option has.
-    fn not_a_word(&self) -> (String, String) {
+    fn not_a_word(&self) -> Refusal {
         let option = self.option();
         let known = self.list(ContextKind::ValidValue);
         let near = self.text(ContextKind::SuggestedValue);
@@ -257,11 +275,11 @@ impl<'a> Fault<'a> {
             None if known.is_empty() || known.len() > LISTED => self.help(),
             None => format!("{option} is one of {}", known.join(", ")),
         };
-        (format!("{option} cannot be {:?}", self.value), tip)
+        Refusal::new(format!("{option} cannot be {:?}", self.value), tip)
     }
 
     /// Words the error of a value that cannot be read.
-    fn not_a_value(&self) -> (String, String) {
+    fn not_a_value(&self) -> Refusal {
         let (option, value) = (self.option(), &self.value);
         let why = std::error::Error::source(self.error);
         let why = why.map(|why| in_words(&why.to_string(), value));
@@ -270,21 +288,21 @@ impl<'a> Fault<'a> {
             Some(why) => format!("{option} cannot be {value:?}: {why}"),
             None => format!("{option} cannot be {value:?}"),
         };
-        (text, self.help())
+        Refusal::new(text, self.help())
     }
 
-    fn conflict(&self) -> (String, String) {
+    fn conflict(&self) -> Refusal {
         let option = self.option();
         let others = self.list(ContextKind::PriorArg);
         let others: Vec<&str> = others.iter().map(|other| name_of(other)).collect();
         if others.is_empty() || others == [option] {
-            return (
+            return Refusal::new(
                 format!("{option} is given twice"),
                 format!("leave out one {option}"),
             );
         }
         let others = others.join(", ");
-        (
+        Refusal::new(
             format!("{option} does not go with {others}"),
             format!("leave out {option} or {others}"),
         )

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use clap::{Command, Parser as _};
 
-use super::{commands, named_command};
+use super::{Refusal, commands, named_command};
 use crate::cli::Cli;
 use crate::output::escape::shell;
 
@@ -56,7 +56,7 @@ pub(super) fn other_way(
     line: &str,
     argument: &str,
     words: &[OsString],
-) -> Option<(String, String)> {
+) -> Option<Refusal> {
     let is_it = |word: &OsString| word.to_string_lossy().starts_with(argument);
     let next = words
         .iter()
@@ -72,16 +72,18 @@ pub(super) fn other_way(
                 None => format!("leave out {argument}"),
             };
             let fault = format!("{argument} is a dry run, and {line} changes nothing");
-            Some((fault, tip))
+            Some(Refusal::new(fault, tip))
         }
-        "--all" if takes(command, "-L") => Some((unknown(), format!("to list all: {line} -L 0"))),
-        "--json" | "--format" if command.get_name() == "has" => Some((
+        "--all" if takes(command, "-L") => {
+            Some(Refusal::new(unknown(), format!("to list all: {line} -L 0")))
+        }
+        "--json" | "--format" if command.get_name() == "has" => Some(Refusal::new(
             unknown(),
-            "has prints nothing: use its exit code".to_owned(),
+            "has prints nothing: use its exit code",
         )),
         "--timeout" if command.get_name() == "run" => {
             let time = next.as_deref().unwrap_or("10").to_owned();
-            Some((unknown(), format!("timeout {time} {line} …")))
+            Some(Refusal::new(unknown(), format!("timeout {time} {line} …")))
         }
         _ => {
             let formats = command
@@ -93,7 +95,7 @@ pub(super) fn other_way(
             };
             let formats = formats.get_possible_values();
             let is_one = formats.iter().any(|it| it.matches(&wanted, false));
-            is_one.then(|| (unknown(), format!("did you mean --format {wanted}?")))
+            is_one.then(|| Refusal::new(unknown(), format!("did you mean --format {wanted}?")))
         }
     }
 }

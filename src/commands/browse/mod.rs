@@ -17,11 +17,11 @@ use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 use self::store::Store;
 use super::shared::changes::operation;
 use super::shared::command::background::own_program;
-use super::shared::filter::{Unless, filter};
+use super::shared::filter::{DefaultSelection, filter};
 use super::shared::view::fields::Field;
 use super::shared::view::listing::{Entries, Listing, Shown, measured, scopes};
 use super::shared::view::{call_text, distributions};
-use crate::browse::{self, Copied, Desk, Figures, Look, Model, Page, Row, Texts};
+use crate::browse::{self, Copied, Desk, Display, Figures, Model, Page, Row, Texts};
 use crate::cli::{BrowseArgs, FilterWords};
 use crate::context::Context;
 use crate::datasets::Datasets;
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: BrowseArgs) -> Result<Exit> {
         ));
     }
     let now = context.now();
-    let meant = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    let meant = filter(context, &args.filter, DefaultSelection::AnyPolicy, now)?;
     context.fold_usage();
     let backend = context.reader()?;
     let datasets = context.datasets()?;
@@ -74,11 +74,11 @@ pub(crate) fn run(context: &Context, args: BrowseArgs) -> Result<Exit> {
         datasets,
         secrets,
     };
-    let look = Look {
+    let display = Display {
         color: context.terminal.color,
         is_unicode: context.terminal.is_unicode,
     };
-    browse::run(model, &desk, Arc::new(store), look)
+    browse::run(model, &desk, Arc::new(store), display)
 }
 
 /// Formats entries, and reads filters.
@@ -227,8 +227,7 @@ impl Texts for Table<'_> {
             facts.push(format!("took {}", human::duration(cost)));
         }
         if entry.hits > 0 {
-            let noun = if entry.hits == 1 { "hit" } else { "hits" };
-            facts.push(format!("{} {noun}", human::count(entry.hits)));
+            facts.push(human::counted(entry.hits, "hit", "hits"));
         }
         if entry.saved_ms > 0 {
             facts.push(format!("saved {}", human::duration(entry.saved_ms)));
@@ -325,7 +324,7 @@ impl Desk for Table<'_> {
         let words = words.into_iter().map(OsString::from);
         let args = FilterWords::read(words.collect())?;
         let now = self.context.now();
-        let meant = filter(self.context, &args.filter, Unless::AnyPolicy, now);
+        let meant = filter(self.context, &args.filter, DefaultSelection::AnyPolicy, now);
         meant.map_err(|error| format!("{error:#}"))
     }
 }

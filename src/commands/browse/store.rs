@@ -7,24 +7,24 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::{Result, bail};
 use ecache_core::backend::{
     Backend, Cause, ChangeOutcome, Content, ContentReader, Dimension, KeepForUndo, Lookup,
-    Operation, OperationRecord, Row as Scanned, Scan, Spread, Touch, Values, no_progress,
-    read_value,
+    Operation, OperationRecord, Row as Scanned, Scan, Spread, Values, no_progress, read_value,
 };
 use ecache_core::command::replay;
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
-use ecache_core::filter::{Filter, Freshness, Jobs, Pattern, Selection, Usage};
+use ecache_core::filter::{Filter, Pattern, Selection, Usage};
 use ecache_core::location::{self, Access};
 use ecache_core::scope::Address;
 use ecache_core::time::{Clock, Timestamp};
 use ecache_core::value::{Kind, Value};
 
 use super::super::shared::changes::deletion::{Run, amount};
-use super::super::shared::changes::lifetime::LifetimeChange;
+use super::super::shared::changes::jobs::spare_running_at;
+use super::super::shared::changes::lifetime::{LifetimeChange, changed, fresh_unless_chosen};
 use super::super::shared::changes::{operation, undo_text};
 use super::super::shared::filter::words::words;
 use super::super::shared::view::{call_text, entry};
-use crate::browse::{Counts, Figures, Place, Row, Source, Whole};
+use crate::browse::{Changed, Counts, Figures, Place, Row, StoreAccess, Whole};
 use crate::cli::value::TtlChange;
 use crate::output::escape::{for_line, for_terminal, shell};
 use crate::output::human::entries;
@@ -111,7 +111,7 @@ impl Store {
 impl Store {
     /// Describes a change for the log of operations, by the command that would make it.
     fn operation(&self, verb: &str, selection: &Selection, cause: Cause) -> Operation {
-        let filter = words(selection);
+        let filter = words(selection, self.now());
         Operation {
             command: operation::cut(format!("browse: {verb} {filter}")),
             filter,
@@ -121,19 +121,16 @@ impl Store {
     }
 
     /// Changes fresh entries, as an operation of the log where that can be undone.
-    fn touch(
-        &self,
-        verb: &str,
-        selection: &Selection,
-        touch: Touch,
-    ) -> Result<(Usage, Option<u64>)> {
-        // An expired entry is a miss, and is not revived in passing.
-        let selection = selection.map(|filter| Filter {
-            freshness: filter.freshness.or(Some(Freshness::Fresh)),
-            ..filter.clone()
-        });
-        let operation = self.operation(verb, &selection, self.operation.cause);
+    fn touch(&self, verb: &str, selection: &Selection, change: LifetimeChange) -> Result<Touched> {
         let (writer, now) = (self.writer()?, self.now());
+        let touch = change.touch(now)?;
+        let meant = selection.map(|filter| fresh_unless_chosen(filter.clone()));
+        let other = meant
+            .any_of
+            .iter()
+            .flat_map(|filter| changed(filter, touch));
+        let selection = Selection::of(other.collect());
+        let operation = self.operation(verb, &meant, self.operation.cause);
         let touch =
             |keep| writer.touch_logged(&selection, touch, keep, &operation, now, &mut no_progress);
         let touched = match touch(KeepForUndo::Yes)? {
@@ -141,14 +138,56 @@ impl Store {
             ChangeOutcome::TooMany(_) => touch(KeepForUndo::No)?,
             done => done,
         };
-        Ok(match touched {
-            ChangeOutcome::Done(touched) => (touched.usage, touched.until.and(touched.operation)),
-            ChangeOutcome::TooMany(_) => (Usage::default(), None),
+        let (entries, undo) = match touched {
+            ChangeOutcome::Done(touched) => {
+                (touched.usage.entries, touched.until.and(touched.operation))
+            }
+            ChangeOutcome::TooMany(_) => (0, None),
+        };
+        let unchanged = match entries {
+            0 => writer.usage(&meant, now)?.entries,
+            _ => 0,
+        };
+        Ok(Touched {
+            entries,
+            unchanged,
+            undo,
         })
     }
 }
 
-impl Source for Store {
+/// The number of entries that were changed, and the operation that can be undone.
+struct Touched {
+    entries: u64,
+    /// If none was changed, the number of those that already were as they should be
+    unchanged: u64,
+    undo: Option<u64>,
+}
+
+impl Touched {
+    /// Makes the answer: `message` describes the change, `expired` the reason for none.
+    fn into_changed(
+        self,
+        what: &str,
+        expired: &str,
+        message: impl FnOnce(&str) -> String,
+    ) -> Changed {
+        let message = match (self.entries, self.unchanged) {
+            (0, 0) => expired.to_owned(),
+            (0, unchanged) => {
+                let have = human::plural(unchanged, "has", "have");
+                format!("{} {have} this {what} already", entries(unchanged))
+            }
+            (count, _) => message(&entries(count)) + taken_back(self.undo),
+        };
+        Changed {
+            message,
+            undo: self.undo,
+        }
+    }
+}
+
+impl StoreAccess for Store {
     fn rows(&self, scan: &Scan) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         for row in self.backend.scan(scan, self.now())? {
@@ -236,12 +275,9 @@ impl Source for Store {
         })
     }
 
-    fn remove(&self, selection: &Selection) -> Result<(String, Option<u64>)> {
+    fn remove(&self, selection: &Selection) -> Result<Changed> {
         // FiftyOne's running jobs stay, as with `clear`.
-        let selection = selection.map(|filter| Filter {
-            jobs: filter.jobs.or(Some(Jobs::NotRunning)),
-            ..filter.clone()
-        });
+        let selection = selection.map(|filter| spare_running_at(&self.path, filter));
         let is_named = selection
             .any_of
             .iter()
@@ -259,7 +295,8 @@ impl Source for Store {
             ChangeOutcome::Done(removed) => {
                 let undo = removed.until.and(removed.operation);
                 let how = taken_back(undo);
-                Ok((format!("removed {}{how}", amount(removed.usage)), undo))
+                let message = format!("removed {}{how}", amount(removed.usage));
+                Ok(Changed { message, undo })
             }
             ChangeOutcome::TooMany(usage) => bail!(
                 "{} are more than undo keeps, and stay: `ecache clear` removes them for good",
@@ -268,34 +305,25 @@ impl Source for Store {
         }
     }
 
-    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<(String, Option<u64>)> {
-        let touch = Touch {
-            policy: Some(policy),
-            expires_at: (policy == Policy::Persist).then_some(None),
-        };
-        let verb = format!("touch --policy {}", policy.as_str());
-        let (usage, undo) = self.touch(&verb, selection, touch)?;
-        let (count, how) = (entries(usage.entries), taken_back(undo));
-        let said = match (usage.entries, policy) {
-            (0, _) => "nothing was pinned: expired entries are not revived".to_owned(),
-            (_, Policy::Persist) => format!("pinned {count}: policy persist, never expires{how}"),
-            (_, Policy::Evict) => format!("unpinned {count}: policy evict, never expires{how}"),
-        };
-        Ok((said, undo))
+    fn set_policy(&self, selection: &Selection, policy: Policy) -> Result<Changed> {
+        let change = LifetimeChange::new(None, Some(policy.into()))?;
+        let verb = format!("touch --policy {policy}");
+        let touched = self.touch(&verb, selection, change)?;
+        let expired = "nothing was pinned: expired entries are not revived";
+        Ok(
+            touched.into_changed("policy", expired, |count| match policy {
+                Policy::Persist => format!("pinned {count}: policy persist, never expires"),
+                Policy::Evict => format!("unpinned {count}: policy evict, never expires"),
+            }),
+        )
     }
 
-    fn set_lifetime(&self, selection: &Selection, ttl: Ttl) -> Result<(String, Option<u64>)> {
+    fn set_lifetime(&self, selection: &Selection, ttl: Ttl) -> Result<Changed> {
         let change = LifetimeChange::new(Some(TtlChange::To(ttl)), None)?;
-        let now = self.now();
-        let (usage, undo) = self.touch("touch", selection, change.touch(now)?)?;
-        let said = match usage.entries {
-            0 => "nothing was changed: what is expired stays so".to_owned(),
-            count => {
-                let lifetime = change.told(now).unwrap_or_default();
-                format!("{}: {lifetime}{}", entries(count), taken_back(undo))
-            }
-        };
-        Ok((said, undo))
+        let touched = self.touch("touch", selection, change)?;
+        let lifetime = change.describe(self.now()).unwrap_or_default();
+        let expired = "nothing was changed: what is expired stays so";
+        Ok(touched.into_changed("lifetime", expired, |count| format!("{count}: {lifetime}")))
     }
 
     fn operations(&self) -> Result<Option<Vec<OperationRecord>>> {
@@ -317,7 +345,7 @@ impl Source for Store {
         Ok(Figures { stores, spread })
     }
 
-    fn undo(&self, operation: u64) -> Result<String> {
+    fn undo(&self, operation: u64) -> Result<Changed> {
         let writer = self.writer()?;
         let undone = writer.undo(
             Some(operation),
@@ -325,9 +353,12 @@ impl Source for Store {
             self.now(),
             &mut no_progress,
         )?;
-        let mut said = vec![undo_text::told(&undone, Run::Wet)];
+        let mut said = vec![undo_text::describe(&undone, Run::Wet)];
         said.extend(undo_text::left(&undone, Run::Wet));
-        Ok(said.join("; "))
+        Ok(Changed {
+            message: said.join("; "),
+            undo: None,
+        })
     }
 
     fn token(&self) -> Result<Option<u64>> {
@@ -339,7 +370,7 @@ impl Source for Store {
     }
 }
 
-/// Says how to take a change back, where it can be.
+/// Returns the words that say how to take a change back, where it can be.
 fn taken_back(undo: Option<u64>) -> &'static str {
     undo.map_or("", |_| "; u takes it back")
 }

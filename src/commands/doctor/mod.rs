@@ -5,7 +5,7 @@ mod report;
 
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result, anyhow};
+use anyhow::{Context as _, Result};
 use ecache_core::backend::{Backend, Cause, KeepForUndo};
 use ecache_core::doctor::{Check, Examination, Finding, Remedy, examine};
 use ecache_core::entry::Policy;
@@ -14,10 +14,10 @@ use ecache_core::filter::{Filter, Pattern, Selection, Usage};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
-use super::shared::changes::deletion::{Run, Verb, counting, metadata, open, remove_logged};
+use super::shared::changes::deletion::{Run, Step, Verb, counting, metadata, open, remove_logged};
 use super::shared::changes::jobs::{note_running, without_running};
 use super::shared::filter::live_datasets::Live;
-use super::shared::filter::{Unless, filter, note_unknown_names};
+use super::shared::filter::{DefaultSelection, filter, note_unknown_names};
 use crate::cli::{DoctorArgs, FailOn, Fix};
 use crate::context::{Collections, Context};
 use crate::error::Exit;
@@ -29,10 +29,10 @@ const SKIPPED: &str = "orphaned: skipped; needs --live-datasets FILE";
 pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
     let now = context.now();
     let run = Run::from(args.dry_run);
-    let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
+    let filter = filter(context, &args.filter, DefaultSelection::AnyCollection, now)?;
     if !context.has_store()? {
-        let (place, _) = context.location()?;
-        return Err(anyhow!("there is no store at {}", place.display()));
+        let (path, _) = context.location()?;
+        return Err(Error::Missing { path }.into());
     }
     let backend = if args.fix.is_empty() {
         context.reader()?
@@ -182,16 +182,13 @@ impl Doctor<'_> {
             policy: None,
             ..orphans
         });
-        let documents = documents.as_ref();
-        remove_logged(
-            self.context,
-            self.backend,
-            &selection,
-            documents,
+        let step = Step {
+            selection: &selection,
+            documents: documents.as_ref(),
+            keep,
             cause,
-            (run, keep),
-            self.now,
-        )?;
+        };
+        remove_logged(self.context, self.backend, &step, run, self.now)?;
         self.fix_documents(finding, run)?;
         let going = Usage::default();
         note_running(self.context, self.backend, &meant, going, self.now)
@@ -261,7 +258,12 @@ impl Doctor<'_> {
         };
         let advised = || {
             let (_, advised) = self.advice(finding);
-            filter(self.context, &advised, Unless::AnyCollection, self.now)
+            filter(
+                self.context,
+                &advised,
+                DefaultSelection::AnyCollection,
+                self.now,
+            )
         };
         if finding.check == Check::Expired {
             return Ok(here(advised()?).into());

@@ -6,7 +6,7 @@ use ecache_core::error::entries;
 use ecache_core::filter::Usage;
 use unicode_width::UnicodeWidthStr;
 
-use super::{names, undo_bounds};
+use super::{Ids, names, undo_bounds};
 use crate::cli::LimitListArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -186,7 +186,8 @@ fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Resu
     // The width that is left for the scope where most columns are shown.
     let room = line_width.map_or(usize::MAX, |width| (width / 3).max(24));
     for row in limits {
-        let names = names(&row.name(), !args.wide);
+        let ids = if args.wide { Ids::Whole } else { Ids::Short };
+        let names = names(&row.name(), ids);
         let line = names.join(" ");
         let (first, others) = match names.as_slice() {
             [first, others @ ..] if line.width() > room => (first, others),

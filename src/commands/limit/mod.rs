@@ -13,7 +13,7 @@ use ecache_core::location;
 use self::list::list;
 use self::summary::Summary;
 use super::shared::changes::operation::this;
-use super::shared::filter::{Unless, filter, refuse_unit};
+use super::shared::filter::{DefaultSelection, filter, refuse_unit};
 use crate::cli::{Bound, LimitArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb};
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
@@ -139,9 +139,16 @@ fn undo_bounds(backend: &dyn Backend) -> Result<[Option<u64>; 2]> {
     Ok([UNDO_KEEP, UNDO_SIZE].map(number))
 }
 
+/// The form of ids in a text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ids {
+    Short,
+    Whole,
+}
+
 /// Spells a scope for people, a name at a time: `store=thumbs` is `store thumbs`, and `user~* each`
 /// is `each user`.
-fn names(scope: &str, with_short_ids: bool) -> Vec<String> {
+fn names(scope: &str, ids: Ids) -> Vec<String> {
     let is_each = scope.ends_with(" each");
     let scope = scope.trim_end_matches(" each");
     let mut names: Vec<String> = scope
@@ -149,7 +156,7 @@ fn names(scope: &str, with_short_ids: bool) -> Vec<String> {
         .map(|word| match word.split_once('=').or(word.split_once('~')) {
             None => word.replace('-', " "),
             Some((dimension, "*")) if is_each => dimension.to_owned(),
-            Some((dimension, name)) => match short_id(name).filter(|_| with_short_ids) {
+            Some((dimension, name)) => match short_id(name).filter(|_| ids == Ids::Short) {
                 Some(id) => format!("{dimension} {id}"),
                 None => format!("{dimension} {name}"),
             },
@@ -163,7 +170,7 @@ fn names(scope: &str, with_short_ids: bool) -> Vec<String> {
 
 /// Spells a scope for people, in one line.
 fn words(scope: &str) -> String {
-    names(scope, false).join(" ")
+    names(scope, Ids::Whole).join(" ")
 }
 
 /// Returns the settings of undo that were typed.
@@ -181,7 +188,7 @@ fn undo_settings(args: &LimitSetArgs) -> Vec<(&'static str, Option<String>)> {
 /// Returns the scope that was typed.
 fn scope(context: &Context, args: &LimitScopeArgs) -> Result<LimitScope> {
     let typed = args.filter();
-    let filter = filter(context, &typed, Unless::AnyPolicy, context.now())?;
+    let filter = filter(context, &typed, DefaultSelection::AnyPolicy, context.now())?;
     if filter.stores.contains(&Pattern::exact("")) {
         return Err(usage_tip(
             "STORE is empty",

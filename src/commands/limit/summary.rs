@@ -59,7 +59,7 @@ impl<'a> Summary<'a> {
         context.report_done(&format!("{} is done", self.operation), fields)
     }
 
-    /// Says what holds now, as in `limit for everything: 2.0 GiB, 9.4 KiB used`.
+    /// Returns the sentence on what holds now, as in `limit for everything: 2.0 GiB, 9.4 KiB used`.
     pub(super) fn sentence(&self) -> String {
         let scope = words(&self.scope.to_string());
         let bounds = &self.bounds;

@@ -17,9 +17,8 @@ use ecache_core::time::Timestamp;
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::no_match::note_none_listed;
 use super::shared::filter::value_text::ValueText;
-use super::shared::filter::{Unless, filter, note_unknown_names};
-use super::shared::view::fields as entry_fields;
-use super::shared::view::fields::Field;
+use super::shared::filter::{DefaultSelection, filter, note_unknown_names};
+use super::shared::view::fields::{self as entry_fields, Field};
 use super::shared::view::listing::{Entries, Listing, Shown, measured, scopes};
 use crate::cli::LsArgs;
 use crate::context::Context;
@@ -60,7 +59,7 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
         };
         entry_fields::parse(&args.fields, &context.datasets()?).with_context(attempt)?;
     }
-    let filter = filter(context, &args.filter, Unless::AnyPolicy, now)?;
+    let filter = filter(context, &args.filter, DefaultSelection::AnyPolicy, now)?;
     context.fold_usage();
     let backend = context.reader()?;
     note_unknown_names(context, backend.as_ref(), &filter)?;
@@ -181,8 +180,7 @@ impl List<'_> {
             Row::Foreign(found) => (true, found.entry, found.content),
             Row::Damaged(address) => {
                 seen.damaged += 1;
-                self.context
-                    .warn(&format!("{address} is damaged and was left out"));
+                self.context.warn_damaged(&address);
                 return Ok(None);
             }
         };

@@ -13,7 +13,7 @@ use plan::Plan;
 use preview::DryRun;
 
 use super::shared::changes::deletion::{
-    Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
+    Affected, Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
 };
 use super::shared::changes::jobs::note_running;
 use super::shared::changes::operation::tell_final;
@@ -37,10 +37,10 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     note_unknown_names(context, backend, &scope)?;
     let plan = Plan::of(context, &args, backend, scope, now)?;
     if !args.retired && over_with_kept(backend, &plan.selection, now)? {
-        drop_kept(context, backend, run, false)?;
+        drop_kept(context, backend, run, DropKept::Deleted)?;
     }
-    let (removed, documents) = if args.retired && plan.selection == Selection::default() {
-        (Usage::default(), 0)
+    let removed = if args.retired && plan.selection == Selection::default() {
+        Affected::default()
     } else {
         match run {
             Run::Dry => foretell(context, &args, backend, &plan)?,
@@ -49,7 +49,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     };
     if !args.jobs {
         let going = match run {
-            Run::Dry => removed,
+            Run::Dry => removed.usage,
             Run::Wet => Usage::default(),
         };
         note_running(context, backend, &plan.meant, going, now)?;
@@ -58,7 +58,12 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         note_persistent_orphans(context, backend, orphans, run, now)?;
     }
     if args.retired {
-        drop_kept(context, backend, run, args.shred)?;
+        let how = if args.shred {
+            DropKept::Overwritten
+        } else {
+            DropKept::Deleted
+        };
+        drop_kept(context, backend, run, how)?;
     }
     if run == Run::Wet {
         // Removes large values whose writers died before publishing them. Best effort.
@@ -72,7 +77,7 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
         vacuum(context, backend, now)?;
     }
     context.finish_summary(args.dry_run)?;
-    Ok(args.filter.exit((removed.entries, documents) == (0, 0)))
+    Ok(args.filter.exit(removed.is_none()))
 }
 
 /// Reports what would be removed, and returns its amount.
@@ -81,12 +86,14 @@ fn foretell(
     args: &PruneArgs,
     backend: &dyn Backend,
     plan: &Plan,
-) -> Result<(Usage, u64)> {
+) -> Result<Affected> {
     let now = plan.now;
-    let usage = backend.usage(&plan.selection, now)?;
-    let count = match &plan.documents {
-        Some(documents) => backend.count_documents(documents, now)?,
-        None => 0,
+    let affected = Affected {
+        usage: backend.usage(&plan.selection, now)?,
+        documents: match &plan.documents {
+            Some(documents) => backend.count_documents(documents, now)?,
+            None => 0,
+        },
     };
     let dry_run = DryRun {
         context,
@@ -95,17 +102,17 @@ fn foretell(
         reasons: &plan.reasons(args),
         now,
     };
-    dry_run.report(usage, count)?;
+    dry_run.report(affected)?;
     let [_, alive, _] = plan.steps(args);
     if alive.filters().next().is_some() && backend.keeps_for_undo() {
         let alive_usage = backend.usage(&alive, now)?;
         let keep = keep_unless(args.no_undo);
         forecast_undo(context, backend, &alive, alive_usage, keep);
     }
-    if plan.selection.beyond.is_some() && usage != Usage::default() {
+    if plan.selection.beyond.is_some() && affected.usage != Usage::default() {
         tell_final(context, "would go for good");
     }
-    Ok((usage, count))
+    Ok(affected)
 }
 
 /// Removes the entries, and returns their amount.
@@ -114,7 +121,7 @@ fn remove(
     args: &PruneArgs,
     backend: &dyn Backend,
     plan: &Plan,
-) -> Result<(Usage, u64)> {
+) -> Result<Affected> {
     let [dead, alive, excess] = plan.steps(args);
     let step = |selection, documents, keep, cause| Step {
         selection,
@@ -163,22 +170,20 @@ fn over_with_kept(backend: &dyn Backend, selection: &Selection, now: Timestamp) 
 }
 
 /// Deletes the entries kept for undo, and reports their number.
-fn drop_kept(context: &Context, backend: &dyn Backend, run: Run, shred: bool) -> Result<()> {
+fn drop_kept(context: &Context, backend: &dyn Backend, run: Run, how: DropKept) -> Result<()> {
     let kept = backend.kept_for_undo()?;
     let what = amount_with(kept.usage, kept.documents);
     if run == Run::Dry {
         context.note(&format!("would delete {what} kept for undo"));
         return Ok(());
     }
-    let how = if shred {
-        DropKept::Overwritten
-    } else {
-        DropKept::Deleted
-    };
     backend
         .drop_kept(how)
         .with_context(|| format!("cannot delete {what} kept for undo"))?;
-    let done = if shred { "overwrote" } else { "deleted" };
+    let done = match how {
+        DropKept::Deleted => "deleted",
+        DropKept::Overwritten => "overwrote",
+    };
     context.note(&format!("{done} {what} kept for undo"));
     Ok(())
 }

@@ -10,7 +10,7 @@ use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
 use crate::commands::shared::changes::jobs::{spare_running, without_running};
 use crate::commands::shared::filter::live_datasets::Live;
-use crate::commands::shared::filter::{Unless, check_possible, filter};
+use crate::commands::shared::filter::{DefaultSelection, check_possible, filter};
 use crate::context::Context;
 use crate::error::usage_tip;
 use crate::units::Moment;
@@ -135,7 +135,7 @@ pub(super) fn scope(context: &Context, args: &PruneArgs, now: Timestamp) -> Resu
         unused_for: None,
         ..args.filter.clone()
     };
-    let scope = filter(context, &narrowing, Unless::AnyPolicy, now)?;
+    let scope = filter(context, &narrowing, DefaultSelection::AnyPolicy, now)?;
     let keeps_persistent = matches!(args.filter.policy, None | Some(PolicyChoice::Evict));
     if (args.has_capacity() || args.keep_last.is_some()) && !keeps_persistent {
         return Err(usage_tip(

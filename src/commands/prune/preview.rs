@@ -12,7 +12,7 @@ use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::commands::shared::changes::deletion::Verb;
+use crate::commands::shared::changes::deletion::{Affected, Verb};
 use crate::commands::shared::changes::dry_run::{ROWS, is_shown};
 use crate::commands::shared::filter::no_match;
 use crate::commands::shared::view::fields::Field;
@@ -55,13 +55,13 @@ pub(super) struct DryRun<'a> {
 type Going = (usize, Entry, Option<Content>);
 
 impl DryRun<'_> {
-    /// Reports what would go: `usage` entries, and own documents of stores.
-    pub(super) fn report(&self, usage: Usage, documents: u64) -> Result<()> {
+    /// Reports what would go.
+    pub(super) fn report(&self, affected: Affected) -> Result<()> {
         let judge = Judge::new(self.selection, self.now);
         let latest = self.latest(&judge)?;
         let judge = judge.sparing(latest);
         if is_shown(self.context) {
-            self.list(usage.entries, &judge)?;
+            self.list(affected.usage.entries, &judge)?;
         }
         let (mut counts, mut cost_ms, mut named) = (BTreeMap::new(), 0_u64, Vec::new());
         self.each(Values::Omit, &judge, &mut |(place, entry, _)| {
@@ -99,7 +99,7 @@ impl DryRun<'_> {
                 self.now,
             ))
         };
-        verb.report(self.context, verb.would, (usage, documents), nothing)?;
+        verb.report(self.context, verb.would, affected, nothing)?;
         Ok(())
     }
 

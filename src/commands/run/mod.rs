@@ -15,6 +15,7 @@ use ecache_core::command::{
     Call, CommandError, Failures, Input, InputKey, Mode, OnBusy, OnFailure, OnMiss, Opening,
     Outputs, Purpose, Report, Runner, Settings, StoreUse, Streams,
 };
+use ecache_core::time::whole_millis;
 use ecache_core::usage::{Event, Outcome as Counted};
 use rustix::fs::FileType;
 
@@ -31,7 +32,7 @@ use crate::cli::RunArgs;
 use crate::cli::entry::StdinChoice;
 use crate::context::Context;
 use crate::error::{
-    Exit, Hindered, NotRun, UsageError, classify, contradiction, not_run, unreachable, usage_tip,
+    Advice, Exit, Hindered, NotRun, UsageError, contradiction, not_run, unreachable, usage_tip,
 };
 use crate::output::{human, stderr, stdout};
 use crate::units::Lifetime;
@@ -71,7 +72,7 @@ fn memoized(context: &Context, args: RunArgs) -> Result<Exit> {
     ran.map_err(|error| {
         let error = not_run(error);
         if let Some(file) = status {
-            let exit = classify(&error).0.code();
+            let exit = Advice::of(&error).exit.code();
             let _ = Status::unreported("error", None, Some(exit)).write(file);
         }
         error
@@ -253,7 +254,7 @@ fn do_without(what: &str, context: &Context, args: &RunArgs, error: anyhow::Erro
     }
     context.absent(
         &format!("running without {what}: {error:#}"),
-        classify(&error).1.as_deref(),
+        Advice::of(&error).tip.as_deref(),
     );
     Ok(())
 }
@@ -272,7 +273,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     if let Some(ago) = is_down {
         context.detail(&format!(
             "bypass: its server could not be reached {} ago; running without the cache",
-            human::duration(ago.as_millis() as u64)
+            human::duration(whole_millis(ago))
         ));
     } else {
         match invocation(context, args) {

@@ -79,7 +79,7 @@ pub(super) fn sentence(
     Some(sentence)
 }
 
-/// Says why a stale result was replayed.
+/// Returns the words that say why a stale result was replayed.
 fn stale(report: &Report, told: &Told, settings: &Settings) -> String {
     match &*told.stale.borrow() {
         Some(why) => format!("stale: {why}"),
@@ -91,7 +91,7 @@ fn stale(report: &Report, told: &Told, settings: &Settings) -> String {
     }
 }
 
-/// Says why there was no hit. Damage was reported when it was found.
+/// Returns the words that say why there was no hit. Damage was reported when it was found.
 fn why(unusable: Option<Unusable>) -> Option<String> {
     Some(match unusable {
         None => " (no result yet)".into(),

@@ -78,6 +78,7 @@ pub(super) fn figure(name: &'static str, rank: u8) -> Column {
         column.optional()
     }
 }
+
 /// Returns one figure. One that is not counted for each group is unknown, not zero.
 pub(super) fn cell(figure: &str, stats: &Stats, is_counted: bool) -> Cell<'static> {
     let Stats { entries, counts } = stats;

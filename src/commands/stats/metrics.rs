@@ -8,8 +8,7 @@ use std::sync::Arc;
 use anyhow::Result;
 
 use super::figures::cell;
-use super::{Name, Stats};
-use crate::cli::{GroupBy, StatsArgs};
+use super::{Answer, Question, Stats};
 use crate::output::{Cell, OpenMetrics, Secrets, stdout};
 
 /// Maximum number of groups that have metrics of their own. A database of metrics keeps each set of
@@ -88,16 +87,10 @@ const METRICS: [(&str, &str, u32, &str); 15] = [
     ),
 ];
 
-pub(super) fn print(
-    args: &StatsArgs,
-    by: &[GroupBy],
-    groups: &BTreeMap<Name, Stats>,
-    is_counted: bool,
-) -> Result<()> {
+pub(super) fn print(question: &Question, answer: &Answer, secrets: Secrets) -> Result<()> {
     let weight = |stats: &Stats| (stats.counts.calls(), stats.entries.usage.entries);
-    let mut ranked: Vec<_> = groups.iter().collect();
+    let mut ranked: Vec<_> = answer.groups.iter().collect();
     ranked.sort_by_key(|(_, stats)| Reverse(weight(stats)));
-    let secrets = Secrets::from(args.reveal);
     let mut labelled: BTreeMap<Vec<String>, Stats> = BTreeMap::new();
     for (rank, (name, stats)) in ranked.into_iter().enumerate() {
         let label = |part: &Option<Arc<str>>| match part {
@@ -115,27 +108,16 @@ pub(super) fn print(
     for (name, figure, in_unit, help) in METRICS {
         metrics.gauge(name, help)?;
         for (texts, stats) in &labelled {
-            let value = match cell(figure, stats, is_counted) {
+            let value = match cell(figure, stats, question.is_counted) {
                 Cell::Count(count) | Cell::Size(count) => count.to_string(),
                 Cell::Duration(ms) => (ms as f64 / f64::from(in_unit)).to_string(),
                 // A figure that is not counted for each group is unknown, not zero.
                 _ => continue,
             };
-            let labels: Vec<_> = by.iter().map(|by| label(*by)).zip(texts.clone()).collect();
+            let labels = question.by.iter().map(|by| by.as_str());
+            let labels: Vec<_> = labels.zip(texts.clone()).collect();
             metrics.sample(name, &labels, &value)?;
         }
     }
     Ok(metrics.finish()?)
-}
-
-fn label(by: GroupBy) -> &'static str {
-    match by {
-        GroupBy::Collection => "collection",
-        GroupBy::Store => "store",
-        GroupBy::Dataset => "dataset",
-        GroupBy::User => "user",
-        GroupBy::Operator => "operator",
-        GroupBy::Prompt => "prompt",
-        GroupBy::Function => "function",
-    }
 }

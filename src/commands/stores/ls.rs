@@ -5,7 +5,7 @@ use ecache_core::backend::{Backend, Dimension, Group, Holds};
 use ecache_core::filter::Pattern;
 
 use super::super::shared::filter::no_match::note_none_listed;
-use super::super::shared::filter::{Unless, filter, note_unknown_names};
+use super::super::shared::filter::{DefaultSelection, filter, note_unknown_names};
 use crate::cli::filter::FilterArgs;
 use crate::cli::{StoresListArgs, suggest};
 use crate::context::Context;
@@ -36,7 +36,7 @@ const COLUMNS: [Column; 9] = [
 pub(super) fn run(context: &Context, args: StoresListArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
-    let filter = filter(context, &args.filter, Unless::AnyCollection, now)?;
+    let filter = filter(context, &args.filter, DefaultSelection::AnyCollection, now)?;
     let mut named = filter.clone();
     if let Some(word) = note_verb(context, backend.as_ref(), &args.filter)? {
         named.stores.retain(|store| *store != Pattern::exact(word));

@@ -54,7 +54,7 @@ fn address(context: &Context, store: &str, link: &LinkArgs) -> Result<StoreAddre
     store_address(context, store, &scope)
 }
 
-/// Says what to change in the options that named one store, so that they name the other one.
+/// Returns the options to change of those that named one store, so that they name the other.
 fn change(typed: &StoreAddress, other: &StoreAddress) -> String {
     let mut add = String::new();
     let mut leave_out = "";

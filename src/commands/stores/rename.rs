@@ -1,10 +1,11 @@
 //! `ecache stores rename`: gives a store another name.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Cause, OnExistingStore, Row, Scan};
+use ecache_core::backend::{Backend, Cause, KeepForUndo, OnExistingStore, Row, Scan};
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::StoreAddress;
+use ecache_core::time::Timestamp;
 
 use super::super::shared::address::resolve::{check_name, check_written};
 use super::super::shared::changes::deletion::{Run, amount, counting, keep_unless, open};
@@ -32,61 +33,116 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
     if find(context, backend.as_ref(), "rename", &old)?.is_none() {
         return Ok(Exit::No);
     }
-    let has_document = has_document(backend.as_ref(), &old)?;
-    let on_existing = if args.merge {
-        OnExistingStore::Merge
-    } else {
-        OnExistingStore::Fail
+    let document = DocumentMove::of(backend.as_ref(), &old, &new)?;
+    let renaming = Renaming {
+        old: &old,
+        new: &new,
+        on_existing: if args.merge {
+            OnExistingStore::Merge
+        } else {
+            OnExistingStore::Fail
+        },
+        now: context.now(),
     };
-    let keeps_document = self::has_document(backend.as_ref(), &new)?;
-    let now = context.now();
-    let mut until = None;
     let renamed = match run {
-        Run::Dry => rehearse(context, backend.as_ref(), (&old, &new), on_existing),
+        Run::Dry => renaming
+            .rehearse(backend.as_ref())
+            .map(|usage| Renamed { usage, until: None }),
         Run::Wet => {
             signals::finish_batches()?;
-            let mut bar = context.progress("renaming", None);
-            let mut count = counting(&mut bar);
-            let keep = keep_unless(args.no_undo);
-            let operation = this(Cause::Removed, words(&Filter::store(&old).into()));
-            let renamed =
-                backend.rename_logged((&old, &new), on_existing, keep, &operation, now, &mut count);
-            drop(count);
-            bar.finish();
-            let renamed = renamed.map_err(anyhow::Error::from);
-            renamed.map(|renamed| {
-                until = renamed.until;
-                renamed.usage
-            })
+            renaming.run(context, backend.as_ref(), keep_unless(args.no_undo))
         }
     };
+    let renamed = match renamed {
+        Ok(renamed) => renamed,
+        Err(error) => return renaming.fail(context, error),
+    };
+    if let Some(until) = renamed.until {
+        context.summary.set_undo_until(until);
+    }
+    if context.summary.takes(renamed.usage, 1) {
+        context.finish_summary(args.dry_run)?;
+        return Ok(Exit::Done);
+    }
     let verb = match run {
         Run::Dry => "would rename",
         Run::Wet => "renamed",
     };
-    match renamed {
-        Ok(usage) => {
-            let with_document = match (has_document, keeps_document) {
-                (false, _) => "",
-                (true, false) => " and its metadata",
-                (true, true) => ", without its metadata, since the other store has some",
-            };
-            if let Some(until) = until {
-                context.summary.set_undo_until(until);
+    let (amount, document) = (amount(renamed.usage), document.as_str());
+    context.note(&format!("{verb} {old} to {new}: {amount}{document}"));
+    note_others(context, backend.as_ref(), &old, &new)?;
+    if let Some(until) = renamed.until {
+        tell_undo(context, until, renaming.now);
+    }
+    Ok(Exit::Done)
+}
+
+/// A new name of a store.
+struct Renaming<'a> {
+    old: &'a StoreAddress,
+    new: &'a StoreAddress,
+    on_existing: OnExistingStore,
+    now: Timestamp,
+}
+
+/// The amount of a renaming, and the time until which it can be undone.
+struct Renamed {
+    usage: Usage,
+    until: Option<Timestamp>,
+}
+
+impl Renaming<'_> {
+    fn run(&self, context: &Context, backend: &dyn Backend, keep: KeepForUndo) -> Result<Renamed> {
+        let (stores, now) = ((self.old, self.new), self.now);
+        let operation = this(Cause::Removed, words(&Filter::store(self.old).into(), now));
+        let mut bar = context.progress("renaming", None);
+        let mut count = counting(&mut bar);
+        let renamed =
+            backend.rename_logged(stores, self.on_existing, keep, &operation, now, &mut count);
+        drop(count);
+        bar.finish();
+        let renamed = renamed?;
+        Ok(Renamed {
+            usage: renamed.usage,
+            until: renamed.until,
+        })
+    }
+
+    /// Finds what would be renamed, or why it could not be.
+    fn rehearse(&self, backend: &dyn Backend) -> Result<Usage> {
+        let (old, new, now) = (self.old, self.new, self.now);
+        let stores = backend.stores()?;
+        if stores.iter().any(|store| *store.address == *new) {
+            if self.on_existing == OnExistingStore::Fail {
+                let store = Box::new(new.clone());
+                return Err(Error::StoreExists { store }.into());
             }
-            if context.summary.takes(usage, 1) {
-                context.finish_summary(args.dry_run)?;
-                return Ok(Exit::Done);
+            for row in backend.scan(&Scan::new(Filter::store(old)), now)? {
+                let address = match row? {
+                    Row::Foreign(foreign) => foreign.entry.address,
+                    Row::Entry(entry, _) => entry.address,
+                    Row::Damaged(address) => address,
+                };
+                let same_key = Filter {
+                    keys: vec![Pattern::exact(address.key.as_str())],
+                    ..Filter::store(new)
+                };
+                if backend.usage(&same_key.into(), now)?.entries > 0 {
+                    return Err(Error::Conflict {
+                        address: Box::new(new.entry(address.key)),
+                        written_at: now,
+                    }
+                    .into());
+                }
             }
-            let amount = amount(usage);
-            context.note(&format!("{verb} {old} to {new}: {amount}{with_document}"));
-            note_others(context, backend.as_ref(), &old, &new)?;
-            if let Some(until) = until {
-                tell_undo(context, until, now);
-            }
-            Ok(Exit::Done)
         }
-        Err(error) => match error.downcast_ref() {
+        Ok(backend.usage(&Filter::store(old).into(), now)?)
+    }
+
+    /// Reports why the store was not renamed.
+    fn fail(&self, context: &Context, error: anyhow::Error) -> Result<Exit> {
+        let (old, new) = (self.old, self.new);
+        match error.downcast_ref() {
             Some(Error::Conflict { address, .. }) => {
                 context.absent(
                     &format!(
@@ -101,11 +157,41 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
                 "the store is partly renamed; continue with the same command and --merge",
             )),
             _ => Err(error.context(format!("cannot rename {old} to {new}"))),
-        },
+        }
     }
 }
 
-/// Says which entries of stores of the old name, in other datasets, keep that name.
+/// The way of a store's own document when the store is renamed.
+enum DocumentMove {
+    /// There is none
+    None,
+    Moved,
+    /// The other store keeps its own
+    Left,
+}
+
+impl DocumentMove {
+    fn of(backend: &dyn Backend, old: &StoreAddress, new: &StoreAddress) -> Result<Self> {
+        Ok(if !has_document(backend, old)? {
+            Self::None
+        } else if has_document(backend, new)? {
+            Self::Left
+        } else {
+            Self::Moved
+        })
+    }
+
+    /// Returns the words that say so behind the amount of entries.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Moved => " and its metadata",
+            Self::Left => ", without its metadata, since the other store has some",
+        }
+    }
+}
+
+/// Notes which entries of stores of the old name, in other datasets, keep that name.
 fn note_others(
     context: &Context,
     backend: &dyn Backend,
@@ -169,40 +255,4 @@ fn target(context: &Context, args: &StoresRenameArgs) -> Result<StoreAddress> {
         new.collection = check_name("collection", collection)?.into();
     }
     Ok(new)
-}
-
-/// Finds what would be renamed, or why it could not be.
-fn rehearse(
-    context: &Context,
-    backend: &dyn Backend,
-    (old, new): (&StoreAddress, &StoreAddress),
-    on_existing: OnExistingStore,
-) -> Result<Usage> {
-    let now = context.now();
-    let stores = backend.stores()?;
-    if stores.iter().any(|store| *store.address == *new) {
-        if on_existing == OnExistingStore::Fail {
-            let store = Box::new(new.clone());
-            return Err(Error::StoreExists { store }.into());
-        }
-        for row in backend.scan(&Scan::new(Filter::store(old)), now)? {
-            let address = match row? {
-                Row::Foreign(foreign) => foreign.entry.address,
-                Row::Entry(entry, _) => entry.address,
-                Row::Damaged(address) => address,
-            };
-            let same_key = Filter {
-                keys: vec![Pattern::exact(address.key.as_str())],
-                ..Filter::store(new)
-            };
-            if backend.usage(&same_key.into(), now)?.entries > 0 {
-                return Err(Error::Conflict {
-                    address: Box::new(new.entry(address.key)),
-                    written_at: now,
-                }
-                .into());
-            }
-        }
-    }
-    Ok(backend.usage(&Filter::store(old).into(), now)?)
 }

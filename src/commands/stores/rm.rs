@@ -5,7 +5,7 @@ use ecache_core::backend::{Cause, KeepForUndo};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
-use super::super::shared::changes::deletion::{Run, open, remove_logged};
+use super::super::shared::changes::deletion::{Run, Step, open, remove_logged};
 use super::{address, find};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;
@@ -28,16 +28,13 @@ pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
     };
     let persistent = backend.usage(&persistent.into(), now)?.entries;
     let selection = all.clone().into();
-    let run = (run, KeepForUndo::Yes);
-    remove_logged(
-        context,
-        backend.as_ref(),
-        &selection,
-        Some(&all),
-        Cause::Cleared,
-        run,
-        now,
-    )?;
+    let step = Step {
+        selection: &selection,
+        documents: Some(&all),
+        keep: KeepForUndo::Yes,
+        cause: Cause::Cleared,
+    };
+    remove_logged(context, backend.as_ref(), &step, run, now)?;
     if persistent > 0 && !context.summary.is_wanted() {
         context.note(&format!(
             "including {} of policy persist",

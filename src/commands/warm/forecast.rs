@@ -4,7 +4,8 @@ use std::collections::HashSet;
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Direction, Row, Scan};
-use ecache_core::command::{Call, Existing, Mode, PreparedItem, Unusable};
+use ecache_core::command::{Existing, Mode, PreparedItem, Unusable};
+use ecache_core::entry::Entry;
 use ecache_core::filter::Filter;
 use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
@@ -19,6 +20,9 @@ use crate::output::{Cell, Column, Format, Writer, human};
 
 /// Number of latest results from which the cost of a command without a record is estimated.
 const SAMPLE: u64 = 1000;
+
+/// The outcome of an item that is left out.
+const SKIPPED: &str = "skipped";
 
 /// Lists the commands that would be run, and estimates their total time.
 pub(super) fn forecast<T>(
@@ -48,88 +52,126 @@ pub(super) fn forecast<T>(
     let mut table = is_table
         .then(|| context.rows(format, &columns))
         .transpose()?;
-    let mut forecast = Forecast::default();
-    // What an earlier item runs is fresh for a later one.
+    let mut totals = Totals::default();
     let mut coming = HashSet::new();
     for item in items {
-        forecast.items += 1;
-        let (outcome, keyed, entry, why) = match prepare(&item) {
-            PreparedItem::Run(call) => {
-                let found = call.find(backend.as_ref(), context.clock())?;
-                let is_on = call.settings.mode == Mode::On;
-                let (outcome, entry) = match found {
-                    Existing::Stale(entry, _) if is_on && coming.contains(key(&call)) => {
-                        ("hit", Some(entry))
-                    }
-                    Existing::Nothing if is_on && coming.contains(key(&call)) => ("hit", None),
-                    Existing::Fresh(entry, _) if is_on => ("hit", Some(entry)),
-                    Existing::Fresh(entry, _) => ("fresh", Some(entry)),
-                    Existing::Stale(entry, why) => (state(why), Some(entry)),
-                    Existing::Nothing => ("missing", None),
-                };
-                if outcome != "hit" {
-                    coming.insert(key(&call).clone());
-                    let recorded = entry.as_ref();
-                    forecast.add(
-                        recorded.and_then(|entry| entry.cost_ms),
-                        recorded.map(|entry| entry.size),
-                    );
-                }
-                (outcome, Some(key(&call).clone()), entry, None)
-            }
-            PreparedItem::Fail(why) => ("failed", None, None, Some(why)),
-            PreparedItem::Skip(why) => {
-                forecast.skipped += 1;
-                ("skipped", None, None, Some(why))
-            }
-        };
-        if let Some(table) = table.as_mut().filter(|_| outcome != "hit") {
-            let expires_at = entry.as_ref().and_then(|entry| entry.expires_at);
-            let text = shown(&item);
-            let text = why
-                .as_ref()
-                .map_or(text.clone(), |why| format!("{text}: {why}"));
-            table.row(&[
-                Cell::from(outcome),
-                match (&entry, expires_at) {
-                    (_, Some(at)) => Cell::Time(at.as_millis()),
-                    (Some(_), None) => Cell::Null,
-                    (None, None) => Cell::from("-"),
-                },
-                entry
-                    .as_ref()
-                    .and_then(|entry| entry.cost_ms)
-                    .map_or(Cell::Null, Cell::Duration),
-                entry
-                    .as_ref()
-                    .map_or(Cell::Null, |entry| Cell::Size(entry.size)),
-                Cell::from(text),
-            ])?;
+        let foretold = Foretold::of(prepare(&item), backend.as_ref(), context, &mut coming)?;
+        totals.add(&foretold);
+        let text = shown(&item);
+        if let Some(table) = table.as_mut().filter(|_| foretold.outcome != "hit") {
+            table.row(&foretold.cells(&text))?;
         }
-        report.line(&Line {
-            input: &shown(&item),
-            key: keyed.as_ref().map(|key: &Key| key.as_str()),
-            outcome,
-            exit: None,
-            cost_ms: entry.as_ref().and_then(|entry| entry.cost_ms),
-            size: entry.as_ref().map(|entry| entry.size),
-            message: why.as_deref(),
-        })?;
+        report.line(&foretold.line(&text))?;
     }
     report.finish()?;
     table.map_or(Ok(()), Writer::finish)?;
     let usual = match store {
-        Some(store) if forecast.known < forecast.runs => usual(context, backend.as_ref(), store)?,
-        _ => (0, 0, 0),
+        Some(store) if totals.known < totals.runs => Usual::of(context, backend.as_ref(), store)?,
+        _ => Usual::default(),
     };
     let pace = whole_millis(args.rate.unwrap_or_default());
-    forecast.print(context, workers(args).get(), pace, usual);
+    totals.print(context, workers(args).get(), pace, usual);
     Ok(Exit::Done)
 }
 
-/// Returns the key of a command.
-fn key(call: &Call) -> &Key {
-    &call.entry.address.key
+/// An item, and what would be done with it.
+struct Foretold {
+    outcome: &'static str,
+    key: Option<Key>,
+    /// The last result of its command
+    entry: Option<Box<Entry>>,
+    /// The reason why its command would not be run
+    why: Option<String>,
+}
+
+impl Foretold {
+    /// Looks for the result of an item. `coming` has the keys that earlier items run, which are
+    /// fresh for a later one.
+    fn of(
+        item: PreparedItem,
+        backend: &dyn Backend,
+        context: &Context,
+        coming: &mut HashSet<Key>,
+    ) -> Result<Self> {
+        let unprepared = |outcome, why| Self {
+            outcome,
+            key: None,
+            entry: None,
+            why: Some(why),
+        };
+        let call = match item {
+            PreparedItem::Run(call) => call,
+            PreparedItem::Fail(why) => return Ok(unprepared("failed", why)),
+            PreparedItem::Skip(why) => return Ok(unprepared(SKIPPED, why)),
+        };
+        let key = call.entry.address.key.clone();
+        let is_on = call.settings.mode == Mode::On;
+        let is_coming = is_on && coming.contains(&key);
+        let (outcome, entry) = match call.find(backend, context.clock())? {
+            Existing::Stale(entry, _) if is_coming => ("hit", Some(entry)),
+            Existing::Nothing if is_coming => ("hit", None),
+            Existing::Fresh(entry, _) if is_on => ("hit", Some(entry)),
+            Existing::Fresh(entry, _) => ("fresh", Some(entry)),
+            Existing::Stale(entry, why) => (state(why), Some(entry)),
+            Existing::Nothing => ("missing", None),
+        };
+        if outcome != "hit" {
+            coming.insert(key.clone());
+        }
+        Ok(Self {
+            outcome,
+            key: Some(key),
+            entry,
+            why: None,
+        })
+    }
+
+    /// Reports whether its command would be run.
+    fn is_run(&self) -> bool {
+        self.why.is_none() && self.outcome != "hit"
+    }
+
+    fn cost_ms(&self) -> Option<u64> {
+        self.entry.as_ref()?.cost_ms
+    }
+
+    fn size(&self) -> Option<u64> {
+        Some(self.entry.as_ref()?.size)
+    }
+
+    /// Returns the cells of an item that is shown as `text`.
+    fn cells(&self, text: &str) -> [Cell<'static>; 5] {
+        let text = match &self.why {
+            Some(why) => format!("{text}: {why}"),
+            None => text.to_owned(),
+        };
+        [
+            Cell::from(self.outcome),
+            match &self.entry {
+                None => Cell::from("-"),
+                Some(entry) => {
+                    let expires_at = entry.expires_at;
+                    expires_at.map(|at| Cell::Time(at.as_millis())).into()
+                }
+            },
+            self.cost_ms().map(Cell::Duration).into(),
+            self.size().map(Cell::Size).into(),
+            Cell::from(text),
+        ]
+    }
+
+    /// Returns the line of an item for programs.
+    fn line<'a>(&'a self, input: &'a str) -> Line<'a> {
+        Line {
+            input,
+            key: self.key.as_ref().map(Key::as_str),
+            outcome: self.outcome,
+            exit: None,
+            cost_ms: self.cost_ms(),
+            size: self.size(),
+            message: self.why.as_deref(),
+        }
+    }
 }
 
 /// Returns the word for an entry that is not replayed.
@@ -144,35 +186,38 @@ fn state(why: Option<Unusable>) -> &'static str {
     }
 }
 
-/// Returns the total cost and size of the latest results of a store, and their number.
-fn usual(
-    context: &Context,
-    backend: &dyn Backend,
-    store: &StoreAddress,
-) -> Result<(u64, u64, u64)> {
-    let scan = Scan {
-        direction: Direction::Descending,
-        limit: Some(SAMPLE),
-        ..Scan::new(Filter::store(store))
-    };
-    let mut usual = (0_u64, 0_u64, 0);
-    for row in backend.scan(&scan, context.now())? {
-        if let Row::Entry(entry, _) = row?
-            && let Some(cost) = entry.cost_ms
-        {
-            usual = (
-                usual.0.saturating_add(cost),
-                usual.1.saturating_add(entry.size),
-                usual.2 + 1,
-            );
+/// The latest results of a store whose cost is recorded: their total cost and size, and number.
+#[derive(Clone, Copy, Default)]
+struct Usual {
+    cost_ms: u64,
+    size: u64,
+    count: u64,
+}
+
+impl Usual {
+    fn of(context: &Context, backend: &dyn Backend, store: &StoreAddress) -> Result<Self> {
+        let scan = Scan {
+            direction: Direction::Descending,
+            limit: Some(SAMPLE),
+            ..Scan::new(Filter::store(store))
+        };
+        let mut usual = Self::default();
+        for row in backend.scan(&scan, context.now())? {
+            if let Row::Entry(entry, _) = row?
+                && let Some(cost) = entry.cost_ms
+            {
+                usual.cost_ms = usual.cost_ms.saturating_add(cost);
+                usual.size = usual.size.saturating_add(entry.size);
+                usual.count += 1;
+            }
         }
+        Ok(usual)
     }
-    Ok(usual)
 }
 
 /// The totals of a dry run.
 #[derive(Default)]
-struct Forecast {
+struct Totals {
     items: u64,
     runs: u64,
     skipped: u64,
@@ -182,34 +227,37 @@ struct Forecast {
     known: u64,
 }
 
-impl Forecast {
-    /// Counts a run, with its last cost and size if they are recorded.
-    fn add(&mut self, cost_ms: Option<u64>, size: Option<u64>) {
+impl Totals {
+    fn add(&mut self, item: &Foretold) {
+        self.items += 1;
+        self.skipped += u64::from(item.outcome == SKIPPED);
+        if !item.is_run() {
+            return;
+        }
         self.runs += 1;
-        if let (Some(cost), Some(size)) = (cost_ms, size) {
+        if let (Some(cost), Some(size)) = (item.cost_ms(), item.size()) {
             self.known += 1;
             self.cost_ms = self.cost_ms.saturating_add(cost);
             self.size = self.size.saturating_add(size);
         }
     }
 
-    /// Prints the totals. Runs without a record are estimated by the average of `usual`, which is
-    /// the total cost, the total size, and the number of results.
-    fn print(&self, context: &Context, jobs: usize, pace_ms: u64, usual: (u64, u64, u64)) {
+    /// Prints the totals. Runs without a record are estimated by the average of `usual`.
+    fn print(&self, context: &Context, jobs: usize, pace_ms: u64, usual: Usual) {
         let mut text = format!("would run {} of {}", self.runs, self.items);
         if self.skipped > 0 {
             text.push_str(&format!(", leave out {}", self.skipped));
         }
         let unknown = self.runs - self.known;
-        let (cost, size, count) = usual;
-        if self.runs > 0 && (unknown == 0 || count > 0) {
+        if self.runs > 0 && (unknown == 0 || usual.count > 0) {
             let mean = |sum: u64| {
-                (u128::from(sum) * u128::from(unknown) / u128::from(count.max(1))) as u64
+                let count = u128::from(usual.count.max(1));
+                (u128::from(sum) * u128::from(unknown) / count) as u64
             };
-            let cost = self.cost_ms.saturating_add(mean(cost));
+            let cost = self.cost_ms.saturating_add(mean(usual.cost_ms));
             let at_a_time = (jobs as u64).min(self.runs).max(1);
             let time = (cost / at_a_time).max(pace_ms.saturating_mul(self.runs - 1));
-            let size = self.size.saturating_add(mean(size));
+            let size = self.size.saturating_add(mean(usual.size));
             text.push_str(&format!(
                 ": about {} with {at_a_time} at a time, and {} to keep",
                 human::duration(time),

@@ -10,7 +10,7 @@ use ecache_core::value::Kind;
 
 use super::super::shared::filter::collections::note_elsewhere;
 use super::super::shared::filter::{
-    Unless, filter, no_match, note_unknown_names, require_narrowed,
+    DefaultSelection, filter, no_match, note_unknown_names, require_narrowed,
 };
 use crate::cli::{WarmArgs, WarmOrder};
 use crate::context::Context;
@@ -24,7 +24,7 @@ pub(super) fn recorded(
 ) -> Result<Vec<Entry>> {
     let now = context.now();
     // The cache must not change entries of policy `persist` by itself.
-    let mut filter = filter(context, &args.filter, Unless::Evictable, now)?;
+    let mut filter = filter(context, &args.filter, DefaultSelection::Evictable, now)?;
     require_narrowed(&filter, args.filter.policy, args.all, "run")?;
     if filter.kinds.iter().any(|kind| *kind != Kind::Command) {
         return Err(usage("only entries of kind command can be run again"));
@@ -49,9 +49,7 @@ pub(super) fn recorded(
         match row? {
             Row::Entry(entry, _) => entries.push(*entry),
             Row::Foreign(_) => {}
-            Row::Damaged(address) => {
-                context.warn(&format!("{address} is damaged and was left out"))
-            }
+            Row::Damaged(address) => context.warn_damaged(&address),
         }
     }
     if entries.is_empty() && context.tells_absence() {

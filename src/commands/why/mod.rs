@@ -2,6 +2,7 @@
 
 mod json;
 mod question;
+mod reason;
 mod text;
 mod unkept;
 
@@ -207,7 +208,7 @@ struct View<'a> {
 impl View<'_> {
     /// Returns the requested and the recorded value, with secrets masked unless they are revealed.
     /// All arguments are masked together: after `--password`, the next one is a secret.
-    fn sides(&self, entry: &Entry, difference: &Difference) -> (Option<Json>, Option<Json>) {
+    fn sides(&self, entry: &Entry, difference: &Difference) -> Sides {
         let (mut asked, mut recorded) = (difference.asked.clone(), difference.recorded.clone());
         if self.secrets == Secrets::Masked {
             if let Part::Argument(index) = difference.part {
@@ -223,8 +224,14 @@ impl View<'_> {
                 recorded.as_mut().map(mask_json);
             }
         }
-        (asked, recorded)
+        Sides { asked, recorded }
     }
+}
+
+/// The two sides of a difference.
+struct Sides {
+    asked: Option<Json>,
+    recorded: Option<Json>,
 }
 
 /// Returns one of the arguments after all of them were masked.

@@ -8,11 +8,12 @@ use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part};
 use ecache_core::python_json::Json;
 use ecache_core::scope::Address;
-use ecache_core::time::Timestamp;
+use ecache_core::time::{Timestamp, whole_millis};
 
 use super::super::shared::changes::lifetime::left;
 use super::super::shared::changes::operation::ago;
-use super::View;
+use super::reason::Reason;
+use super::{Sides, View};
 use crate::output::escape::shell;
 use crate::output::human::entries;
 use crate::output::{escape, human};
@@ -23,11 +24,9 @@ impl View<'_> {
         if let Some(Fate::Kept(operation, earlier)) = &self.fate
             && !matches!(explanation, Explanation::Missing(_))
         {
-            let (ago, written) = (ago(operation.at, self.now), self.times(earlier));
-            let (id, command) = (operation.id, &operation.operation.command);
             for line in [
-                format!("  replaced an earlier one {ago} by op {id}, `ecache {command}`"),
-                format!("  the earlier one: {written}"),
+                format!("  replaced an earlier one {}", self.by(operation)),
+                format!("  the earlier one: {}", self.times(earlier)),
             ]
             .into_iter()
             .chain(self.undoing(operation))
@@ -48,54 +47,37 @@ impl View<'_> {
             text.push_str(&escape::for_line(&line));
             text.push('\n');
         };
-        match explanation {
-            Explanation::Hit(entry) => {
-                let times = self.times(entry);
-                say(match self.only {
-                    None => format!("hit: {times}"),
-                    Some(Outputs::Merged) => format!(
-                        "hit on a terminal: {times}; a pipe runs it once more: recorded merged"
-                    ),
-                    Some(Outputs::Apart) => format!(
-                        "hit in a pipe: {times}; a terminal runs it once more: recorded separate"
-                    ),
-                });
+        let with_times = |line: String, entry: &Entry| [line, format!("  {}", self.times(entry))];
+        match Reason::of(self, explanation) {
+            Reason::Hit(entry) => {
+                say(self.hit(entry));
                 say(self.key_line());
             }
-            Explanation::Stale(entry) if entry.is_expired(self.now) => {
-                say(format!("miss: {address} is expired"));
-                say(format!("  {}", self.times(entry)));
+            Reason::Expired(entry) => {
+                let line = format!("miss: {address} is expired");
+                with_times(line, entry).into_iter().for_each(&mut say);
             }
-            Explanation::Stale(entry) => {
+            Reason::FromTheFuture(entry) => {
                 say(format!(
                     "miss: {address} has a write time in the future, so its age is unknown"
                 ));
                 say(format!("  written at {}", entry.written_at()));
             }
-            Explanation::Failure(entry, exit) => {
-                say(format!(
+            Reason::Failure(entry, exit) => {
+                let line = format!(
                     "miss: {address} is a failure with exit code {exit}, which --no-failures does not print"
-                ));
-                say(format!("  {}", self.times(entry)));
+                );
+                with_times(line, entry).into_iter().for_each(&mut say);
             }
-            Explanation::Damaged => {
-                say(format!(
-                    "miss: {address} is damaged; the next run replaces it, `ecache rm` removes it"
-                ));
+            Reason::Damaged => say(format!(
+                "miss: {address} is damaged; the next run replaces it, `ecache rm` removes it"
+            )),
+            Reason::OtherOutputs(entry) => {
+                with_times(self.other_outputs(), entry)
+                    .into_iter()
+                    .for_each(&mut say);
             }
-            Explanation::Another(entry, differences)
-                if differences.iter().all(|it| it.part == Part::Outputs) =>
-            {
-                let (here, there) = match self.question.outputs {
-                    Some(Outputs::Merged) => ("go to one place", "went to two"),
-                    _ => ("go to two places", "went to one"),
-                };
-                say(format!(
-                    "miss: {address} was recorded with another order of output: standard output and standard error {there} there, and {here} here"
-                ));
-                say(format!("  {}", self.times(entry)));
-            }
-            Explanation::Another(entry, differences) => {
+            Reason::OtherCall(entry, differences) => {
                 say(format!(
                     "miss: {address} was made by another call, which differs in"
                 ));
@@ -103,52 +85,86 @@ impl View<'_> {
                     .iter()
                     .for_each(|difference| say(self.difference(entry, difference)));
             }
-            Explanation::Missing(missing) => {
-                match &self.fate {
-                    Some(Fate::Kept(operation, entry)) => self.removed(operation, entry, &mut say),
-                    Some(Fate::Gone(tombstone)) => self.gone(tombstone, &mut say),
-                    None if let Some(operation) = &self.renamed => {
-                        let ago = ago(operation.at, self.now);
-                        let (id, command) = (operation.id, &operation.operation.command);
-                        let store = &address.store;
-                        say(format!(
-                            "miss: {store} was renamed {ago} by op {id}, `ecache {command}`"
-                        ));
-                    }
-                    None if self.question.outputs.is_some() => {
-                        let reasons = self.unkept.iter();
-                        say(match reasons.len() {
-                            0 => "miss: this command has not been run".to_owned(),
-                            _ => "miss: there is no result of this command, which may have run"
-                                .to_owned(),
-                        });
-                        say(self.key_line());
-                        reasons.for_each(|reason| say(format!("  {reason}")));
-                    }
-                    None => say(format!("miss: there is no {address}")),
-                }
-                self.missing(missing, &mut say);
+            Reason::Replaced(operation, entry) => {
+                self.removed("replaced", operation, entry, &mut say);
             }
+            Reason::Removed(operation, entry) => {
+                let how = match operation.operation.cause {
+                    Cause::Cleared => "cleared",
+                    Cause::Pruned => "pruned",
+                    Cause::Evicted => "evicted",
+                    Cause::Removed | Cause::Expired | Cause::Orphaned => "removed",
+                };
+                self.removed(how, operation, entry, &mut say);
+            }
+            Reason::Gone(tombstone) => say(self.gone(tombstone)),
+            Reason::Renamed(operation) => {
+                let (store, by) = (&address.store, self.by(operation));
+                say(format!("miss: {store} was renamed {by}"));
+            }
+            Reason::Missing if self.question.outputs.is_some() => self.not_run(&mut say),
+            Reason::Missing => say(format!("miss: there is no {address}")),
+        }
+        if let Explanation::Missing(missing) = explanation {
+            self.missing(missing, &mut say);
         }
         text
     }
 
-    fn removed(&self, operation: &OperationRecord, entry: &Entry, say: &mut impl FnMut(String)) {
-        let ago = ago(operation.at, self.now);
-        let (id, command) = (operation.id, &operation.operation.command);
-        let how = match operation.operation.cause {
-            _ if operation.effect == Effect::Written => "replaced",
-            Cause::Cleared => "cleared",
-            Cause::Pruned => "pruned",
-            Cause::Evicted => "evicted",
-            Cause::Removed | Cause::Expired | Cause::Orphaned => "removed",
+    fn hit(&self, entry: &Entry) -> String {
+        let times = self.times(entry);
+        match self.only {
+            None => format!("hit: {times}"),
+            Some(Outputs::Merged) => {
+                format!("hit on a terminal: {times}; a pipe runs it once more: recorded merged")
+            }
+            Some(Outputs::Apart) => {
+                format!("hit in a pipe: {times}; a terminal runs it once more: recorded separate")
+            }
+        }
+    }
+
+    fn other_outputs(&self) -> String {
+        let (here, there) = match self.question.outputs {
+            Some(Outputs::Merged) => ("go to one place", "went to two"),
+            _ => ("go to two places", "went to one"),
         };
-        say(format!(
-            "miss: {} was {how} {ago} by op {id}, `ecache {command}`",
+        format!(
+            "miss: {} was recorded with another order of output: standard output and standard error {there} there, and {here} here",
             self.question.address
-        ));
+        )
+    }
+
+    /// Says that there is no result of a command, and reasons for which none may have been kept.
+    fn not_run(&self, say: &mut impl FnMut(String)) {
+        let reasons = self.unkept.iter();
+        say(match reasons.len() {
+            0 => "miss: this command has not been run".to_owned(),
+            _ => "miss: there is no result of this command, which may have run".to_owned(),
+        });
+        say(self.key_line());
+        reasons.for_each(|reason| say(format!("  {reason}")));
+    }
+
+    /// Says how an entry went that undoing an operation brings back.
+    fn removed(
+        &self,
+        how: &str,
+        operation: &OperationRecord,
+        entry: &Entry,
+        say: &mut impl FnMut(String),
+    ) {
+        let (address, by) = (&self.question.address, self.by(operation));
+        say(format!("miss: {address} was {how} {by}"));
         say(format!("  {}", self.times(entry)));
         self.undoing(operation).into_iter().for_each(say);
+    }
+
+    /// `2m ago by op 3, `ecache rm thumbs dog.jpg``
+    fn by(&self, operation: &OperationRecord) -> String {
+        let ago = ago(operation.at, self.now);
+        let (id, command) = (operation.id, &operation.operation.command);
+        format!("{ago} by op {id}, `ecache {command}`")
     }
 
     /// Returns what undoing an operation brings back, if that is still possible.
@@ -162,8 +178,8 @@ impl View<'_> {
         Some(format!("  tip: ecache undo {id} brings {what} back"))
     }
 
-    /// Says why an entry is gone for good.
-    fn gone(&self, tombstone: &Tombstone, say: &mut impl FnMut(String)) {
+    /// Returns the line on why an entry is gone for good.
+    fn gone(&self, tombstone: &Tombstone) -> String {
         let address = &self.question.address;
         let when = ago(tombstone.at, self.now);
         let expired = tombstone.expired_at.map(|at| ago(at, self.now));
@@ -191,7 +207,7 @@ impl View<'_> {
             Cause::Orphaned => ", since its dataset was deleted",
             _ => "",
         };
-        say(format!("miss: {address} {how}{by}{why}"));
+        format!("miss: {address} {how}{by}{why}")
     }
 
     fn missing(&self, missing: &Missing, say: &mut impl FnMut(String)) {
@@ -242,8 +258,7 @@ impl View<'_> {
 
     /// `3m old, expires in 57m, took 1.2s`
     fn times(&self, entry: &Entry) -> String {
-        let span =
-            |from: Timestamp, to: Timestamp| human::duration(to.since(from).as_millis() as u64);
+        let span = |from: Timestamp, to: Timestamp| human::duration(whole_millis(to.since(from)));
         let written = entry.written_at();
         let mut text = match self.now.since(written).as_millis() {
             _ if written > self.now => format!("written {} in the future", span(self.now, written)),
@@ -256,7 +271,7 @@ impl View<'_> {
                 write!(text, ", expired {} ago", span(expires, self.now))
             }
             Some(expires) => {
-                let left = left(expires.since(self.now).as_millis() as u64);
+                let left = left(whole_millis(expires.since(self.now)));
                 write!(text, ", expires in {left}")
             }
         };
@@ -278,7 +293,7 @@ impl View<'_> {
     }
 
     fn difference(&self, entry: &Entry, difference: &Difference) -> String {
-        let (asked, recorded) = self.sides(entry, difference);
+        let Sides { asked, recorded } = self.sides(entry, difference);
         let show = |side: &Option<Json>| match (side, &difference.part) {
             (None, _) => "nothing".to_owned(),
             (Some(Json::Integer(nanos)), Part::ProgramTime) => {
@@ -320,7 +335,7 @@ impl View<'_> {
     }
 }
 
-/// Says how far two values are apart, where that has a measure.
+/// Returns how far two values are apart, where that has a measure.
 fn by_how_much(part: &Part, there: Option<&Json>, here: Option<&Json>) -> String {
     /// Length of a common beginning that is hard to see through.
     const LONG: usize = 12;

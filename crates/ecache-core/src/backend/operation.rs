@@ -71,6 +71,21 @@ pub enum Cause {
     Evicted = 5,
 }
 
+impl Cause {
+    /// Returns the name of the cause.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Removed => "removed",
+            Self::Cleared => "cleared",
+            Self::Expired => "expired",
+            Self::Orphaned => "orphaned",
+            Self::Pruned => "pruned",
+            Self::Evicted => "evicted",
+        }
+    }
+}
+
 /// The trace of an entry that is gone for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -123,7 +123,7 @@ impl EntryArgs {
     }
 }
 
-/// Says that an entry was made by another call than the one that is asked for.
+/// Notes that an entry was made by another call than the one that is asked for.
 pub(in crate::commands) fn note_other_call(context: &Context, address: &Address) {
     context.absent(
         &format!("{address} was made by another call"),
@@ -131,7 +131,7 @@ pub(in crate::commands) fn note_other_call(context: &Context, address: &Address)
     );
 }
 
-/// Says that there is no entry at an address, and where its key or a near store is.
+/// Notes that there is no entry at an address, and where its key or a near store is.
 pub(in crate::commands) fn note_missing(
     context: &Context,
     backend: &dyn Backend,

@@ -35,7 +35,7 @@ impl From<bool> for Run {
 }
 
 impl Run {
-    /// Says that an amount is not removed: `2 entries (9 B) are persist and stay`.
+    /// Returns the words for an amount that is not removed: `2 entries (9 B) are persist and stay`.
     pub(in crate::commands) fn stays(self, amount: &str, number: u64, what: &str) -> String {
         let are = human::plural(number, "is", "are");
         let stay = match self {
@@ -88,13 +88,14 @@ impl Verb<'_> {
         &self,
         context: &Context,
         word: &str,
-        (usage, documents): (Usage, u64),
+        affected: Affected,
         nothing: impl FnOnce() -> Result<String>,
     ) -> Result<()> {
+        let Affected { usage, documents } = affected;
         if context.summary.takes(usage, documents) || context.quiet {
             return Ok(());
         }
-        if usage == Usage::default() && documents == 0 {
+        if affected.is_none() {
             context.note(&nothing()?);
             return Ok(());
         }
@@ -109,6 +110,27 @@ impl Verb<'_> {
     }
 }
 
+/// The amount of a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::commands) struct Affected {
+    pub(in crate::commands) usage: Usage,
+    /// Number of stores' own documents
+    pub(in crate::commands) documents: u64,
+}
+
+impl Affected {
+    pub(in crate::commands) fn is_none(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl From<Usage> for Affected {
+    fn from(usage: Usage) -> Self {
+        let documents = 0;
+        Self { usage, documents }
+    }
+}
+
 /// Takes the option `--no-undo`.
 pub(in crate::commands) fn keep_unless(no_undo: bool) -> KeepForUndo {
     if no_undo {
@@ -118,36 +140,29 @@ pub(in crate::commands) fn keep_unless(no_undo: bool) -> KeepForUndo {
     }
 }
 
-/// Removes the selected entries, and the own documents of stores that `documents` means, as one
-/// operation, or counts them in a dry run, and reports it.
+/// Removes the selected entries and documents, or counts them in a dry run, and reports it.
 pub(in crate::commands) fn remove_logged(
     context: &Context,
     backend: &dyn Backend,
-    selection: &Selection,
-    documents: Option<&Filter>,
-    cause: Cause,
-    (run, keep): (Run, KeepForUndo),
+    step: &Step<'_>,
+    run: Run,
     now: Timestamp,
-) -> Result<(Usage, u64)> {
-    let verb = Verb::REMOVE;
-    if run == Run::Dry {
-        let usage = backend.usage(selection, now)?;
-        let documents = match documents {
+) -> Result<Affected> {
+    if run == Run::Wet {
+        return remove_in_steps(context, backend, std::slice::from_ref(step), now);
+    }
+    let (verb, selection) = (Verb::REMOVE, step.selection);
+    let affected = Affected {
+        usage: backend.usage(selection, now)?,
+        documents: match step.documents {
             Some(filter) => backend.count_documents(filter, now)?,
             None => 0,
-        };
-        let nothing = || Ok(no_match::sentence_of(context, backend, [selection], now));
-        verb.report(context, verb.would, (usage, documents), nothing)?;
-        forecast_undo(context, backend, selection, usage, keep);
-        return Ok((usage, documents));
-    }
-    let step = Step {
-        selection,
-        documents,
-        keep,
-        cause,
+        },
     };
-    remove_in_steps(context, backend, &[step], now)
+    let nothing = || Ok(no_match::sentence_of(context, backend, [selection], now));
+    verb.report(context, verb.would, affected, nothing)?;
+    forecast_undo(context, backend, selection, affected.usage, step.keep);
+    Ok(affected)
 }
 
 /// Says of a dry run that its removal could not be taken back.
@@ -196,19 +211,19 @@ pub(in crate::commands) fn remove_in_steps(
     backend: &dyn Backend,
     steps: &[Step<'_>],
     now: Timestamp,
-) -> Result<(Usage, u64)> {
+) -> Result<Affected> {
     let verb = Verb::REMOVE;
-    let (mut usage, mut documents, mut until, mut is_lost) = (Usage::default(), 0, None, false);
+    let (mut all, mut until, mut is_lost) = (Affected::default(), None, false);
     for step in steps {
         let removed = remove_step(context, backend, step, now).map_err(|error| {
-            if usage == Usage::default() {
+            if all.usage == Usage::default() {
                 error
             } else {
-                error.context(format!("{} {}", verb.done, amount(usage)))
+                error.context(format!("{} {}", verb.done, amount(all.usage)))
             }
         })?;
-        usage += removed.usage;
-        documents += removed.documents;
+        all.usage += removed.usage;
+        all.documents += removed.documents;
         until = until.max(removed.until);
         let is_kept = removed.until.is_some() || removed.usage == Usage::default();
         if step.keep == KeepForUndo::Yes && !is_kept && backend.keeps_for_undo() {
@@ -217,7 +232,7 @@ pub(in crate::commands) fn remove_in_steps(
     }
     let selections = steps.iter().map(|step| step.selection);
     let nothing = || Ok(no_match::sentence_of(context, backend, selections, now));
-    verb.report(context, verb.done, (usage, documents), nothing)?;
+    verb.report(context, verb.done, all, nothing)?;
     if is_lost {
         context.note(
             "they are gone for good: a nearly full disk or a damaged file keeps nothing for undo",
@@ -225,10 +240,10 @@ pub(in crate::commands) fn remove_in_steps(
     }
     if let Some(until) = until {
         operation::tell_undo(context, until, now);
-    } else if usage != Usage::default() && steps.iter().any(|step| step.is_final(backend)) {
+    } else if all.usage != Usage::default() && steps.iter().any(|step| step.is_final(backend)) {
         operation::tell_final(context, "are gone for good");
     }
-    Ok((usage, documents))
+    Ok(all)
 }
 
 fn remove_step(
@@ -244,7 +259,7 @@ fn remove_step(
         keep,
         cause,
     } = *step;
-    let operation = &operation::this(cause, words(selection));
+    let operation = &operation::this(cause, words(selection, now));
     if keep == KeepForUndo::Yes {
         let removal = run_batches(context, verb, |progress| {
             backend.remove_undoably(selection, documents, operation, now, progress)
@@ -262,16 +277,31 @@ fn remove_step(
     })
 }
 
-/// Changes the lifetimes of the selected entries as one operation, or counts them in a dry run, and
-/// reports it. The log says which entries were `meant`, changed or not.
+/// A change of lifetimes that is one operation.
+pub(in crate::commands) struct Renewal<'a> {
+    /// The entries that are changed
+    pub(in crate::commands) selection: &'a Selection,
+    /// All that were meant, changed or not, for the log
+    pub(in crate::commands) meant: &'a Selection,
+    pub(in crate::commands) touch: Touch,
+    pub(in crate::commands) keep: KeepForUndo,
+}
+
+/// Changes the lifetimes of entries, or counts the entries in a dry run, and reports it.
 pub(in crate::commands) fn touch_logged(
     context: &Context,
     backend: &dyn Backend,
-    (selection, meant, touch): (&Selection, &Selection, Touch),
+    renewal: &Renewal<'_>,
     verb: Verb<'_>,
-    (run, mut keep): (Run, KeepForUndo),
+    run: Run,
     now: Timestamp,
 ) -> Result<Usage> {
+    let Renewal {
+        selection,
+        meant,
+        touch,
+        mut keep,
+    } = *renewal;
     let nothing = || {
         Ok(match backend.usage(meant, now)? {
             none if none == Usage::default() => {
@@ -282,21 +312,21 @@ pub(in crate::commands) fn touch_logged(
     };
     if run == Run::Dry {
         let usage = backend.usage(selection, now)?;
-        verb.report(context, verb.would, (usage, 0), nothing)?;
+        verb.report(context, verb.would, usage.into(), nothing)?;
         let is_kept = backend.keeps_for_undo() && keep == KeepForUndo::Yes;
         if is_kept && usage.entries > MAX_UNDO_ENTRIES {
             context.note("undo cannot change these back: they are too many");
         }
         return Ok(usage);
     }
-    let operation = operation::this(Cause::Removed, words(meant));
+    let operation = operation::this(Cause::Removed, words(meant, now));
     loop {
         let touched = run_batches(context, verb, |progress| {
             backend.touch_logged(selection, touch, keep, &operation, now, progress)
         })?;
         match touched {
             ChangeOutcome::Done(touched) => {
-                verb.report(context, verb.done, (touched.usage, 0), nothing)?;
+                verb.report(context, verb.done, touched.usage.into(), nothing)?;
                 if let Some(until) = touched.until {
                     operation::tell_undo(context, until, now);
                 }
@@ -347,7 +377,7 @@ pub(in crate::commands) fn run_batches<T>(
     if let Err(Error::DamagedLeft { done: usage, .. }) = &changed
         && *usage != Usage::default()
     {
-        verb.report(context, verb.done, (*usage, 0), || Ok(String::new()))?;
+        verb.report(context, verb.done, (*usage).into(), || Ok(String::new()))?;
     }
     changed.map_err(|error| {
         if done == 0 || says_how_far(&error) {

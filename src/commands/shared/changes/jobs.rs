@@ -1,5 +1,7 @@
 //! Records of FiftyOne's transient jobs, which workers own while they run.
 
+use std::ffi::OsStr;
+
 use anyhow::Result;
 use ecache_core::backend::{Backend, Row, Scan};
 use ecache_core::filter::{Filter, Jobs, Selection, Usage};
@@ -15,6 +17,12 @@ use crate::output::human;
 fn may_run(context: &Context) -> Result<bool> {
     let (path, _) = context.location()?;
     Ok(location::is_url(path.as_os_str()))
+}
+
+/// Returns the part of a filter that a removal from the store at `path` takes, as
+/// [`spare_running`] does.
+pub(in crate::commands) fn spare_running_at(path: &OsStr, filter: &Filter) -> Filter {
+    spared(location::is_url(path), filter)
 }
 
 /// Returns the part of a selection that a removal takes: running jobs stay unless `--jobs` is
@@ -52,7 +60,7 @@ fn running(filter: &Filter) -> Filter {
     }
 }
 
-/// Tells how many running jobs a removal of `selection` has left in place.
+/// Notes how many running jobs a removal of `selection` has left in place.
 ///
 /// `going` is what a dry run has found to be removed.
 pub(in crate::commands) fn note_running(
@@ -107,4 +115,26 @@ pub(in crate::commands) fn find_running(
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn removals_spare_running_jobs_where_workers_run_them() {
+        let database = OsStr::new("mongodb://host/name");
+        for (path, jobs, taken) in [
+            (database, None, Some(Jobs::NotRunning)),
+            (database, Some(Jobs::Only), Some(Jobs::Idle)),
+            (database, Some(Jobs::Running), Some(Jobs::Running)),
+            (OsStr::new("store.db"), None, None),
+        ] {
+            let filter = Filter {
+                jobs,
+                ..Filter::default()
+            };
+            assert_eq!(spare_running_at(path, &filter).jobs, taken, "{jobs:?}");
+        }
+    }
 }

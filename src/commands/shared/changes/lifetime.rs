@@ -16,7 +16,7 @@ use crate::units::Ttl;
 #[derive(Clone, Copy, Debug)]
 pub(in crate::commands) struct LifetimeChange {
     ttl: Option<TtlChange>,
-    named: Option<PolicyChange>,
+    typed_policy: Option<PolicyChange>,
     /// The new policy, `None` where the entry's stays
     pub(in crate::commands) policy: Option<Policy>,
 }
@@ -25,10 +25,10 @@ impl LifetimeChange {
     /// Combines `--ttl` and `--policy`, and refuses contradictions.
     pub(in crate::commands) fn new(
         ttl: Option<TtlChange>,
-        named: Option<PolicyChange>,
+        typed_policy: Option<PolicyChange>,
     ) -> Result<Self> {
         let has_lifetime = matches!(ttl, Some(TtlChange::To(Ttl::Millis(_))));
-        match (named, ttl) {
+        match (typed_policy, ttl) {
             (Some(PolicyChange::Persist), Some(TtlChange::To(Ttl::Millis(_)))) => Err(usage_tip(
                 "an entry with a lifetime cannot be of policy persist",
                 "leave out --ttl or --policy",
@@ -37,13 +37,13 @@ impl LifetimeChange {
                 "--policy persist takes the lifetime away that --ttl keep keeps",
                 "leave out --ttl",
             )),
-            (named, ttl) => Ok(Self {
+            (_, ttl) => Ok(Self {
                 ttl,
-                named,
-                policy: match named {
+                typed_policy,
+                policy: match typed_policy {
                     None if has_lifetime => Some(Policy::Evict),
                     None => None,
-                    Some(named) => named.policy(),
+                    Some(typed) => typed.policy(),
                 },
             }),
         }
@@ -93,12 +93,12 @@ impl LifetimeChange {
 
     /// Reports whether entries of policy `persist` are left out: they would lose their policy.
     pub(in crate::commands) fn is_for_evictable(self) -> bool {
-        self.named == Some(PolicyChange::Keep)
+        self.typed_policy == Some(PolicyChange::Keep)
             && matches!(self.ttl, Some(TtlChange::To(Ttl::Millis(_))))
     }
 
-    /// Says how long touched entries last, as far as that is the same for all of them.
-    pub(in crate::commands) fn told(self, now: Timestamp) -> Option<String> {
+    /// Returns the words on how long touched entries last, if that is the same for all of them.
+    pub(in crate::commands) fn describe(self, now: Timestamp) -> Option<String> {
         let touch = self.touch(now).ok()?;
         let evictable = self.is_for_evictable().then_some(Policy::Evict);
         match (touch.policy.or(evictable), touch.expires_at) {
@@ -107,6 +107,15 @@ impl LifetimeChange {
             (None, Some(_)) => Some("no expiry, with the policy that it had".to_owned()),
             (None, None) => None,
         }
+    }
+}
+
+/// Returns the part of a filter whose entries a change is for: an expired entry is a miss, and is
+/// revived only where the filter chooses expired ones.
+pub(in crate::commands) fn fresh_unless_chosen(filter: Filter) -> Filter {
+    Filter {
+        freshness: filter.freshness.or(Some(Freshness::Fresh)),
+        ..filter
     }
 }
 
@@ -157,7 +166,7 @@ pub(in crate::commands) fn left(ms: u64) -> String {
     })
 }
 
-/// Says how long an entry lasts, as in `policy evict, expires in 1d (2026-11-24T06:32:51Z)`.
+/// Returns how long an entry lasts, as in `policy evict, expires in 1d (2026-11-24T06:32:51Z)`.
 pub(in crate::commands) fn lifetime(
     policy: Policy,
     expires_at: Option<Timestamp>,

@@ -106,7 +106,7 @@ pub(in crate::commands) fn named(operation: &OperationRecord, now: Timestamp) ->
     format!("op {id}, {command}, {ago}")
 }
 
-/// Says until when something can be undone, as in `tomorrow 16:30`, in local time.
+/// Returns until when something can be undone, as in `tomorrow 16:30`, in local time.
 pub(in crate::commands) fn until(time: Timestamp, now: Timestamp) -> String {
     let local = |time: Timestamp| {
         DateTime::from_timestamp_millis(time.as_millis()).map(|time| time.with_timezone(&Local))

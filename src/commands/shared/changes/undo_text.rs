@@ -7,8 +7,8 @@ use super::deletion::{Run, amount, amount_with, metadata};
 use crate::output::human;
 use crate::output::human::entries;
 
-/// Says what undoing an operation did or would do, as in `restored 2 entries (7 B)`.
-pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {
+/// Returns what undoing an operation did or would do, as in `restored 2 entries (7 B)`.
+pub(in crate::commands) fn describe(undone: &Undone, run: Run) -> String {
     let usage = undone.usage;
     let of = usage.entries + undone.newer + undone.gone + undone.damaged + undone.evicted;
     let what = if usage.entries < of {
@@ -62,7 +62,7 @@ pub(in crate::commands) fn told(undone: &Undone, run: Run) -> String {
     }
 }
 
-/// Says which entries stay as they are, and why.
+/// Returns a sentence for each kind of entries that stay as they are, and why.
 pub(in crate::commands) fn left(undone: &Undone, run: Run) -> Vec<String> {
     let mut notes = Vec::new();
     let were = |count| human::plural(count, "was", "were");

@@ -10,11 +10,11 @@ use anyhow::{Context as _, Result};
 use ecache_core::backend::{Backend, Dataset, Dimension};
 use ecache_core::filter::{DatasetPattern, Filter};
 use ecache_core::location::{self, Access};
+use ecache_core::scope::is_fiftyone_id;
 use ecache_core::typed_name;
 
 use crate::commands::shared::address::resolve::check_name;
 use crate::context::Context;
-use crate::datasets::is_id;
 use crate::error::{usage, usage_tip};
 use crate::fiftyone;
 use crate::output::stdin;
@@ -132,8 +132,8 @@ fn parse(text: &str) -> Result<HashSet<Arc<str>>> {
         return Err(usage("there is no dataset in it"));
     }
     // Among ids, another text is a name, or an id that was cut off.
-    if live.iter().any(|id| is_id(id))
-        && let Some(other) = live.iter().find(|id| !is_id(id))
+    if live.iter().any(|id| is_fiftyone_id(id))
+        && let Some(other) = live.iter().find(|id| !is_fiftyone_id(id))
     {
         return Err(usage(format!(
             "{other:?} is not an id of 24 hex digits, as others are"

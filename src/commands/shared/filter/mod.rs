@@ -9,16 +9,16 @@ pub(in crate::commands) mod no_match;
 pub(in crate::commands) mod value_text;
 pub(in crate::commands) mod words;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
-
-use std::collections::BTreeSet;
 
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension, Row, Scan};
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
 use ecache_core::glob::GlobError;
 use ecache_core::location;
+use ecache_core::scope::is_fiftyone_id;
 use ecache_core::time::Timestamp;
 
 use super::address::abbreviated;
@@ -34,7 +34,7 @@ use crate::units::Moment;
 
 /// The entries that a verb selects by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::commands) enum Unless {
+pub(in crate::commands) enum DefaultSelection {
     /// Entries of policy `evict`, of the default collection
     Evictable,
     /// Entries of both policies, of the default collection
@@ -45,7 +45,7 @@ pub(in crate::commands) enum Unless {
     EvictableOfAnyCollection,
 }
 
-impl Unless {
+impl DefaultSelection {
     fn policy(self) -> PolicyChoice {
         match self {
             Self::Evictable | Self::EvictableOfAnyCollection => PolicyChoice::Evict,
@@ -62,12 +62,12 @@ impl Unless {
 pub(in crate::commands) fn filter(
     context: &Context,
     args: &FilterArgs,
-    unless: Unless,
+    default: DefaultSelection,
     now: Timestamp,
 ) -> Result<Filter> {
     let whole = abbreviated::whole_filter(context, args)?;
     let args = whole.as_ref().unwrap_or(args);
-    let filter = filter_among(context, args, unless, now, &|| context.datasets())?;
+    let filter = filter_among(context, args, default, now, &|| context.datasets())?;
     if filter.jobs.is_some() && !location::is_url(context.location()?.0.as_os_str()) {
         return Err(usage_tip(
             "only FiftyOne's database has entries of kind job",
@@ -82,7 +82,7 @@ pub(in crate::commands) fn filter(
 pub(in crate::commands) fn filter_among(
     context: &Context,
     args: &FilterArgs,
-    unless: Unless,
+    default: DefaultSelection,
     now: Timestamp,
     datasets: &dyn Fn() -> Result<Datasets>,
 ) -> Result<Filter> {
@@ -105,7 +105,7 @@ pub(in crate::commands) fn filter_among(
     let size = sizes.into_iter().find(|(size, _)| size.is_some());
     refuse_unit(args.store.argument(), size.map(|(_, option)| option))?;
     let filter = Filter {
-        collections: collections(context, unless)?,
+        collections: collections(context, default)?,
         stores: patterns(&args.store)?,
         datasets: dataset_patterns(args, datasets)?,
         keys: patterns(&args.key)?,
@@ -121,7 +121,7 @@ pub(in crate::commands) fn filter_among(
                 KindChoice::Job => None,
             })
             .collect(),
-        policy: args.policy.unwrap_or(unless.policy()).policy(),
+        policy: args.policy.unwrap_or(default.policy()).policy(),
         freshness: match (args.expired, args.fresh, args.no_expiry) {
             (true, ..) => Some(Freshness::Expired),
             (_, true, _) => Some(Freshness::Fresh),
@@ -159,14 +159,17 @@ fn jobs(args: &FilterArgs) -> Result<Option<Jobs>> {
 }
 
 /// Returns the collections that were named, or those that the verb means unless some are.
-pub(in crate::commands) fn collections(context: &Context, unless: Unless) -> Result<Vec<Pattern>> {
+pub(in crate::commands) fn collections(
+    context: &Context,
+    default: DefaultSelection,
+) -> Result<Vec<Pattern>> {
     if context.collections == Collections::Default {
         // A collection that faulty settings name would not be the one that is meant.
         context.config()?;
     }
     match &context.collections {
         Collections::Configured(name) => Ok(vec![Pattern::exact(name)]),
-        Collections::Default if !unless.is_everywhere() => Ok(Filter::default().collections),
+        Collections::Default if !default.is_everywhere() => Ok(Filter::default().collections),
         Collections::Default | Collections::All => Ok(Vec::new()),
         Collections::Named(names) => {
             let exact = |name: &String| Ok(Pattern::exact(check_name("collection", name)?));
@@ -439,7 +442,7 @@ fn note_unknown_datasets(
         known.extend(datasets.names());
         nameless.retain(|id| datasets.name(Some(id)).is_none());
     }
-    let tip = (!are_named && !crate::datasets::is_id(first)).then_some(
+    let tip = (!are_named && !is_fiftyone_id(first)).then_some(
         "no dataset has a name here: use its id, or name it in [datasets] of config.toml",
     );
     for id in nameless {

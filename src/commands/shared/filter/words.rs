@@ -1,20 +1,27 @@
 //! A selection in the words of the options, without secrets, for the log of operations.
 
-use ecache_core::filter::{DatasetPattern, Filter, Freshness, Order, Pattern, Selection};
+use std::fmt::Display;
+
+use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Order, Pattern, Selection};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::secrets::mask;
-use ecache_core::time::Timestamp;
+use ecache_core::time::{Timestamp, whole_millis};
 
+use super::no_match::Field;
+use crate::cli::filter::KindChoice;
 use crate::output::escape::shell;
 
 /// Maximum number of names of one kind that are listed.
 const MOST: usize = 5;
 
-/// Describes the entries that a selection means, as in `--store thumbs --user ann`.
-pub(in crate::commands) fn words(selection: &Selection) -> String {
-    let mut parts: Vec<String> = selection.filters().map(of_filter).collect();
+/// Describes the entries that a selection means at `now`, as in `--store thumbs --user ann`.
+pub(in crate::commands) fn words(selection: &Selection, now: Timestamp) -> String {
+    let mut parts: Vec<String> = selection
+        .filters()
+        .map(|filter| of_filter(filter, now))
+        .collect();
     if let Some(capacity) = &selection.beyond {
-        let mut words = vec![of_filter(&capacity.scope)];
+        let mut words = vec![of_filter(&capacity.scope, now)];
         words.extend(capacity.max_size.map(|size| format!("--max-size {size}")));
         let entries = capacity.max_entries;
         words.extend(entries.map(|count| format!("--max-entries {count}")));
@@ -42,72 +49,182 @@ pub(in crate::commands) fn words(selection: &Selection) -> String {
     words
 }
 
-fn of_filter(filter: &Filter) -> String {
+fn of_filter(filter: &Filter, now: Timestamp) -> String {
+    // Without `..`, so that a new condition is not left out of the log.
+    let Filter {
+        collections,
+        stores,
+        datasets,
+        keys,
+        users,
+        operators,
+        prompts,
+        arguments,
+        kinds,
+        policy,
+        freshness,
+        expired_for_ms,
+        written_before,
+        written_after,
+        unused_since,
+        min_hits,
+        never_used,
+        expires_by,
+        larger_than,
+        jobs,
+        smaller_than,
+        cost_above,
+    } = filter;
     let mut words = Vec::new();
-    let mut named = |option: &str, patterns: &[Pattern]| {
-        for pattern in patterns.iter().take(MOST) {
-            words.push(format!("{option} {}", shell(&mask(pattern.as_str()))));
-        }
-        if let Some(more) = patterns.len().checked_sub(MOST).filter(|more| *more > 0) {
-            words.push(format!("and {more} more"));
-        }
-    };
-    if filter.collections != [Pattern::exact(DEFAULT_COLLECTION)] {
-        named("--collection", &filter.collections);
+    if *collections != [Pattern::exact(DEFAULT_COLLECTION)] {
+        push_names(&mut words, "--collection", collections);
     }
-    named("--store", &filter.stores);
-    for dataset in &filter.datasets {
+    push_names(&mut words, "--store", stores);
+    for dataset in datasets {
         match dataset {
-            DatasetPattern::Unlinked => {
-                // A store that is named without a dataset is the one that has none.
-                if filter.stores.is_empty() {
-                    named("--no-dataset", &[]);
-                }
+            DatasetPattern::Id(pattern) => {
+                let pattern = std::slice::from_ref(pattern);
+                push_names(&mut words, Field::Datasets.option(), pattern);
             }
-            DatasetPattern::Id(pattern) => named("--dataset", std::slice::from_ref(pattern)),
+            // A store that is named without a dataset is the one that has none.
+            DatasetPattern::Unlinked if !stores.is_empty() => {}
+            DatasetPattern::Unlinked => words.push("--no-dataset".to_owned()),
         }
     }
-    named("--key", &filter.keys);
-    named("--user", &filter.users);
-    named("--operator", &filter.operators);
-    named("--prompt", &filter.prompts);
-    named("--arg", &filter.arguments);
-    words.extend(
-        filter
-            .kinds
-            .iter()
-            .map(|kind| format!("--kind {}", kind.as_str())),
-    );
-    words.extend(filter.policy.map(|policy| format!("--policy {policy}")));
-    words.extend(filter.freshness.map(|freshness| match freshness {
+    for (field, patterns) in [
+        (Field::Keys, keys),
+        (Field::Users, users),
+        (Field::Operators, operators),
+        (Field::Prompts, prompts),
+        (Field::Arguments, arguments),
+    ] {
+        push_names(&mut words, field.option(), patterns);
+    }
+    let with = |field: Field, value: &dyn Display| format!("{} {value}", field.option());
+    words.extend(kinds.iter().map(|kind| with(Field::Kinds, kind)));
+    if let Some(Jobs::Only | Jobs::Running | Jobs::Idle) = jobs {
+        words.push(with(Field::Kinds, &KindChoice::Job));
+    }
+    words.extend(policy.map(|policy| with(Field::Policy, &policy)));
+    words.extend(freshness.map(|freshness| match freshness {
         Freshness::Fresh => "--fresh".to_owned(),
         Freshness::Expired => "--expired".to_owned(),
         Freshness::Endless => "--no-expiry".to_owned(),
     }));
-    if filter.expired_for_ms > 0 {
-        words.push(format!("--keep-stale {}ms", filter.expired_for_ms));
+    if *expired_for_ms > 0 {
+        words.push(format!("--keep-stale {expired_for_ms}ms"));
     }
-    let time = |option: &str, time: Option<Timestamp>| time.map(|time| format!("{option} {time}"));
-    words.extend(time("--older-than", filter.written_before));
-    words.extend(time("--newer-than", filter.written_after));
-    words.extend(time("--unused-for", filter.unused_since));
-    words.extend(time("--expires-by", filter.expires_by));
-    words.extend(filter.min_hits.map(|hits| format!("--min-hits {hits}")));
-    words.extend(filter.never_used.then(|| "--never-used".to_owned()));
-    words.extend(
-        filter
-            .larger_than
-            .map(|size| format!("--larger-than {size}")),
-    );
-    words.extend(
-        filter
-            .smaller_than
-            .map(|size| format!("--smaller-than {size}")),
-    );
-    words.extend(
-        filter
-            .cost_above
-            .map(|cost| format!("--cost-above {cost}ms")),
-    );
+    for (field, time) in [
+        (Field::WrittenBefore, written_before),
+        (Field::WrittenAfter, written_after),
+        (Field::UnusedSince, unused_since),
+    ] {
+        words.extend(time.map(|time| with(field, &time)));
+    }
+    if let Some(time) = expires_by {
+        let left = whole_millis(time.since(now));
+        words.push(with(Field::ExpiresBy, &format!("{left}ms")));
+    }
+    words.extend(min_hits.map(|hits| with(Field::MinHits, &hits)));
+    words.extend(never_used.then(|| Field::NeverUsed.option().to_owned()));
+    words.extend(larger_than.map(|size| with(Field::LargerThan, &size)));
+    words.extend(smaller_than.map(|size| with(Field::SmallerThan, &size)));
+    words.extend(cost_above.map(|cost| with(Field::CostAbove, &format!("{cost}ms"))));
     words.join(" ")
+}
+
+/// Appends an option for each of the first names, and the number of the others.
+fn push_names(words: &mut Vec<String>, option: &str, patterns: &[Pattern]) {
+    for pattern in patterns.iter().take(MOST) {
+        words.push(format!("{option} {}", shell(&mask(pattern.as_str()))));
+    }
+    if let Some(more) = patterns.len().checked_sub(MOST).filter(|more| *more > 0) {
+        words.push(format!("and {more} more"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+    use ecache_core::entry::Policy;
+    use ecache_core::filter::{Capacity, Latest, Per};
+    use ecache_core::value::Kind;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    #[test]
+    fn each_condition_is_written_with_an_option_that_exists() {
+        let name = || vec![Pattern::exact("x")];
+        let later = Timestamp::from_millis(NOW.as_millis() + 3_600_000);
+        let filter = Filter {
+            collections: name(),
+            stores: name(),
+            datasets: vec![DatasetPattern::exact(Some("x"))],
+            keys: name(),
+            users: name(),
+            operators: name(),
+            prompts: name(),
+            arguments: name(),
+            kinds: vec![Kind::Text],
+            policy: Some(Policy::Evict),
+            freshness: Some(Freshness::Expired),
+            expired_for_ms: 1,
+            written_before: Some(NOW),
+            written_after: Some(NOW),
+            unused_since: Some(NOW),
+            min_hits: Some(1),
+            never_used: true,
+            expires_by: Some(later),
+            larger_than: Some(1),
+            jobs: Some(Jobs::Idle),
+            smaller_than: Some(2),
+            cost_above: Some(1),
+        };
+        let unlinked = Filter {
+            datasets: vec![DatasetPattern::Unlinked],
+            ..Filter::default()
+        };
+        let mut selection = Selection::of(vec![filter, unlinked]);
+        selection.beyond = Some(Capacity {
+            scope: Filter::default(),
+            max_size: Some(1),
+            max_entries: Some(1),
+            order: Order::Size,
+        });
+        selection.spared.cost_above = Some(1);
+        selection.spared.latest = Some(Latest {
+            scope: Filter::default(),
+            count: 1,
+            per: Some(Per::Store),
+        });
+        let words = words(&selection, NOW);
+        let options: Vec<&str> = words
+            .split([' ', ','])
+            .filter(|word| word.starts_with("--"))
+            .collect();
+        let mut command = Cli::command();
+        command.build();
+        let known: Vec<&str> = command
+            .get_subcommands()
+            .chain([&command])
+            .flat_map(clap::Command::get_arguments)
+            .filter_map(clap::Arg::get_long)
+            .collect();
+        for option in &options {
+            let is_known = known.contains(&option.trim_start_matches('-'));
+            assert!(is_known, "{option} in {words}");
+        }
+        for (word, count) in [
+            ("--no-dataset", 1),
+            ("--kind text --kind job", 1),
+            ("--expiring-within 3600000ms", 1),
+            ("--keep-last 1 --per store", 1),
+        ] {
+            assert_eq!(words.matches(word).count(), count, "{word}: {words}");
+        }
+        assert_eq!(options.len(), 29, "{words}");
+    }
 }

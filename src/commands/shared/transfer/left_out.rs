@@ -92,7 +92,7 @@ impl LeftOut {
         is_job
     }
 
-    /// Tells how many there were.
+    /// Notes how many there were.
     pub(in crate::commands) fn note(&self, context: &Context) {
         let persistent = self.persistent.get();
         let left_out = persistent.entries + self.jobs.get().entries;

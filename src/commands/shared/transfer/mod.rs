@@ -84,7 +84,7 @@ pub(in crate::commands) fn leave_out(
     match found {
         FoundRecord::Record(_) => Exit::Done,
         FoundRecord::Damaged(address) => {
-            context.warn(&format!("{address} is damaged and was left out"));
+            context.warn_damaged(&address);
             Exit::Damaged
         }
         FoundRecord::Foreign(address, reason) => {
@@ -250,12 +250,12 @@ fn spool(mut pipe: impl Read) -> io::Result<File> {
     Ok(spool)
 }
 
-/// Says that an import replaces more than can be brought back.
+/// Notes that an import replaces more than can be brought back.
 pub(in crate::commands) fn note_beyond_undo(context: &Context) {
     context.note("undo cannot take this back: it replaces too many entries");
 }
 
-/// Says that a limit takes some of the replaced entries at once.
+/// Notes that a limit takes some of the replaced entries at once.
 pub(in crate::commands) fn note_evicted(context: &Context, count: u64, run: Run) {
     if count > 0 {
         let evicted = match run {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ecache_core::entry::Entry;
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern};
-use ecache_core::time::Timestamp;
+use ecache_core::time::{Timestamp, whole_millis};
 
 use super::{hidden, is_fiftyones};
 use crate::output::escape::shell;
@@ -25,7 +25,7 @@ pub(super) struct Condition {
 }
 
 impl Condition {
-    /// Says that no entry meets it, and what comes nearest.
+    /// Returns the words that say that no entry meets it, and what comes nearest.
     pub(super) fn none(&self, nearest: Option<String>) -> String {
         match nearest {
             Some(nearest) => format!(", none {}; {nearest}", self.what),
@@ -55,7 +55,7 @@ pub(super) fn conditions(place: &Filter, filter: &Filter, now: Timestamp) -> Vec
 
 /// A field of a filter that is a condition on entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::commands::shared) enum Field {
     Datasets,
     Keys,
     Users,
@@ -127,7 +127,7 @@ impl Field {
     }
 
     /// Returns the option that sets the field.
-    pub(super) fn option(self) -> &'static str {
+    pub(in crate::commands::shared) fn option(self) -> &'static str {
         match self {
             Self::Datasets => "--dataset",
             Self::Keys => "--key",
@@ -150,10 +150,12 @@ impl Field {
         }
     }
 
-    /// Says what the condition asks for, behind `none`.
+    /// Returns the words on what the condition asks for, which follow `none`.
     fn what(self, filter: &Filter, now: Timestamp) -> String {
         let ago = |time: Option<Timestamp>| {
-            time.map_or_else(String::new, |time| human::duration(millis(now.since(time))))
+            time.map_or_else(String::new, |time| {
+                human::duration(whole_millis(now.since(time)))
+            })
         };
         let size = |size: Option<u64>| human::size(size.unwrap_or_default());
         let of = |word: &str, names: &[Pattern]| format!("{word} {}", patterns(names));
@@ -175,7 +177,7 @@ impl Field {
                 let by = filter.expires_by.unwrap_or(now);
                 format!(
                     "that expires within {}",
-                    human::duration(millis(by.since(now)))
+                    human::duration(whole_millis(by.since(now)))
                 )
             }
             Self::MinHits => {
@@ -212,7 +214,7 @@ impl Field {
         entries: &[Entry],
         now: Timestamp,
     ) -> Option<String> {
-        let age = |time: Timestamp| human::age(millis(now.since(time)));
+        let age = |time: Timestamp| human::age(whole_millis(now.since(time)));
         let names = |what, none, name: fn(&Entry) -> Option<&str>| {
             if let Some((what, _)) = hidden(filter).filter(|_| entries.iter().any(is_fiftyones)) {
                 return Some(format!("what FiftyOne wrote has no {what} on record"));
@@ -280,16 +282,12 @@ impl Field {
                     return Some("none ever expires".to_owned());
                 }
                 let next = times.by_ref().filter(|time| *time > now).min()?;
-                let left = human::age(millis(next.since(now)));
+                let left = human::age(whole_millis(next.since(now)));
                 Some(format!("the next expires in {left}"))
             }
             Self::Keys | Self::NeverUsed | Self::Policy => None,
         }
     }
-}
-
-fn millis(duration: std::time::Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// `users: bob, carl`; `None` without names.

@@ -18,8 +18,8 @@ use ecache_core::time::Timestamp;
 use crate::context::Context;
 use crate::output::escape::shell;
 use crate::output::human;
-pub(super) use condition::listed;
-use condition::{Condition, Field, conditions};
+use condition::{Condition, conditions};
+pub(super) use condition::{Field, listed};
 
 /// Maximum number of entries that are read for the reason.
 const SAMPLE: u64 = 1000;

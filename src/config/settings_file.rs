@@ -1,4 +1,4 @@
-//! The place of the settings.
+//! The file of the user's settings.
 
 use std::path::{Path, PathBuf};
 
@@ -7,8 +7,8 @@ use crate::variables::{CONFIG, variable};
 /// Value of `ECACHE_CONFIG` for no file at all.
 pub(super) const NONE: &str = "none";
 
-/// The location of the settings.
-pub(crate) enum Place {
+/// The file of the user's settings, which need not exist.
+pub(crate) enum SettingsFile {
     /// In this file, which was named
     Named(PathBuf),
     /// In the user's own file, if it exists
@@ -17,8 +17,8 @@ pub(crate) enum Place {
     None,
 }
 
-impl Place {
-    /// Returns the place that the environment names, or the usual one.
+impl SettingsFile {
+    /// Returns the file that the environment names, or the usual one.
     pub(crate) fn from_environment(is_off: bool) -> Self {
         match variable(CONFIG) {
             _ if is_off => Self::None,
