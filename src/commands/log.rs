@@ -22,7 +22,7 @@ const INDENT: usize = 4;
 
 /// The columns of `--wide`.
 const WIDE: [Column; 9] = [
-    Column::number("op").leading(),
+    Column::number("op"),
     Column::age("at"),
     Column::text("user"),
     Column::text("host"),

@@ -20,7 +20,7 @@ const MOST: usize = 1000;
 
 /// The columns of operations for people.
 pub(in crate::commands) const COLUMNS: [Column; 6] = [
-    Column::number("op"),
+    Column::number("op").leading(),
     Column::age("at"),
     Column::number("entries"),
     Column::number("size"),
