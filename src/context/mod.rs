@@ -25,7 +25,7 @@ use self::location::LocationFile;
 use crate::cli::Global;
 use crate::config::{Config, SettingsFile};
 use crate::datasets::Datasets;
-use crate::error::{contradiction, hindered, usage_tip};
+use crate::error::{UsageError, contradiction, hindered, usage_tip};
 use crate::fiftyone::Database;
 use crate::output::escape::shell;
 use crate::output::{ColorChoice, Summary, Terminal, Times, Voice, locate_tips};
@@ -173,7 +173,7 @@ impl Context {
     pub(crate) fn collection(&self) -> Result<&str> {
         match &self.collections {
             Collections::Default => {
-                self.config().map_err(hindered)?;
+                self.check_settings().map_err(hindered)?;
                 Ok(DEFAULT_COLLECTION)
             }
             Collections::Configured(name) => Ok(name),
@@ -224,6 +224,15 @@ impl Context {
     /// Returns the user's settings.
     pub(crate) fn config(&self) -> Result<&Config> {
         self.settings.config()
+    }
+
+    /// Refuses settings with a fault: what they name is unknown. A file that this user cannot read
+    /// names nothing for this user.
+    pub(crate) fn check_settings(&self) -> Result<()> {
+        match self.config() {
+            Err(error) if error.is::<UsageError>() => Err(error),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     /// Returns the value of a setting that acts on a terminal alone.

@@ -165,7 +165,7 @@ pub(in crate::commands) fn collections(
 ) -> Result<Vec<Pattern>> {
     if context.collections == Collections::Default {
         // A collection that faulty settings name would not be the one that is meant.
-        context.config()?;
+        context.check_settings()?;
     }
     match &context.collections {
         Collections::Configured(name) => Ok(vec![Pattern::exact(name)]),
