@@ -14,7 +14,7 @@ use super::format::damage::{RowError, damaged};
 use super::format::encoding::{kind_number, policy, policy_number, stored_key};
 use super::names::interned::Interned;
 use super::names::store_rows::bump_generation;
-use super::query::{Parameter, Range};
+use super::query::Range;
 use super::row;
 use super::selection::marks;
 use crate::backend::types::Lifespan;
@@ -148,26 +148,6 @@ pub(super) fn id_of_key(
     let mut statement = connection.prepare_cached(sql)?;
     let id = statement.query_row((store, key), |row| row.get(0));
     id.optional()
-}
-
-/// Deletes rows with their recorded hits, and marks their large values, of which `blobs` has the
-/// ids, as removed.
-pub(super) fn delete(
-    connection: &Connection,
-    ids: Vec<i64>,
-    blobs: Vec<i64>,
-) -> rusqlite::Result<()> {
-    let ids = Parameter::many(ids);
-    for sql in [
-        "DELETE FROM entries WHERE id IN rarray(?1)",
-        "DELETE FROM uses WHERE entry IN rarray(?1)",
-    ] {
-        connection.prepare_cached(sql)?.execute([&ids])?;
-    }
-    for blob in blobs {
-        blobs::leave(connection, blob, Unnamed::Removed)?;
-    }
-    Ok(())
 }
 
 /// Removes the recorded hits of an entry.

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::leader::{Leadership, open_locks_async};
+use super::leader::{Leadership, Spent, open_locks_async};
 use super::{Call, StaleUse};
 use crate::execution_cache::cache::fork;
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult, SharedCodec};
@@ -30,14 +30,6 @@ pub(in super::super) struct Computation<'a> {
     /// Number of forks that led to the process in which it began
     forks: u64,
     role: Role<'a>,
-}
-
-/// The time of a computation that has ended.
-#[derive(Clone, Copy)]
-pub(in super::super) struct Spent {
-    pub(in super::super) began_at: Timestamp,
-    pub(in super::super) ended_at: Timestamp,
-    pub(in super::super) cost_ms: u64,
 }
 
 /// The use of the result.

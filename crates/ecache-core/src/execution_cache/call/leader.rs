@@ -2,12 +2,20 @@
 
 use std::sync::RwLockReadGuard;
 
-use super::computation::Spent;
 use super::{Call, StaleUse};
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult, SharedCodec, copied};
 use crate::execution_cache::counters::Event;
 use crate::execution_cache::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Joined, Leader};
+use crate::time::Timestamp;
+
+/// The time of a computation that has ended.
+#[derive(Clone, Copy)]
+pub(in super::super) struct Spent {
+    pub(in super::super) began_at: Timestamp,
+    pub(in super::super) ended_at: Timestamp,
+    pub(in super::super) cost_ms: u64,
+}
 
 /// The leadership of a computation. Dropped without a value, it lets the next caller compute.
 pub(in super::super) struct Leadership<'a> {

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLockReadGuard};
 
 use super::Call;
-use super::computation::Spent;
-use super::leader::Leadership;
+use super::leader::{Leadership, Spent};
 use crate::backend::{Backend, CallIdentity, Content, Row, Scan, no_progress};
 use crate::entry::Entry;
 use crate::error::{Error, Result};

@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row, params_from_iter};
 
 use super::select::one;
 use crate::backend::Touch;
-use crate::backend::sqlite::entry_rows;
+use crate::backend::sqlite::blobs::{self, Unnamed};
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::{self, RowError, intact};
@@ -226,7 +226,7 @@ impl Judged {
     /// Removes the rows.
     pub(in super::super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
         let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
-        entry_rows::delete(transaction, self.ids, self.blobs)?;
+        delete_rows(transaction, self.ids, self.blobs)?;
         for store in stores {
             store_rows::bump_generation(transaction, store)?;
         }
@@ -237,6 +237,26 @@ impl Judged {
             evictions: self.evictions,
         })
     }
+}
+
+/// Deletes rows with their recorded hits, and marks their large values, of which `blobs` has the
+/// ids, as removed.
+pub(in super::super) fn delete_rows(
+    connection: &Connection,
+    ids: Vec<i64>,
+    blobs: Vec<i64>,
+) -> rusqlite::Result<()> {
+    let ids = Parameter::many(ids);
+    for sql in [
+        "DELETE FROM entries WHERE id IN rarray(?1)",
+        "DELETE FROM uses WHERE entry IN rarray(?1)",
+    ] {
+        connection.prepare_cached(sql)?.execute([&ids])?;
+    }
+    for blob in blobs {
+        blobs::leave(connection, blob, Unnamed::Removed)?;
+    }
+    Ok(())
 }
 
 pub(in super::super) fn delete_batch(

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::reclaim::Due;
-use crate::backend::sqlite::entry_rows;
 use crate::backend::sqlite::file::reserve;
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::damage::{self, RowError};
 use crate::backend::sqlite::names::store_rows;
 use crate::backend::sqlite::operations::{LoggedOperation, Part};
 use crate::backend::sqlite::query::Range;
+use crate::backend::sqlite::selection::verify::delete_rows;
 use crate::backend::sqlite::tombstones::{Burial, Graves};
 use crate::backend::sqlite::{SqliteBackend, row, settings};
 use crate::backend::{Effect, UNDO_SIZE};
@@ -367,6 +367,6 @@ fn delete(
             Err(RowError::Sqlite(error)) => return Err(error),
         }
     }
-    entry_rows::delete(transaction, meant, large)?;
+    delete_rows(transaction, meant, large)?;
     Ok(graves)
 }

@@ -8,7 +8,7 @@ use super::findings::Findings;
 use crate::backend::Effect;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::entry_rows::{self, full_store, id_after, id_of_key};
+use crate::backend::sqlite::entry_rows::{full_store, id_after, id_of_key};
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
@@ -17,6 +17,7 @@ use crate::backend::sqlite::operations::{self, Added, LoggedOperation, Part, Swa
 use crate::backend::sqlite::query::{Range, WRITTEN};
 use crate::backend::sqlite::removal::retire::{set_retired, take_over, usage_of};
 use crate::backend::sqlite::selection::marks;
+use crate::backend::sqlite::selection::verify::delete_rows;
 use crate::backend::sqlite::stores::{has_row, last_id};
 use crate::backend::sqlite::{SqliteBackend, rename};
 use crate::filter::Usage;
@@ -326,7 +327,7 @@ fn delete(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     let blob: Option<i64> = connection
         .prepare_cached("SELECT blob FROM entries WHERE id = ?1")?
         .query_row([id], |row| row.get(0))?;
-    entry_rows::delete(connection, vec![id], blob.into_iter().collect())
+    delete_rows(connection, vec![id], blob.into_iter().collect())
 }
 
 /// Returns the entries of a store up to the id `last` that claim to be from after `at`.
