@@ -46,13 +46,13 @@ use crate::error::Exit;
 pub(crate) fn run(context: &Context, command: Command) -> Result<Exit> {
     let is_long = matches!(command, Command::Ls(_) | Command::Show(_) | Command::Log(_));
     let pager = is_long.then(|| context.pager()).flatten();
-    // A cached command prints what the command itself would.
-    let is_another = matches!(
+    // Their error output is that of another command, or of a shell's completion.
+    let is_silent = matches!(
         command,
         Command::Run(_) | Command::Warm(_) | Command::Names(_)
     );
     let ended = run_one(context, command);
-    if !is_another {
+    if !is_silent {
         context.warn_of_exposed_password();
     }
     context.tip_now();

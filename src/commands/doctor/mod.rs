@@ -3,14 +3,15 @@
 mod advice;
 mod report;
 
+use std::cell::Cell;
 use std::collections::BTreeSet;
 
-use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Cause, KeepForUndo};
+use anyhow::Result;
+use ecache_core::backend::{Backend, Cause, CollectionDamage, KeepForUndo};
 use ecache_core::doctor::{Check, Examination, Finding, Remedy, examine};
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
-use ecache_core::filter::{Filter, Pattern, Selection, Usage};
+use ecache_core::filter::{Filter, Freshness, Pattern, Selection, Usage};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::Timestamp;
 
@@ -21,7 +22,7 @@ use super::shared::filter::{DefaultSelection, filter, note_unknown_names};
 use crate::cli::{DoctorArgs, FailOn, Fix};
 use crate::context::{Collections, Context};
 use crate::error::Exit;
-use crate::output::Format;
+use crate::output::{Format, human};
 
 /// Says that orphans were not looked for.
 const SKIPPED: &str = "orphaned: skipped; needs --live-datasets FILE";
@@ -63,8 +64,12 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         backend: backend.as_ref(),
         live,
         now,
-        abandoned: unless_damaged(backend.abandoned(now))?.unwrap_or_default(),
+        abandoned: Usage::default(),
+        has_failed: Cell::new(false),
     };
+    if !matches!(context.collections, Collections::Named(_)) {
+        doctor.abandoned = unless_damaged(backend.abandoned(now))?.unwrap_or_default();
+    }
     let mut examined = Vec::new();
     for collection in doctor.collections()? {
         let mut examination = doctor.examine(&collection)?;
@@ -79,15 +84,22 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         }
         examined.push((collection, examination));
     }
-    if run == Run::Wet && args.fix.contains(&Fix::All) && doctor.abandoned != Usage::default() {
-        backend.collect_garbage(now)?;
-        doctor.abandoned = backend.abandoned(now)?;
+    if args.fix.contains(&Fix::All) && doctor.abandoned != Usage::default() {
+        let left = doctor.leftovers();
+        match run {
+            Run::Dry => context.note(&format!("{} {left}", Verb::REMOVE.would)),
+            Run::Wet => {
+                backend.collect_garbage(now)?;
+                doctor.abandoned = backend.abandoned(now)?;
+                context.note(&format!("{} {left}", Verb::REMOVE.done));
+            }
+        }
     }
     doctor.report(&examined)?;
     let fails = |finding: &Finding| doctor.fails(finding.check);
     let mut findings = examined.iter().flat_map(|(_, seen)| &seen.findings);
     let is_empty = examined.iter().all(|(_, seen)| seen.usage.entries == 0);
-    Ok(if findings.any(fails) {
+    Ok(if findings.any(fails) || doctor.has_failed.get() {
         Exit::No
     } else {
         args.filter.exit(is_empty)
@@ -110,8 +122,11 @@ struct Doctor<'a> {
     backend: &'a dyn Backend,
     live: Option<Live>,
     now: Timestamp,
-    /// Leftovers of killed writers and of entries that are gone; they belong to no collection
+    /// Leftovers of killed writers and of entries that are gone. Not looked for where collections
+    /// are named
     abandoned: Usage,
+    /// Set once something could not be fixed
+    has_failed: Cell<bool>,
 }
 
 impl Doctor<'_> {
@@ -210,18 +225,44 @@ impl Doctor<'_> {
         Ok(())
     }
 
-    /// Makes the indexes of a collection that are missing.
+    /// Makes the indexes of a collection that are missing, unless an entry is there several times.
     fn restore_indexes(&self, collection: &str, finding: &Finding, run: Run) -> Result<()> {
         let id = finding.check.id();
-        if run == Run::Dry {
-            let would = format!("{id}: would make the indexes that FiftyOne makes");
-            self.context.note(&would);
-            return Ok(());
+        let damage = self.backend.collection_damage(collection)?;
+        for damage in &damage {
+            if let CollectionDamage::Repeated(address, count) = damage {
+                self.has_failed.set(true);
+                self.context.warn(&format!(
+                    "{id}: the indexes of {collection} cannot be made: {address} is there {count} \
+                     times; ecache rm removes all of them"
+                ));
+                return Ok(());
+            }
         }
-        let made = self.backend.restore_indexes(collection);
-        made.with_context(|| format!("cannot make the indexes of {collection}"))?;
-        self.context
-            .note(&format!("{id}: made the indexes that FiftyOne makes"));
+        let verb = match run {
+            Run::Dry => "would make",
+            Run::Wet => {
+                self.backend.restore_indexes(collection)?;
+                "made"
+            }
+        };
+        let mut told = format!("{id}: {verb} the indexes that FiftyOne makes");
+        let expires = |one: &CollectionDamage| matches!(one, CollectionDamage::MissingIndex(field) if field == "expires_at");
+        if damage.iter().any(expires) {
+            let expired = Filter {
+                collections: vec![Pattern::exact(collection)],
+                freshness: Some(Freshness::Expired),
+                ..Filter::default()
+            };
+            let expired = self.backend.usage(&expired.into(), self.now)?.entries;
+            if expired > 0 {
+                told.push_str(&format!(
+                    "; by one of them MongoDB removes expired entries, {} now",
+                    human::count(expired)
+                ));
+            }
+        }
+        self.context.note(&told);
         Ok(())
     }
 

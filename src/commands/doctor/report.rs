@@ -77,17 +77,7 @@ impl Doctor<'_> {
             }
         }
         if self.abandoned.entries > 0 {
-            let count = self.abandoned.entries;
-            let size = human::size(self.abandoned.bytes);
-            let left = if self.backend.is_fiftyones() {
-                let entries = human::entries(count);
-                let are = human::plural(count, "is", "are");
-                format!("metadata ({size}) of {entries} that {are} gone")
-            } else {
-                let values = human::counted(count, "value", "values");
-                format!("{values} ({size}) left by killed writers")
-            };
-            let left = format!("{left} can be removed");
+            let left = format!("{} can be removed", self.leftovers());
             view.finding(Label::Found(Severity::Info), &left);
             view.tip(&rehearsed(self.prune()));
         }
@@ -96,6 +86,19 @@ impl Doctor<'_> {
         }
         stdout().write_all(self.context.terminal.text(&view.finish()).as_bytes())?;
         Ok(())
+    }
+
+    /// Returns the words for what killed writers and entries that are gone have left.
+    pub(super) fn leftovers(&self) -> String {
+        let count = self.abandoned.entries;
+        let size = human::size(self.abandoned.bytes);
+        if self.backend.is_fiftyones() {
+            let entries = human::entries(count);
+            let are = human::plural(count, "is", "are");
+            return format!("metadata ({size}) of {entries} that {are} gone");
+        }
+        let values = human::counted(count, "value", "values");
+        format!("{values} ({size}) left by killed writers")
     }
 
     /// Says how much of a collection is as it should be.

@@ -67,7 +67,7 @@ pub enum Remedy {
     ByFilter,
     /// By counting again, which removes nothing
     Recount,
-    /// By making indexes, which removes nothing
+    /// By making indexes. One of them has MongoDB remove expired entries
     Reindex,
     /// By something else
     Otherwise,

@@ -319,8 +319,14 @@ impl State {
                 });
             }
         }
-        let of_store = |(_, group): &(i64, CallGroup), _: &mut Counts| matches!(group, CallGroup::Of { store, .. } if **store == *from);
-        let counted: Vec<_> = self.periods.extract_if(.., of_store).collect();
+        let is_moving = |group: &CallGroup| match group {
+            CallGroup::Of { store, .. } => **store == *from,
+            CallGroup::Other => false,
+        };
+        let moving = self
+            .periods
+            .extract_if(.., |(_, group), _| is_moving(group));
+        let counted: Vec<_> = moving.collect();
         for ((begins_at, mut group), counts) in counted {
             if let CallGroup::Of { store, .. } = &mut group {
                 *store = to.clone().into();

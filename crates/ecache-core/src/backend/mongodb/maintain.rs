@@ -226,7 +226,8 @@ fn orphaned_notes(collection: &str, now: Timestamp) -> Vec<Document> {
     let before = u32::try_from(before.max(0)).unwrap_or(u32::MAX);
     let before = ObjectId::from_parts(before, [0; 5], [0; 3]);
     vec![
-        doc! { "$match": { "_id": { "$lt": before } } },
+        // Another program's collection may have such a name.
+        doc! { "$match": { "_id": { "$lt": before }, "entry": { "$exists": true } } },
         doc! { "$lookup": {
             "from": collection,
             "let": { "entry": "$entry" },

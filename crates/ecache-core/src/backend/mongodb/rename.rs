@@ -48,14 +48,11 @@ impl RenameBackend for MongoBackend {
             refuse_conflicts(self, from, to)?;
         }
         let mut moved = Moved::default();
-        // First: a renaming that stops and is continued has moved them all.
-        let result = usage::move_counts(self, from, to).and_then(|()| {
-            if from.collection == to.collection {
-                move_all(self, from, to, &mut moved, progress)
-            } else {
-                move_away(self, from, to, &mut moved, progress)
-            }
-        });
+        let result = if from.collection == to.collection {
+            move_all(self, from, to, &mut moved, progress)
+        } else {
+            move_away(self, from, to, &mut moved, progress)
+        };
         match result {
             Ok(()) => Ok(moved.done),
             Err(error) => Err(error.after(moved.done, moved.perhaps)),
@@ -178,6 +175,7 @@ fn move_away(
     progress: Progress<'_>,
 ) -> Result<()> {
     backend.prepare(&to.collection)?;
+    let mut has_moved_counts = false;
     for _ in 0..ATTEMPTS {
         let listed = backend.entries(&Filter::store(from), Timestamp::from_millis(0), None)?;
         let mut left: Vec<Meant> = Vec::new();
@@ -187,12 +185,19 @@ fn move_away(
         if left.is_empty() {
             // Last, so that a renaming that stopped leaves the document with the old name.
             move_document(backend, from, to)?;
+            if !has_moved_counts {
+                usage::move_counts(backend, from, to)?;
+            }
             let to = BTreeSet::from([Arc::new(to.clone())]);
             return change_counters::bump(backend, &to);
         }
         for batch in left.chunks(BATCH) {
             let ids: Vec<&DocumentId> = batch.iter().map(|meant| &meant.id).collect();
             refuse_others(backend, to, &ids)?;
+            if !has_moved_counts {
+                usage::move_counts(backend, from, to)?;
+                has_moved_counts = true;
+            }
             moved.perhaps = batch.len() as u64;
             copy(backend, from, to, &ids)?;
             moved.done += delete(backend, batch, None)?;
@@ -286,6 +291,8 @@ fn move_all(
         "dataset_id": name::dataset_of(to)?,
     } };
     let result = (|| {
+        // First: a renaming that stops and is continued has moved them all.
+        usage::move_counts(backend, from, to)?;
         for batch in ids.chunks(BATCH) {
             let mut these = of_store(from)?;
             these.insert("_id", doc! { "$in": batch });

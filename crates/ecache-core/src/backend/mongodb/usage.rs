@@ -160,7 +160,20 @@ pub(super) fn move_counts(
     for (field, name) in change_counters::generation_id(from) {
         these.insert(format!("_id.{field}"), name);
     }
-    while let Some(taken) = backend.run(usage.find_one_and_delete(these.clone()))? {
+    let mut ids: Vec<Document> = Vec::new();
+    backend.each(
+        usage.find(these).projection(doc! { "_id": 1 }).batch(),
+        |raw| {
+            let id = raw.get_document("_id").ok();
+            ids.extend(id.and_then(|id| Document::try_from(id).ok()));
+        },
+    )?;
+    for id in ids {
+        let taken = usage.find_one_and_delete(doc! { "_id": id });
+        // Another renaming may have moved it.
+        let Some(taken) = backend.run(taken)? else {
+            continue;
+        };
         let mut recorded = Recorded::default();
         read(&taken, &mut recorded);
         for period in &mut recorded.periods {
