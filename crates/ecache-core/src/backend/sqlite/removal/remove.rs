@@ -352,9 +352,13 @@ fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Resu
 
 #[cfg(test)]
 mod tests {
+    use super::super::marks::mark_batch;
+    use super::super::verify::touch_batch;
     use super::*;
     use crate::backend::sqlite::Access;
-    use crate::backend::{Condition, Content, WriteBackend, no_progress};
+    use crate::backend::{
+        Condition, Content, KeepForUndo, Operation, Touch, UndoBackend, WriteBackend, no_progress,
+    };
     use crate::entry::Entry;
     use crate::filter::{Capacity, Filter, Order};
     use crate::key::Key;
@@ -449,5 +453,44 @@ mod tests {
             .change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)
             .expect("a removal");
         assert_eq!(done.usage.entries, 1);
+    }
+
+    #[test]
+    fn an_entry_replaced_since_it_was_selected_is_kept_for_undo() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let backend = backend(&folder);
+        put(&backend, 0).expect("an entry");
+        let all: Selection = Filter::default().into();
+        let parts = backend.select(&all, NOW).expect("a selection");
+        let key = Key::new("0").expect("a valid key");
+        let entry = Entry::new(StoreAddress::new("s").entry(key), Kind::Bytes, NOW);
+        let put = backend.put_logged(
+            &entry,
+            &Content::Inline(vec![8]),
+            &Condition::Always.into(),
+            KeepForUndo::Yes,
+            &Operation::default(),
+            NOW,
+        );
+        let (_, report) = put.expect("replaced");
+        assert_eq!(report.usage.entries, 1);
+        let kept = backend.kept_for_undo().expect("counted").usage;
+        let (mut done, names) = (Batch::default(), &backend.names);
+        let touch = Touch {
+            expires_at: Some(None),
+            policy: None,
+        };
+        let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            let (batch, _) = touch_batch(transaction, names, plan, ids, touch)?;
+            let deleted = delete_batch(&backend, transaction, plan, ids)?;
+            assert_eq!((batch.left, deleted.left, deleted.usage.entries), (0, 0, 0));
+            let (marked, ids) = mark_batch(&backend, transaction, plan, ids, NOW)?;
+            assert_eq!((marked.left, ids.len()), (0, 0));
+            Ok(marked)
+        };
+        backend
+            .change(&parts, Pace::Timed, &mut done, &mut no_progress, batch)
+            .expect("nothing was left to do");
+        assert_eq!(backend.kept_for_undo().expect("counted").usage, kept);
     }
 }

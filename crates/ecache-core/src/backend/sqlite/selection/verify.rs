@@ -88,7 +88,10 @@ pub(in super::super) fn visit(
         }
         let is_meant = column::number(row, row::COLUMNS)? == Some(1);
         let fields = row::fields(row).and_then(|fields| {
-            names.store(connection, fields.store)?;
+            // That of an entry which was replaced meanwhile, and kept for undo, is no store's.
+            if !fields.is_marked() {
+                names.store(connection, fields.store)?;
+            }
             Ok(fields)
         });
         match fields {
