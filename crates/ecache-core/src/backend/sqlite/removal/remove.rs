@@ -352,10 +352,10 @@ fn is_staged_since(connection: &Connection, oldest: Timestamp) -> rusqlite::Resu
 
 #[cfg(test)]
 mod tests {
-    use super::super::marks::mark_batch;
-    use super::super::verify::touch_batch;
     use super::*;
     use crate::backend::sqlite::Access;
+    use crate::backend::sqlite::selection::marks::mark_batch;
+    use crate::backend::sqlite::selection::verify::touch_batch;
     use crate::backend::{
         Condition, Content, KeepForUndo, Operation, Touch, UndoBackend, WriteBackend, no_progress,
     };
