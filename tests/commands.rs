@@ -298,6 +298,11 @@ fn a_location_that_is_nearly_a_url_is_no_folder_with_a_password_in_its_name() {
             (vec!["warm", "--", "true"], Some(2)),
             (vec!["ls", "--db-file", "location"], Some(2)),
             (vec!["ls", "--db", location], Some(2)),
+            // Its tip names a command, which a tip writes with the location.
+            (
+                vec!["--db", location, "stores", "--format", "json", "show", "s"],
+                Some(2),
+            ),
             (vec!["copy", location, "copy.jsonl"], Some(2)),
             (vec!["copy", "@", location], Some(2)),
             (vec!["run", "-v", "--", "echo", "hi"], Some(0)),

@@ -127,7 +127,8 @@ fn unquoted(text: &str, span: Span) -> Option<Fault> {
     let (key, value) = text[start..].lines().next()?.split_once('=')?;
     let (key, value) = (key.trim(), value.split('#').next()?.trim());
     let is_word = |c: char| c.is_alphanumeric() || "-_./~".contains(c);
-    let is_bare = value.starts_with(|c: char| c.is_alphabetic() || "~./".contains(c));
+    let is_bare = value.starts_with(|c: char| c.is_alphabetic() || "~./".contains(c))
+        && !["true", "false", "inf", "nan"].contains(&value);
     (is_bare && value.chars().all(is_word)).then(|| {
         Fault::new(
             format!("{value} is a text without quotes"),

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 use ecache_core::backend::{Backend, Dataset};
-use ecache_core::location::Access;
+use ecache_core::location::{Access, has_password};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 
@@ -110,7 +110,9 @@ impl Context {
     /// Builds the context from global options, with the environment as fallback.
     pub(crate) fn new(global: Global, voice: Voice) -> Result<Self> {
         for (option, typed) in [("--db", &global.db), ("--db-file", &global.db_file)] {
-            if let Some(path) = typed {
+            // A tip must not print a password, which is refused.
+            let typed = typed.as_ref();
+            if let Some(path) = typed.filter(|path| !has_password(path.as_os_str())) {
                 locate_tips(format!("{option} {}", shell(&path.to_string_lossy())));
             }
         }

@@ -118,7 +118,8 @@ impl<'a, W: Write> Table<'a, W> {
         };
         let is_constant = cells().all(|cell| cell == first);
         // A single row has one of everything, but hardly ever another collection.
-        let is_known = is_settled || rows.len() > 1 || first == DEFAULT_COLLECTION;
+        let is_usual = column.name == "collection" && first == DEFAULT_COLLECTION;
+        let is_known = is_settled || rows.len() > 1 || is_usual;
         if self.looks[index].is_scope && is_constant && is_known {
             let value = first.to_owned();
             self.left.constants.push((column.name, value));
