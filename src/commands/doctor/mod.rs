@@ -64,12 +64,9 @@ pub(crate) fn run(context: &Context, args: DoctorArgs) -> Result<Exit> {
         backend: backend.as_ref(),
         live,
         now,
-        abandoned: Usage::default(),
+        abandoned: unless_damaged(backend.abandoned(now))?.unwrap_or_default(),
         has_failed: Cell::new(false),
     };
-    if !matches!(context.collections, Collections::Named(_)) {
-        doctor.abandoned = unless_damaged(backend.abandoned(now))?.unwrap_or_default();
-    }
     let mut examined = Vec::new();
     for collection in doctor.collections()? {
         let mut examination = doctor.examine(&collection)?;
@@ -122,8 +119,7 @@ struct Doctor<'a> {
     backend: &'a dyn Backend,
     live: Option<Live>,
     now: Timestamp,
-    /// Leftovers of killed writers and of entries that are gone. Not looked for where collections
-    /// are named
+    /// Leftovers of killed writers and of entries that are gone; they belong to no collection
     abandoned: Usage,
     /// Set once something could not be fixed
     has_failed: Cell<bool>,

@@ -88,7 +88,7 @@ pub(in super::super) fn visit(
         }
         let is_meant = column::number(row, row::COLUMNS)? == Some(1);
         let fields = row::fields(row).and_then(|fields| {
-            // That of an entry which was replaced meanwhile, and kept for undo, is no store's.
+            // A marked row may be in a store that was retired: its entry was replaced meanwhile.
             if !fields.is_marked() {
                 names.store(connection, fields.store)?;
             }
