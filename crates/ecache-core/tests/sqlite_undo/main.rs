@@ -15,7 +15,7 @@ use ecache_core::backend::sqlite::SqliteBackend;
 use ecache_core::backend::{
     Backend, ChangeOutcome, Commit, CountBackend, Effect, ImportBackend, KeepForUndo,
     MaintainBackend, OnConflict, OnExistingStore, Operation, ReadBackend, Record, Row, Scan,
-    StoreMetadata, StoresBackend, Touch, UndoBackend, Undone, Values, fail_at_refused, no_progress,
+    StoreMetadata, StoresBackend, UndoBackend, Undone, Values, fail_at_refused, no_progress,
     read_value,
 };
 use ecache_core::entry::{Entry, Policy};
@@ -96,69 +96,6 @@ fn a_large_value_comes_back() {
             .expect("an undo");
         assert!(common::get(&backend, "large").expect("a look-up") == Some(large.clone()));
     }
-}
-
-#[test]
-fn an_operation_is_not_undone_before_those_that_changed_all_of_it_since() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let backend = write(&folder.path().join("store.db"));
-    common::put(&backend, "k", b"1").expect("an entry");
-    let rename = |from: &str, to: &str| {
-        let (from, to) = (StoreAddress::new(from), StoreAddress::new(to));
-        let keep = KeepForUndo::Yes;
-        let names = (&from, &to);
-        let on_existing = OnExistingStore::Fail;
-        backend
-            .rename_logged(
-                names,
-                on_existing,
-                keep,
-                &operation(0),
-                NOW,
-                &mut no_progress,
-            )
-            .expect("renamed");
-    };
-    let touch = |seconds: i64| {
-        let touch = Touch {
-            expires_at: Some(Some(Timestamp::from_millis(
-                NOW.as_millis() + seconds * 1000,
-            ))),
-            policy: None,
-        };
-        let all = Filter::default().into();
-        backend
-            .touch_logged(
-                &all,
-                touch,
-                KeepForUndo::Yes,
-                &operation(0),
-                NOW,
-                &mut no_progress,
-            )
-            .expect("touched");
-    };
-    let before = contents(&backend, NOW);
-    rename("s", "t");
-    rename("t", "u");
-    touch(60);
-    touch(90);
-    let undo = |which| backend.undo(Some(which), &operation(1), NOW, &mut no_progress);
-    for number in [1, 3] {
-        let rehearsed = backend.rehearse_undo(Some(number), &operation(1), NOW);
-        assert!(
-            matches!(rehearsed, Err(Error::NotUndoable(_))),
-            "{rehearsed:?}"
-        );
-        let undone = undo(number);
-        assert!(matches!(undone, Err(Error::NotUndoable(_))), "{undone:?}");
-    }
-    // A record of an undo that was refused would count as one.
-    assert_eq!(backend.operations().expect("a log").len(), 4);
-    for number in [4, 3, 2, 1] {
-        assert_eq!(undo(number).expect("undone").usage.entries, 1);
-    }
-    assert_eq!(contents(&backend, NOW), before);
 }
 
 #[test]

@@ -28,7 +28,6 @@ use crate::backend::sqlite::settings::{self, SettingChange};
 use crate::backend::sqlite::stores::{OwnDocument, has_row, own_document};
 use crate::backend::sqlite::{SqliteBackend, row};
 use crate::filter::Usage;
-use crate::scope::StoreAddress;
 
 /// The columns of one row, from the table.
 const BY_ID: &str = concat!(
@@ -91,7 +90,10 @@ impl SqliteBackend {
         let mut last = operations::last_id_ever(transaction, store)?;
         let (mut moves, mut left) = (BTreeMap::new(), BTreeSet::new());
         for id in ids {
-            if !is_in(transaction, *id, &from)? {
+            let row = store_row(transaction, id >> 32)?;
+            let is_there = row.is_some_and(|row| row.retired == 0 && row.address == from)
+                && is_live(transaction, *id)?;
+            if !is_there {
                 findings.gone += 1;
                 continue;
             }
@@ -149,61 +151,6 @@ impl SqliteBackend {
             self.move_after(transaction, first, &newer, first >> 32, store)?;
         }
         Ok(())
-    }
-}
-
-/// Reports whether any entry of an operation is where a renaming moved it, or has a lifetime that
-/// undoing it sets back.
-pub(super) fn is_something_left(
-    transaction: &Session,
-    target: &LoggedOperation,
-) -> rusqlite::Result<bool> {
-    let mut in_use = StoresInUse::default();
-    for number in 1..=target.parts {
-        let is_left = match (target.part(transaction, number)?, &target.renamed) {
-            (Part::Moved(ids), Some((_, to))) => any(ids, |id| is_in(transaction, id, to))?,
-            (Part::Touched(entries), _) => any(entries, |touched| {
-                let is_in_use = in_use.has(transaction, touched.id >> 32)?;
-                Ok(is_in_use && has_lifetime(transaction, &touched)?)
-            })?,
-            _ => false,
-        };
-        if is_left {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-fn any<T>(
-    all: Vec<T>,
-    mut is_meant: impl FnMut(T) -> rusqlite::Result<bool>,
-) -> rusqlite::Result<bool> {
-    for one in all {
-        if is_meant(one)? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
-/// Reports whether an entry has the lifetime that an operation gave it, or the one from before. A
-/// damaged one is to be reported.
-fn has_lifetime(transaction: &Session, touched: &Touched) -> rusqlite::Result<bool> {
-    let mut statement = transaction.prepare_cached(BY_ID)?;
-    let mut rows = statement.query([touched.id])?;
-    let Some(row) = rows.next()? else {
-        return Ok(false);
-    };
-    match row::fields(row) {
-        Ok(fields) => {
-            let lifetime = (fields.policy, fields.expires_at);
-            Ok(!fields.is_marked()
-                && fields.identity().written_at == touched.written_at
-                && [touched.old, touched.new].contains(&lifetime))
-        }
-        Err(RowError::Damaged) => Ok(true),
-        Err(RowError::Sqlite(error)) => Err(error),
     }
 }
 
@@ -402,12 +349,6 @@ fn written_before_id(connection: &Connection, id: i64, at: i64) -> rusqlite::Res
     let mut statement = connection.prepare_cached(&sql)?;
     let ids = statement.query_map((after, id, at), |row| row.get(0))?;
     ids.collect()
-}
-
-fn is_in(connection: &Connection, id: i64, store: &StoreAddress) -> rusqlite::Result<bool> {
-    let row = store_row(connection, id >> 32)?;
-    let is_there = row.is_some_and(|row| row.retired == 0 && row.address == *store);
-    Ok(is_there && is_live(connection, id)?)
 }
 
 fn is_live(connection: &Connection, id: i64) -> rusqlite::Result<bool> {

@@ -48,9 +48,6 @@ impl SqliteBackend {
             let (meant, target) = self.choose(transaction, which, now)?;
             let mut findings = Findings::of(transaction, &target)?;
             let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
-            if which.is_some() {
-                check_effect(transaction, &target, &undo)?;
-            }
             self.end_with(transaction, &target, &mut undo, target.parts == 0)?;
             Ok((meant, target, undo, findings))
         })?;
@@ -94,9 +91,6 @@ impl SqliteBackend {
             let (meant, target) = self.choose(transaction, which, now)?;
             let mut findings = Findings::of(transaction, &target)?;
             let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
-            if which.is_some() {
-                check_effect(transaction, &target, &undo)?;
-            }
             findings.count_revived(transaction)?;
             for number in (1..=target.parts).rev() {
                 let part = target.part(transaction, number)?;
@@ -242,29 +236,6 @@ impl SqliteBackend {
         }
         Ok(())
     }
-}
-
-/// Refuses to undo a renaming or changed lifetimes of which nothing is left as they were, as where
-/// the store was renamed once more: afterwards, the operation would count as undone.
-fn check_effect(
-    transaction: &Session,
-    target: &LoggedOperation,
-    undo: &LoggedOperation,
-) -> SessionResult<()> {
-    let is_of_entries = matches!(target.effect, Effect::Renamed | Effect::Touched);
-    if !is_of_entries
-        || target.usage().entries == 0
-        || !undo.changed.is_empty()
-        || change::is_something_left(transaction, target)?
-    {
-        return Ok(());
-    }
-    let number = target.number;
-    let why = format!(
-        "operation {number} cannot be undone: all of its entries were changed, moved or removed \
-         since; undo what did that first"
-    );
-    Err(Error::NotUndoable(why).into())
 }
 
 /// Sets the usage of an undo by its findings.
