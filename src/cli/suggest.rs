@@ -167,24 +167,37 @@ pub(super) fn instead_of(typed: &str, known: &[&str]) -> Option<String> {
     Some(format!("did you mean {}?", nearest.1))
 }
 
-/// Words that are meant as verbs of `stores`, and what to type instead.
-const VERBS_OF_STORES: &[(&[&str], &str)] = &[
-    (&["list", "dir", "all"], "did you mean ecache stores ls?"),
+/// Words that are meant as verbs of `stores`, the word that may be misspelt, and what to type
+/// instead.
+const VERBS_OF_STORES: &[(&[&str], &str, &str)] = &[
+    (
+        &["list", "dir", "all"],
+        "ls",
+        "did you mean ecache stores ls?",
+    ),
     (
         &["view", "get", "info", "describe", "inspect"],
+        "show",
         "did you mean ecache stores show?",
     ),
     (
         &["new", "add", "make", "init"],
+        "create",
         "did you mean ecache stores create?",
     ),
     (
         &["edit", "update", "change"],
+        "set",
         "did you mean ecache stores set?",
     ),
-    (&["mv", "move"], "did you mean ecache stores rename?"),
+    (
+        &["mv", "move"],
+        "rename",
+        "did you mean ecache stores rename?",
+    ),
     (
         &["remove", "delete", "del", "drop", "clear", "erase"],
+        "remove",
         "ecache stores rm STORE -n says what removing it would remove",
     ),
 ];
@@ -193,10 +206,9 @@ const VERBS_OF_STORES: &[(&[&str], &str)] = &[
 pub(crate) fn instead_of_verb(typed: &str) -> Option<&'static str> {
     let typed = typed.to_lowercase();
     let mut verbs = VERBS_OF_STORES.iter();
-    let (_, tip) = verbs.find(|(words, tip)| {
-        let verb = tip.trim_end_matches('?').rsplit(' ').next();
-        let is_misspelt = |verb| strsim::damerau_levenshtein(&typed, verb) == 1;
-        words.contains(&&*typed) || typed.len() > 2 && verb.is_some_and(is_misspelt)
+    let (.., tip) = verbs.find(|(words, verb, _)| {
+        let is_misspelt = strsim::damerau_levenshtein(&typed, verb) == 1;
+        words.contains(&&*typed) || typed.len() > 2 && is_misspelt
     })?;
     Some(tip)
 }

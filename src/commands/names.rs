@@ -101,7 +101,7 @@ fn names_in_store(context: &Context, of: Offered, store: Option<String>) -> Vec<
 /// invisible characters are left out as well, since they look like other names.
 fn print(names: &[Named], before: &str, described: bool) -> Result<Exit> {
     let mut text = String::new();
-    // What the list has already is not offered again.
+    // Names that are in the list already are not offered again.
     let mut seen: HashSet<&str> = before.split(',').collect();
     for (name, about) in names {
         // Entries of several datasets may have one key.

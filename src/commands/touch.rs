@@ -180,8 +180,9 @@ fn note_if_missing(
         key: vec![key.to_owned()],
         ..typed.clone()
     };
-    let mut selected = filter(context, &of_key, DefaultSelection::AnyPolicy, now)?;
-    let freshness = *selected.freshness.get_or_insert(Freshness::Fresh);
+    let selected = filter(context, &of_key, DefaultSelection::AnyPolicy, now)?;
+    let selected = fresh_unless_chosen(selected);
+    let freshness = selected.freshness;
     if backend.usage(&selected.into(), now)?.entries > 0 {
         return Ok(false);
     }
@@ -202,16 +203,13 @@ fn note_if_missing(
         note_missing(context, backend, &address)?;
         return Ok(true);
     }
-    let of_freshness = Filter {
-        freshness: Some(freshness),
-        ..there
-    };
+    let of_freshness = Filter { freshness, ..there };
     let is_left_out = backend.usage(&of_freshness.into(), now)?.entries > 0;
     let (why, tip) = match freshness {
         _ if is_left_out => ("is not what the other options select", None),
-        Freshness::Expired => ("is not expired", None),
-        Freshness::Fresh => ("is expired", Some("--expired changes it all the same")),
-        Freshness::Endless => ("expires", None),
+        Some(Freshness::Expired) => ("is not expired", None),
+        Some(Freshness::Endless) => ("expires", None),
+        Some(Freshness::Fresh) | None => ("is expired", Some("--expired changes it all the same")),
     };
     context.absent(&format!("{address} {why}"), tip);
     Ok(true)

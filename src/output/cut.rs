@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
+use ecache_core::key::is_hash;
 use ecache_core::scope::is_fiftyone_id;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -158,12 +159,6 @@ pub(super) fn broken<'a>(word: &str, sentence: &'a str, width: usize) -> Cow<'a,
         append(&mut lines, part, room);
     }
     Cow::Owned(lines.join(&format!("\n{indent}")).replace(GLUE, " "))
-}
-
-/// Reports whether a key has the form of a hash.
-fn is_hash(key: &str) -> bool {
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    key.len() == 64 && key.bytes().all(is_digit)
 }
 
 /// Cuts the cells of a column of one page to a width. Cells that would then look alike are cut

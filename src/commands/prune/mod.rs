@@ -14,9 +14,9 @@ use preview::DryRun;
 
 use super::shared::changes::deletion::{
     Affected, Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
+    tell_final,
 };
 use super::shared::changes::jobs::note_running;
-use super::shared::changes::operation::tell_final;
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::{note_unknown_names, refuse_keys, refuse_unit};
 use crate::cli::PruneArgs;
@@ -110,7 +110,7 @@ fn foretell(
         forecast_undo(context, backend, &alive, alive_usage, keep);
     }
     if plan.selection.beyond.is_some() && affected.usage != Usage::default() {
-        tell_final(context, "would go for good");
+        tell_final(context, Run::Dry);
     }
     Ok(affected)
 }

@@ -152,7 +152,9 @@ pub(crate) fn hash_digits<'a>(hash: &[u8; 32], text: &'a mut [u8; 64]) -> &'a st
 }
 
 /// Reports whether a key is spelled like a hash: 64 lower-case hex digits.
-pub(crate) fn is_hash(key: &str) -> bool {
+#[doc(hidden)]
+#[must_use]
+pub fn is_hash(key: &str) -> bool {
     // Without an early exit this is compiled to vector instructions.
     let is_digit = |byte: u8| byte.is_ascii_digit() | (b'a'..=b'f').contains(&byte);
     key.len() == 64 && key.bytes().fold(true, |found, byte| found & is_digit(byte))

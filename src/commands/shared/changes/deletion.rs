@@ -165,6 +165,19 @@ pub(in crate::commands) fn remove_logged(
     Ok(affected)
 }
 
+/// Says on a terminal that a removal cannot be taken back, and how to be able to.
+pub(in crate::commands) fn tell_final(context: &Context, run: Run) {
+    let (how, next) = match run {
+        Run::Dry => ("would go for good", "a"),
+        Run::Wet => ("are gone for good", "the next"),
+    };
+    if let Ok(copy) = operation::copy_command(context) {
+        context.tip(&format!(
+            "they {how} here; before {next} removal, {copy} keeps a copy"
+        ));
+    }
+}
+
 /// Says of a dry run that its removal could not be taken back.
 pub(in crate::commands) fn forecast_undo(
     context: &Context,
@@ -177,7 +190,7 @@ pub(in crate::commands) fn forecast_undo(
         return;
     }
     if !backend.keeps_for_undo() {
-        operation::tell_final(context, "would go for good");
+        tell_final(context, Run::Dry);
     } else if !backend.has_room_for_undo() {
         context.note("they would go for good: a nearly full disk keeps nothing for undo");
     } else if is_beyond_undo(selection, usage) {
@@ -241,7 +254,7 @@ pub(in crate::commands) fn remove_in_steps(
     if let Some(until) = until {
         operation::tell_undo(context, until, now);
     } else if all.usage != Usage::default() && steps.iter().any(|step| step.is_final(backend)) {
-        operation::tell_final(context, "are gone for good");
+        tell_final(context, Run::Wet);
     }
     Ok(all)
 }

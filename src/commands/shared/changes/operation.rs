@@ -122,20 +122,6 @@ pub(in crate::commands) fn until(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Says on a terminal that a removal cannot be taken back, and how to be able to.
-pub(in crate::commands) fn tell_final(context: &Context, how: &str) {
-    if let Ok(copy) = copy_command(context) {
-        let next = if how.starts_with("are ") {
-            "the next"
-        } else {
-            "a"
-        };
-        context.tip(&format!(
-            "they {how} here; before {next} removal, {copy} keeps a copy"
-        ));
-    }
-}
-
 /// Returns the command that copies the entries of a database to a file.
 pub(in crate::commands) fn copy_command(context: &Context) -> Result<String> {
     // The port of FiftyOne's own server passes.

@@ -1,5 +1,5 @@
-//! What `#[execution_cache]` generates calls of: the function's identity, arguments and return
-//! type.
+//! The functions that the code of `#[execution_cache]` calls: for the identity of a function, its
+//! arguments and its return type.
 //!
 //! `call` and `call_async` make a call, independent of its arguments. `output_codec` and
 //! `return_type` let the compiler decide which results are kept. `macro_support` exports the items
