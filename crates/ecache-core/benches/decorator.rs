@@ -353,6 +353,7 @@ fn store_hits(ctx: &ExecutionContext, path: &Path) {
         preimage: r#"["ground_truth.label", 8, 0.5, "@acme/stats"]"#,
         arguments_length: r#"["ground_truth.label", 8, 0.5"#.len(),
         with_generation: false,
+        with_taken: false,
         clears: None,
         began_at: None,
     };

@@ -1,17 +1,11 @@
 //! The results of cached calls: the part of the contract that a hit consists of.
 
-use std::sync::Arc;
-
 use super::{
-    CallIdentity, CallLookup, CallResult, Condition, Content, Lookup, Put, PutCall, PutOptions,
-    WriteBackend,
+    CallIdentity, CallLookup, CallResult, Condition, Content, Lookup, Miss, Put, PutCall,
+    PutOptions, WriteBackend,
 };
 use crate::entry::Entry;
 use crate::error::Result;
-#[cfg(doc)]
-use crate::key::Key;
-use crate::key::MORE_PLACES;
-use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
 /// Looks up and writes the results of cached calls.
@@ -44,23 +38,9 @@ pub trait CallBackend: WriteBackend {
             }
             Lookup::Hit(entry, _) => CallLookup::Other(entry.function),
             Lookup::Foreign(..) => CallLookup::Other(None),
-            Lookup::Stale(_) | Lookup::Missing => CallLookup::Missing,
+            Lookup::Stale(_) | Lookup::Missing => CallLookup::Missing(Miss::default()),
             Lookup::Damaged(address) => CallLookup::Damaged(address),
         })
-    }
-
-    /// Reports which of a call's [further places](Key::next_place) may have an entry, of any state
-    /// and of any function. A backend that cannot tell more cheaply than by looking says that all
-    /// have.
-    ///
-    /// # Errors
-    /// Those of [`ReadBackend::lookup`](super::ReadBackend::lookup).
-    fn kept_among(
-        &self,
-        _store: &Arc<StoreAddress>,
-        _places: &[[u8; 32]; MORE_PLACES],
-    ) -> Result<[bool; MORE_PLACES]> {
-        Ok([true; MORE_PLACES])
     }
 
     /// Writes the result of a cached call, unless an engine that counts

@@ -46,6 +46,7 @@ fn a_cached_call_does_not_get_a_result_with_a_flipped_bit() {
         preimage: "[]",
         arguments_length: 1,
         with_generation: false,
+        with_taken: false,
         clears: None,
         began_at: None,
     };

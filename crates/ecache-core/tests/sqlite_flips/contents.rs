@@ -124,6 +124,7 @@ impl Call {
             preimage: "[]",
             arguments_length: 1,
             with_generation: true,
+            with_taken: false,
             clears: None,
             began_at: None,
         }

@@ -352,6 +352,7 @@ fn kept_call(backend: &dyn Backend) {
         preimage: "[1]",
         arguments_length: 2,
         with_generation: false,
+        with_taken: false,
         clears: None,
         began_at: None,
     };

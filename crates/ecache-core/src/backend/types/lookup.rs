@@ -6,7 +6,7 @@ use std::sync::Arc;
 #[cfg(doc)]
 use crate::backend::Condition;
 use crate::entry::{Entry, EntryRef};
-use crate::key::Key;
+use crate::key::{Key, MORE_PLACES};
 use crate::scope::{Address, Scopes, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::{CHUNK_SIZE, Kind};
@@ -136,6 +136,8 @@ pub struct CallIdentity<'a> {
     pub arguments_length: usize,
     /// Requests the store's generation together with a result
     pub with_generation: bool,
+    /// Requests [`Miss::taken`] if there is no result
+    pub with_taken: bool,
     /// The store's [`clears`](crate::backend::ObserveBackend::clears) before the result was
     /// computed: it is not written if there was another one
     pub clears: Option<u64>,
@@ -195,7 +197,19 @@ pub enum CallLookup {
     /// A fresh result of another call with the same key, and the function of that call, if recorded
     Other(Option<Arc<str>>),
     /// No fresh result
-    Missing,
+    Missing(Miss),
+}
+
+/// What a look-up without a result has read for the computation that follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Miss {
+    /// The store's [`clears`](crate::backend::ObserveBackend::clears) as of the look-up; `None`
+    /// where they are still to be asked for
+    pub clears: Option<u64>,
+    /// Which of the call's [further places](Key::next_place) have an entry, of any state and of any
+    /// function; `None` where each is to be looked up
+    pub taken: Option<[bool; MORE_PLACES]>,
 }
 
 /// The fields of an entry that a hit of a call needs.

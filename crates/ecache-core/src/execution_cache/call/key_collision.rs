@@ -9,9 +9,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Call;
-use crate::backend::{Backend, CallLookup};
+use crate::backend::{Backend, CallLookup, Miss};
 use crate::error::Result;
-use crate::key::{Key, more_places};
+use crate::key::{Key, MORE_PLACES, more_places};
 use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
 
@@ -24,23 +24,25 @@ impl Call<'_> {
         with_generation: bool,
         now: Timestamp,
     ) -> Result<CallLookup> {
-        let found = backend.lookup_call(&self.identity(store, scopes, with_generation), now)?;
-        let mut free = match &found {
+        let mut identity = self.identity(store, scopes, with_generation);
+        // An earlier look-up may have found where the result belongs.
+        identity.with_taken = !self.is_settled() && self.may_share() && !backend.is_fiftyones();
+        let found = backend.lookup_call(&identity, now)?;
+        let (mut free, miss) = match &found {
             CallLookup::Other(other) if backend.is_fiftyones() => {
                 self.warn_of_shared_key(other.as_deref());
-                return Ok(CallLookup::Missing);
+                return Ok(CallLookup::Missing(Miss::default()));
             }
-            CallLookup::Other(_) => None,
-            // An earlier look-up has found where the result belongs.
-            CallLookup::Missing if self.is_settled() => return Ok(found),
-            CallLookup::Missing if self.may_share() && !backend.is_fiftyones() => {
-                Some(*self.hash())
-            }
+            CallLookup::Other(_) => (None, Miss::default()),
+            CallLookup::Missing(miss) if identity.with_taken => (Some(*self.hash()), *miss),
             _ => return Ok(found),
         };
-        let places = more_places(self.hash());
-        let taken = backend.kept_among(store, &places)?;
-        for (hash, is_taken) in places.into_iter().zip(taken) {
+        let taken = miss.taken.unwrap_or([true; MORE_PLACES]);
+        if free.is_some() && taken == [false; MORE_PLACES] {
+            self.settle(*self.hash());
+            return Ok(found);
+        }
+        for (hash, is_taken) in more_places(self.hash()).into_iter().zip(taken) {
             if !is_taken {
                 free = free.or(Some(hash));
                 continue;
@@ -49,7 +51,7 @@ impl Call<'_> {
             identity.hash = &hash;
             match backend.lookup_call(&identity, now)? {
                 CallLookup::Other(_) => {}
-                CallLookup::Missing => free = free.or(Some(hash)),
+                CallLookup::Missing(_) => free = free.or(Some(hash)),
                 found => {
                     self.settle(hash);
                     return Ok(found);
@@ -57,7 +59,7 @@ impl Call<'_> {
             }
         }
         self.settle(free.unwrap_or(*self.hash()));
-        Ok(CallLookup::Missing)
+        Ok(CallLookup::Missing(miss))
     }
 
     /// Reports whether another function may have results in the store; a free place then says

@@ -165,8 +165,12 @@ impl Call<'_> {
         cache.pause_reads_if_busy(&found);
         let result = match self.attempt("look up a result", found).ok_or(Troubled)? {
             CallLookup::Hit(result) => result,
-            CallLookup::Other(_) | CallLookup::Missing => {
-                self.note_clears(backend.as_ref());
+            CallLookup::Missing(miss) => {
+                self.note_clears(backend.as_ref(), miss.clears);
+                return Ok(None);
+            }
+            CallLookup::Other(_) => {
+                self.note_clears(backend.as_ref(), None);
                 return Ok(None);
             }
             CallLookup::Damaged(address) => {
@@ -180,7 +184,7 @@ impl Call<'_> {
         };
         let age = self.age(result.expires_at, old, moment);
         if age.is_none() {
-            self.note_clears(backend.as_ref());
+            self.note_clears(backend.as_ref(), None);
             if !self.may_follow_error(result.expires_at, moment) {
                 return Ok(None);
             }

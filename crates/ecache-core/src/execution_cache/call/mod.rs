@@ -180,13 +180,14 @@ impl<'a> Call<'a> {
         self.clears.load(Ordering::Acquire)
     }
 
-    /// Notes, before the result is computed, how often its store was cleared by any process.
-    pub(super) fn note_clears(&self, backend: &dyn Backend) {
+    /// Notes, before the result is computed, how often its store was cleared by any process. `read`
+    /// is that number if a look-up has read it.
+    pub(super) fn note_clears(&self, backend: &dyn Backend, read: Option<u64>) {
         if self.clears_of_store().is_some() {
             return;
         }
-        let clears = self.attempt("count the clears", backend.clears(&self.store()));
-        let clears = clears.flatten();
+        let ask = || self.attempt("count the clears", backend.clears(&self.store()));
+        let clears = read.or_else(|| ask().flatten());
         if let Some(clears) = clears {
             self.function.see_clears(&self.key, clears);
         }
@@ -314,6 +315,7 @@ impl<'a> Call<'a> {
             preimage: &text.preimage,
             arguments_length: text.arguments_length,
             with_generation,
+            with_taken: false,
             clears: self.clears_of_store(),
             began_at: None,
         }

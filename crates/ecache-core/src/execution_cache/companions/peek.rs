@@ -78,7 +78,7 @@ impl Call<'_> {
         if self.function.options.residency.has_store()
             && let Some(backend) = self.ctx.cache.store()
         {
-            self.note_clears(backend.as_ref());
+            self.note_clears(backend.as_ref(), None);
         }
     }
 

@@ -6,10 +6,8 @@
 //! covers both and is right only with those of the call, so they are not read either. A result that
 //! was written otherwise, as by an import, has no split, and is compared in full.
 
-use std::sync::Arc;
-
-use rusqlite::Connection;
 use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Rows};
 
 use super::Known;
 use crate::backend::sqlite::SqliteBackend;
@@ -21,23 +19,27 @@ use crate::backend::sqlite::names::interned::Interned;
 use crate::backend::sqlite::row::{self, Kept, Uses};
 use crate::backend::sqlite::space::reclaim::Due;
 use crate::backend::{
-    CallBackend, CallIdentity, CallLookup, CallResult, Chunked, Condition, Content, Put, PutCall,
-    PutOptions,
+    CallBackend, CallIdentity, CallLookup, CallResult, Chunked, Condition, Content, Miss, Put,
+    PutCall, PutOptions,
 };
 use crate::entry::{self, Entry};
 use crate::error::{Error, Result};
-use crate::key::MORE_PLACES;
-use crate::scope::StoreAddress;
+use crate::key::{MORE_PLACES, more_places};
 use crate::time::Timestamp;
 
-/// The columns that every hit reads: those that its checksum covers, except function and split.
+/// The columns that every hit reads: those that its checksum covers, except function and split. A
+/// second row without an id has the store's generation. Only a miss steps to it, in the transaction
+/// of the look-up: to begin another one takes as long as to look up a key.
 macro_rules! select {
-    ($more:literal) => {
+    ($more:literal, $nulls:literal) => {
         concat!(
             "SELECT id, kind, expires_at, coalesce(updated_at, created_at), cost_ms, checksum, \
              value",
             $more,
-            " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2"
+            " FROM entries INDEXED BY entries_key WHERE store = ?1 AND key = ?2 UNION ALL SELECT \
+             NULL, generation, NULL, NULL, NULL, NULL, NULL",
+            $nulls,
+            " FROM stores WHERE id = ?1"
         )
     };
 }
@@ -57,21 +59,24 @@ macro_rules! kept {
 const BY_ID: &str = concat!("SELECT ", row::columns!(), " FROM entries WHERE id = ?1");
 
 /// One result, by store and hash.
-const CALL: &str = select!("");
+const CALL: &str = select!("", "");
 
 /// One result, with the store's generation as of the same moment.
-const CALL_AND_GENERATION: &str = select!(", (SELECT generation FROM stores WHERE id = ?1)");
+const CALL_AND_GENERATION: &str =
+    select!(", (SELECT generation FROM stores WHERE id = ?1)", ", NULL");
 
 /// One result, with what tells whose it is.
-const WHOLE_CALL: &str = select!(", function, split");
+const WHOLE_CALL: &str = select!(", function, split", ", NULL, NULL");
 
 /// One result, with that and the generation.
-const WHOLE_CALL_AND_GENERATION: &str =
-    select!(", function, split, (SELECT generation FROM stores WHERE id = ?1)");
+const WHOLE_CALL_AND_GENERATION: &str = select!(
+    ", function, split, (SELECT generation FROM stores WHERE id = ?1)",
+    ", NULL, NULL, NULL"
+);
 
 /// Reports for each of three keys whether it has an entry, from the index alone. `IN` would make a
 /// table of the keys first, which takes longer than to find them.
-const KEPT_AMONG: &str = concat!(
+const TAKEN: &str = concat!(
     "SELECT EXISTS",
     kept!("?2"),
     ", EXISTS",
@@ -86,30 +91,6 @@ impl CallBackend for SqliteBackend {
         match self.try_find_call(&connection, call, now) {
             Ok(found) => Ok(found),
             Err(RowError::Damaged) => Ok(CallLookup::Damaged(call.address())),
-            Err(RowError::Sqlite(error)) => Err(self.error(error)),
-        }
-    }
-
-    fn kept_among(
-        &self,
-        store: &Arc<StoreAddress>,
-        places: &[[u8; 32]; MORE_PLACES],
-    ) -> Result<[bool; MORE_PLACES]> {
-        let session = self.connection()?;
-        let kept = self.in_store(&session, store, |id, known| {
-            let mut statement = session.prepare_kept(KEPT_AMONG)?;
-            let [one, two, three] = places;
-            let mut rows = statement.get().query((id, one, two, three))?;
-            let row = rows.next()?.ok_or(RowError::Damaged)?;
-            if known.is_outdated(&session) {
-                return Ok(None);
-            }
-            Ok(Some([row.get(0)?, row.get(1)?, row.get(2)?]))
-        });
-        match kept {
-            Ok(kept) => Ok(kept.unwrap_or_default()),
-            // The look-up says which entry it is.
-            Err(RowError::Damaged) => Ok([true; MORE_PLACES]),
             Err(RowError::Sqlite(error)) => Err(self.error(error)),
         }
     }
@@ -176,7 +157,7 @@ impl SqliteBackend {
         self.in_store(session, call.store, |store, known| {
             self.find_call_in(session, store, known, call, now)
         })
-        .map(|found| found.unwrap_or(CallLookup::Missing))
+        .map(|found| found.unwrap_or(CallLookup::Missing(Miss::default())))
     }
 
     fn find_call_in(
@@ -220,14 +201,17 @@ impl SqliteBackend {
             return Ok(None);
         }
         let Some(row) = row else {
-            return Ok(Some(CallLookup::Missing));
+            return Ok(Some(CallLookup::Missing(Miss::default())));
+        };
+        let Some(id) = row.get(0)? else {
+            return self.miss(connection, store, row, call).map(Some);
         };
         let (function, split) = match claimed {
             Some(function) => (Some(function), Some(call.split())),
             None => (row.get(7)?, row.get(8)?),
         };
         let identity = Identity {
-            id: row.get(0)?,
+            id,
             key: ValueRef::Blob(call.hash),
             kind: row.get(1)?,
             function,
@@ -237,12 +221,11 @@ impl SqliteBackend {
             cost_ms: row.get(4)?,
         };
         // A damaged index can lead to the same key of another store.
-        let id = identity.id;
         if id >> 32 != store {
             return Err(RowError::Damaged);
         }
         if encoding::is_marked(identity.kind) {
-            return Ok(Some(CallLookup::Missing));
+            return self.miss_after(connection, store, rows, call).map(Some);
         }
         let bytes = row.get_ref(6)?.as_blob()?;
         let kept = Kept {
@@ -259,7 +242,7 @@ impl SqliteBackend {
         let expires_at = identity.expires_at.map(Timestamp::from_millis);
         let written_at = Timestamp::from_millis(identity.written_at);
         if !entry::is_fresh(written_at, expires_at, now) {
-            return Ok(Some(CallLookup::Missing));
+            return self.miss_after(connection, store, rows, call).map(Some);
         }
         chunks::verify_chunks(connection, &content)?;
         let is_known = claimed.is_some()
@@ -287,6 +270,39 @@ impl SqliteBackend {
         })))
     }
 
+    /// Returns what a call without a result needs, after the row of one that is not to be served.
+    fn miss_after(
+        &self,
+        session: &Session,
+        store: i64,
+        mut rows: Rows<'_>,
+        call: &CallIdentity<'_>,
+    ) -> Result<CallLookup, RowError> {
+        match rows.next()? {
+            Some(row) => self.miss(session, store, row, call),
+            None => Ok(CallLookup::Missing(Miss::default())),
+        }
+    }
+
+    /// Returns what a call without a result needs, from the row with the store's generation.
+    fn miss(
+        &self,
+        session: &Session,
+        store: i64,
+        row: &Row<'_>,
+        call: &CallIdentity<'_>,
+    ) -> Result<CallLookup, RowError> {
+        let taken = if call.with_taken {
+            Some(taken(session, store, call.hash)?)
+        } else {
+            None
+        };
+        Ok(CallLookup::Missing(Miss {
+            clears: Some(self.clears_as_of(store, row.get(1)?)),
+            taken,
+        }))
+    }
+
     /// Evaluates [`Entry::is_of_call`] on a row within the snapshot of the look-up.
     fn is_of_call(
         &self,
@@ -301,6 +317,15 @@ impl SqliteBackend {
         let entry = row::entry(connection, &self.names, &fields, Uses::default())?;
         Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
     }
+}
+
+/// Reports which further places of a key have an entry.
+fn taken(session: &Session, store: i64, hash: &[u8; 32]) -> Result<[bool; MORE_PLACES], RowError> {
+    let mut statement = session.prepare_kept(TAKEN)?;
+    let [one, two, three] = more_places(hash);
+    let mut rows = statement.get().query((store, one, two, three))?;
+    let row = rows.next()?.ok_or(RowError::Damaged)?;
+    Ok([row.get(0)?, row.get(1)?, row.get(2)?])
 }
 
 /// Returns a number that grows whenever an entry of that store is replaced or removed.

@@ -78,8 +78,13 @@ impl SqliteBackend {
         connection: &Connection,
         id: i64,
     ) -> rusqlite::Result<u64> {
-        let clears = cached_call::generation(connection, id)? >> REPLACED_BITS;
-        Ok(self.generation_in_file(id.unsigned_abs().rotate_right(24) ^ clears))
+        Ok(self.clears_as_of(id, cached_call::generation(connection, id)?))
+    }
+
+    /// Returns the number of clears of a store whose row has that generation.
+    pub(in super::super) fn clears_as_of(&self, id: i64, generation: u64) -> u64 {
+        let clears = generation >> REPLACED_BITS;
+        self.generation_in_file(id.unsigned_abs().rotate_right(24) ^ clears)
     }
 }
 
