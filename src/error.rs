@@ -16,6 +16,7 @@ use ecache_core::sidecar::Sidecar;
 use ecache_core::value::InvalidValue;
 
 use crate::output::escape::shell;
+use crate::output::{own_command, own_command_at};
 
 /// A command was typed that makes no sense; the message says why, and the tip what to type.
 #[derive(Debug)]
@@ -164,20 +165,20 @@ fn instead_of_program(error: &CommandError) -> Option<String> {
         None
     } else if !name.contains(char::is_whitespace) && name.split_once('=').is_some_and(is_variable) {
         Some(format!(
-            "for a variable: ecache run -- env {} COMMAND",
-            shell(name)
+            "for a variable: {}",
+            own_command(&format!("run -- env {} COMMAND", shell(name)))
         ))
     } else if name.contains(is_shell) {
         Some(format!(
-            "for a shell line: ecache run -- sh -c {}",
-            shell(name)
+            "for a shell line: {}",
+            own_command(&format!("run -- sh -c {}", shell(name)))
         ))
     } else if name.contains('/') {
         None
     } else {
         Some(format!(
-            "for an alias, a function or a built-in command of the shell: ecache run -- sh -c {}",
-            shell(&format!("{name} …"))
+            "for an alias, a function or a built-in command of the shell: {}",
+            own_command(&format!("run -- sh -c {}", shell(&format!("{name} …"))))
         ))
     }
 }
@@ -252,7 +253,8 @@ impl Advice {
     fn of_store(error: &Error) -> Self {
         let tip = match error {
             Error::Full { path } if Sidecar::Reserve.path(path).exists() => {
-                Some("make room: ecache prune and ecache clear work on a full disk".into())
+                let [prune, clear] = ["prune", "clear"].map(own_command);
+                Some(format!("make room: {prune} and {clear} work on a full disk").into())
             }
             Error::Damaged { path, .. } if is_readable(path) => {
                 Some(format!("save what can be read: {}", rescue(path)).into())
@@ -264,7 +266,9 @@ impl Advice {
                 )
                 .into(),
             ),
-            error => tip(error).map(Cow::Borrowed),
+            error => command_tip(error)
+                .map(Cow::Owned)
+                .or_else(|| tip(error).map(Cow::Borrowed)),
         };
         let exit = exit(error);
         Self { exit, tip }
@@ -310,11 +314,11 @@ fn put_away(path: &Path) -> String {
 
 /// Returns the commands that begin a new store with the readable entries of a damaged one.
 pub(crate) fn rescue(path: &Path) -> String {
-    let typed = path.to_string_lossy();
-    let db = shell(&typed);
     format!(
-        "ecache export --db {db} --all-collections --output FILE; {}; ecache import --db {db} FILE",
-        put_away(path)
+        "{}; {}; {}",
+        own_command_at(path, "export --all-collections --output FILE"),
+        put_away(path),
+        own_command_at(path, "import FILE")
     )
 }
 
@@ -352,13 +356,41 @@ fn exit(error: &Error) -> Exit {
     }
 }
 
-/// Returns what to try after a store's error, whatever the store.
+/// Returns the command to try after a store's error.
+fn command_tip(error: &Error) -> Option<String> {
+    let own = own_command;
+    Some(match error {
+        Error::NotUndoable(_) => format!("{} lists the operations", own("log")),
+        Error::OverLimit { .. } => format!(
+            "raise it with {}, or remove entries; {} shows what is used",
+            own("limit set"),
+            own("limit ls")
+        ),
+        Error::NoLimits => format!("remove what is too much with {}", own("prune --max-size")),
+        Error::DamagedLog { .. } => format!(
+            "any command that writes begins a new one, such as {}",
+            own("prune")
+        ),
+        Error::DamagedLeft { .. } => format!(
+            "{} removes damaged entries; where some stay, save the others with {} and delete the file",
+            own("doctor --fix damaged"),
+            own("export")
+        ),
+        Error::DamagedEntry { .. } => format!(
+            "{} says which entries are damaged and would go",
+            own("doctor --fix damaged -n")
+        ),
+        _ => return None,
+    })
+}
+
+/// Returns what else to try after a store's error.
 fn tip(error: &Error) -> Option<&'static str> {
     Some(match error {
         Error::NotAStore { .. } => "name a file with --db",
         Error::Foreign { .. } => {
             "name another file with --db, or move this one away; \
-             ecache import reads JSON lines and mongodumps"
+             import reads JSON lines and mongodumps"
         }
         Error::NewerSchema { .. } => "upgrade ecache",
         Error::Untrusted { .. } => {
@@ -369,22 +401,7 @@ fn tip(error: &Error) -> Option<&'static str> {
             "make room on its disk; without a reserve beside the store, nothing can be removed \
              from it"
         }
-        Error::NotUndoable(_) => "ecache log lists the operations",
-        Error::OverLimit { .. } => {
-            "raise it with ecache limit set, or remove entries; ecache limit ls shows what is used"
-        }
-        Error::NoLimits => "remove what is too much with ecache prune --max-size",
         Error::Busy => "try again when it is done",
-        Error::DamagedLog { .. } => {
-            "any command that writes begins a new one, such as ecache prune"
-        }
-        Error::DamagedLeft { .. } => {
-            "ecache doctor --fix damaged removes damaged entries; where some stay, \
-             save the others with ecache export and delete the file"
-        }
-        Error::DamagedEntry { .. } => {
-            "ecache doctor --fix damaged -n says which entries are damaged and would go"
-        }
         Error::StoreExists { .. } => "choose another name, or move the entries there with --merge",
         Error::Conflict { .. } => "choose with --on-conflict replace, keep or newer",
         Error::Replaced | Error::FileReplaced { .. } => "try again",

@@ -4,6 +4,8 @@
 
 use clap::{Arg, Command};
 
+use crate::output::own_command;
+
 /// Words of other tools, and what to do instead.
 const OTHER_WORDS: &[(&[&str], &str)] = &[
     (
@@ -167,50 +169,38 @@ pub(super) fn instead_of(typed: &str, known: &[&str]) -> Option<String> {
     Some(format!("did you mean {}?", nearest.1))
 }
 
-/// Words that are meant as verbs of `stores`, the word that may be misspelt, and what to type
-/// instead.
+/// Words that are meant as verbs of `stores`, the word that may be misspelt, and the verb.
 const VERBS_OF_STORES: &[(&[&str], &str, &str)] = &[
-    (
-        &["list", "dir", "all"],
-        "ls",
-        "did you mean ecache stores ls?",
-    ),
+    (&["list", "dir", "all"], "ls", "ls"),
     (
         &["view", "get", "info", "describe", "inspect"],
         "show",
-        "did you mean ecache stores show?",
+        "show",
     ),
-    (
-        &["new", "add", "make", "init"],
-        "create",
-        "did you mean ecache stores create?",
-    ),
-    (
-        &["edit", "update", "change"],
-        "set",
-        "did you mean ecache stores set?",
-    ),
-    (
-        &["mv", "move"],
-        "rename",
-        "did you mean ecache stores rename?",
-    ),
+    (&["new", "add", "make", "init"], "create", "create"),
+    (&["edit", "update", "change"], "set", "set"),
+    (&["mv", "move"], "rename", "rename"),
     (
         &["remove", "delete", "del", "drop", "clear", "erase"],
         "remove",
-        "ecache stores rm STORE -n says what removing it would remove",
+        "rm",
     ),
 ];
 
-/// Returns the verb to type for a word that reads like one of `stores`.
-pub(crate) fn instead_of_verb(typed: &str) -> Option<&'static str> {
+/// Returns what to type for a word that reads like a verb of `stores`.
+pub(crate) fn instead_of_verb(typed: &str) -> Option<String> {
     let typed = typed.to_lowercase();
     let mut verbs = VERBS_OF_STORES.iter();
-    let (.., tip) = verbs.find(|(words, verb, _)| {
+    let (.., verb) = verbs.find(|(words, verb, _)| {
         let is_misspelt = strsim::damerau_levenshtein(&typed, verb) == 1;
         words.contains(&&*typed) || typed.len() > 2 && is_misspelt
     })?;
-    Some(tip)
+    Some(if *verb == "rm" {
+        let rehearsal = own_command("stores rm STORE -n");
+        format!("{rehearsal} says what removing it would remove")
+    } else {
+        format!("did you mean {}?", own_command(&format!("stores {verb}")))
+    })
 }
 
 #[cfg(test)]
@@ -293,7 +283,7 @@ mod tests {
             ("thumbs", None),
             ("l", None),
         ] {
-            assert_eq!(instead_of_verb(typed), said, "{typed}");
+            assert_eq!(instead_of_verb(typed).as_deref(), said, "{typed}");
         }
     }
 

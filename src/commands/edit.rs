@@ -30,6 +30,7 @@ use crate::cli::EditArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
 use crate::output::escape::shell;
+use crate::output::own_command;
 use crate::output::{human, pretty, say, stdin};
 use crate::variables::variable;
 use crate::{inherited, signals};
@@ -54,8 +55,9 @@ pub(crate) fn run(context: &Context, args: EditArgs) -> Result<Exit> {
         }
         Lookup::Stale(_) => {
             context.note(&format!(
-                "{} is expired, and cannot be edited: ecache touch --expired revives it",
-                request.address
+                "{} is expired, and cannot be edited: {} revives it",
+                request.address,
+                own_command("touch --expired")
             ));
             return Ok(Exit::No);
         }
@@ -94,7 +96,10 @@ fn editor() -> Result<String> {
         None if stdin().is_terminal() => Ok("vi".to_owned()),
         None => Err(usage_tip(
             "there is no editor",
-            "set VISUAL or EDITOR; ecache set --value-file changes a value without one",
+            format!(
+                "set VISUAL or EDITOR; {} changes a value without one",
+                own_command("set --value-file")
+            ),
         )),
     }
 }
@@ -109,7 +114,6 @@ struct Draft {
 
 impl Draft {
     fn of(value: &Value) -> Result<Self> {
-        let instead = "write it to a file with `ecache get`, and keep the changed file with `ecache set --type bytes --value-file FILE`";
         let text = || String::from_utf8(value.bytes.clone()).context("it is not UTF-8");
         let as_it_is = |text| Self {
             text,
@@ -130,9 +134,14 @@ impl Draft {
                 }
                 Ok(as_it_is(text()? + "\n"))
             }
-            Kind::Bytes => anyhow::bail!("it is bytes: {instead}"),
+            Kind::Bytes => anyhow::bail!(
+                "it is bytes: write it to a file with `{}`, and keep the changed file with `{}`",
+                own_command("get"),
+                own_command("set --type bytes --value-file FILE")
+            ),
             Kind::Command => anyhow::bail!(
-                "it is what a command printed: run that again with `ecache run --refresh`"
+                "it is what a command printed: run that again with `{}`",
+                own_command("run --refresh")
             ),
         }
     }

@@ -22,6 +22,7 @@ use crate::cli::entry::EntryArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::escape::shell;
+use crate::output::own_command;
 
 pub(crate) fn run(context: &Context, args: RmArgs) -> Result<Exit> {
     context.summary.begin("rm", args.summary.is_json());
@@ -118,7 +119,7 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
     let Some(store) = &args.store else {
         return Err(usage_tip(
             "no entry is named",
-            "ecache rm STORE KEY..., or a command after --",
+            format!("{}, or a command after --", own_command("rm STORE KEY...")),
         ));
     };
     if let Some(file) = &args.keys_from {
@@ -136,8 +137,8 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
         return Err(usage_tip(
             format!("no key of {store} is named"),
             format!(
-                "ecache clear {} -n says what clearing it would remove",
-                shell(store)
+                "{} says what clearing it would remove",
+                own_command(&format!("clear {} -n", shell(store)))
             ),
         ));
     }

@@ -20,6 +20,7 @@ use crate::cli::ShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::escape::shell;
+use crate::output::own_command;
 use crate::output::{Format, Secrets, stdout};
 
 pub(crate) fn run(context: &Context, mut args: ShowArgs) -> Result<Exit> {
@@ -150,9 +151,9 @@ fn is_cut(value: Option<&Value>) -> bool {
 /// Returns the command that prints the value of an entry.
 fn get_line(entry: &Entry) -> String {
     let store = shell(&entry.address.store.store_name);
-    let mut line = format!("ecache get {store} {}", shell(entry.address.key.as_str()));
+    let mut line = format!("get {store} {}", shell(entry.address.key.as_str()));
     if let Some(dataset) = &entry.address.store.dataset_id {
         line.push_str(&format!(" --dataset {}", shell(dataset)));
     }
-    line
+    own_command(&line)
 }

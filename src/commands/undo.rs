@@ -5,12 +5,13 @@ use ecache_core::backend::{Backend, Cause, Effect, Undone};
 use ecache_core::error::Error;
 
 use super::shared::changes::deletion::{Run, Verb, run_batches};
-use super::shared::changes::operation::{copy_command, named, this, until};
+use super::shared::changes::operation::{COPY, named, this, until};
 use super::shared::changes::undo_text::{describe, left};
 use crate::cli::UndoArgs;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::Cell;
+use crate::output::own_command;
 
 const RESTORE: Verb<'_> = Verb {
     doing: "restoring",
@@ -59,7 +60,8 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
     }
     if run == Run::Wet {
         let id = undone.operation;
-        context.tip(&format!("this is op {id}; ecache undo {id} takes it back"));
+        let undo = own_command(&format!("undo {id}"));
+        context.tip(&format!("this is op {id}; {undo} takes it back"));
     }
     Ok(Exit::Done)
 }
@@ -118,7 +120,7 @@ fn refuse(context: &Context, backend: &dyn Backend, which: Option<u64>) -> Resul
         (None, Some(id)) => format!("operation {id} is not in the log"),
         (None, None) => "there is nothing to undo: no operation is logged".into(),
     };
-    let copy = copy_command(context)?;
+    let copy = own_command(COPY);
     context.absent(&message, Some(&format!("{copy} keeps a copy beforehand")));
     Ok(Exit::No)
 }

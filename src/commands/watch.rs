@@ -30,6 +30,7 @@ use crate::cli::{WatchArgs, WatchFormat};
 use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::{Exit, usage_tip};
+use crate::output::own_command;
 use crate::output::{Cell, Column, Format, Secrets, human, stdout};
 
 pub(crate) fn run(context: &Context, args: WatchArgs) -> Result<Exit> {
@@ -179,7 +180,7 @@ fn check_lasting(filter: &FilterArgs) -> Result<()> {
     if filter.fail_empty {
         return Err(usage_tip(
             "watch waits for changes, so it is never empty",
-            "ecache ls --fail-empty",
+            own_command("ls --fail-empty"),
         ));
     }
     match times.into_iter().find(|(_, is_set)| *is_set) {

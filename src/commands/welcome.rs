@@ -16,6 +16,7 @@ use ecache_core::usage::{CallGroup, Counts, KEPT};
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::cut::{self, Cut};
+use crate::output::own_command;
 use crate::output::{escape, human, stdout};
 use crate::variables::variable;
 
@@ -24,6 +25,9 @@ const NAMED: usize = 3;
 
 /// Maximum width of their names.
 const NAME: usize = 24;
+
+/// Width of an example, up to what it does.
+const LINE: usize = 51;
 
 /// Width of the word before them.
 const LABEL: usize = 11;
@@ -34,15 +38,15 @@ pub(crate) fn run(context: &Context) -> Result<Exit> {
     let mut text = String::new();
     if !context.has_store()? {
         let fiftyone = if cfg!(feature = "mongodb") {
-            "  ecache --db fiftyone ls                                look into FiftyOne's\n"
+            ("ecache --db fiftyone ls".to_owned(), "look into FiftyOne's")
         } else {
-            "  ecache import dump.bson                                read a FiftyOne dump\n"
+            (own_command("import dump.bson"), "read a FiftyOne dump")
         };
-        text.push_str(
-            "ecache remembers what slow commands and functions returned.\n\
-             \u{20} ecache run --ttl 10m -- curl -s https://example.com    run once in ten minutes\n",
-        );
-        text.push_str(fiftyone);
+        text.push_str("ecache remembers what slow commands and functions returned.\n");
+        let run = own_command("run --ttl 10m -- curl -s https://example.com");
+        for (line, what) in [(run, "run once in ten minutes"), fiftyone] {
+            writeln!(text, "  {line:<LINE$}  {what}")?;
+        }
         writeln!(text, "There is no store yet; the first run makes {shown}.")?;
         text.push_str("tip: ecache help lists all commands\n");
     } else {
@@ -132,14 +136,12 @@ impl Summary {
             }
         }
         let prune = if expired > 0 {
-            "; ecache prune -n says what is expired"
+            format!("; {} says what is expired", own_command("prune -n"))
         } else {
-            ""
+            String::new()
         };
-        for line in cut::wrapped(
-            &format!("tip: ecache ls, ecache stats, ecache help{prune}"),
-            width,
-        ) {
+        let [ls, stats] = ["ls", "stats"].map(own_command);
+        for line in cut::wrapped(&format!("tip: {ls}, {stats}, ecache help{prune}"), width) {
             writeln!(text, "{line}")?;
         }
         Ok(())

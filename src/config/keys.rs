@@ -5,6 +5,7 @@ use ecache_core::scope::{check_name, is_fiftyone_id};
 use toml_edit::Value;
 
 use crate::error::usage_tip;
+use crate::output::own_command;
 use crate::units::{parse_duration, parse_lifetime, parse_rate, parse_size, parse_ttl};
 
 /// A setting: its name, the check of its value, its default, and its meaning.
@@ -303,13 +304,16 @@ pub(super) fn check_value(key: &str, value: &Value) -> Result<(), Fault> {
         return match value.as_str() {
             Some(id) if id.contains('…') || id.ends_with("...") => Err(Fault::new(
                 format!("the id of dataset {name:?} is cut: {id}"),
-                "ecache ls --wide shows ids in full",
+                format!("{} shows ids in full", own_command("ls --wide")),
             )),
             Some(id) if is_fiftyone_id(id) => Ok(()),
             Some(id) if !id.is_empty() => Err(Fault::new(
                 format!("{id:?} is not the id of a dataset"),
-                "an id has 24 hexadecimal digits, as in 6b03de1228195dbc2df5c505; \
-                 ecache ls --wide shows them",
+                format!(
+                    "an id has 24 hexadecimal digits, as in 6b03de1228195dbc2df5c505; \
+                     {} shows them",
+                    own_command("ls --wide")
+                ),
             )),
             _ => Err(Fault::of_value(format!(
                 "the id of dataset {name:?} has to be a text in quotes"

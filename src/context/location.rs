@@ -31,15 +31,6 @@ impl Context {
         Ok((self.by_name(path)?, origin))
     }
 
-    /// Returns the option that named the store on the command line, and its value as typed.
-    pub(crate) fn typed_location(&self) -> Option<(&'static str, &Path)> {
-        match (self.named_location(), &self.db, &self.db_file) {
-            (Ok((_, Origin::Flag)), Some(path), _) => Some(("--db", path)),
-            (Ok((_, Origin::File)), _, Some(file)) => Some(("--db-file", file)),
-            _ => None,
-        }
-    }
-
     /// Returns the location of a store that was typed as an argument; `@` is
     /// [`Context::location`].
     pub(crate) fn location_of(&self, typed: &Path) -> Result<PathBuf> {
@@ -52,15 +43,18 @@ impl Context {
 
     /// Refuses an option that names the store where neither location is `@`, which means it.
     pub(crate) fn refuse_unused_location(&self, [from, to]: [&Path; 2]) -> Result<()> {
-        match self.typed_location() {
-            Some((option, _)) if from.as_os_str() != "@" && to.as_os_str() != "@" => {
-                Err(usage_tip(
-                    format!("{option} is neither FROM nor TO"),
-                    "write @ where it is meant",
-                ))
-            }
-            _ => Ok(()),
+        let option = match (&self.db, &self.db_file) {
+            (Some(_), _) => "--db",
+            (None, Some(_)) => "--db-file",
+            (None, None) => return Ok(()),
+        };
+        if from.as_os_str() == "@" || to.as_os_str() == "@" {
+            return Ok(());
         }
+        Err(usage_tip(
+            format!("{option} is neither FROM nor TO"),
+            "write @ where it is meant",
+        ))
     }
 
     /// Returns a location, or that of FiftyOne's database in the place of its name.
@@ -77,12 +71,6 @@ impl Context {
             .fiftyone
             .get()
             .map_or(location, |found| found.url.clone()))
-    }
-
-    /// Reports whether the store is FiftyOne's database, named as such.
-    pub(crate) fn is_fiftyones_by_name(&self) -> bool {
-        let named = self.named_location();
-        named.is_ok_and(|(path, _)| path.as_os_str() == fiftyone::NAME)
     }
 
     pub(super) fn named_location(&self) -> Result<(PathBuf, Origin)> {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 use ecache_core::backend::{Backend, Dataset};
-use ecache_core::location::{Access, has_password};
+use ecache_core::location::Access;
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::time::{Clock, SystemClock, Timestamp};
 
@@ -27,8 +27,7 @@ use crate::config::{Config, SettingsFile};
 use crate::datasets::Datasets;
 use crate::error::{UsageError, contradiction, hindered, usage_tip};
 use crate::fiftyone::Database;
-use crate::output::escape::shell;
-use crate::output::{ColorChoice, Summary, Terminal, Times, Voice, locate_tips};
+use crate::output::{ColorChoice, Summary, Terminal, Times, Voice, name_location};
 use crate::variables;
 
 /// The collections to work in.
@@ -110,10 +109,8 @@ impl Context {
     /// Builds the context from global options, with the environment as fallback.
     pub(crate) fn new(global: Global, voice: Voice) -> Result<Self> {
         for (option, typed) in [("--db", &global.db), ("--db-file", &global.db_file)] {
-            // A tip must not print a password, which is refused.
-            let typed = typed.as_ref();
-            if let Some(path) = typed.filter(|path| !has_password(path.as_os_str())) {
-                locate_tips(format!("{option} {}", shell(&path.to_string_lossy())));
+            if let Some(path) = typed {
+                name_location(option, path);
             }
         }
         let clock = clock()?;

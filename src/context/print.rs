@@ -8,7 +8,7 @@ use ecache_core::scope::Address;
 
 use super::Context;
 use crate::output::{
-    Cell, Column, Format, Pager, Progress, Terminal, Writer, human, located, paint, say_in, stdout,
+    Cell, Column, Format, Pager, Progress, Terminal, Writer, human, paint, say_in, stdout,
 };
 
 impl Context {
@@ -128,11 +128,7 @@ impl Context {
     /// Prints a line below a table on a terminal, unless `--quiet`.
     pub(crate) fn footer(&self, text: &str) {
         if !self.quiet && self.terminal.stdout_is_terminal {
-            say_in(
-                paint::style::MUTED,
-                &located(text),
-                self.terminal.stderr_color,
-            );
+            say_in(paint::style::MUTED, text, self.terminal.stderr_color);
         }
     }
 

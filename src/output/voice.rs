@@ -8,7 +8,6 @@ use anstyle::Style;
 
 use super::cut::short_ids;
 use super::escape;
-use super::located::located;
 use super::paint::{style, styled};
 use super::standard::{self, spoken, stderr};
 use super::terminal::ColorChoice;
@@ -71,8 +70,7 @@ impl Voice {
 
 /// Returns a message as its reader gets it: on a terminal ids are short, and can be pasted so.
 pub(crate) fn shown(message: &str) -> Cow<'_, str> {
-    let message = located(message);
-    let message = without_error_numbers(&message);
+    let message = without_error_numbers(message);
     if stderr().is_terminal() {
         Cow::Owned(short_ids(&message))
     } else {

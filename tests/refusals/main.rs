@@ -5,6 +5,7 @@ mod support;
 
 mod commands;
 mod help;
+mod location;
 mod messages;
 mod options;
 mod summary;

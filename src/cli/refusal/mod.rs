@@ -1,22 +1,22 @@
 //! Words the parser's errors as all others: the fault, and one tip that says what to type. Typed
 //! text is escaped.
 
+mod dashes;
 mod rewritten;
 
 use std::ffi::{OsStr, OsString};
+use std::path::Path;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Command, CommandFactory, Parser as _};
+use ecache_core::location::{self, has_password};
 
+use self::dashes::{after_dashes, key_behind_dashes};
 use self::rewritten::{behind_its_command, other_way, reversed, to_type, with_verb};
 use super::{Cli, suggest};
-use crate::cli;
-use crate::output::escape::{message, shell};
+use crate::output::escape::message;
 use crate::output::paint::style;
-use crate::output::spoken;
-
-/// Commands that take another command after `--`, and nothing else as arguments.
-const RUNNERS: [&str; 3] = ["run", "warm", "key"];
+use crate::output::{name_location, own_command, spoken};
 
 /// Number of possible values that a tip lists.
 const LISTED: usize = 24;
@@ -26,13 +26,51 @@ pub(crate) fn reworded(error: clap::Error, words: &[OsString]) -> clap::Error {
     if !error.use_stderr() || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         return error;
     }
-    let refusal = negative(&error, words).unwrap_or_else(|| words_of(&error, words));
+    if let Some((option, location)) = typed_location(words) {
+        name_location(option, Path::new(&location));
+    }
+    let words: Vec<OsString> = words.iter().map(|word| without_password(word)).collect();
+    let refusal = negative(&error, &words).unwrap_or_else(|| words_of(&error, &words));
     let [text, tip] = [&refusal.message, &refusal.tip].map(|text| message(text));
     let type_me = style::TYPE_ME;
     let (text, tip) = (spoken("error: ", &text), spoken("  tip: ", &tip));
     // clap puts its own `error:` in front.
     let text = format!("{text}\n{type_me}  tip:{type_me:#} {tip}\n");
     clap::Error::raw(error.kind(), text)
+}
+
+/// Returns the option that names the store, and its value.
+fn typed_location(words: &[OsString]) -> Option<(&'static str, OsString)> {
+    let mut words = words.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        for option in ["--db", "--db-file"] {
+            if word == option {
+                return Some((option, words.next()?.clone()));
+            }
+            let text = word.to_string_lossy();
+            if let Some(value) = text
+                .strip_prefix(option)
+                .and_then(|it| it.strip_prefix('='))
+            {
+                return Some((option, value.into()));
+            }
+        }
+    }
+    None
+}
+
+/// Returns a word as it may be shown: a location without its password.
+fn without_password(word: &OsStr) -> OsString {
+    let text = word.to_string_lossy();
+    let (option, location) = match text.split_once('=') {
+        Some((option, value)) if option.starts_with("--") => (format!("{option}="), value),
+        _ => (String::new(), &*text),
+    };
+    if has_password(location.as_ref()) {
+        (option + &location::shown(location.as_ref())).into()
+    } else {
+        word.to_owned()
+    }
 }
 
 /// The fault of a command line, and what to type.
@@ -123,7 +161,7 @@ fn words_of(error: &clap::Error, words: &[OsString]) -> Refusal {
         ErrorKind::ArgumentConflict => fault.conflict(),
         ErrorKind::MissingSubcommand => Refusal::new(
             "the command is missing",
-            format!("{} -h lists them", command_line(words)),
+            format!("{} lists them", help_line(words)),
         ),
         ErrorKind::TooManyValues => Refusal::new(
             format!("{option} takes no value"),
@@ -165,7 +203,10 @@ impl<'a> Fault<'a> {
 
     fn text(&self, kind: ContextKind) -> Option<String> {
         match self.error.get(kind) {
-            Some(ContextValue::String(text)) => Some(text.clone()),
+            Some(ContextValue::String(text)) => {
+                let shown = without_password(text.as_ref());
+                Some(shown.to_string_lossy().into_owned())
+            }
             Some(ContextValue::Strings(texts)) => Some(texts.join(", ")),
             _ => None,
         }
@@ -186,7 +227,7 @@ impl<'a> Fault<'a> {
 
     /// Returns the tip that leads to the help of the command.
     fn help(&self) -> String {
-        format!("{} -h lists what it takes", command_line(self.words))
+        format!("{} lists what it takes", help_line(self.words))
     }
 
     fn unknown_command(&self) -> Refusal {
@@ -215,7 +256,7 @@ impl<'a> Fault<'a> {
     fn unknown_option(&self) -> Refusal {
         let (argument, words) = (&self.argument, self.words);
         let cli = commands();
-        let (command, line) = named_command(&cli, words);
+        let (command, verbs) = named_command(&cli, words);
         if let Some(line) = behind_its_command(command, argument, words) {
             let (option, name) = (self.option(), command.get_name());
             return Refusal::new(
@@ -229,7 +270,7 @@ impl<'a> Fault<'a> {
         if let Some((of, tip)) = of.and_then(|of| Some((of.clone(), reversed(&of, words)?))) {
             return Refusal::new(format!("{of} needs a value"), tip);
         }
-        if let Some(answer) = other_way(command, &line, argument, words) {
+        if let Some(answer) = other_way(command, &verbs, argument, words) {
             return answer;
         }
         let near = self.text(ContextKind::SuggestedArg);
@@ -254,11 +295,12 @@ impl<'a> Fault<'a> {
             [ttl] if ttl.starts_with("--ttl ") => "--ttl or --policy".to_owned(),
             _ => alternatives(&missing.join(" ")),
         };
-        let tip = match command_line(self.words) {
-            line if missing == "<FILE>" => {
-                format!("name a file, or - for standard input: {line} -")
-            }
-            _ => self.help(),
+        let tip = if missing == "<FILE>" {
+            let (_, verbs) = named_command(&commands(), self.words);
+            let line = own_command(&format!("{verbs} -"));
+            format!("name a file, or - for standard input: {line}")
+        } else {
+            self.help()
         };
         Refusal::new(format!("{missing} {are} missing"), tip)
     }
@@ -369,9 +411,9 @@ fn commands() -> Command {
 }
 
 /// Returns the command or the group of verbs that the first words name, and these words, as in
-/// `ecache stores rename`. Options may stand between them.
+/// `stores rename`. Options may stand between them.
 fn named_command<'a>(cli: &'a Command, words: &[OsString]) -> (&'a Command, String) {
-    let (mut command, mut line) = (cli, "ecache".to_owned());
+    let (mut command, mut verbs) = (cli, Vec::new());
     let mut may_be_value = false;
     for word in words.iter().map_while(|word| word.to_str()) {
         if word == "--" {
@@ -379,7 +421,7 @@ fn named_command<'a>(cli: &'a Command, words: &[OsString]) -> (&'a Command, Stri
         } else if word.starts_with('-') {
             may_be_value = !word.contains('=');
         } else if let Some(found) = command.find_subcommand(word) {
-            line = format!("{line} {word}");
+            verbs.push(word);
             (command, may_be_value) = (found, false);
         } else if may_be_value {
             may_be_value = false;
@@ -387,90 +429,13 @@ fn named_command<'a>(cli: &'a Command, words: &[OsString]) -> (&'a Command, Stri
             break;
         }
     }
-    (command, line)
+    (command, verbs.join(" "))
 }
 
-/// Returns the words that name the command.
-fn command_line(words: &[OsString]) -> String {
-    named_command(&commands(), words).1
-}
-
-/// Returns a command line with a word behind `--` that clap takes for an option, if it names an
-/// entry by its key there.
-fn key_behind_dashes(argument: &str, words: &[OsString]) -> Option<String> {
-    const KEYED: [&str; 8] = ["get", "set", "has", "show", "why", "rm", "touch", "edit"];
-    let is_keyed = words
-        .iter()
-        .any(|word| KEYED.iter().any(|verb| word == verb));
-    if !is_keyed || words.iter().any(|word| word == "--") {
-        return None;
+/// Returns the line that prints the help of the command that is named.
+fn help_line(words: &[OsString]) -> String {
+    match named_command(&commands(), words).1 {
+        verbs if verbs.is_empty() => "ecache -h".to_owned(),
+        verbs => format!("ecache {verbs} -h"),
     }
-    let place = words.iter().position(|word| *word == *argument)?;
-    let is_option = |word: &OsString| word.as_encoded_bytes().starts_with(b"-");
-    // The words of its own behind the key, such as a value, follow it.
-    let (before, rest) = (&words[..place], &words[place + 1..]);
-    let (options, values): (Vec<_>, Vec<_>) = rest.iter().partition(|word| is_option(word));
-    let mut line: Vec<OsString> = before.iter().chain(options).cloned().collect();
-    line.extend(["--".into(), words[place].clone()]);
-    line.extend(values.into_iter().cloned());
-    let program = OsString::from("ecache");
-    let cli = Cli::try_parse_from([&program].into_iter().chain(&line)).ok()?;
-    (!names_more_than_an_entry(&cli.command)).then(|| to_type(&line))
-}
-
-/// Reports whether a command on one entry is given more than a store and a key.
-fn names_more_than_an_entry(command: &cli::Command) -> bool {
-    let (store, key, words) = match command {
-        cli::Command::Get(args) => (&args.entry.store, &args.entry.key, &args.command),
-        cli::Command::Has(args) => (&args.entry.store, &args.entry.key, &args.command),
-        cli::Command::Show(args) => (&args.entry.store, &args.entry.key, &args.command),
-        cli::Command::Why(args) => (&args.store, &args.key, &args.command),
-        _ => return false,
-    };
-    [store, key].into_iter().flatten().count() + words.command.len() > 2
-}
-
-/// Returns a command line with `--` before the command, if that is all that it lacks: the word that
-/// clap did not expect is of the command.
-fn after_dashes(unexpected: Option<&str>, kind: ErrorKind, words: &[OsString]) -> Option<String> {
-    let unexpected = unexpected.filter(|_| kind == ErrorKind::UnknownArgument);
-    if words.iter().any(|word| word == "--" || word == "--refresh") {
-        return None;
-    }
-    let verb = words
-        .iter()
-        .position(|word| RUNNERS.iter().any(|runner| word == runner))?;
-    let cli = commands();
-    let mut command = cli.find_subcommand(words[verb].to_str()?)?.clone();
-    command.build();
-    let takes_value = |word: &OsStr| {
-        let word = word.to_string_lossy();
-        let is_it = |arg: &&clap::Arg| match word.strip_prefix("--") {
-            Some(long) => arg.get_long() == Some(long),
-            None => {
-                let short = word
-                    .strip_prefix('-')
-                    .and_then(|word| word.chars().next_back());
-                short.is_some() && arg.get_short() == short
-            }
-        };
-        let arg = command.get_arguments().find(is_it);
-        arg.is_some_and(|arg| arg.get_action().takes_values())
-    };
-    let is_option = |word: &OsStr| word.as_encoded_bytes().starts_with(b"-");
-    let start = (verb + 1..words.len())
-        .find(|at| !is_option(&words[*at]) && !takes_value(&words[*at - 1]))?;
-    let is_of_command = |unexpected: &str| words[start..].iter().any(|word| *word == *unexpected);
-    if !unexpected.is_none_or(is_of_command) {
-        return None;
-    }
-    let quoted = |words: &[OsString]| -> Vec<String> {
-        let quoted = |word: &OsString| shell(&word.to_string_lossy()).into_owned();
-        words.iter().map(quoted).collect()
-    };
-    let mut line = vec!["ecache".to_owned()];
-    line.extend(quoted(&words[..start]));
-    line.push("--".to_owned());
-    line.extend(quoted(&words[start..]));
-    Some(line.join(" "))
 }

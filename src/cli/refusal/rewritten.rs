@@ -8,6 +8,7 @@ use clap::{Command, Parser as _};
 use super::{Refusal, commands, named_command};
 use crate::cli::Cli;
 use crate::output::escape::shell;
+use crate::output::own_command;
 
 /// Reports whether a command has an option.
 pub(super) fn takes(command: &Command, option: &str) -> bool {
@@ -53,7 +54,7 @@ pub(super) fn behind_its_command(
 /// Returns the fault and the way of this program for options that other programs have.
 pub(super) fn other_way(
     command: &Command,
-    line: &str,
+    verbs: &str,
     argument: &str,
     words: &[OsString],
 ) -> Option<Refusal> {
@@ -68,14 +69,18 @@ pub(super) fn other_way(
         "-n" | "--dry-run" => {
             let count = next.filter(|next| takes(command, "-L") && next.parse::<u64>().is_ok());
             let tip = match count {
-                Some(count) => format!("to list {count}: {line} -L {count}"),
+                Some(count) => {
+                    let list = own_command(&format!("{verbs} -L {count}"));
+                    format!("to list {count}: {list}")
+                }
                 None => format!("leave out {argument}"),
             };
-            let fault = format!("{argument} is a dry run, and {line} changes nothing");
+            let fault = format!("{argument} is a dry run, and {verbs} changes nothing");
             Some(Refusal::new(fault, tip))
         }
         "--all" if takes(command, "-L") => {
-            Some(Refusal::new(unknown(), format!("to list all: {line} -L 0")))
+            let list = own_command(&format!("{verbs} -L 0"));
+            Some(Refusal::new(unknown(), format!("to list all: {list}")))
         }
         "--json" | "--format" if command.get_name() == "has" => Some(Refusal::new(
             unknown(),
@@ -83,7 +88,8 @@ pub(super) fn other_way(
         )),
         "--timeout" if command.get_name() == "run" => {
             let time = next.as_deref().unwrap_or("10").to_owned();
-            Some(Refusal::new(unknown(), format!("timeout {time} {line} …")))
+            let run = own_command(&format!("{verbs} …"));
+            Some(Refusal::new(unknown(), format!("timeout {time} {run}")))
         }
         _ => {
             let formats = command

@@ -29,6 +29,7 @@ use crate::error::{Exit, usage_tip};
 use crate::inherited;
 use crate::output::cut::{self, Cut};
 use crate::output::escape::{for_line, shell};
+use crate::output::own_command;
 use crate::output::{Cell, Column, Format, Secrets, Terminal, Writer, human, stdin};
 use crate::variables;
 
@@ -39,7 +40,7 @@ pub(crate) fn run(context: &Context, args: BrowseArgs) -> Result<Exit> {
     if !(stdin().is_terminal() && context.terminal.stdout_is_terminal) || context.terminal.dumb {
         return Err(usage_tip(
             "browse needs a terminal",
-            "ecache ls lists in a pipe or a script",
+            format!("{} lists in a pipe or a script", own_command("ls")),
         ));
     }
     let now = context.now();

@@ -28,6 +28,7 @@ use crate::browse::{Changed, Counts, Figures, Place, Row, StoreAccess, Whole};
 use crate::cli::value::TtlChange;
 use crate::output::escape::{for_line, for_terminal, shell};
 use crate::output::human::entries;
+use crate::output::own_command;
 use crate::output::{Secrets, human};
 use crate::units::Ttl;
 
@@ -256,12 +257,9 @@ impl StoreAccess for Store {
         if is_cut && !value.as_ref().is_some_and(entry::is_binary) {
             let (store, key) = (&entry.address.store.store_name, entry.address.key.as_str());
             let shown = value.as_ref().map_or(0, |value| value.bytes.len() as u64);
-            text.push_str(&format!(
-                "\n{} more: ecache get {} {}",
-                human::size(entry.size - shown),
-                shell(store),
-                shell(key)
-            ));
+            let get = own_command(&format!("get {} {}", shell(store), shell(key)));
+            let more = human::size(entry.size - shown);
+            text.push_str(&format!("\n{more} more: {get}"));
         }
         let lines = |text: &str| -> Vec<String> {
             text.lines()
@@ -299,8 +297,9 @@ impl StoreAccess for Store {
                 Ok(Changed { message, undo })
             }
             ChangeOutcome::TooMany(usage) => bail!(
-                "{} are more than undo keeps, and stay: `ecache clear` removes them for good",
-                amount(usage)
+                "{} are more than undo keeps, and stay: `{}` removes them for good",
+                amount(usage),
+                own_command("clear")
             ),
         }
     }

@@ -6,13 +6,17 @@ use ecache_core::scope::{Address, DEFAULT_COLLECTION, StoreAddress};
 
 use super::Doctor;
 use crate::cli::filter::{FilterArgs, PolicyChoice, StoreNames};
+use crate::commands::shared::changes::deletion::Run;
 use crate::context::Collections;
 use crate::error::rescue;
 use crate::output::escape::shell;
+use crate::output::own_command;
 
 impl Doctor<'_> {
     /// Returns the command that fixes it, or the first of them, or what to do instead.
-    pub(super) fn command(&self, collection: &str, finding: &Finding) -> String {
+    ///
+    /// One that removes something says in a dry run what it would remove.
+    pub(super) fn command(&self, collection: &str, finding: &Finding, run: Run) -> String {
         match finding.check {
             Check::SharedStores => "give each function a store_name of its own".to_owned(),
             // Only files have pages.
@@ -23,11 +27,15 @@ impl Doctor<'_> {
             Check::Foreign => "no action is needed".to_owned(),
             Check::Thrashing => {
                 let list = self.line(collection, "limit ls");
-                format!("raise the limit with ecache limit set; {list} shows what is used")
+                let set = own_command("limit set");
+                format!("raise the limit with {set}; {list} shows what is used")
             }
             _ => {
                 let (verb, filter) = self.advice(finding);
-                self.line(collection, &format!("{verb}{}", filter.words(shell)))
+                let removes = ["clear", "prune", "doctor --fix"];
+                let removes = removes.iter().any(|removing| verb.starts_with(removing));
+                let dry = if removes { dry(run) } else { "" };
+                self.line(collection, &format!("{verb}{}{dry}", filter.words(shell)))
             }
         }
     }
@@ -115,15 +123,11 @@ impl Doctor<'_> {
 
     /// Returns a command for the same store and collection.
     pub(super) fn line(&self, collection: &str, what: &str) -> String {
-        let mut line = format!("ecache {what}");
-        if let Some((option, typed)) = self.context.typed_location() {
-            line.push_str(&format!(" {option} {}", shell(&typed.to_string_lossy())));
-        }
         let is_named = matches!(self.context.collections, Collections::Named(_));
-        if collection != DEFAULT_COLLECTION || is_named {
-            line.push_str(&format!(" --collection {}", shell(collection)));
+        if collection == DEFAULT_COLLECTION && !is_named {
+            return own_command(what);
         }
-        line
+        own_command(&format!("{what} --collection {}", shell(collection)))
     }
 
     /// Returns the command that shows the growth of stores.
@@ -137,8 +141,17 @@ impl Doctor<'_> {
     }
 
     /// Returns the command that removes the values of killed writers.
-    pub(super) fn prune(&self) -> String {
-        self.line(self.context.usual_collection(), "prune --expired")
+    pub(super) fn prune(&self, run: Run) -> String {
+        let what = format!("prune --expired{}", dry(run));
+        self.line(self.context.usual_collection(), &what)
+    }
+}
+
+/// Returns the option of a dry run.
+fn dry(run: Run) -> &'static str {
+    match run {
+        Run::Dry => " -n",
+        Run::Wet => "",
     }
 }
 

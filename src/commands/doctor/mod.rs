@@ -22,6 +22,7 @@ use super::shared::filter::{DefaultSelection, filter, note_unknown_names};
 use crate::cli::{DoctorArgs, FailOn, Fix};
 use crate::context::{Collections, Context};
 use crate::error::Exit;
+use crate::output::own_command;
 use crate::output::{Format, human};
 
 /// Says that orphans were not looked for.
@@ -230,7 +231,8 @@ impl Doctor<'_> {
                 self.has_failed.set(true);
                 self.context.warn(&format!(
                     "{id}: the indexes of {collection} cannot be made: {address} is there {count} \
-                     times; ecache rm removes all of them"
+                     times; {} removes all of them",
+                    own_command("rm")
                 ));
                 return Ok(());
             }

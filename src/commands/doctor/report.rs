@@ -8,7 +8,7 @@ use ecache_core::filter::{Filter, Pattern, Usage};
 use ecache_core::scope::{Address, DEFAULT_COLLECTION};
 
 use super::{Doctor, SKIPPED};
-use crate::commands::shared::changes::deletion::{amount, amount_with};
+use crate::commands::shared::changes::deletion::{Run, amount, amount_with};
 use crate::commands::shared::changes::jobs::find_running;
 use crate::commands::shared::view::findings::{FindingsView, Label};
 use crate::output::{Cell, Column, Format, human, stdout};
@@ -52,7 +52,7 @@ impl Doctor<'_> {
                 for sample in samples(finding) {
                     view.sample(&sample);
                 }
-                view.tip(&rehearsed(self.command(collection, finding)));
+                view.tip(&self.command(collection, finding, Run::Dry));
             }
             let mut stores = growing(examination).map(growth);
             let mut growing: Vec<String> = stores.by_ref().take(GROWING).collect();
@@ -79,7 +79,7 @@ impl Doctor<'_> {
         if self.abandoned.entries > 0 {
             let left = format!("{} can be removed", self.leftovers());
             view.finding(Label::Found(Severity::Info), &left);
-            view.tip(&rehearsed(self.prune()));
+            view.tip(&self.prune(Run::Dry));
         }
         if self.live.is_none() {
             view.finding(Label::Skipped, &SKIPPED.replace("skipped; ", ""));
@@ -161,7 +161,7 @@ impl Doctor<'_> {
                     Cell::Json(serde_json::to_string(&samples(finding))?.into()),
                     // Advice that cannot be typed is in the table alone.
                     Cell::from(
-                        Some(self.command(collection, finding))
+                        Some(self.command(collection, finding, Run::Wet))
                             .filter(|command| command.starts_with("ecache ")),
                     ),
                 ])?;
@@ -186,21 +186,11 @@ impl Doctor<'_> {
                 Cell::Count(self.abandoned.entries),
                 Cell::Size(self.abandoned.bytes),
                 Cell::Json("[]".into()),
-                Cell::from(self.prune()),
+                Cell::from(self.prune(Run::Wet)),
             ])?;
         }
         rows.finish()?;
         Ok(())
-    }
-}
-
-/// Returns a command that first says what it would remove, if it removes something.
-fn rehearsed(command: String) -> String {
-    let removes = ["ecache clear ", "ecache prune ", "ecache doctor --fix "];
-    if removes.iter().any(|begin| command.starts_with(begin)) {
-        command + " -n"
-    } else {
-        command
     }
 }
 

@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
 use crate::output::cut::short_id;
 use crate::output::human;
+use crate::output::own_command;
 
 pub(crate) fn run(context: &Context, args: LimitArgs) -> Result<Exit> {
     check_kept(context)?;
@@ -97,7 +98,10 @@ fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
         } else {
             format!("there is no limit for {scope}")
         };
-        context.absent(&message, Some("ecache limit ls lists the limits"));
+        context.absent(
+            &message,
+            Some(&format!("{} lists the limits", own_command("limit ls"))),
+        );
         Ok(Exit::No)
     };
     if !context.has_store()? {

@@ -24,6 +24,7 @@ use crate::cli::LsArgs;
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::human::entries;
+use crate::output::own_command;
 use crate::output::{Column, Format, Secrets, Writer, human};
 
 /// Maximum number of rows on a terminal, unless another is asked for.
@@ -37,7 +38,10 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
         let count = count.as_deref().unwrap_or("10");
         return Err(usage_tip(
             "-n is a dry run, and ls changes nothing",
-            format!("to list {count} entries: ecache ls -L {count}"),
+            format!(
+                "to list {count} entries: {}",
+                own_command(&format!("ls -L {count}"))
+            ),
         ));
     }
     let text = args.value_contains.as_deref().map(ValueText::new);
@@ -80,9 +84,10 @@ pub(crate) fn run(context: &Context, mut args: LsArgs) -> Result<Exit> {
     }
     if seen.foreign > 0 {
         context.note(&format!(
-            "{} {} fields or types of another program; ecache doctor names them",
+            "{} {} fields or types of another program; {} names them",
             entries(seen.foreign),
-            human::plural(seen.foreign, "has", "have")
+            human::plural(seen.foreign, "has", "have"),
+            own_command("doctor")
         ));
     }
     note_elsewhere(context, backend.as_ref(), &filter.into(), now)?;

@@ -23,6 +23,7 @@ use crate::cli::PruneArgs;
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::human;
+use crate::output::own_command;
 
 pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     let now = context.now();
@@ -228,9 +229,8 @@ fn note_persistent_orphans(
     if left != Usage::default() {
         let stays = run.stays(&amount(left), left.entries, "orphaned but persist,");
         let them = human::plural(left.entries, "it", "them");
-        context.note(&format!(
-            "{stays}; ecache clear --dataset ID --policy any removes {them}"
-        ));
+        let clear = own_command("clear --dataset ID --policy any");
+        context.note(&format!("{stays}; {clear} removes {them}"));
     }
     Ok(())
 }

@@ -27,6 +27,7 @@ use super::shared::view::distributions;
 use crate::cli::{GroupBy, StatsArgs};
 use crate::context::{Collections, Context};
 use crate::error::{Exit, usage_tip};
+use crate::output::own_command;
 use crate::output::{Format, Secrets, human};
 
 /// The name of a group: one part for each grouping.
@@ -302,14 +303,16 @@ fn note_failures<'a>(context: &Context, groups: impl Iterator<Item = &'a Stats>)
     groups.for_each(|stats| sum.add(&stats.counts));
     if sum.errors > 0 {
         context.note(&format!(
-            "the cache failed {}; ecache run -v says how",
-            human::counted(sum.errors, "time", "times")
+            "the cache failed {}; {} says how",
+            human::counted(sum.errors, "time", "times"),
+            own_command("run -v")
         ));
     }
     if sum.bypasses > 0 {
         context.note(&format!(
-            "{} went without the cache; ecache run -v says why",
-            human::counted(sum.bypasses, "call", "calls")
+            "{} went without the cache; {} says why",
+            human::counted(sum.bypasses, "call", "calls"),
+            own_command("run -v")
         ));
     }
 }

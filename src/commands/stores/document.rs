@@ -12,6 +12,7 @@ use super::{address, find};
 use crate::cli::{StoresCreateArgs, StoresSetArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage_tip};
+use crate::output::own_command;
 
 pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> {
     let value = match args.metadata {
@@ -24,7 +25,7 @@ pub(super) fn create(context: &Context, args: StoresCreateArgs) -> Result<Exit> 
     if backend.document(&store)?.is_some() {
         context.absent(
             &format!("{store} has metadata already"),
-            Some("ecache stores set changes it"),
+            Some(&format!("{} changes it", own_command("stores set"))),
         );
         return Ok(Exit::No);
     }

@@ -115,7 +115,7 @@ fn note_verb<'a>(
     {
         return Ok(None);
     }
-    context.absent(&format!("there is no verb or store {word:?}"), Some(tip));
+    context.absent(&format!("there is no verb or store {word:?}"), Some(&tip));
     Ok(Some(word))
 }
 

@@ -18,6 +18,7 @@ use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::near_names::did_you_mean;
 use crate::output::escape::shell;
+use crate::output::own_command;
 
 pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
     let Some(verb) = args.verb else {
@@ -26,13 +27,13 @@ pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
     if args.list.format.chosen().is_some() {
         return Err(usage_tip(
             "--format goes after the verb",
-            "ecache stores ls --format json",
+            own_command("stores ls --format json"),
         ));
     }
     if args.list.filter != FilterArgs::default() {
         return Err(usage_tip(
             "filters go after the verb",
-            "ecache stores ls --dataset ID",
+            own_command("stores ls --dataset ID"),
         ));
     }
     match verb {

@@ -16,6 +16,7 @@ use crate::cli::{LinkArgs, StoresRenameArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage};
 use crate::output::human::{entries, plural};
+use crate::output::own_command;
 use crate::signals;
 
 pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
@@ -149,7 +150,7 @@ impl Renaming<'_> {
                         "cannot rename {old} to {new}: both have {}",
                         address.key.as_str()
                     ),
-                    Some("ecache rm removes one of them"),
+                    Some(&format!("{} removes one of them", own_command("rm"))),
                 );
                 Ok(Exit::No)
             }

@@ -16,6 +16,7 @@ use super::reason::Reason;
 use super::{Sides, View};
 use crate::output::escape::shell;
 use crate::output::human::entries;
+use crate::output::own_command;
 use crate::output::{escape, human};
 
 impl View<'_> {
@@ -70,7 +71,8 @@ impl View<'_> {
                 with_times(line, entry).into_iter().for_each(&mut say);
             }
             Reason::Damaged => say(format!(
-                "miss: {address} is damaged; the next run replaces it, `ecache rm` removes it"
+                "miss: {address} is damaged; the next run replaces it, `{}` removes it",
+                own_command("rm")
             )),
             Reason::OtherOutputs(entry) => {
                 with_times(self.other_outputs(), entry)
@@ -175,7 +177,8 @@ impl View<'_> {
             _ => operation.usage,
         };
         let (id, what) = (operation.id, entries(usage.entries));
-        Some(format!("  tip: ecache undo {id} brings {what} back"))
+        let undo = own_command(&format!("undo {id}"));
+        Some(format!("  tip: {undo} brings {what} back"))
     }
 
     /// Returns the line on why an entry is gone for good.

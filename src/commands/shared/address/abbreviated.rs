@@ -22,6 +22,7 @@ use crate::error::usage_tip;
 use crate::near_names;
 use crate::output::cut::{MARK, short_id, short_key};
 use crate::output::escape::{is_unsafe, shell};
+use crate::output::own_command;
 
 /// Number of entries from which an ambiguous key is not searched further.
 const MOST: usize = 20;
@@ -298,7 +299,10 @@ fn no_store_alone(
                 shell(typed)
             )
         }
-        None => near.unwrap_or_else(|| "name a STORE and a KEY, as ecache ls prints them".into()),
+        None => near.unwrap_or_else(|| {
+            let ls = own_command("ls");
+            format!("name a STORE and a KEY, as {ls} prints them")
+        }),
     };
     Ok(usage_tip(message, tip))
 }
@@ -347,7 +351,7 @@ fn settle(
         [] if store.is_none() => {
             return Err(usage_tip(
                 format!("no entry has the key {typed}"),
-                "ecache ls shows keys that can be pasted",
+                format!("{} shows keys that can be pasted", own_command("ls")),
             ));
         }
         [] => return Ok(args),

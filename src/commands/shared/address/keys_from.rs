@@ -13,6 +13,7 @@ use serde_json::{Map, Value};
 use super::resolve::{check_name, parse_key};
 use crate::context::Context;
 use crate::error::usage_tip;
+use crate::output::own_command;
 use crate::output::{stdin, unescape};
 
 /// The entry that a line names.
@@ -102,7 +103,10 @@ fn entry(line: &str, collection: &str) -> Result<Address> {
     let invalid = |why: &str| {
         usage_tip(
             why.to_string(),
-            "each line is an object with store_name and key, as ecache ls --format jsonl prints it",
+            format!(
+                "each line is an object with store_name and key, as {} prints it",
+                own_command("ls --format jsonl")
+            ),
         )
     };
     let Ok(fields) = serde_json::from_str::<Map<String, Value>>(line) else {

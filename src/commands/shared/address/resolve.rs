@@ -20,6 +20,7 @@ use crate::datasets::dataset_id;
 use crate::error::{hindered, usage, usage_tip};
 use crate::near_names;
 use crate::output::escape::shell;
+use crate::output::own_command;
 use crate::units::Ttl;
 
 /// A requested entry, and the metadata to record with it.
@@ -117,7 +118,10 @@ impl EntryArgs {
         self.store.as_deref().ok_or_else(|| {
             usage_tip(
                 "no entry is named",
-                "name its STORE and KEY, as ecache ls prints them",
+                format!(
+                    "name its STORE and KEY, as {} prints them",
+                    own_command("ls")
+                ),
             )
         })
     }
@@ -127,7 +131,7 @@ impl EntryArgs {
 pub(in crate::commands) fn note_other_call(context: &Context, address: &Address) {
     context.absent(
         &format!("{address} was made by another call"),
-        Some("ecache why says in what they differ"),
+        Some(&format!("{} says in what they differ", own_command("why"))),
     );
 }
 
@@ -147,7 +151,10 @@ pub(in crate::commands) fn note_missing(
             let tip = match (typed_name::respelled(address.key.as_str()), shown) {
                 (Some(key), _) => format!("did you mean {}? It is spelled so", shell(&key)),
                 (None, Some(tip)) => tip,
-                (None, None) => format!("ecache ls {} lists its keys", shell(store)),
+                (None, None) => {
+                    let ls = own_command(&format!("ls {}", shell(store)));
+                    format!("{ls} lists its keys")
+                }
             };
             (format!("there is no {address}"), Some(tip))
         } else {
@@ -199,7 +206,10 @@ pub(in crate::commands) fn check_written(what: &str, name: &str) -> Result<()> {
     match name {
         "" => Err(usage_tip(
             format!("the {what} is empty"),
-            "is a shell variable unset? ecache import writes entries without one",
+            format!(
+                "is a shell variable unset? {} writes entries without one",
+                own_command("import")
+            ),
         )),
         _ => Ok(()),
     }
@@ -213,7 +223,7 @@ pub(in crate::commands) fn parse_key(key: &str) -> Result<Key> {
     if key == STORE_KEY {
         return Err(usage_tip(
             format!("{STORE_KEY} is the store's own document and no entry"),
-            "ecache stores show, set or rm",
+            own_command("stores show, set or rm"),
         ));
     }
     Key::new(key).map_err(|error| usage(error.to_string()))

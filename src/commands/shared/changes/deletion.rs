@@ -18,6 +18,7 @@ use crate::commands::shared::filter::no_match;
 use crate::commands::shared::filter::words::words;
 use crate::context::Context;
 use crate::output::human::entries;
+use crate::output::own_command;
 use crate::output::{Progress, human};
 use crate::signals;
 
@@ -171,11 +172,10 @@ pub(in crate::commands) fn tell_final(context: &Context, run: Run) {
         Run::Dry => ("would go for good", "a"),
         Run::Wet => ("are gone for good", "the next"),
     };
-    if let Ok(copy) = operation::copy_command(context) {
-        context.tip(&format!(
-            "they {how} here; before {next} removal, {copy} keeps a copy"
-        ));
-    }
+    let copy = own_command(operation::COPY);
+    context.tip(&format!(
+        "they {how} here; before {next} removal, {copy} keeps a copy"
+    ));
 }
 
 /// Says of a dry run that its removal could not be taken back.
@@ -195,7 +195,7 @@ pub(in crate::commands) fn forecast_undo(
         context.note("they would go for good: a nearly full disk keeps nothing for undo");
     } else if is_beyond_undo(selection, usage) {
         context.note("these are too many to keep for undo");
-        context.tip("ecache copy @ backup.db first");
+        context.tip(&format!("{} first", own_command(operation::COPY)));
     }
 }
 

@@ -1,17 +1,14 @@
 //! Operations: who ran them, and how they are described.
 
-use anyhow::Result;
 use chrono::{DateTime, Local};
 use ecache_core::backend::{Cause, Operation, OperationRecord, UndoState};
-use ecache_core::location;
 use ecache_core::python_json::Json;
 use ecache_core::secrets::mask_json;
 use ecache_core::time::Timestamp;
 
 use crate::commands::shared::view::call_text::shell_line;
 use crate::context::Context;
-use crate::fiftyone;
-use crate::output::escape::shell;
+use crate::output::own_command;
 use crate::output::{Cell, Column};
 use crate::variables::variable;
 
@@ -122,23 +119,15 @@ pub(in crate::commands) fn until(time: Timestamp, now: Timestamp) -> String {
     }
 }
 
-/// Returns the command that copies the entries of a database to a file.
-pub(in crate::commands) fn copy_command(context: &Context) -> Result<String> {
-    // The port of FiftyOne's own server passes.
-    let from = if context.is_fiftyones_by_name() {
-        fiftyone::NAME.to_owned()
-    } else {
-        let (path, _) = context.location()?;
-        location::shown(path.as_os_str())
-    };
-    Ok(format!("ecache copy {} backup.db", shell(&from)))
-}
+/// Copies the entries of the store to a file.
+pub(in crate::commands) const COPY: &str = "copy @ backup.db";
 
 /// Says on a terminal how to take a removal back, below all else that there is to say.
 pub(in crate::commands) fn tell_undo(context: &Context, until_time: Timestamp, now: Timestamp) {
     context.summary.set_undo_until(until_time);
     context.tip_at_end(format!(
-        "ecache undo takes this back, until {}",
+        "{} takes this back, until {}",
+        own_command("undo"),
         until(until_time, now)
     ));
 }

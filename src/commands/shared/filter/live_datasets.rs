@@ -17,6 +17,7 @@ use crate::commands::shared::address::resolve::check_name;
 use crate::context::Context;
 use crate::error::{usage, usage_tip};
 use crate::fiftyone;
+use crate::output::own_command;
 use crate::output::stdin;
 
 /// The ids of the datasets that exist.
@@ -60,7 +61,10 @@ impl Live {
                     "none of the {} live datasets has entries here, so every dataset would be taken for deleted",
                     live.len()
                 ),
-                "ecache clear --dataset '*' --glob -n says what clearing all datasets would remove",
+                format!(
+                    "{} says what clearing all datasets would remove",
+                    own_command("clear --dataset '*' --glob -n")
+                ),
             ));
         }
         Ok(Some(Self(live)))

@@ -30,6 +30,7 @@ use crate::error::{contradiction, usage_tip};
 use crate::near_names;
 use crate::output::cut::{ID_DIGITS, short_id};
 use crate::output::escape::shell;
+use crate::output::own_command;
 use crate::units::Moment;
 
 /// The entries that a verb selects by default.
@@ -301,7 +302,8 @@ pub(in crate::commands) fn note_names_unknown_to_all(
                 Dimension::Store => {
                     let (message, tip) = near_names::no_store(name, &known);
                     let of_key = store_with_key(backends, filter, name)?.map(|store| {
-                        format!("one key: ecache show {} {}", shell(&store), shell(name))
+                        let show = format!("show {} {}", shell(&store), shell(name));
+                        format!("one key: {}", own_command(&show))
                     });
                     (message, of_key.or(tip))
                 }
@@ -325,8 +327,8 @@ fn no_entry_has(
     for backend in backends {
         if let Some((what, option)) = no_match::hidden_by_fiftyone(*backend, filter)? {
             message.push_str(&format!("; what FiftyOne wrote has no {what} on record"));
-            let call = || format!("name the call: ecache show STORE -a ARG {option} ID");
-            tip = tip.or_else(|| Some(call()));
+            let show = || own_command(&format!("show STORE -a ARG {option} ID"));
+            tip = tip.or_else(|| Some(format!("name the call: {}", show())));
             break;
         }
     }
@@ -355,7 +357,10 @@ pub(in crate::commands) fn refuse_keys(backend: &dyn Backend, filter: &Filter) -
             let (shown, key) = (shell(&store), shell(name));
             return Err(usage_tip(
                 format!("{key} is a key of {shown}, not a store"),
-                format!("one key: ecache rm {shown} {key} -n; all of {shown}: leave out {key}"),
+                format!(
+                    "one key: {}; all of {shown}: leave out {key}",
+                    own_command(&format!("rm {shown} {key} -n"))
+                ),
             ));
         }
     }

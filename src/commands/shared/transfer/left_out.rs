@@ -1,6 +1,7 @@
 //! Entries that are left out: those that cannot be kept, and those that a copy to another dataset
 //! leaves behind, since FiftyOne's clones do.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt::Display;
 
@@ -13,6 +14,7 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::human;
 use crate::output::human::entries;
+use crate::output::own_command;
 
 /// Maximum number of omitted entries that are named one by one.
 pub(in crate::commands) const NAMED: u64 = 10;
@@ -21,23 +23,27 @@ pub(in crate::commands) const NAMED: u64 = 10;
 pub(in crate::commands) struct Omissions<'a> {
     context: &'a Context,
     /// Completes the sentence `left out 3 entries, …`
-    why: &'static str,
+    why: Cow<'static, str>,
     count: Cell<u64>,
 }
 
 impl<'a> Omissions<'a> {
-    pub(in crate::commands) fn new(context: &'a Context, why: &'static str) -> Self {
+    pub(in crate::commands) fn new(
+        context: &'a Context,
+        why: impl Into<Cow<'static, str>>,
+    ) -> Self {
         let count = Cell::new(0);
         Self {
             context,
-            why,
+            why: why.into(),
             count,
         }
     }
 
     /// Omits what another program wrote, and ecache can keep nowhere else.
     pub(in crate::commands) fn of_foreign(context: &'a Context) -> Self {
-        let why = "which would not be the same elsewhere; `ecache doctor` says why";
+        let doctor = own_command("doctor");
+        let why = format!("which would not be the same elsewhere; `{doctor}` says why");
         Self::new(context, why)
     }
 

@@ -20,6 +20,7 @@ use crate::context::Context;
 use crate::error::{Exit, usage_tip};
 use crate::output::escape::shell;
 use crate::output::human::entries;
+use crate::output::own_command;
 use crate::output::{JsonToTerminal, human, stdin, stdout};
 use crate::signals;
 use left_out::Omissions;
@@ -221,16 +222,17 @@ fn unpacker(head: &[u8]) -> Option<&'static str> {
 }
 
 fn compressed(path: &Path, unpacker: &str) -> anyhow::Error {
+    let import = own_command("import -");
     if path.as_os_str() == "-" {
         return usage_tip(
             "standard input is compressed",
-            format!("put {unpacker} before it: {unpacker} | ecache import -"),
+            format!("put {unpacker} before it: {unpacker} | {import}"),
         );
     }
     let file = path.to_string_lossy();
     usage_tip(
         format!("{file} is compressed"),
-        format!("{unpacker} {} | ecache import -", shell(&file)),
+        format!("{unpacker} {} | {import}", shell(&file)),
     )
 }
 

@@ -16,6 +16,7 @@ use crate::context::Context;
 use crate::datasets::Datasets;
 use crate::error::usage_tip;
 use crate::near_names;
+use crate::output::own_command;
 use crate::output::{Cell, Column, Format, Secrets, stderr, stdout, three_digits, wrapped};
 
 /// A field of an entry, in the order in which they are printed.
@@ -245,7 +246,7 @@ pub(in crate::commands) fn parse(
 fn no_field(name: &str) -> anyhow::Error {
     let known: Vec<Arc<str>> = Field::named().map(|field| field.name().into()).collect();
     let near = near_names::did_you_mean(name, &known);
-    let tip = near.unwrap_or_else(|| "ecache ls --fields help lists them".to_owned());
+    let tip = near.unwrap_or_else(|| format!("{} lists them", own_command("ls --fields help")));
     usage_tip(format!("there is no field {name:?}"), tip)
 }
 

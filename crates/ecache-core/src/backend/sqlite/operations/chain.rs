@@ -62,7 +62,7 @@ impl Chains {
         let why = match self.state(meant).at(now) {
             UndoState::Until(_) | UndoState::Through(..) => return Ok((meant, last)),
             UndoState::Undone(by) if is_undone && self.can_reverse(last, now) => {
-                format!("was undone by operation {by}; `ecache undo {by}` takes that back")
+                format!("was undone by operation {by}; undoing operation {by} takes that back")
             }
             UndoState::Undone(by) => format!("was undone by operation {by}"),
             UndoState::Over(until) => format!("cannot be undone any more: it could until {until}"),
@@ -85,7 +85,7 @@ impl Chains {
                     let number = meant.number;
                     return Err(format!(
                         "operation {evicted} cannot be undone any more: a limit took what it kept; \
-                         `ecache undo {number}` undoes the one before it"
+                         undoing operation {number} takes back the one before it"
                     ));
                 }
                 UndoState::Over(until) => over = over.or(Some((meant.number, until))),
