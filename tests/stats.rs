@@ -412,3 +412,31 @@ fn calls_of_a_renamed_store_go_with_it_and_come_back() {
     session.run("undo").succeeds();
     assert_eq!(by_store(), separate);
 }
+
+#[test]
+fn a_write_adds_a_long_log_to_a_store_that_has_limits() {
+    let session = Session::new();
+    let line =
+        |number: u32| format!("{{\"store_name\": \"a\", \"key\": \"{number}\", \"value\": 1}}\n");
+    let entries: String = (0..5000).map(line).collect();
+    let keys: String = (0..5000).map(|number| format!("{number}\n")).collect();
+    session
+        .run_with_input("import - --quiet", entries.as_bytes())
+        .succeeds();
+    // A log that was just begun is added at once.
+    session.run("get a 1").succeeds();
+    session
+        .run_with_input("get a --keys-from -", keys.as_bytes())
+        .succeeds();
+    let mut log = session.store().into_os_string();
+    log.push("-usage");
+    let size = || std::fs::metadata(&log).map_or(0, |log| log.len());
+    let long = size();
+    assert!(long > 256 << 10, "{long}");
+    session.run("set a new 1").succeeds();
+    assert_eq!(size(), long);
+    session.run("limit set --max-entries 6000").succeeds();
+    session.run("set a newer 1").succeeds();
+    assert!(size() < long, "{}", size());
+    assert_eq!(figures(&stats(&session, "a")[0], ["hits"]), [5001]);
+}

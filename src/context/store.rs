@@ -11,7 +11,7 @@ use ecache_core::location::{self, Access, BUSY_TIMEOUT};
 use ecache_core::scope::Address;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Appended, Event, Log, Recorded};
+use ecache_core::usage::{Appended, Event, Log, Recorded, SHORT_LOG};
 
 use super::Context;
 use super::location::Origin;
@@ -141,7 +141,21 @@ impl Context {
     }
 
     /// Opens the store for writing, and creates it if it does not exist.
+    ///
+    /// Adds a part of a long usage log first if there are limits: a write that evicts entries reads
+    /// only the end of it. Best effort.
     pub(crate) fn writer(&self) -> Result<Arc<dyn Backend>> {
+        let writer = self.open_writer()?;
+        if let Ok(log) = self.usage_log()
+            && log.size() > SHORT_LOG
+            && writer.has_limits().is_ok_and(|has| has)
+        {
+            let _ = statistics::fold_some(writer.as_ref(), &log, 0, self.now());
+        }
+        Ok(writer)
+    }
+
+    fn open_writer(&self) -> Result<Arc<dyn Backend>> {
         let (path, _) = self.location()?;
         if let Some(remote) = self.remote(&path)? {
             return Ok(remote);
@@ -164,7 +178,7 @@ impl Context {
             Ok(false) if !location::is_url(path.as_os_str()) => self.reader(),
             _ => {
                 // The hits of entries that go must not count for later ones of their keys.
-                let writer = self.writer()?;
+                let writer = self.open_writer()?;
                 if let Ok(log) = self.usage_log() {
                     let _ = statistics::fold(writer.as_ref(), &log, self.now());
                 }
@@ -257,7 +271,7 @@ impl Context {
             if statistics::is_folded(self.reader()?.as_ref(), &log)? {
                 return Ok(());
             }
-            Ok(fold_log(self.writer()?.as_ref(), &log, self.now())?)
+            Ok(fold_log(self.open_writer()?.as_ref(), &log, self.now())?)
         };
         if let Err(error) = fold() {
             self.detail(&format!("the latest hits are not counted in: {error:#}"));

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
 use crate::time::Timestamp;
-use crate::usage::{Batch, Gap, Log, LogId, LogRange, OpenLog, Recorded, Tally};
+use crate::usage::{Batch, Gap, Log, LogId, LogRange, OpenLog, Recorded, SHORT_LOG, Tally};
 
 /// Size of the log, in bytes, above which a writer folds it.
 pub const FOLD_ABOVE: u64 = 64 << 10;
@@ -27,9 +27,6 @@ pub const FOLD_NOW_ABOVE: u64 = 16 << 20;
 
 /// Number of bytes of the log that a call folds at most, besides twice its own: 40 ms.
 const SOME: usize = 1 << 20;
-
-/// Size of a file of the log, in bytes, above which it is removed once it is folded.
-const REMOVE_ABOVE: u64 = 256 << 10;
 
 /// Time for which a process counts calls before it appends them.
 pub(crate) const TALLIED_FOR: Duration = Duration::from_secs(60);
@@ -60,7 +57,7 @@ pub fn fold_some(backend: &dyn Backend, log: &Log, appended: usize, now: Timesta
 fn fold_most(backend: &dyn Backend, log: &Log, most: usize, now: Timestamp) -> Result<()> {
     for open in log.open()? {
         let is_done = fold_file(backend, &open, most, now)?;
-        if is_done && open.size()? > REMOVE_ABOVE {
+        if is_done && open.size()? > SHORT_LOG {
             open.remove(|open| {
                 let is_done = fold_file(backend, open, usize::MAX, now)?;
                 // Otherwise the file would be missed.
@@ -340,7 +337,7 @@ mod tests {
     #[test]
     fn a_log_that_was_removed_since_all_is_folded_is_not_missed() {
         let (_folder, backend, log) = a_store();
-        let many = usize::try_from(REMOVE_ABOVE / 32).expect("a number");
+        let many = usize::try_from(SHORT_LOG / 32).expect("a number");
         for _ in 0..3 {
             log.append(&events(many)).expect("appended");
             fold(&backend, &log, NOW).expect("folded");

@@ -344,6 +344,11 @@ pub trait MaintainBackend {
 
 /// Counts what limits are about. The defaults are those of an engine without limits.
 pub trait LimitBackend {
+    /// Reports whether the store has limits.
+    fn has_limits(&self) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Returns the limits of the store, which are settings, with the usage of each.
     fn limits(&self) -> Result<Vec<LimitUsage>> {
         Ok(Vec::new())

@@ -51,6 +51,10 @@ use crate::key::Key;
 use crate::scope::{Scopes, StoreAddress};
 use crate::time::Timestamp;
 
+/// Size of a file of the log, in bytes, above which it is removed once it is folded. A write that
+/// evicts entries reads as much of it.
+pub const SHORT_LOG: u64 = 256 << 10;
+
 /// Milliseconds in an hour, the shortest period of usage.
 pub const HOUR: i64 = 3_600_000;
 

@@ -149,14 +149,14 @@ impl From<Address> for RecordedAddress {
 }
 
 /// A key: the bytes of a hash, or any other text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RecordedKey {
     Hash([u8; 32]),
     Text(Key),
 }
 
 impl RecordedKey {
-    pub(super) fn read((is_hash, bytes): (bool, &[u8])) -> Option<Self> {
+    pub(crate) fn read((is_hash, bytes): (bool, &[u8])) -> Option<Self> {
         if is_hash {
             return bytes.try_into().ok().map(Self::Hash);
         }

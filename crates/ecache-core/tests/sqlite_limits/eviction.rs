@@ -285,7 +285,7 @@ fn hits_that_only_the_log_has_keep_entries() {
         make(&backend, Made { key, ..USUAL }, 60_000).expect("room");
         assert!(get(&backend, "3").expect("a look-up").is_some(), "{number}");
     }
-    // Each was added once.
+    // Each is added once.
     statistics::fold(&backend, &log, NOW).expect("a fold");
     let Lookup::Hit(entry, _) = backend
         .lookup_unread(&common::address("3"), NOW)
@@ -294,6 +294,24 @@ fn hits_that_only_the_log_has_keep_entries() {
         panic!("it is there");
     };
     assert_eq!(entry.hits, 20);
+}
+
+#[test]
+fn hits_of_an_earlier_entry_of_its_key_keep_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    set(&backend, &everything(), entries(10));
+    let earlier = Entry::new(
+        common::address("3"),
+        Kind::Bytes,
+        Timestamp::from_millis(NOW.as_millis() - 1),
+    );
+    let hit = Event::of_entry(Outcome::Hit, NOW, &earlier, 1000);
+    Log::beside(&path).append(&vec![hit; 20]).expect("a log");
+    make_usual(&backend, 0..10, 0);
+    make_usual(&backend, 10..20, 60_000);
+    assert!(get(&backend, "3").expect("a look-up").is_none());
 }
 
 #[test]

@@ -20,10 +20,7 @@
 //!   than two milliseconds. A sample grows with the number that goes, so that their mean rank in it
 //!   stays the same.
 //!
-//! Hits are in the usage log until a call folds them, at 64 KiB. A write that evicts folds as much
-//! first, since it would evict the entries that were just hit otherwise. Reading the log for the
-//! sampled entries alone was weighed: the next write would read the same records again, and they
-//! have to be folded anyway.
+//! Hits that only the usage log has count, too (`unfolded_hits`).
 
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
@@ -31,6 +28,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::admission::no_room;
 use super::sample::{self, Sampled, Source};
 use super::targets::{Target, targets};
+use super::unfolded_hits::UnfoldedHits;
 use crate::backend::Cause;
 use crate::backend::sqlite::blobs::{self, Unnamed};
 use crate::backend::sqlite::connection::failure::{SessionError, SessionResult};
@@ -109,7 +107,7 @@ impl SqliteBackend {
             now,
             own: targets.iter().map(|target| target.counter).collect(),
             spares_shares: true,
-            has_tail: false,
+            unfolded: None,
             evictions: Evictions::default(),
             graves: Graves::default(),
             removed: Graves::default(),
@@ -137,8 +135,8 @@ struct Room<'a> {
     own: BTreeSet<Counter>,
     /// Set while entries of narrower limits that are not exceeded stay
     spares_shares: bool,
-    /// Set once the entries that were added lately can be sampled, and their hits are counted
-    has_tail: bool,
+    /// The hits that only the log has; read once the entries that were added lately can be sampled
+    unfolded: Option<UnfoldedHits>,
     evictions: Evictions,
     graves: Graves,
     /// Those of entries that were removed before
@@ -211,8 +209,8 @@ impl Room<'_> {
 
     /// Removes some of a sample, and returns their number.
     fn evict(&mut self, target: &Target, excess: Amount) -> Result<i64, RowError> {
-        if !std::mem::replace(&mut self.has_tail, true) {
-            self.backend.add_logged(self.transaction, self.now)?;
+        if self.unfolded.is_none() {
+            self.unfolded = Some(UnfoldedHits::read(self.backend, self.transaction)?);
             self.transaction.sample_tail()?;
         }
         let counter = target.counter;
@@ -222,6 +220,9 @@ impl Room<'_> {
         // Of entries of equal worth, the one that was written first goes.
         sample.sort_unstable_by_key(|one| one.id);
         sample.dedup_by_key(|one| one.id);
+        if let Some(unfolded) = &self.unfolded {
+            unfolded.add_to(&mut sample, self.backend, self.transaction, self.now)?;
+        }
         let candidates: Vec<Candidate> = sample.iter().map(|one| one.candidate).collect();
         let mut gone = Amount::default();
         let (mut evicted, mut stores) = (0, BTreeSet::new());

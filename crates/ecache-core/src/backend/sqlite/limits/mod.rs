@@ -9,8 +9,9 @@
 //! A connection remembers limits and counters for as long as no other one commits (`counters`).
 //!
 //! `admission` decides what a limit lets in. Where a write exceeds a limit, `targets` says by how
-//! much, `sample` picks random entries, and `evict` removes the least worthy ones. `records`
-//! compares counters and samples with the entries.
+//! much, `sample` picks random entries, and `evict` removes the least worthy ones; `unfolded_hits`
+//! has the hits that only the usage log has. `records` compares counters and samples with the
+//! entries.
 //!
 //! Designs weighed: a counter for each combination of names, of which a limit adds up those that it
 //! matches (as many to add as there are users), counting when a write looks (a store of a million
@@ -32,6 +33,7 @@ mod evict;
 mod records;
 mod sample;
 mod targets;
+mod unfolded_hits;
 
 use std::collections::{BTreeMap, BTreeSet};
 

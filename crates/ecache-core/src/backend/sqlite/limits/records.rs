@@ -18,6 +18,12 @@ use crate::backend::sqlite::format::damage;
 use crate::error::Result;
 
 impl LimitBackend for SqliteBackend {
+    fn has_limits(&self) -> Result<bool> {
+        let connection = self.connection()?;
+        let limits = super::read(&connection).map_err(|error| self.error(error))?;
+        Ok(!limits.is_empty())
+    }
+
     fn limits(&self) -> Result<Vec<LimitUsage>> {
         if self.access.is_writing() {
             // Counts the entries that are not counted yet.

@@ -38,10 +38,6 @@ const CLOSED: i64 = i64::MAX;
 /// Ids that groups of one hash may have.
 const PROBES: i64 = 8;
 
-/// Number of bytes of the log that a write adds before it evicts entries: about as many as are
-/// there before a call folds them.
-const MOST_FOLDED: usize = 64 * 1024;
-
 /// Number of bytes of the log that a renaming sums at a time.
 const MOST_AT_ONCE: usize = 8 << 20;
 
@@ -146,22 +142,8 @@ impl CallCountBackend for SqliteBackend {
 }
 
 impl SqliteBackend {
-    /// Adds the hits that the log has and the store has not, up to [`MOST_FOLDED`] bytes of each
-    /// file, in a transaction that is to evict entries. Best effort: a log that cannot be read is
-    /// folded later.
-    pub(super) fn add_logged(
-        &self,
-        transaction: &Connection,
-        now: Timestamp,
-    ) -> rusqlite::Result<()> {
-        for open in Log::beside(&self.path).open().unwrap_or_default() {
-            fold_next(transaction, &open, MOST_FOLDED, now)?;
-        }
-        Ok(())
-    }
-
     /// Adds all calls that the log has and the store has not, in a transaction that is to rename a
-    /// store. Best effort, as [`Self::add_logged`].
+    /// store. Best effort: a log that cannot be read is folded later.
     pub(super) fn add_all_logged(
         &self,
         transaction: &Connection,
@@ -249,6 +231,18 @@ pub(super) fn add_now(transaction: &Connection, periods: &[Period]) -> rusqlite:
     }
     let merged = merged_until(transaction)?;
     add_periods(transaction, periods, merged)
+}
+
+/// Returns the offset up to which a file of the log is folded; `None` if nothing of it is left to
+/// fold.
+pub(super) fn unfolded_from(
+    connection: &Connection,
+    open: &OpenLog,
+) -> rusqlite::Result<Option<u64>> {
+    let folded = readable(folded(connection, open.id()))?;
+    Ok(folded
+        .filter(|(_, folded_at)| *folded_at != CLOSED)
+        .map(|(offset, _)| offset))
 }
 
 fn id_of(log: LogId) -> i64 {
