@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::eviction::{Candidate, UNKNOWN_COST, footprint};
+use crate::eviction::{Candidate, Typical, footprint};
 use crate::key::{Key, is_hash};
 use crate::python_json::Json;
 use crate::scope::{Address, FieldError, Scopes, StoreAddress, check_names};
@@ -242,7 +242,7 @@ impl EntryRef<'_> {
             idle_ms: idle_ms(self.used_at(), now),
             is_dead: self.is_expired(now),
         };
-        candidate.worth(UNKNOWN_COST)
+        candidate.worth(&Typical::UNKNOWN)
     }
 }
 

@@ -1,20 +1,23 @@
 //! Chooses the entries that make room when a store reaches its limit.
 //!
 //! The worth of an entry is the time that keeping it is expected to save, for each byte that it
-//! takes: `(hits + 1) × cost / (bytes × √(idle + 1 s))`. Of a random sample, the entry of least
-//! worth goes.
+//! takes: `(hits + a) × cost / (bytes × (idle + 1 s)^b)`. Of a random sample, the entry of least
+//! worth goes. Where most entries of a sample were never hit, as in scans, `a` and `b` are small
+//! ([`IN_SCANS`]): an entry has to be hit to be worth much, and then stays for long. Where nearly
+//! all were hit, both are larger ([`IN_REUSE`]).
 //!
 //! Designs weighed:
 //!
 //! - *A queue in order of use or worth* (LRU, GDSF): a hit would have to write its new place, and a
 //!   hit writes no transaction. GDSF also ages by a number that all writers share.
 //! - *Sampling, divided by the idle time itself*: a scan that reads many new entries once pushes
-//!   out costly ones, since each new entry is worth much at first. Replayed on public traces
-//!   (`benches/limits`), the root of the idle time saves a fifth more of the computing time where
-//!   accesses are scans, and at most 3 % less where recency is all that matters.
+//!   out costly ones, since each new entry is worth much at first.
+//! - *One exponent for all* (`a` 1, `b` ½): where cost follows from size, so that knowing it gains
+//!   nothing, scans need smaller ones and other accesses larger ones than that to save as much as
+//!   S3-FIFO does (`benches/limits`).
 //! - *An exponent of the cost that is learned*: not needed. GDSF, which ignores costs, never saves
 //!   more on these traces, also where the cost follows from the size.
-//! - *Sampling, divided by the root of the idle time* (chosen): needs nothing but what the store
+//! - *Exponents by the share of a sample that was hit* (chosen): needs nothing but what the store
 //!   records anyway.
 
 /// Bytes that an entry takes besides its value, its arguments and its key, which is in the table
@@ -76,17 +79,16 @@ pub struct Candidate {
 impl Candidate {
     /// Returns the milliseconds that keeping the entry is expected to save, for each byte and with
     /// respect to the time that it has not been used. Dead entries are worth nothing.
-    ///
-    /// `typical_cost` stands in for a cost that is not recorded.
     #[must_use]
-    pub fn worth(&self, typical_cost: f64) -> f64 {
+    pub fn worth(&self, typical: &Typical) -> f64 {
         if self.is_dead {
             return 0.0;
         }
         // A cost of 0 ms was rounded down.
-        let cost = self.cost_ms.map_or(typical_cost, |cost| cost as f64);
-        let idle = self.idle_ms as f64 / 1000.0 + 1.0;
-        (self.hits as f64 + 1.0) * cost.max(0.5) / (self.bytes.max(1) as f64 * idle.sqrt())
+        let cost = self.cost_ms.map_or(typical.cost_ms, |cost| cost as f64);
+        let Weights { unhit, idle } = typical.weights;
+        let idle = (self.idle_ms as f64 / 1000.0 + 1.0).powf(idle);
+        (self.hits as f64 + unhit) * cost.max(0.5) / (self.bytes.max(1) as f64 * idle)
     }
 }
 
@@ -94,6 +96,75 @@ impl Candidate {
 pub(crate) fn rank(worth: f64) -> i128 {
     // Those of floats that are not negative have their order.
     worth.to_bits().into()
+}
+
+/// The numbers by which all entries of a sample are judged.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weights {
+    /// Weight of an entry without hits, in hits
+    pub unhit: f64,
+    /// The power of the idle time that divides the worth
+    pub idle: f64,
+}
+
+/// The weights where at most [`SHARE_IN_SCANS`] of a sample were hit.
+const IN_SCANS: Weights = Weights {
+    unhit: 0.1,
+    idle: 0.3,
+};
+
+/// The weights where at least [`SHARE_IN_REUSE`] of a sample were hit.
+const IN_REUSE: Weights = Weights {
+    unhit: 1.0,
+    idle: 0.65,
+};
+
+const SHARE_IN_SCANS: f64 = 0.5;
+const SHARE_IN_REUSE: f64 = 0.8;
+
+impl Weights {
+    /// Returns those for a sample of which a share was hit.
+    fn at(share: f64) -> Self {
+        let reuse = (share - SHARE_IN_SCANS) / (SHARE_IN_REUSE - SHARE_IN_SCANS);
+        let reuse = reuse.clamp(0.0, 1.0);
+        let between = |from: f64, to: f64| from + (to - from) * reuse;
+        Self {
+            unhit: between(IN_SCANS.unhit, IN_REUSE.unhit),
+            idle: between(IN_SCANS.idle, IN_REUSE.idle),
+        }
+    }
+}
+
+/// The facts about a sample that decide about each of its entries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Typical {
+    /// Stands in for a cost that is not recorded
+    pub cost_ms: f64,
+    /// The weights that fit its share of entries with hits
+    pub weights: Weights,
+}
+
+impl Typical {
+    /// For entries that are judged without others.
+    pub const UNKNOWN: Self = Self {
+        cost_ms: UNKNOWN_COST,
+        weights: Weights {
+            unhit: 1.0,
+            idle: 0.5,
+        },
+    };
+
+    /// Describes a sample.
+    #[must_use]
+    pub fn of(sample: &[Candidate]) -> Self {
+        let alive = sample.iter().filter(|one| !one.is_dead);
+        let hit = alive.clone().filter(|one| one.hits > 0).count();
+        let share = hit as f64 / alive.count().max(1) as f64;
+        Self {
+            cost_ms: typical_cost(sample),
+            weights: Weights::at(share),
+        }
+    }
 }
 
 /// Returns the median of the known costs, or [`UNKNOWN_COST`].
@@ -110,8 +181,8 @@ fn typical_cost(sample: &[Candidate]) -> f64 {
 /// then by worth. Of equal ones the larger goes first, then the one that is idle for longer.
 #[must_use]
 pub fn order(sample: &[Candidate]) -> Vec<usize> {
-    let typical = typical_cost(sample);
-    let worth: Vec<f64> = sample.iter().map(|one| one.worth(typical)).collect();
+    let typical = Typical::of(sample);
+    let worth: Vec<f64> = sample.iter().map(|one| one.worth(&typical)).collect();
     let mut places: Vec<usize> = (0..sample.len()).collect();
     places.sort_by(|one, two| {
         let (a, b) = (&sample[*one], &sample[*two]);
@@ -151,7 +222,7 @@ mod tests {
             ..USUAL
         };
         let sample = [costly, often, USUAL, large, idle];
-        assert_eq!(order(&sample), [3, 4, 2, 1, 0]);
+        assert_eq!(order(&sample), [3, 4, 2, 0, 1]);
         assert!(order(&[]).is_empty());
     }
 
@@ -170,7 +241,7 @@ mod tests {
             ..USUAL
         };
         assert_eq!(order(&[worthless, dead]), [1, 0]);
-        assert!(worthless.worth(1.0) > 0.0);
+        assert!(worthless.worth(&Typical::UNKNOWN) > 0.0);
     }
 
     #[test]
@@ -180,6 +251,22 @@ mod tests {
         let sample = [Some(10), None, Some(90_000), Some(200)].map(of);
         assert_eq!(typical_cost(&sample), 200.0);
         assert_eq!(order(&sample), [0, 1, 3, 2]);
+    }
+
+    #[test]
+    fn entries_without_hits_count_little_where_most_have_none() {
+        let weights = |hit: usize| {
+            let hits = |place| u64::from(place < hit);
+            let sample = (0..10).map(|place| Candidate {
+                hits: hits(place),
+                ..USUAL
+            });
+            Typical::of(&Vec::from_iter(sample)).weights
+        };
+        assert_eq!([0, 5].map(weights), [IN_SCANS; 2]);
+        assert_eq!([8, 10].map(weights), [IN_REUSE; 2]);
+        assert!(weights(6).unhit > IN_SCANS.unhit && weights(6).idle < weights(7).idle);
+        assert_eq!(Typical::of(&[]).cost_ms, UNKNOWN_COST);
     }
 
     #[test]

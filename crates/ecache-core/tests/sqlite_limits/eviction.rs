@@ -314,6 +314,45 @@ fn hits_of_an_earlier_entry_of_its_key_keep_none() {
     assert!(get(&backend, "3").expect("a look-up").is_none());
 }
 
+/// The share of a sample that was hit decides how much an entry without hits is worth.
+#[test]
+fn hits_that_only_the_log_has_decide_as_folded_ones_do() {
+    let left = |is_folded: bool, hit: u32| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let backend = write(&path);
+        set(&backend, &everything(), entries(40));
+        make_usual(&backend, 0..38, 0);
+        let costly = Made {
+            key: "costly",
+            cost_ms: Some(5000),
+            ..USUAL
+        };
+        make(&backend, costly, 0).expect("room");
+        let log = Log::beside(&path);
+        for number in 0..hit {
+            let entry = Entry::new(common::address(&number.to_string()), Kind::Bytes, NOW);
+            let hit = Event::of_entry(Outcome::Hit, NOW, &entry, 1000);
+            log.append(&[hit]).expect("a log");
+        }
+        if is_folded {
+            statistics::fold(&backend, &log, NOW).expect("a fold");
+        }
+        for number in 0..10 {
+            let key = &format!("new {number}");
+            make(&backend, Made { key, ..USUAL }, 60_000).expect("room");
+        }
+        let there = |key: &str| get(&backend, key).expect("a look-up").is_some();
+        let numbers = (0..38).filter(|number| there(&number.to_string()));
+        (there("costly"), numbers.collect::<Vec<_>>())
+    };
+    for hit in [38, 10, 0] {
+        let folded = left(true, hit);
+        assert_eq!(left(false, hit), folded);
+        assert!(folded.0, "{hit}");
+    }
+}
+
 #[test]
 fn dead_entries_of_a_share_go_before_those_of_use_elsewhere() {
     for is_removed in [true, false] {

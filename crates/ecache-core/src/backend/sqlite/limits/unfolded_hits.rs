@@ -1,15 +1,17 @@
 //! The hits that only the usage log has, for a write that evicts entries.
 //!
-//! Without them, a write would evict the entries that were just hit. It reads them into memory, adds
-//! them to the sample and folds none. Designs weighed, in a store of a million entries with 32 hits
-//! before each write:
+//! Without them, a write would evict the entries that were just hit. It reads them into memory,
+//! adds them to the sample and folds none. Designs weighed, in a store of a million entries with 32
+//! hits before each write:
 //!
 //! - *Folding 64 KiB of the log first*: 500 entries are found and changed at random places, which
 //!   takes 5 to 13 ms of one write.
 //! - *Folding a little of it with each write*: a write into a full store takes 1.5 to 2 times as
 //!   long, and hits that come faster wait all the same.
-//! - *Reading the log* (chosen): half a millisecond for 256 KiB. The calls that fold a longer log do
-//!   so in larger parts, which takes less for each hit.
+//! - *Looking up only the entries that are about to go*: the sample's share of entries with hits,
+//!   by which each is judged (`eviction`), would be that of the folded hits alone.
+//! - *Reading the log* (chosen): half a millisecond for 256 KiB. The calls that fold a longer log
+//!   do so in larger parts, which takes less for each hit.
 
 use std::collections::HashMap;
 use std::sync::Arc;

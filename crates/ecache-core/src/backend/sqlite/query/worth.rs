@@ -6,7 +6,7 @@ use super::USED;
 use crate::backend::sqlite::format::column::{number, size};
 use crate::backend::sqlite::format::schema::text_size;
 use crate::entry::idle_ms;
-use crate::eviction::{Candidate, UNKNOWN_COST, footprint};
+use crate::eviction::{Candidate, Typical, footprint};
 use crate::time::Timestamp;
 
 /// Returns the columns that [`read`] needs.
@@ -32,5 +32,5 @@ pub(in super::super) fn read(row: &Row<'_>, first: usize, now: Timestamp) -> rus
         idle_ms: idle_ms(used_at, now),
         is_dead: expires_at.is_some_and(|at| at <= now.as_millis()),
     };
-    Ok(candidate.worth(UNKNOWN_COST))
+    Ok(candidate.worth(&Typical::UNKNOWN))
 }
