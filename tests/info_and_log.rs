@@ -226,3 +226,33 @@ fn the_summary_has_the_numbers_of_info_and_stats() {
     assert!(shown.contains(&calls), "{calls}: {shown}");
     assert!(!shown.contains(" 0ms"), "{shown}");
 }
+
+#[test]
+fn the_log_names_the_options_that_selected() {
+    let session = Session::new();
+    session.run("set s k v").succeeds();
+    session
+        .run("touch s --if-policy evict --ttl 1d --all-collections")
+        .succeeds();
+    session.run("touch s --policy persist").succeeds();
+    session
+        .run("clear s --policy any --all-collections")
+        .succeeds();
+    let log = session.run("log --format jsonl");
+    let filters: Vec<String> = log
+        .text()
+        .lines()
+        .map(|line| {
+            let operation: Value = serde_json::from_str(line).expect("JSON");
+            operation["filter"].as_str().expect("a text").to_owned()
+        })
+        .collect();
+    assert_eq!(
+        filters,
+        [
+            "--all-collections --store s",
+            "--store s --fresh",
+            "--all-collections --store s --if-policy evict --fresh",
+        ]
+    );
+}

@@ -416,7 +416,7 @@ fn a_result_that_was_not_kept_is_not_said_to_be_of_no_run() {
     explained(&[
         unkept,
         "  the limit for everything keeps nothing larger than 1.0 MiB",
-        "  the limit for store=tool keeps only what takes 1h or longer",
+        "  the limit for store tool keeps only what takes 1h or longer",
     ]);
 }
 

@@ -87,10 +87,22 @@ pub(crate) enum Event {
     Figures(Box<Figures>),
     /// There is something to say
     Said(String),
-    /// Something could not be done
+    /// Something could not be read
     Failed(String),
+    /// A change could not be made
+    NotDone(String),
     /// The store changed
     Changed,
+}
+
+impl Request {
+    /// Reports whether it changes entries, and is answered when that is done.
+    pub(crate) fn is_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Remove(_) | Self::SetPolicy(..) | Self::SetLifetime(..) | Self::Undo(_)
+        )
+    }
 }
 
 /// Something that the loop has to do.

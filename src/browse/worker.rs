@@ -70,6 +70,12 @@ impl Answers {
     fn answer(&self, answer: Result<Event>) {
         self.send(answer.unwrap_or_else(|error| Event::Failed(format!("{error:#}"))));
     }
+
+    /// Sends what a change has done, or why it was not made.
+    fn answer_change(&self, change: Result<Changed>) {
+        let not_done = |error: anyhow::Error| Event::NotDone(format!("{error:#}"));
+        self.send(change.map_or_else(not_done, Event::Done));
+    }
 }
 
 impl Workers {
@@ -175,19 +181,19 @@ fn read_rows(source: &dyn StoreAccess, asked: &Receiver<Request>, answers: &Answ
                 Request::Rows(..) => rows = Some(request),
                 Request::Whole(_) => whole = Some(request),
                 Request::Remove(selection) => {
-                    answers.answer(source.remove(&selection).map(Event::Done));
+                    answers.answer_change(source.remove(&selection));
                 }
                 Request::SetPolicy(selection, policy) => {
-                    answers.answer(source.set_policy(&selection, policy).map(Event::Done));
+                    answers.answer_change(source.set_policy(&selection, policy));
                 }
                 Request::SetLifetime(selection, ttl) => {
-                    answers.answer(source.set_lifetime(&selection, ttl).map(Event::Done));
+                    answers.answer_change(source.set_lifetime(&selection, ttl));
                 }
                 Request::Operations => {
                     answers.answer(source.operations().map(Event::Operations));
                 }
                 Request::Undo(operation) => {
-                    answers.answer(source.undo(operation).map(Event::Done));
+                    answers.answer_change(source.undo(operation));
                 }
                 _ => {}
             }

@@ -8,6 +8,8 @@ use ecache_core::key::is_hash;
 use ecache_core::scope::is_fiftyone_id;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::escape::escape_across;
+
 pub(crate) use super::column::Cut;
 
 /// Stands for the part that was cut.
@@ -81,7 +83,10 @@ pub(crate) fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for mut word in text.split(' ') {
         while word.width() > width && width > 1 {
-            let part = head(word, width);
+            let part = match head(word, width) {
+                "" => first_columns(word, width),
+                part => part,
+            };
             word = &word[part.len()..];
             match lines.last_mut().filter(|line| line.is_empty()) {
                 Some(line) => part.clone_into(line),
@@ -227,8 +232,25 @@ fn middle(text: &str, room: usize, of_head: usize) -> String {
     format!("{head}{MARK}{}", tail(text, room - head.width()))
 }
 
-/// Returns the beginning of a text, up to a width.
+/// Returns the beginning of a text, up to a width. An escape is not cut.
 fn head(text: &str, width: usize) -> &str {
+    let head = first_columns(text, width);
+    match escape_across(text, head.len()) {
+        Some(escape) => &text[..escape.start],
+        None => head,
+    }
+}
+
+/// Returns the end of a text, up to a width. An escape is not cut.
+fn tail(text: &str, width: usize) -> &str {
+    let tail = last_columns(text, width);
+    match escape_across(text, text.len() - tail.len()) {
+        Some(escape) => &text[escape.end..],
+        None => tail,
+    }
+}
+
+fn first_columns(text: &str, width: usize) -> &str {
     let mut taken = 0;
     let end = text.char_indices().find(|(_, c)| {
         taken += c.width().unwrap_or(0);
@@ -237,8 +259,7 @@ fn head(text: &str, width: usize) -> &str {
     end.map_or(text, |(end, _)| &text[..end])
 }
 
-/// Returns the end of a text, up to a width.
-fn tail(text: &str, width: usize) -> &str {
+fn last_columns(text: &str, width: usize) -> &str {
     let mut taken = 0;
     let mut start = text.len();
     for (index, c) in text.char_indices().rev() {
@@ -324,6 +345,25 @@ mod tests {
 
     fn cut(text: &str, width: usize, cut: Cut) -> String {
         shorten(text, width, cut)
+    }
+
+    #[test]
+    fn an_escape_is_whole_or_left_out() {
+        let text = "ab\\ncd\\u{202e}ef\\x1bgh";
+        for width in 1..text.width() {
+            for how in [Cut::End, Cut::Start, Cut::Middle, Cut::Store] {
+                let cut = cut(text, width, how);
+                let rest = cut.replace("\\n", "").replace("\\u{202e}", "");
+                let rest = rest.replace("\\x1b", "");
+                assert!(
+                    rest.chars().all(|c| "abcdefgh…".contains(c)),
+                    "{width}: {cut}"
+                );
+                assert!(cut.width() <= width);
+            }
+        }
+        assert_eq!(wrapped("\\u{202e}", 4).concat(), "\\u{202e}");
+        assert_eq!(cut("C:\\xyz", 4, Cut::End), "C:…");
     }
 
     #[test]

@@ -114,14 +114,20 @@ impl<W: Write> Rows for Tabs<W> {
                 self.line.push('\t');
             }
             let is_raw = self.ending == '\0' && self.audience == Audience::Program;
+            let mut has_nul = false;
             cell.push_exact(&mut self.line, |out, text| {
                 if is_raw {
-                    // A NUL would end the row, and the rest be taken for another one.
-                    out.push_str(&text.replace('\0', "\\0"));
+                    has_nul |= text.contains('\0');
+                    out.push_str(text);
                 } else {
                     push_text(out, text, self.audience);
                 }
             });
+            if has_nul {
+                // It would end the row, and the rest be taken for another one.
+                let why = "a name has a NUL byte, which -0 cannot print: leave out -0";
+                return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+            }
         }
         self.line.push(self.ending);
         self.sink.write_all(self.line.as_bytes())

@@ -13,6 +13,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+use std::ops::Range;
 
 use ecache_core::secrets::mask_urls;
 
@@ -135,6 +136,21 @@ pub(crate) fn push_safe(out: &mut String, c: char) {
 
 fn push_byte(out: &mut String, byte: u8) {
     write!(out, "\\x{byte:02x}").expect("writing to a String does not fail");
+}
+
+/// Returns the escape of a character, as `\n` or `\u{ad}`, that begins before a place and ends
+/// behind it.
+pub(super) fn escape_across(text: &str, place: usize) -> Option<Range<usize>> {
+    let start = text[..place].rfind('\\')?;
+    let escape = &text[start + 1..];
+    let length = match escape.chars().next()? {
+        'n' | 'r' | 't' => 1,
+        'x' => 3,
+        'u' if escape[1..].starts_with('{') => escape.find('}')? + 1,
+        _ => return None,
+    };
+    let end = start + 1 + length;
+    (place < end && text.is_char_boundary(end)).then_some(start..end)
 }
 
 #[cfg(test)]

@@ -131,7 +131,7 @@ fn a_verb_is_answered_by_its_group() {
         ),
         (
             "ecache undo 0",
-            "[OPERATION] cannot be \"0\": it must be at least 1",
+            "OPERATION cannot be \"0\": it must be at least 1",
             "ecache undo -h lists what it takes",
         ),
         (

@@ -116,3 +116,25 @@ fn a_variable_is_one_name() {
         }
     }
 }
+
+#[test]
+fn a_name_with_a_nul_byte_is_not_printed_as_two() {
+    let session = Session::new();
+    let entry = r#"{"store_name": "s", "key": "a\u0000b", "value": 1}"#;
+    session
+        .run_with_input("import -", entry.as_bytes())
+        .succeeds();
+    let ran = session.run("ls -0");
+    assert_eq!((ran.code, ran.text()), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("leave out -0"), "{ran:?}");
+    session.run("ls --format jsonl").succeeds();
+}
+
+#[test]
+fn half_of_a_surrogate_pair_is_told_from_a_string() {
+    let session = Session::new();
+    let entry = r#"{"store_name": "s", "key": "k", "value": 1, "user_id": "\ud800"}"#;
+    let ran = session.run_with_input("import -", entry.as_bytes());
+    let said = "user_id must be a string, found a string with half of a surrogate pair";
+    assert!(ran.stderr.contains(said), "{ran:?}");
+}

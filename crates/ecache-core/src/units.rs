@@ -77,6 +77,30 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseError> {
     }
 }
 
+/// Writes a duration in whole milliseconds as [`parse_duration`] reads it, as in `1d12h` or `11ms`.
+#[must_use]
+pub fn spelled(duration: Duration) -> String {
+    const UNITS: [(&str, u128); 5] = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1000),
+        ("ms", 1),
+    ];
+    let mut left = duration.as_millis();
+    let mut text = String::new();
+    for (unit, millis) in UNITS {
+        if left >= millis {
+            text.push_str(&format!("{}{unit}", left / millis));
+            left %= millis;
+        }
+    }
+    if text.is_empty() {
+        text.push_str("0ms");
+    }
+    text
+}
+
 /// Parses a rate such as `5/s`, `0.5/s` or `100/min` into the time between two events.
 ///
 /// A bare number is per second.
@@ -208,6 +232,14 @@ impl<'a> Part<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_duration_is_spelled_as_it_is_read() {
+        for text in ["11ms", "1h", "1d12h", "1m30s", "1s1ms", "400d"] {
+            assert_eq!(spelled(parse_duration(text).expect(text)), text);
+        }
+        assert_eq!(spelled(Duration::ZERO), "0ms");
+    }
 
     const HOUR: u64 = 3_600_000;
     const DAY: u64 = 24 * HOUR;

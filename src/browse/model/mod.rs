@@ -112,6 +112,10 @@ pub(crate) struct Model {
     generation: u64,
     /// Operations of this session that can be undone
     undoable: Vec<u64>,
+    /// Number of changes that were begun and have not ended
+    pending: usize,
+    /// The change that ends next is undone
+    undoes_next: bool,
 }
 
 impl Model {
@@ -143,6 +147,8 @@ impl Model {
             meant: filter,
             generation: 0,
             undoable: Vec::new(),
+            pending: 0,
+            undoes_next: false,
         }
     }
 
@@ -167,6 +173,8 @@ impl Model {
     pub(crate) fn take(&mut self, event: Event) -> Vec<Request> {
         let before = self.list.current().map(|row| row.address().clone());
         let mut requests = self.respond(event);
+        let is_change = |request: &&Request| request.is_change();
+        self.pending += requests.iter().filter(is_change).count();
         self.look_for_mark();
         self.list
             .scroll(layout::entry_rows(self.width, self.height, self.pane));
@@ -216,7 +224,9 @@ impl Model {
                 self.message = Some(message).filter(|message| !message.is_empty());
                 self.undoable.extend(undo);
                 self.marks = Marks::These(BTreeMap::new());
-                return self.again();
+                let mut requests = self.end_change(undo.is_some());
+                requests.extend(self.again());
+                return requests;
             }
             Event::Operations(Some(operations)) => self.operations = Some(operations),
             Event::Operations(None) => {
@@ -225,6 +235,10 @@ impl Model {
             }
             Event::Figures(figures) => self.figures = Some(figures),
             Event::Said(message) => self.message = Some(message),
+            Event::NotDone(message) => {
+                self.message = Some(message);
+                return self.end_change(false);
+            }
             Event::Failed(message) => {
                 self.message = Some(message);
                 self.list.give_up();
@@ -232,6 +246,17 @@ impl Model {
             Event::Changed => return self.again(),
         }
         Vec::new()
+    }
+
+    /// Counts a change that has ended. Returns the request to undo it, if that was asked for.
+    fn end_change(&mut self, can_be_undone: bool) -> Vec<Request> {
+        self.pending = self.pending.saturating_sub(1);
+        if self.pending > 0 {
+            return Vec::new();
+        }
+        let is_wanted = std::mem::take(&mut self.undoes_next) && can_be_undone;
+        let operation = is_wanted.then(|| self.undoable.pop()).flatten();
+        operation.map(Request::Undo).into_iter().collect()
     }
 
     fn take_counts(&mut self, counts: Counts) {

@@ -197,6 +197,10 @@ impl Model {
                 (self.mode, self.operations) = (Mode::Operations(0), None);
                 return vec![Request::Operations];
             }
+            Key::Char('u') if self.pending > 0 => {
+                self.undoes_next = true;
+                self.message = Some("working: it is undone when it is done".to_owned());
+            }
             Key::Char('u') => match self.undoable.pop() {
                 Some(operation) => return vec![Request::Undo(operation)],
                 None => {

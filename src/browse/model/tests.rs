@@ -296,6 +296,7 @@ fn a_lifetime_is_typed_and_wrong_ones_are_told() {
     };
     assert_eq!(keys_of(one), ["2"]);
     assert_eq!(model.mode, Mode::List);
+    model.take(done("1 entry", 4));
     // All that match; nothing where it is kept.
     assert!(type_keys(&mut model, "atkeep\n").is_empty());
     let asked = type_keys(&mut model, "tnever\n");
@@ -405,4 +406,24 @@ fn an_operation_is_undone_if_it_can_be() {
     model.take(Event::Operations(None));
     assert_eq!(model.mode, Mode::List);
     assert!(model.message.is_some());
+}
+
+#[test]
+fn a_change_that_still_runs_is_undone_when_it_is_done() {
+    let mut model = browser();
+    assert!(matches!(
+        &type_keys(&mut model, "dy")[..],
+        [Request::Remove(_)]
+    ));
+    assert!(type_keys(&mut model, "u").is_empty());
+    let said = model.message.clone().unwrap_or_default();
+    assert_eq!(said, "working: it is undone when it is done");
+    let asked = model.take(done("removed 1 entry", 7));
+    assert_eq!(asked[0], Request::Undo(7));
+    // An earlier change is not meant where the latest one fails.
+    model.take(done("restored 1 entry", 8));
+    type_keys(&mut model, "dyu");
+    let failed = Event::NotDone("the store is locked".to_owned());
+    assert!(model.take(failed).is_empty());
+    assert_eq!(type_keys(&mut model, "u"), [Request::Undo(8)]);
 }

@@ -291,6 +291,15 @@ impl<'a> Fault<'a> {
     fn missing(&self) -> Refusal {
         let missing = self.list(ContextKind::InvalidArg);
         let are = if missing.len() > 1 { "are" } else { "is" };
+        if let [needed] = missing.as_slice()
+            && let Some(option) = self.option_that_needs(needed)
+        {
+            let needed = name_of(needed);
+            return Refusal::new(
+                format!("{option} needs {needed}"),
+                format!("add {needed}, or leave out {option}"),
+            );
+        }
         let missing = match missing.as_slice() {
             [ttl] if ttl.starts_with("--ttl ") => "--ttl or --policy".to_owned(),
             _ => alternatives(&missing.join(" ")),
@@ -303,6 +312,25 @@ impl<'a> Fault<'a> {
             self.help()
         };
         Refusal::new(format!("{missing} {are} missing"), tip)
+    }
+
+    /// Returns the option without which another one would not be missing.
+    fn option_that_needs(&self, needed: &str) -> Option<&str> {
+        let own = self.words.iter().take_while(|word| *word != "--");
+        let options = own.enumerate().filter_map(|(place, word)| {
+            let option = word.to_str().filter(|word| word.starts_with('-'))?;
+            Some((place, option))
+        });
+        let program = OsString::from("ecache");
+        let is_right = |place: usize, count: usize| {
+            let mut line = self.words.to_vec();
+            line.drain(place..(place + count).min(line.len()));
+            Cli::try_parse_from([&program].into_iter().chain(&line)).is_ok()
+        };
+        let (_, option) = options
+            .filter(|_| needed.starts_with("--"))
+            .find(|(place, _)| is_right(*place, 1) || is_right(*place, 2))?;
+        Some(option.split('=').next().unwrap_or(option))
     }
 
     /// Words the error of a value that is not one of those that the option has.
@@ -353,7 +381,9 @@ impl<'a> Fault<'a> {
 
 /// Returns an argument without its value.
 fn name_of(argument: &str) -> &str {
-    argument.split(' ').next().unwrap_or_default()
+    let name = argument.split(' ').next().unwrap_or_default();
+    name.trim_end_matches("...")
+        .trim_matches(['<', '>', '[', ']'])
 }
 
 /// Returns the sentence of an error that has its own, without the usage that the parser adds.

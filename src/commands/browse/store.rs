@@ -22,7 +22,7 @@ use super::super::shared::changes::deletion::{Run, amount};
 use super::super::shared::changes::jobs::spare_running_at;
 use super::super::shared::changes::lifetime::{LifetimeChange, changed, fresh_unless_chosen};
 use super::super::shared::changes::{operation, undo_text};
-use super::super::shared::filter::words::words;
+use super::super::shared::filter::words::{words, words_of_touched};
 use super::super::shared::view::{call_text, entry};
 use crate::browse::{Changed, Counts, Figures, Place, Row, StoreAccess, Whole};
 use crate::cli::value::TtlChange;
@@ -112,7 +112,11 @@ impl Store {
 impl Store {
     /// Describes a change for the log of operations, by the command that would make it.
     fn operation(&self, verb: &str, selection: &Selection, cause: Cause) -> Operation {
-        let filter = words(selection, self.now());
+        let filter = if verb.starts_with("touch") {
+            words_of_touched(selection, self.now())
+        } else {
+            words(selection, self.now())
+        };
         Operation {
             command: operation::cut(format!("browse: {verb} {filter}")),
             filter,

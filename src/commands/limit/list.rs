@@ -6,8 +6,9 @@ use ecache_core::error::entries;
 use ecache_core::filter::Usage;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Ids, names, undo_bounds};
+use super::undo_bounds;
 use crate::cli::LimitListArgs;
+use crate::commands::shared::view::limit_scope::{Ids, names};
 use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format, chart, human};

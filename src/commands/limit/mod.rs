@@ -14,10 +14,10 @@ use self::list::list;
 use self::summary::Summary;
 use super::shared::changes::operation::this;
 use super::shared::filter::{DefaultSelection, filter, refuse_unit};
+use super::shared::view::limit_scope::words;
 use crate::cli::{Bound, LimitArgs, LimitRemoveArgs, LimitScopeArgs, LimitSetArgs, LimitVerb};
 use crate::context::Context;
 use crate::error::{Exit, usage, usage_tip};
-use crate::output::cut::short_id;
 use crate::output::human;
 use crate::output::own_command;
 
@@ -96,7 +96,7 @@ fn remove(context: &Context, args: &LimitRemoveArgs) -> Result<Exit> {
         let message = if args.undo {
             "neither --undo-keep nor --undo-size is set".to_owned()
         } else {
-            format!("there is no limit for {scope}")
+            format!("there is no limit for {}", words(&scope.to_string()))
         };
         context.absent(
             &message,
@@ -141,40 +141,6 @@ fn undo_bounds(backend: &dyn Backend) -> Result<[Option<u64>; 2]> {
     let settings = backend.settings()?;
     let number = |name: &str| settings.get(name).and_then(|value| value.parse().ok());
     Ok([UNDO_KEEP, UNDO_SIZE].map(number))
-}
-
-/// The form of ids in a text.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Ids {
-    Short,
-    Whole,
-}
-
-/// Spells a scope for people, a name at a time: `store=thumbs` is `store thumbs`, and `user~* each`
-/// is `each user`.
-fn names(scope: &str, ids: Ids) -> Vec<String> {
-    let is_each = scope.ends_with(" each");
-    let scope = scope.trim_end_matches(" each");
-    let mut names: Vec<String> = scope
-        .split(' ')
-        .map(|word| match word.split_once('=').or(word.split_once('~')) {
-            None => word.replace('-', " "),
-            Some((dimension, "*")) if is_each => dimension.to_owned(),
-            Some((dimension, name)) => match short_id(name).filter(|_| ids == Ids::Short) {
-                Some(id) => format!("{dimension} {id}"),
-                None => format!("{dimension} {name}"),
-            },
-        })
-        .collect();
-    if is_each {
-        names[0].insert_str(0, "each ");
-    }
-    names
-}
-
-/// Spells a scope for people, in one line.
-fn words(scope: &str) -> String {
-    names(scope, Ids::Whole).join(" ")
 }
 
 /// Returns the settings of undo that were typed.

@@ -4,7 +4,7 @@ use anyhow::Result;
 use ecache_core::backend::limit::{Bounds, LimitScope, LimitUsage};
 use ecache_core::error::entries;
 
-use super::words;
+use crate::commands::shared::view::limit_scope::words;
 use crate::context::Context;
 use crate::output::{Cell, human};
 

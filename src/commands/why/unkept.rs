@@ -11,6 +11,7 @@ use ecache_core::statistics;
 use ecache_core::time::Timestamp;
 use ecache_core::usage::{CallGroup, Counts, KEPT};
 
+use crate::commands::shared::view::limit_scope::words;
 use crate::context::Context;
 use crate::output::escape::shell;
 use crate::output::human;
@@ -45,7 +46,7 @@ pub(super) fn reasons(
         if !is_in_scope {
             continue;
         }
-        let scope = &limit.scope;
+        let scope = words(&limit.scope.to_string());
         lines.extend(limit.bounds.min_cost_ms.map(|least| {
             let least = human::duration(least);
             format!("the limit for {scope} keeps only what takes {least} or longer")

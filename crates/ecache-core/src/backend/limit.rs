@@ -450,7 +450,9 @@ fn escaped(name: &str) -> String {
     text
 }
 
-fn unescaped(text: &str) -> Option<String> {
+/// Returns a name in the text of a scope as it is.
+#[must_use]
+pub fn unescaped(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let [first, after @ ..] = rest {

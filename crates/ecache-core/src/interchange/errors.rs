@@ -227,6 +227,7 @@ pub(super) fn describe(json: &Json) -> &'static str {
         Json::Integer(_) => "an integer",
         Json::BigInteger(_) => "a big integer",
         Json::Float(_) => "a float",
+        Json::String(_) if json.as_str().is_none() => "a string with half of a surrogate pair",
         Json::String(_) => "a string",
         Json::Array(_) => "an array",
         Json::Object(_) => "an object",

@@ -15,7 +15,7 @@ use ecache_core::time::Timestamp;
 
 use super::operation;
 use crate::commands::shared::filter::no_match;
-use crate::commands::shared::filter::words::words;
+use crate::commands::shared::filter::words::{words, words_of_touched};
 use crate::context::Context;
 use crate::output::human::entries;
 use crate::output::own_command;
@@ -332,7 +332,7 @@ pub(in crate::commands) fn touch_logged(
         }
         return Ok(usage);
     }
-    let operation = operation::this(Cause::Removed, words(meant, now));
+    let operation = operation::this(Cause::Removed, words_of_touched(meant, now));
     loop {
         let touched = run_batches(context, verb, |progress| {
             backend.touch_logged(selection, touch, keep, &operation, now, progress)

@@ -207,6 +207,14 @@ pub(in crate::commands) fn refuse_unit(
 
 /// Refuses names that no entry can have, as an unset variable leaves them.
 fn check_names(args: &FilterArgs) -> Result<()> {
+    let scopes = [&args.dataset, &args.user, &args.operator, &args.prompt];
+    let names = scopes.into_iter().chain([&args.key, &args.arg]);
+    if args.glob && args.store.is_empty() && names.into_iter().all(Vec::is_empty) {
+        return Err(usage_tip(
+            "--glob is for patterns, and none is named",
+            "name one, as in 'thumb*', or leave out --glob",
+        ));
+    }
     for (option, names) in [
         ("--dataset", &args.dataset),
         ("--user", &args.user),

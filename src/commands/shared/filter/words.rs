@@ -16,12 +16,21 @@ const MOST: usize = 5;
 
 /// Describes the entries that a selection means at `now`, as in `--store thumbs --user ann`.
 pub(in crate::commands) fn words(selection: &Selection, now: Timestamp) -> String {
+    written(selection, now, Field::Policy.option())
+}
+
+/// Describes the entries whose lifetime is changed: `--policy` is their new one.
+pub(in crate::commands) fn words_of_touched(selection: &Selection, now: Timestamp) -> String {
+    written(selection, now, "--if-policy")
+}
+
+fn written(selection: &Selection, now: Timestamp, policy: &str) -> String {
     let mut parts: Vec<String> = selection
         .filters()
-        .map(|filter| of_filter(filter, now))
+        .map(|filter| of_filter(filter, now, policy))
         .collect();
     if let Some(capacity) = &selection.beyond {
-        let mut words = vec![of_filter(&capacity.scope, now)];
+        let mut words = vec![of_filter(&capacity.scope, now, policy)];
         words.extend(capacity.max_size.map(|size| format!("--max-size {size}")));
         let entries = capacity.max_entries;
         words.extend(entries.map(|count| format!("--max-entries {count}")));
@@ -49,7 +58,7 @@ pub(in crate::commands) fn words(selection: &Selection, now: Timestamp) -> Strin
     words
 }
 
-fn of_filter(filter: &Filter, now: Timestamp) -> String {
+fn of_filter(filter: &Filter, now: Timestamp, policy_option: &str) -> String {
     // Without `..`, so that a new condition is not left out of the log.
     let Filter {
         collections,
@@ -76,7 +85,9 @@ fn of_filter(filter: &Filter, now: Timestamp) -> String {
         cost_above,
     } = filter;
     let mut words = Vec::new();
-    if *collections != [Pattern::exact(DEFAULT_COLLECTION)] {
+    if collections.is_empty() {
+        words.push("--all-collections".to_owned());
+    } else if *collections != [Pattern::exact(DEFAULT_COLLECTION)] {
         push_names(&mut words, "--collection", collections);
     }
     push_names(&mut words, "--store", stores);
@@ -102,10 +113,13 @@ fn of_filter(filter: &Filter, now: Timestamp) -> String {
     }
     let with = |field: Field, value: &dyn Display| format!("{} {value}", field.option());
     words.extend(kinds.iter().map(|kind| with(Field::Kinds, kind)));
-    if let Some(Jobs::Only | Jobs::Running | Jobs::Idle) = jobs {
-        words.push(with(Field::Kinds, &KindChoice::Job));
+    match jobs {
+        Some(Jobs::Only) => words.push(with(Field::Kinds, &KindChoice::Job)),
+        Some(Jobs::Running) => words.push(with(Field::Kinds, &"job (running)")),
+        Some(Jobs::Idle) => words.push(with(Field::Kinds, &"job (not running)")),
+        Some(Jobs::NotRunning) | None => {}
     }
-    words.extend(policy.map(|policy| with(Field::Policy, &policy)));
+    words.extend(policy.map(|policy| format!("{policy_option} {policy}")));
     words.extend(freshness.map(|freshness| match freshness {
         Freshness::Fresh => "--fresh".to_owned(),
         Freshness::Expired => "--expired".to_owned(),
@@ -219,7 +233,7 @@ mod tests {
         }
         for (word, count) in [
             ("--no-dataset", 1),
-            ("--kind text --kind job", 1),
+            ("--kind text --kind job (not running)", 1),
             ("--expiring-within 3600000ms", 1),
             ("--keep-last 1 --per store", 1),
         ] {

@@ -5,4 +5,5 @@ pub(in crate::commands) mod distributions;
 pub(in crate::commands) mod entry;
 pub(in crate::commands) mod fields;
 pub(in crate::commands) mod findings;
+pub(in crate::commands) mod limit_scope;
 pub(in crate::commands) mod listing;

@@ -11,6 +11,7 @@ use crate::command::{InputLeft, Runner};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::time::{Timestamp, whole_millis};
+use crate::units::spelled;
 use crate::value::Kind;
 
 impl Runner<'_> {
@@ -53,9 +54,8 @@ impl Runner<'_> {
             (_, Failures::Forget) => return self.leave("it failed"),
         };
         if let Some(cost) = report.cost.filter(|cost| *cost < settings.min_cost) {
-            let took = Duration::from_millis(whole_millis(cost));
-            let least = settings.min_cost;
-            return self.leave(&format!("took {took:?}, below the {least:?} of --min-cost"));
+            let [took, least] = [cost, settings.min_cost].map(spelled);
+            return self.leave(&format!("took {took}, below the {least} of --min-cost"));
         }
         match ended.input {
             InputUse::Unknown(why) => return self.leave(why),
