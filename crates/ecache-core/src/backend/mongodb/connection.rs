@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mongodb::error::{
-    Error as DriverError, ErrorKind, InsertManyError, Result as DriverResult, WriteFailure,
+    CommandError, Error as DriverError, ErrorKind, InsertManyError, Result as DriverResult,
+    WriteFailure,
 };
 use mongodb::event::EventHandler;
 use mongodb::event::sdam::SdamEvent;
@@ -170,92 +171,93 @@ impl MongoBackend {
     /// Converts an error of the driver to one that can be acted on, and never shows the password.
     pub(super) fn error(&self, error: DriverError) -> Error {
         let host = self.host.to_string();
-        let denied = |code: i32| matches!(code, 13 | 18 | 8000);
+        let Refusal { kind, detail } = Refusal::of(&error);
+        match kind {
+            RefusalKind::Unreachable => Error::Unreachable { host, detail },
+            RefusalKind::Denied => Error::Denied { host, detail },
+            RefusalKind::WriteConcern => Error::WriteConcern { host, detail },
+            RefusalKind::Server => Error::Server { host, detail },
+        }
+    }
+}
+
+/// An error of the driver, without what it may show of the URI.
+struct Refusal {
+    kind: RefusalKind,
+    detail: String,
+}
+
+enum RefusalKind {
+    /// No server answers
+    Unreachable,
+    /// The server does not know the user, or does not let them
+    Denied,
+    /// Too few servers have the write
+    WriteConcern,
+    /// The server fails for another reason
+    Server,
+}
+
+impl Refusal {
+    fn new(kind: RefusalKind, detail: impl Into<String>) -> Self {
+        let detail = detail.into();
+        Self { kind, detail }
+    }
+
+    fn of(error: &DriverError) -> Self {
+        use RefusalKind::{Denied, Server, Unreachable};
         match &*error.kind {
-            ErrorKind::ServerSelection { message, .. } => Error::Unreachable {
-                host,
-                detail: selection_detail(message),
-            },
-            ErrorKind::Io(io) => Error::Unreachable {
-                host,
-                detail: io.to_string(),
-            },
+            ErrorKind::ServerSelection { message, .. } => {
+                Self::new(Unreachable, selection_detail(message))
+            }
+            ErrorKind::Io(io) => Self::new(Unreachable, io.to_string()),
             ErrorKind::DnsResolve { message, .. }
-            | ErrorKind::ConnectionPoolCleared { message, .. } => Error::Unreachable {
-                host,
-                detail: message.clone(),
-            },
-            ErrorKind::Authentication { .. } => Error::Denied {
-                host,
-                detail: "authentication failed".into(),
-            },
-            ErrorKind::Command(command) if denied(command.code) => Error::Denied {
-                host,
-                detail: denial(&command.message),
-            },
-            ErrorKind::Command(command) if is_of_election(command.code) => Error::Server {
-                host,
-                detail: election(&command.message),
-            },
+            | ErrorKind::ConnectionPoolCleared { message, .. } => Self::new(Unreachable, message),
+            ErrorKind::Authentication { .. } => Self::new(Denied, "authentication failed"),
+            ErrorKind::Command(command) => Self::of_command(command),
+            ErrorKind::Write(WriteFailure::WriteError(write)) => Self::new(Server, &write.message),
             ErrorKind::Write(WriteFailure::WriteConcernError(concern))
             | ErrorKind::InsertMany(InsertManyError {
                 write_concern_error: Some(concern),
                 ..
-            }) if is_of_election(concern.code) => Error::Server {
-                host,
-                detail: election(&concern.message),
-            },
-            ErrorKind::Command(command) if is_of_concern(command.code, &command.message) => {
-                Error::WriteConcern {
-                    host,
-                    detail: command.message.clone(),
-                }
-            }
-            ErrorKind::Command(command) => Error::Server {
-                host,
-                detail: format!("{} ({})", command.message, command.code_name),
-            },
-            ErrorKind::Write(WriteFailure::WriteError(write)) => Error::Server {
-                host,
-                detail: write.message.clone(),
-            },
-            ErrorKind::Write(WriteFailure::WriteConcernError(concern)) => Error::WriteConcern {
-                host,
-                detail: concern.message.clone(),
-            },
-            ErrorKind::InsertMany(InsertManyError {
-                write_concern_error: Some(concern),
-                ..
-            }) => Error::WriteConcern {
-                host,
-                detail: concern.message.clone(),
-            },
+            }) => Self::of_concern(concern.code, &concern.message),
             ErrorKind::Custom(custom) => match custom.downcast_ref() {
-                Some(Failure { code, detail, .. }) if is_of_election(*code) => Error::Server {
-                    host,
-                    detail: election(detail),
-                },
-                Some(Failure {
-                    is_of_concern: true,
-                    detail,
-                    ..
-                }) => Error::WriteConcern {
-                    host,
-                    detail: detail.clone(),
-                },
-                Some(Failure { detail, .. }) => Error::Server {
-                    host,
-                    detail: detail.clone(),
-                },
-                None => Error::Server {
-                    host,
-                    detail: error.to_string(),
-                },
+                Some(failure) => Self::of_failure(failure),
+                None => Self::new(Server, error.to_string()),
             },
-            _ => Error::Server {
-                host,
-                detail: error.to_string(),
-            },
+            _ => Self::new(Server, error.to_string()),
+        }
+    }
+
+    fn of_command(command: &CommandError) -> Self {
+        let (code, message) = (command.code, &command.message);
+        match code {
+            13 | 18 | 8000 => Self::new(RefusalKind::Denied, denial(message)),
+            _ if is_of_election(code) => Self::new(RefusalKind::Server, election(message)),
+            _ if is_of_concern(code, message) => Self::new(RefusalKind::WriteConcern, message),
+            _ => {
+                let detail = format!("{message} ({})", command.code_name);
+                Self::new(RefusalKind::Server, detail)
+            }
+        }
+    }
+
+    /// Returns the refusal of a server that cannot have the other ones write.
+    fn of_concern(code: i32, message: &str) -> Self {
+        if is_of_election(code) {
+            Self::new(RefusalKind::Server, election(message))
+        } else {
+            Self::new(RefusalKind::WriteConcern, message)
+        }
+    }
+
+    fn of_failure(failure: &Failure) -> Self {
+        if failure.is_of_concern {
+            Self::of_concern(failure.code, &failure.detail)
+        } else if is_of_election(failure.code) {
+            Self::new(RefusalKind::Server, election(&failure.detail))
+        } else {
+            Self::new(RefusalKind::Server, &failure.detail)
         }
     }
 }

@@ -21,8 +21,9 @@ use std::num::NonZeroUsize;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::Command;
-use std::sync::mpsc::{self, TryRecvError};
+use std::sync::mpsc::{self, Receiver, TryRecvError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::Scope;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
@@ -222,50 +223,20 @@ impl Warm<'_> {
         };
         let reporter = thread::current();
         let reported = thread::scope(|scope| {
-            let mut reported = Ok(());
-            if let Some(signals) = &self.signals {
-                let thread = thread::Builder::new();
-                reported = thread
-                    .spawn_scoped(scope, || queue.pass_on(signals))
-                    .map(drop)
-                    .map_err(system_limits::no_thread);
-            }
-            let mut is_any_at_work = false;
+            let mut started = match &self.signals {
+                Some(signals) => start(scope, || queue.pass_on(signals)),
+                None => Ok(()),
+            };
             // Borrowed: a worker that closed its own lock file would drop the signatures of the
             // others.
-            for locks in &locks {
+            let workers = locks.iter().map(|locks| {
                 let results = Results(Some(sender.clone()), &reporter);
                 let (work, prepare) = (&work, &prepare);
-                let thread = thread::Builder::new();
-                let worker = move || work.all(prepare, locks, &results);
-                match thread.spawn_scoped(scope, worker) {
-                    Ok(_) => is_any_at_work = true,
-                    // Without room for more threads, fewer workers run.
-                    Err(_) if is_any_at_work => break,
-                    Err(error) => reported = reported.and(Err(system_limits::no_thread(error))),
-                }
-            }
-            if reported.is_err() {
-                queue.stop(Stop::Trouble);
-            }
+                move || work.all(prepare, locks, &results)
+            });
+            started = started.and(start_workers(scope, workers));
             drop(sender);
-            loop {
-                let (item, done) = match receiver.try_recv() {
-                    Ok(result) => result,
-                    Err(TryRecvError::Empty) => {
-                        thread::park_timeout(REPORTING);
-                        continue;
-                    }
-                    Err(TryRecvError::Disconnected) => break,
-                };
-                if reported.is_ok() {
-                    reported = on_done(item, done, queue.total());
-                    // The receiver takes no more results.
-                    if reported.is_err() {
-                        queue.stop(Stop::Trouble);
-                    }
-                }
-            }
+            let reported = report(&receiver, &queue, started, &mut on_done);
             if let Some(signals) = &self.signals {
                 // The thread that reads them is at its end then. It cannot fail for a socket that
                 // is open.
@@ -301,5 +272,58 @@ impl Warm<'_> {
             .map(|_| FlightLocks::open(&path))
             .collect::<io::Result<_>>()
             .map_err(|error| Error::of_system(self.store, error))
+    }
+}
+
+/// Starts workers. Without room for more threads, fewer of them run.
+fn start_workers<'scope, W: FnOnce() + Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    workers: impl Iterator<Item = W>,
+) -> io::Result<()> {
+    for (running, worker) in workers.enumerate() {
+        match start(scope, worker) {
+            Err(_) if running > 0 => break,
+            started => started?,
+        }
+    }
+    Ok(())
+}
+
+fn start<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    run: impl FnOnce() + Send + 'scope,
+) -> io::Result<()> {
+    let thread = thread::Builder::new().spawn_scoped(scope, run);
+    thread.map(drop).map_err(system_limits::no_thread)
+}
+
+/// Hands on the results of the workers until all of them have ended, and only waits for them once
+/// anything has failed.
+fn report<T>(
+    results: &Receiver<(T, Done)>,
+    queue: &Queue<T>,
+    started: io::Result<()>,
+    on_done: &mut impl FnMut(T, Done, Option<u64>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut reported = started;
+    if reported.is_err() {
+        queue.stop(Stop::Trouble);
+    }
+    loop {
+        let (item, done) = match results.try_recv() {
+            Ok(result) => result,
+            Err(TryRecvError::Empty) => {
+                thread::park_timeout(REPORTING);
+                continue;
+            }
+            Err(TryRecvError::Disconnected) => return reported,
+        };
+        if reported.is_ok() {
+            reported = on_done(item, done, queue.total());
+            // The receiver takes no more results.
+            if reported.is_err() {
+                queue.stop(Stop::Trouble);
+            }
+        }
     }
 }

@@ -181,26 +181,21 @@ pub(crate) fn run(
     records: Option<Receivers>,
     on_start: impl FnOnce(),
 ) -> Result<Ended, CommandError> {
-    let program = call.program();
+    let program = &call.program().called;
     let signals = streams.signals;
-    let cannot = |error| CommandError::of_start(&program.called, error);
+    let cannot = |error| CommandError::of_start(program, error);
     signals.begin().map_err(cannot)?;
-    let mut command = program.command();
-    command.args(call.arguments());
-    if let Some(folder) = &call.folder {
-        // Programs look at this variable for their folder before they ask the system.
-        command.current_dir(folder).env("PWD", folder);
-    }
+    let mut command = command_of(call);
     let mut feed = Feed::new(&mut command, streams.input, records.is_some());
     signals.prepare(&mut command);
-    let (mut child, stdout, spare) = match start(&mut command, outputs) {
+    let started = match start(&mut command, outputs) {
         Ok(started) => started,
         // A fed input still needs this process.
         Err(source) if is_exhausted(&source) && !feed.is_needed() => {
             feed.hand_over(&mut command);
             command.stdout(Stdio::inherit()).stderr(Stdio::inherit());
             return Err(CommandError::NoRoom {
-                path: program.called.clone(),
+                path: program.clone(),
                 source,
                 command: Box::new(command),
             });
@@ -209,6 +204,11 @@ pub(crate) fn run(
     };
     // The command holds the write ends of the pipe, which reaches its end once no process has them.
     drop(command);
+    let Started {
+        mut child,
+        stdout,
+        spare,
+    } = started;
     if let Err(error) = feed.begin(&mut child) {
         // The command would take a partial input for all of it.
         let _ = child.kill();
@@ -217,21 +217,11 @@ pub(crate) fn run(
     }
     signals.reach(child.id());
     on_start();
-    let pipe = |pipe: Option<OwnedFd>| pipe.map(File::from);
+    let stderr = child.stderr.take().map(Into::into);
     let watch = Watch {
         outputs: [
-            Output {
-                stream: Stream::Output,
-                pipe: pipe(stdout),
-                sink: streams.stdout,
-                owed: 0,
-            },
-            Output {
-                stream: Stream::Error,
-                pipe: pipe(child.stderr.take().map(Into::into)),
-                sink: streams.stderr,
-                owed: 0,
-            },
+            Output::new(Stream::Output, stdout, streams.stdout),
+            Output::new(Stream::Error, stderr, streams.stderr),
         ],
         records,
         feed,
@@ -240,37 +230,39 @@ pub(crate) fn run(
     drop(spare);
     let followed = watch.follow(&child);
     let interrupted = signals.end(child.id());
-    let ended = followed.and_then(|mut watch| {
-        let left_open = watch.left_open();
-        if let Some(records) = &mut watch.records {
-            records.end_with(&left_open);
-        }
-        Ok(Ended {
-            status: child.wait()?,
-            interrupted,
-            records: watch.records,
-            input: watch.feed.finish(),
-            failed: watch.failed,
-            left_open,
-        })
-    });
+    let ended = followed.and_then(|watch| watch.end(&mut child, interrupted));
     ended.map_err(|source| {
         // This process reads none of its output from here on.
         let _ = child.kill();
         CommandError::Start {
-            path: program.called.clone(),
+            path: program.clone(),
             source,
         }
     })
 }
 
-/// Starts a command with pipes for its outputs. Returns the child, the pipe of standard output if
-/// the child does not own it, and a spare descriptor. The spare is released for the descriptor that
-/// watches the child, which cannot be opened before the child exists.
-fn start(
-    command: &mut Command,
-    outputs: Outputs,
-) -> io::Result<(Child, Option<OwnedFd>, io::PipeReader)> {
+fn command_of(call: &Call) -> Command {
+    let mut command = call.program().command();
+    command.args(call.arguments());
+    if let Some(folder) = &call.folder {
+        // Programs look at this variable for their folder before they ask the system.
+        command.current_dir(folder).env("PWD", folder);
+    }
+    command
+}
+
+/// A command that was started.
+struct Started {
+    child: Child,
+    /// The pipe of standard output
+    stdout: Option<OwnedFd>,
+    /// Released for the descriptor that watches the child, which cannot be opened before the child
+    /// exists
+    spare: io::PipeReader,
+}
+
+/// Starts a command with pipes for its outputs.
+fn start(command: &mut Command, outputs: Outputs) -> io::Result<Started> {
     let (spare, _) = io::pipe()?;
     let merged = match outputs {
         Outputs::Apart => {
@@ -285,7 +277,11 @@ fn start(
     };
     let mut child = command.spawn()?;
     let stdout = merged.or(child.stdout.take().map(Into::into));
-    Ok((child, stdout, spare))
+    Ok(Started {
+        child,
+        stdout,
+        spare,
+    })
 }
 
 struct Output<'a> {
@@ -356,6 +352,22 @@ impl Watch<'_> {
         Ok(self)
     }
 
+    /// Reaps a command that has ended.
+    fn end(mut self, child: &mut Child, interrupted: bool) -> io::Result<Ended> {
+        let left_open = self.left_open();
+        if let Some(records) = &mut self.records {
+            records.end_with(&left_open);
+        }
+        Ok(Ended {
+            status: child.wait()?,
+            interrupted,
+            records: self.records,
+            input: self.feed.finish(),
+            failed: self.failed,
+            left_open,
+        })
+    }
+
     /// Returns the streams that are not at their end although the command has ended.
     fn left_open(&mut self) -> Vec<LeftOpen> {
         let left_open = |output: &mut Output<'_>| {
@@ -403,7 +415,16 @@ impl Watch<'_> {
     }
 }
 
-impl Output<'_> {
+impl<'a> Output<'a> {
+    fn new(stream: Stream, pipe: Option<OwnedFd>, sink: &'a mut dyn Write) -> Self {
+        Self {
+            stream,
+            pipe: pipe.map(File::from),
+            sink,
+            owed: 0,
+        }
+    }
+
     /// Notes how many bytes the command left in the pipe; later ones are not the command's.
     fn owe(&mut self) {
         let left = self.pipe.as_ref().map(ioctl_fionread);
