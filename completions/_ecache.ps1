@@ -1138,7 +1138,7 @@ Register-ArgumentCompleter -Native -CommandName 'ecache' -ScriptBlock {
             [CompletionResult]::new('--retired', '--retired', [CompletionResultType]::ParameterName, 'Delete all entries kept for `ecache undo` now')
             [CompletionResult]::new('--shred', '--shred', [CompletionResultType]::ParameterName, 'Also overwrite their values, keys and arguments, so that no byte of them is left in the store''s files; names of stores, functions and users stay, and so does the log')
             [CompletionResult]::new('--vacuum', '--vacuum', [CompletionResultType]::ParameterName, 'Return freed space to the file system')
-            [CompletionResult]::new('--no-undo', '--no-undo', [CompletionResultType]::ParameterName, 'Also remove entries by age and use for good, so that `ecache undo` cannot restore them')
+            [CompletionResult]::new('--no-undo', '--no-undo', [CompletionResultType]::ParameterName, 'Also remove entries by age, use and number for good, so that `ecache undo` cannot restore them')
             [CompletionResult]::new('-n', '-n', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')
             [CompletionResult]::new('--dry-run', '--dry-run', [CompletionResultType]::ParameterName, 'Say what would be removed, and remove nothing')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print the summary as JSON')

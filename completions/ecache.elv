@@ -1108,7 +1108,7 @@ set edit:completion:arg-completer[ecache] = {|@words|
             cand --retired 'Delete all entries kept for `ecache undo` now'
             cand --shred 'Also overwrite their values, keys and arguments, so that no byte of them is left in the store''s files; names of stores, functions and users stay, and so does the log'
             cand --vacuum 'Return freed space to the file system'
-            cand --no-undo 'Also remove entries by age and use for good, so that `ecache undo` cannot restore them'
+            cand --no-undo 'Also remove entries by age, use and number for good, so that `ecache undo` cannot restore them'
             cand -n 'Say what would be removed, and remove nothing'
             cand --dry-run 'Say what would be removed, and remove nothing'
             cand --json 'Print the summary as JSON'

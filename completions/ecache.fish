@@ -1253,7 +1253,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l jobs -d 'Also re
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l retired -d 'Delete all entries kept for `ecache undo` now'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l shred -d 'Also overwrite their values, keys and arguments, so that no byte of them is left in the store\'s files; names of stores, functions and users stay, and so does the log'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Return freed space to the file system'
-complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Also remove entries by age and use for good, so that `ecache undo` cannot restore them'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Also remove entries by age, use and number for good, so that `ecache undo` cannot restore them'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l json -d 'Print the summary as JSON'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'Entries linked to no dataset'

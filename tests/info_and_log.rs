@@ -256,3 +256,35 @@ fn the_log_names_the_options_that_selected() {
         ]
     );
 }
+
+#[test]
+fn a_dry_run_says_once_whether_undo_could_keep_all_of_it() {
+    let session = Session::new();
+    let entry = |number: u32| {
+        // Two are old.
+        let created_at = match number {
+            0 | 1 => "\"created_at\": \"2020-01-01T00:00:00Z\", ",
+            _ => "",
+        };
+        format!(
+            "{{\"store_name\": \"s\", \"key\": \"{number}\", \"policy\": \"evict\", \
+              {created_at}\"value\": 1}}\n"
+        )
+    };
+    let entries: String = (0..100_003).map(entry).collect();
+    session
+        .run_with_input("import - --quiet", entries.as_bytes())
+        .succeeds();
+    let too_many = "these are too many to keep for undo";
+    for (words, expected) in [
+        ("--older-than 1d --max-entries 0", 1),
+        ("--older-than 1d --max-entries 1", 0),
+        ("--max-entries 0", 1),
+        ("--max-entries 0 --max-size 0", 0),
+        ("--max-entries 0 --no-undo", 0),
+    ] {
+        let ran = session.run(&*format!("prune -n {words}"));
+        let said = ran.stderr.matches(too_many).count();
+        assert_eq!(said, expected, "{words}: {}", ran.stderr);
+    }
+}

@@ -294,8 +294,7 @@ pub(crate) enum Command {
     /// too: undoing it removes the entries again, unless they were written since.
     ///
     /// Entries that `clear`, `rm` and `stores rm` remove are kept for a day. `prune` removes
-    /// expired entries and those beyond a size or a number for good. Exits with 1 if there is
-    /// nothing to undo.
+    /// expired entries and those beyond a size for good. Exits with 1 if there is nothing to undo.
     Undo(UndoArgs),
     /// List the operations on the store
     ///

@@ -141,7 +141,8 @@ pub(crate) struct PruneArgs {
     /// Return freed space to the file system
     #[arg(long)]
     pub(crate) vacuum: bool,
-    /// Also remove entries by age and use for good, so that `ecache undo` cannot restore them
+    /// Also remove entries by age, use and number for good, so that `ecache undo` cannot restore
+    /// them
     #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     /// Say what would be removed, and remove nothing

@@ -13,8 +13,8 @@ use plan::Plan;
 use preview::DryRun;
 
 use super::shared::changes::deletion::{
-    Affected, Run, Step, amount, amount_with, forecast_undo, keep_unless, open, remove_in_steps,
-    tell_final,
+    Affected, Foretold, Run, Step, amount, amount_with, forecast_undo, keep_unless, open,
+    remove_in_steps, tell_final,
 };
 use super::shared::changes::jobs::note_running;
 use super::shared::filter::collections::note_elsewhere;
@@ -104,16 +104,44 @@ fn foretell(
         now,
     };
     dry_run.report(affected)?;
-    let [_, alive, _] = plan.steps(args);
-    if alive.filters().next().is_some() && backend.keeps_for_undo() {
-        let alive_usage = backend.usage(&alive, now)?;
-        let keep = keep_unless(args.no_undo);
-        forecast_undo(context, backend, &alive, alive_usage, keep);
-    }
-    if plan.selection.beyond.is_some() && affected.usage != Usage::default() {
-        tell_final(context, Run::Dry);
-    }
+    forecast(context, args, backend, plan, affected.usage)?;
     Ok(affected)
+}
+
+/// Reports which of the entries that would be removed could not be brought back.
+fn forecast(
+    context: &Context,
+    args: &PruneArgs,
+    backend: &dyn Backend,
+    plan: &Plan,
+    all: Usage,
+) -> Result<()> {
+    let [_, alive, excess] = plan.steps(args);
+    let mut kept = Vec::new();
+    let has_alive = alive.filters().next().is_some();
+    if has_alive && !args.no_undo && backend.keeps_for_undo() {
+        kept.push(Foretold {
+            selection: &alive,
+            usage: backend.usage(&alive, plan.now)?,
+        });
+    }
+    if excess.beyond.is_some() {
+        let others = backend.usage(&plan.selection.clone().with_capacity(None), plan.now)?;
+        let usage = Usage {
+            entries: all.entries.saturating_sub(others.entries),
+            bytes: all.bytes.saturating_sub(others.bytes),
+        };
+        match args.keeps_excess() {
+            KeepForUndo::Yes => kept.push(Foretold {
+                selection: &excess,
+                usage,
+            }),
+            KeepForUndo::No if usage != Usage::default() => tell_final(context, Run::Dry),
+            KeepForUndo::No => {}
+        }
+    }
+    forecast_undo(context, backend, &kept);
+    Ok(())
 }
 
 /// Removes the entries, and returns their amount.
@@ -134,7 +162,7 @@ fn remove(
     let steps = [
         step(&dead, documents, KeepForUndo::No, Cause::Orphaned),
         step(&alive, None, keep, Cause::Pruned),
-        step(&excess, None, KeepForUndo::No, Cause::Pruned),
+        step(&excess, None, args.keeps_excess(), Cause::Pruned),
     ];
     let steps = steps.into_iter().filter(|step| {
         let selection = step.selection;

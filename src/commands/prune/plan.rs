@@ -1,13 +1,14 @@
 //! The entries that a `prune` is to remove, by the options that were typed.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Dimension};
+use ecache_core::backend::{Backend, Dimension, KeepForUndo};
 use ecache_core::filter::{Capacity, Filter, Freshness, Latest, Selection, Spared};
 use ecache_core::time::Timestamp;
 
 use super::preview::{Reason, Reasons};
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
+use crate::commands::shared::changes::deletion::keep_unless;
 use crate::commands::shared::changes::jobs::{spare_running, without_running};
 use crate::commands::shared::filter::live_datasets::Live;
 use crate::commands::shared::filter::{DefaultSelection, check_possible, filter};
@@ -87,7 +88,7 @@ impl Plan {
     }
 
     /// Cuts the selection in three: dead entries, which go for good; old, unused or earlier ones,
-    /// which can be brought back; and those beyond the capacity, whose space is wanted.
+    /// which can be brought back; and those beyond the capacity.
     pub(super) fn steps(&self, args: &PruneArgs) -> [Selection; 3] {
         let selection = &self.selection;
         let mut dead = selection.any_of.clone();
@@ -165,6 +166,12 @@ pub(super) fn scope(context: &Context, args: &PruneArgs, now: Timestamp) -> Resu
 }
 
 impl PruneArgs {
+    /// Returns whether entries beyond the capacity are kept for undo. Those beyond --max-size are
+    /// not: keeping them frees no space.
+    pub(super) fn keeps_excess(&self) -> KeepForUndo {
+        keep_unless(self.no_undo || self.max_size.is_some())
+    }
+
     fn has_capacity(&self) -> bool {
         self.max_size.is_some() || self.max_entries.is_some()
     }

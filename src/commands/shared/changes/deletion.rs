@@ -162,7 +162,10 @@ pub(in crate::commands) fn remove_logged(
     };
     let nothing = || Ok(no_match::sentence_of(context, backend, [selection], now));
     verb.report(context, verb.would, affected, nothing)?;
-    forecast_undo(context, backend, selection, affected.usage, step.keep);
+    if step.keep == KeepForUndo::Yes {
+        let usage = affected.usage;
+        forecast_undo(context, backend, &[Foretold { selection, usage }]);
+    }
     Ok(affected)
 }
 
@@ -178,24 +181,45 @@ pub(in crate::commands) fn tell_final(context: &Context, run: Run) {
     ));
 }
 
-/// Says of a dry run that its removal could not be taken back.
+/// The amount that one operation would remove and keep for undo.
+pub(in crate::commands) struct Foretold<'a> {
+    pub(in crate::commands) selection: &'a Selection,
+    pub(in crate::commands) usage: Usage,
+}
+
+impl Foretold<'_> {
+    /// Reports whether it is a removal of single entries of more than one operation keeps.
+    fn is_beyond_undo(&self) -> bool {
+        let Self { selection, usage } = self;
+        let is_whole = |filter: &Filter| {
+            Filter {
+                policy: None,
+                ..filter.clone()
+            }
+            .means_whole_stores()
+                && filter.policy != Some(Policy::Persist)
+        };
+        let is_of_stores = selection.beyond.is_none() && selection.any_of.iter().all(is_whole);
+        !is_of_stores && (usage.entries > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES)
+    }
+}
+
+/// Says of a dry run once that its removals could not be taken back.
 pub(in crate::commands) fn forecast_undo(
     context: &Context,
     backend: &dyn Backend,
-    selection: &Selection,
-    usage: Usage,
-    keep: KeepForUndo,
+    kept: &[Foretold<'_>],
 ) {
-    if keep == KeepForUndo::No || usage == Usage::default() {
+    if kept.iter().all(|one| one.usage == Usage::default()) {
         return;
     }
     if !backend.keeps_for_undo() {
         tell_final(context, Run::Dry);
     } else if !backend.has_room_for_undo() {
         context.note("they would go for good: a nearly full disk keeps nothing for undo");
-    } else if is_beyond_undo(selection, usage) {
+    } else if kept.iter().any(Foretold::is_beyond_undo) {
         context.note("these are too many to keep for undo");
-        context.tip(&format!("{} first", own_command(operation::COPY)));
+        context.tip("ecache copy @ backup.db first");
     }
 }
 
@@ -354,20 +378,6 @@ pub(in crate::commands) fn touch_logged(
             }
         }
     }
-}
-
-/// Reports whether a removal of single entries is of more than one operation keeps.
-fn is_beyond_undo(selection: &Selection, usage: Usage) -> bool {
-    let is_whole = |filter: &Filter| {
-        Filter {
-            policy: None,
-            ..filter.clone()
-        }
-        .means_whole_stores()
-            && filter.policy != Some(Policy::Persist)
-    };
-    let is_of_stores = selection.beyond.is_none() && selection.any_of.iter().all(is_whole);
-    !is_of_stores && (usage.entries > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES)
 }
 
 /// Changes entries batch by batch, and stops at a signal. Reports only a change that left damaged
