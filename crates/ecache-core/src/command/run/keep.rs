@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::feed::InputUse;
-use super::process::Ended;
+use super::pass_on::Ended;
 use crate::backend::{Backend, Condition, Expiry, Lookup, PutOptions};
 use crate::command::output::recorder::NotRecorded;
 use crate::command::settings::{Arguments, Failures, Report};

@@ -9,6 +9,7 @@ pub(crate) mod keep;
 pub(crate) mod leader;
 pub mod left_running;
 pub(crate) mod other_outputs;
+pub(crate) mod pass_on;
 pub(crate) mod piped_input;
 pub(crate) mod ports;
 pub(crate) mod process;

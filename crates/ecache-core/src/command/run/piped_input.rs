@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::feed::InputUse;
-use super::process::Ended;
+use super::pass_on::Ended;
 use super::runner::LookedUp;
 use super::stale::Usable;
 use crate::backend::{Backend, Condition, Content, Lookup};

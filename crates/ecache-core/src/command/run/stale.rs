@@ -6,8 +6,9 @@ use std::time::Duration;
 use std::{io, mem};
 
 use super::left_running::Destination;
+use super::pass_on::Receivers;
 use super::ports::{Ports, StoredResult};
-use super::process::{Receivers, Streams};
+use super::process::Streams;
 use super::replay::{lost, unread};
 use crate::backend::{Backend, Content, Lookup};
 use crate::command::output::buffered::Buffered;
