@@ -4,7 +4,7 @@ mod support;
 
 use std::fs;
 
-use support::Session;
+use support::{Session, wait_for};
 
 /// Returns a session with these settings.
 fn with_settings(text: &str) -> Session {
@@ -268,4 +268,19 @@ fn a_pager_gets_what_is_long_on_a_terminal_and_nothing_elsewhere() {
         "{shown}"
     );
     assert!(shown.contains("cat.jpg"), "{shown}");
+}
+
+#[test]
+fn settings_and_limits_that_are_set_are_offered_for_removal() {
+    let session = Session::new();
+    session.run("set plain k v").succeeds();
+    session.run("set bounded k v").succeeds();
+    session.run("limit set bounded --max-entries 5").succeeds();
+    session.run("config set run.ttl 1d").succeeds();
+    let unset = session.run(["names", "--", "config", "unset", ""]);
+    assert_eq!(unset.text(), "names\nrun.ttl\n");
+    // Names are given up after 80 ms, which a busy machine may exceed.
+    wait_for("the names of limits", || {
+        session.run(["names", "--", "limit", "rm", ""]).text() == "names\nbounded\n"
+    });
 }

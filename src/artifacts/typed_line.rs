@@ -144,7 +144,12 @@ impl<'a> Line<'a> {
         let names = |of| Wanted::Names(of, None);
         let name = arg.get_value_names().and_then(|names| names.first());
         let first = self.positionals.first();
-        let of_command = self.path.get(1).map_or("", |command| command.get_name());
+        let name_of = |place| {
+            self.path
+                .get(place)
+                .map_or("", |it: &&Command| it.get_name())
+        };
+        let (of_command, verb) = (name_of(1), name_of(2));
         match (arg.get_long(), name.map_or("", |name| name.as_str())) {
             (Some("collection"), _) => names(Offered::Collection),
             (Some("store"), _) => names(Offered::Store),
@@ -167,6 +172,7 @@ impl<'a> Line<'a> {
                 let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
                 Wanted::These(names.map(|name| (name, String::new())).collect())
             }
+            (None, "KEY") if (of_command, verb) == ("config", "unset") => names(Offered::Setting),
             (None, "KEY") if of_command == "config" => {
                 let settings = KEYS.iter();
                 let named = settings.map(|it| (it.key.to_owned(), it.about.to_owned()));
@@ -178,6 +184,9 @@ impl<'a> Line<'a> {
                     .find(|setting| Some(setting.key) == first.map(|it| &**it));
                 let words = setting.map_or(&[][..], |setting| setting.words()).iter();
                 Wanted::These(words.map(|it| ((*it).to_owned(), String::new())).collect())
+            }
+            (None, "STORE") if (of_command, verb) == ("limit", "rm") => {
+                names(Offered::LimitedStore)
             }
             (None, "STORE" | "OLD") => names(Offered::Store),
             (None, "KEY") => Wanted::Names(Offered::Key, first.cloned()),
@@ -250,6 +259,8 @@ mod tests {
             ("stores rename ", store()),
             ("stores rename a ", Wanted::Usual),
             ("limit set ", store()),
+            ("limit rm ", Wanted::Names(Offered::LimitedStore, None)),
+            ("config unset ", Wanted::Names(Offered::Setting, None)),
             ("undo ", Wanted::Names(Offered::Operation, None)),
             ("import ", Wanted::Files),
             ("diff a.db ", Wanted::Files),

@@ -59,6 +59,8 @@ pub(crate) enum Offered {
     Collection,
     /// Stores
     Store,
+    /// Stores that limits name
+    LimitedStore,
     /// Datasets
     Dataset,
     /// Users
@@ -73,4 +75,6 @@ pub(crate) enum Offered {
     Field,
     /// Operations that can be undone
     Operation,
+    /// Settings of the user's file
+    Setting,
 }

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Result;
+use ecache_core::backend::limit::Limit;
 use ecache_core::backend::{Content, Dimension, Direction, Row, Scan, Sort, Values};
 use ecache_core::filter::{Filter, Pattern};
 use ecache_core::location::{self, Access};
@@ -52,6 +53,10 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
         Wanted::Names(Offered::Field, _) => {
             let names = Field::named().map(|field| field.name().to_owned());
             names.map(|name| (name, String::new())).collect()
+        }
+        Wanted::Names(Offered::Setting, _) => {
+            let config = context.config().map(|config| config.all());
+            config.unwrap_or_default()
         }
         Wanted::Names(of, store) => names_in_store(context, of, store),
         Wanted::These(names) => names,
@@ -191,6 +196,15 @@ fn read(
                 .map(|one| (one.id.to_string(), one.operation.command))
                 .collect())
         }
-        Offered::Field => Ok(Vec::new()),
+        Offered::LimitedStore => {
+            let settings = backend.settings()?;
+            let limits = settings.iter();
+            let limits = limits.filter_map(|(name, value)| Limit::read(name, value));
+            let stores = limits.flat_map(|limit| limit.scope.filter().stores.clone());
+            Ok(stores
+                .map(|store| (store.as_str().to_owned(), String::new()))
+                .collect())
+        }
+        Offered::Field | Offered::Setting => Ok(Vec::new()),
     }
 }
