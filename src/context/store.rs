@@ -88,6 +88,11 @@ impl Context {
         if self.quiet || self.has_noted_no_file.replace(true) {
             return;
         }
+        if let Ok(target) = path.read_link() {
+            let (link, target) = (path.display(), target.display());
+            self.note(&format!("there is no store at {link}, a link to {target}"));
+            return;
+        }
         self.note(&format!("there is no store at {}", path.display()));
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty());

@@ -61,3 +61,14 @@ fn a_tilde_is_the_home_folder_and_missing_folders_are_made() {
     session.run("get s k").prints("v");
     assert!(!session.path("~").exists());
 }
+
+#[test]
+fn a_link_to_no_file_is_told_from_a_misspelt_name() {
+    let session = Session::new();
+    std::os::unix::fs::symlink("gone.db", session.path("link.db")).expect("a link");
+    let ran = session.run("--db link.db ls");
+    assert!(
+        ran.stderr.ends_with("link.db, a link to gone.db\n"),
+        "{ran:?}"
+    );
+}
