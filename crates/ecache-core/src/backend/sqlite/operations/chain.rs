@@ -72,6 +72,24 @@ impl Chains {
         Err(format!("operation {number} {why}"))
     }
 
+    /// Returns the number of the first renaming that moved the store of an earlier one on, and that
+    /// can be undone.
+    pub(in super::super) fn moved_on_by(
+        &self,
+        earlier: &LoggedOperation,
+        now: Timestamp,
+    ) -> Option<i64> {
+        let (_, to) = earlier.renamed.as_ref()?;
+        let moves_on = |one: &&LoggedOperation| {
+            let from = one.renamed.as_ref().map(|(from, _)| from);
+            let state = self.state(one).at(now);
+            from == Some(to) && matches!(state, UndoState::Until(_) | UndoState::Through(..))
+        };
+        let later = self.all.iter().rev().filter(|one| one.undoes == 0);
+        let mut later = later.filter(|one| one.number > earlier.number);
+        later.find(moves_on).map(|one| one.number)
+    }
+
     fn latest(&self, now: Timestamp) -> Result<(&LoggedOperation, &LoggedOperation), String> {
         const NOTHING: &str = "there is nothing to undo";
         let (mut over, mut evicted) = (None, None);

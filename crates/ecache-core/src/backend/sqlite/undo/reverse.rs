@@ -9,18 +9,23 @@
 //! undone in the same way. Entries and settings that were changed since stay as they are. Which
 //! operation is meant and which record is reversed for it is decided by `Chains`.
 
+use rusqlite::Connection;
+
 use super::change;
 use super::findings::Findings;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::connection::transaction::End;
+use crate::backend::sqlite::names::store_rows::find_store;
 use crate::backend::sqlite::operations::{Chains, LoggedOperation, Part};
 use crate::backend::sqlite::rename::counts;
 use crate::backend::sqlite::space::purge::delete_marked;
+use crate::backend::sqlite::stores::has_entries;
 use crate::backend::{Effect, Operation, OperationRecord, Progress, Undone};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
+use crate::scope::StoreAddress;
 use crate::sidecar::Sidecar;
 use crate::single_flight::{FlightLock, FlightLocks};
 use crate::time::Timestamp;
@@ -114,6 +119,18 @@ impl SqliteBackend {
     ) -> SessionResult<(OperationRecord, LoggedOperation)> {
         let log = Chains::read(transaction)?;
         let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
+        // Otherwise it would count as undone, and nothing would come back.
+        if let Some(next) = log.moved_on_by(last, now)
+            && let Some((_, to)) = &last.renamed
+            && !is_in_use(transaction, to)?
+        {
+            let (number, store) = (meant.number, &to.store_name);
+            let why = format!(
+                "operation {number} cannot be undone yet: operation {next} renamed the store \
+                 {store} again; undo operation {next} first"
+            );
+            return Err(Error::NotUndoable(why).into());
+        }
         Ok((meant.record(log.state(meant)), last.clone()))
     }
 
@@ -235,6 +252,14 @@ impl SqliteBackend {
             target.write(transaction)?;
         }
         Ok(())
+    }
+}
+
+/// Reports whether there is a store with entries at an address.
+fn is_in_use(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<bool> {
+    match find_store(connection, store)? {
+        Some(id) => has_entries(connection, id),
+        None => Ok(false),
     }
 }
 
