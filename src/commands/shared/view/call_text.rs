@@ -48,7 +48,7 @@ pub(in crate::commands) fn call(entry: &Entry, secrets: Secrets) -> Option<Strin
         .function
         .as_deref()
         .filter(|function| !is_default_store(function, &entry.address.store.store_name));
-    let name = name.map_or("", own_name);
+    let name = name.map_or("", |function| own_name(path_of(function)));
     let Json::Array(args) = args else {
         unreachable!("masking keeps an array an array");
     };
@@ -93,15 +93,38 @@ pub(in crate::commands) fn shell_line(words: &[Json]) -> String {
     words.join(" ")
 }
 
-/// Reports whether a store is the one that a function's results are in unless another was named.
+/// Reports whether a store is the one that a function's results are in unless another was named:
+/// that of its module and name.
 fn is_default_store(function: &str, store: &str) -> bool {
     let name = store.split_once("#v").map_or(store, |(name, _)| name);
-    name == function
+    let path = path_of(function);
+    let module = |path: &str| {
+        let path = path.strip_prefix("<dyn ").unwrap_or(path);
+        path.split(['.', ':']).next().map(str::to_owned)
+    };
+    name == path || own_name(name) == own_name(path) && module(name) == module(path)
+}
+
+/// Returns the path in the recorded identity of a function, without what tells functions of one
+/// path apart: `a::f` of `a::f at 3:1 in binary b`, and of Python's `a.f(size=2)` and
+/// `__main__.f 5a5a474c711c of /home/ann/a.py` the part before the bracket or the space.
+fn path_of(function: &str) -> &str {
+    let mut depth = 0_usize;
+    for (at, byte) in function.bytes().enumerate() {
+        match byte {
+            b'<' => depth += 1,
+            // Not that of an arrow.
+            b'>' if !function[..at].ends_with('-') => depth = depth.saturating_sub(1),
+            b' ' | b'(' if depth == 0 && at > 0 => return &function[..at],
+            _ => {}
+        }
+    }
+    function
 }
 
 /// Returns the name of a function without its module.
-fn own_name(function: &str) -> &str {
-    function.rsplit(['.', ':']).next().unwrap_or(function)
+fn own_name(path: &str) -> &str {
+    path.rsplit(['.', ':']).next().unwrap_or(path)
 }
 
 /// Formats an argument of a call: objects by their braces alone, FiftyOne's tuples and dates as
@@ -119,6 +142,12 @@ fn argument(value: &Json) -> String {
             match (class, value.get("values")) {
                 (Some("tuple"), Some(Json::Array(items))) => list(items, ['(', ')']),
                 (Some("set"), Some(Json::Array(items))) => list(items, ['{', '}']),
+                (Some("kwargs"), Some(Json::Object(named))) => {
+                    let named = named.iter().map(|(name, value)| {
+                        format!("{}={}", name.to_string_lossy(), argument(value))
+                    });
+                    named.collect::<Vec<_>>().join(", ")
+                }
                 (Some("date" | "datetime"), _) => bare().unwrap_or_else(|| "{…}".to_owned()),
                 _ => "{…}".to_owned(),
             }
@@ -285,6 +314,39 @@ mod tests {
         assert_eq!(shown("operator::count_values"), arguments);
         assert_eq!(shown("operator::count_values#v2"), arguments);
         assert_eq!(shown("counts"), format!("count_values{arguments}"));
+    }
+
+    #[test]
+    fn a_function_is_named_without_what_tells_it_from_others_of_its_path() {
+        let shown = |function, store| {
+            let args = r#"["q", {"_cls": "kwargs", "values": {"c": 3, "d": [1]}}]"#;
+            let entry = entry(store, Kind::Json, function, args);
+            call(&entry, Secrets::Masked).expect("it is recorded")
+        };
+        for (function, default_store, name) in [
+            ("a::f in binary b.2", "a::f", "f"),
+            ("a::g::f at 12:5 in a test of package c.d", "a::f", "f"),
+            (
+                "a::<impl a::Load for a::Files<x::Y, Z>>::f",
+                "a::Files::f",
+                "f",
+            ),
+            ("<dyn a::Load>::f at 1:2", "a::Load::f", "f"),
+            (
+                "__main__.f 5a5a474c711c of /home/ann/a.py",
+                "__main__.f",
+                "f",
+            ),
+            ("__main__.f 5a5a474c711c of <stdin>", "__main__.f", "f"),
+            ("mod.Class.f(b=2, path='a.b')", "mod.Class.f", "f"),
+            ("mod.g.<locals>.f(b=(1, 2))", "mod.g.<locals>.f", "f"),
+            ("mod.<lambda>", "mod.<lambda>", "<lambda>"),
+        ] {
+            let arguments = r#"("q", c=3, d=[1])"#;
+            assert_eq!(shown(function, default_store), arguments, "{function}");
+            let named = format!("{name}{arguments}");
+            assert_eq!(shown(function, "loc2"), named, "{function}");
+        }
     }
 
     #[test]
