@@ -288,7 +288,7 @@ const CAUSES: [(&str, &str, &str); 19] = [
     ),
     (
         "ecache set s k v; ecache set s l v; ecache prune --max-entries 1",
-        "miss: key k in store s was pruned just now by op 1, `ecache prune --max-entries 1`",
+        "miss: key k in store s was pruned just now by op 1, `ecache prune --max-entries 1`\n  just written, never expires\n  tip: ecache undo 1 brings 1 entry back",
         "pruned",
     ),
     (
