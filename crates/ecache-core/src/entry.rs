@@ -326,7 +326,8 @@ impl Entry {
         EntryRef::from(self).used_at()
     }
 
-    /// Returns the entry's size in bytes times the milliseconds since its last use.
+    /// Returns the space that the entry wasted, in bytes times milliseconds: its size times the
+    /// time since its last use.
     #[must_use]
     pub fn waste(&self, now: Timestamp) -> i128 {
         waste(self.size, self.used_at(), now)

@@ -3,8 +3,8 @@
 //! The worth of an entry is the time that keeping it is expected to save, for each byte that it
 //! takes: `(hits + a) × cost / (bytes × (idle + 1 s)^b)`. Of a random sample, the entry of least
 //! worth goes. Where most entries of a sample were never hit, as in scans, `a` and `b` are small
-//! ([`IN_SCANS`]): an entry has to be hit to be worth much, and then stays for long. Where nearly
-//! all were hit, both are larger ([`IN_REUSE`]).
+//! (`IN_SCANS`): an entry has to be hit to be worth much, and then stays for long. Where nearly
+//! all were hit, both are larger (`IN_REUSE`).
 //!
 //! Designs weighed:
 //!

@@ -145,7 +145,7 @@
 //! | `compact` | yes | [`Compact`](execution_cache::Compact), a binary codec |
 //! | `mongodb` | no | stores in FiftyOne's own database |
 
-#![warn(missing_debug_implementations)]
+#![warn(missing_debug_implementations, clippy::missing_errors_doc)]
 
 #[cfg(not(unix))]
 compile_error!(

@@ -15,6 +15,9 @@ use crate::time::Timestamp;
 pub trait CallBackend: WriteBackend {
     /// Looks up the result of a cached call. This is most of the cost of a hit, so a backend may
     /// read less than for [`ReadBackend::lookup`](super::ReadBackend::lookup).
+    ///
+    /// # Errors
+    /// If the store cannot be read. A damaged entry is reported as [`CallLookup::Damaged`].
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
         // Read before the entry: a change in between makes the result look older than it is, never
         // newer.

@@ -119,6 +119,9 @@ pub trait ReadBackend: ObserveBackend {
     }
 
     /// Looks up one entry and verifies its value.
+    ///
+    /// # Errors
+    /// If the store cannot be read. A damaged entry is reported as [`Lookup::Damaged`].
     fn lookup(&self, address: &Address, now: Timestamp) -> Result<Lookup>;
 
     /// Looks up an entry like [`ReadBackend::lookup`], for a caller that reads the value once, from
@@ -127,6 +130,9 @@ pub trait ReadBackend: ObserveBackend {
     ///
     /// Damage may then be found after part of the value was used. Call [`ReadBackend::lookup`] if
     /// that is unacceptable.
+    ///
+    /// # Errors
+    /// As [`ReadBackend::lookup`].
     fn lookup_unread(&self, address: &Address, now: Timestamp) -> Result<Lookup> {
         self.lookup(address, now)
     }
@@ -138,6 +144,9 @@ pub trait ReadBackend: ObserveBackend {
     /// The visitor gets the index of an address and what was found, in any order, within a read
     /// transaction if the backend has them: it neither waits nor uses the backend. It ignores
     /// indexes behind those that are done.
+    ///
+    /// # Errors
+    /// If the store cannot be read; some addresses may have been visited before.
     fn visit_many(
         &self,
         addresses: &[Address],
@@ -167,10 +176,17 @@ pub trait ReadBackend: ObserveBackend {
 /// Reads many entries.
 pub trait ScanBackend {
     /// Reads entries.
+    ///
+    /// # Errors
+    /// If the store cannot be read, which a row may also report. A damaged entry is reported as
+    /// [`Row::Damaged`].
     fn scan(&self, scan: &Scan, now: Timestamp) -> Result<Rows<'_>>;
 
     /// Reads entries as [`ScanBackend::scan`] does, with whole values or none, for a visitor that
     /// needs to own none of them.
+    ///
+    /// # Errors
+    /// As [`ScanBackend::scan`], also after some rows.
     fn visit(&self, scan: &Scan, now: Timestamp, visitor: &mut dyn Visitor) -> Result<()> {
         for row in self.scan(scan, now)? {
             if visitor.row(row?).is_break() {
@@ -184,14 +200,23 @@ pub trait ScanBackend {
 /// Counts entries.
 pub trait CountBackend {
     /// Counts the entries that `selection` matches.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn usage(&self, selection: &Selection, now: Timestamp) -> Result<Usage>;
 
     /// Groups the entries that `filter` matches, by name, entries without a name first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn groups(&self, filter: &Filter, by: Dimension, now: Timestamp) -> Result<Vec<Group>> {
         self.groups_with_spread(filter, by, now, &mut Spread::default())
     }
 
     /// Like [`CountBackend::groups`], and adds every entry to `spread`.
+    ///
+    /// # Errors
+    /// If the store cannot be read. The contents of `spread` are unspecified then.
     fn groups_with_spread(
         &self,
         filter: &Filter,
@@ -256,6 +281,11 @@ pub trait ChangeBackend {
     ///
     /// On an unchanged store this removes exactly what [`CountBackend::usage`] counts for the same
     /// selection. Large removals are many short transactions; `progress` may stop them in between.
+    ///
+    /// # Errors
+    /// [`Error::DamagedLeft`] if it is unknown of damaged entries whether they are meant,
+    /// [`Error::Interrupted`] if `progress` stops it, and others if the store cannot be written.
+    /// Entries removed before stay removed.
     fn remove(
         &self,
         selection: &Selection,
@@ -265,6 +295,9 @@ pub trait ChangeBackend {
 
     /// Changes the lifetime or the policy of the selected entries, and returns their number and
     /// size. `progress` may stop it between two transactions, as in [`ChangeBackend::remove`].
+    ///
+    /// # Errors
+    /// As [`ChangeBackend::remove`].
     fn touch(
         &self,
         selection: &Selection,
@@ -278,17 +311,26 @@ pub trait ChangeBackend {
 pub trait ObserveBackend {
     /// Returns a number that grows whenever an entry of the store is replaced or removed, by any
     /// process.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn generation(&self, store: &StoreAddress) -> Result<u64>;
 
     /// Returns a number that changes whenever entries of the store are removed by anything but
     /// their expiry or a limit, even if none were found. `None` where that is not counted, or
     /// cannot be now: it does not wait for other writers.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn clears(&self, _store: &StoreAddress) -> Result<Option<u64>> {
         Ok(None)
     }
 
     /// Returns a number that changes whenever anything in the backend may have changed; cheap to
     /// ask for.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn change_token(&self) -> Result<u64>;
 
     /// Reports whether [`ObserveBackend::change_token`] covers every change. It does not where
@@ -299,6 +341,9 @@ pub trait ObserveBackend {
 
     /// Follows the changes of these collections from now on, or of all stores if there are none, by
     /// any process. Returns `None` where the engine does not report them.
+    ///
+    /// # Errors
+    /// If the engine reports changes, and cannot now.
     fn follow(&self, _collections: &[Pattern]) -> Result<Option<Box<dyn ChangeFeed>>> {
         Ok(None)
     }
@@ -307,6 +352,9 @@ pub trait ObserveBackend {
 /// Checks a storage, and gives space back.
 pub trait MaintainBackend {
     /// Returns the damage to a collection that its entries do not show.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn collection_damage(&self, _collection: &str) -> Result<Vec<CollectionDamage>> {
         Ok(Vec::new())
     }
@@ -318,12 +366,18 @@ pub trait MaintainBackend {
     }
 
     /// Makes the indexes that [`CollectionDamage::MissingIndex`] names.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
     fn restore_indexes(&self, _collection: &str) -> Result<()> {
         Ok(())
     }
 
     /// Counts what [`MaintainBackend::collect_garbage`] removes because its writer, or its entry,
     /// is gone.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn abandoned(&self, _now: Timestamp) -> Result<Usage> {
         Ok(self.describe()?.unnamed.abandoned)
     }
@@ -332,29 +386,47 @@ pub trait MaintainBackend {
     /// and those replaced more than a minute ago.
     ///
     /// Runs short transactions. Best effort: nothing else depends on their success.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
     fn collect_garbage(&self, now: Timestamp) -> Result<()>;
 
     /// Collects garbage, removes names that no entry uses, and returns free space to the file
     /// system.
+    ///
+    /// # Errors
+    /// If the store cannot be written; part of the work may be done then.
     fn compact(&self, now: Timestamp) -> Result<()>;
 
     /// Returns facts about the backend.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn describe(&self) -> Result<Description>;
 }
 
 /// Counts what limits are about. The defaults are those of an engine without limits.
 pub trait LimitBackend {
     /// Reports whether the store has limits.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn has_limits(&self) -> Result<bool> {
         Ok(false)
     }
 
     /// Returns the limits of the store, which are settings, with the usage of each.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn limits(&self) -> Result<Vec<LimitUsage>> {
         Ok(Vec::new())
     }
 
     /// Fixes [`CollectionDamage::Limit`]: counts entries again, and evictions from zero.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
     fn count_limits_again(&self) -> Result<()> {
         Ok(())
     }

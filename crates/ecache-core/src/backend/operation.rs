@@ -276,6 +276,9 @@ pub trait UndoBackend:
     /// Removes entries and stores' own documents as [`ChangeBackend::remove`] and
     /// [`StoresBackend::remove_documents`] do, but keeps them for [`UndoBackend::undo`] where the
     /// engine can.
+    ///
+    /// # Errors
+    /// As [`ChangeBackend::remove`].
     fn remove_undoably(
         &self,
         selection: &Selection,
@@ -290,6 +293,9 @@ pub trait UndoBackend:
 
     /// Removes entries and stores' own documents for good, and logs it where the engine has a log
     /// of operations.
+    ///
+    /// # Errors
+    /// As [`ChangeBackend::remove`].
     fn remove_for_good(
         &self,
         selection: &Selection,
@@ -311,6 +317,9 @@ pub trait UndoBackend:
 
     /// Changes lifetimes as [`ChangeBackend::touch`] does, but as an operation, which can be undone
     /// unless `keep` says otherwise.
+    ///
+    /// # Errors
+    /// As [`ChangeBackend::touch`].
     fn touch_logged(
         &self,
         selection: &Selection,
@@ -328,6 +337,9 @@ pub trait UndoBackend:
     }
 
     /// Imports as [`ImportBackend::import`] does, but as part of an operation.
+    ///
+    /// # Errors
+    /// As [`ImportBackend::import`].
     fn import_logged(
         &self,
         records: &mut dyn Iterator<Item = Result<Record>>,
@@ -342,6 +354,9 @@ pub trait UndoBackend:
 
     /// Replaces the value of an entry as [`WriteBackend::put`] does, but as an operation, which can
     /// be undone unless `keep` says otherwise.
+    ///
+    /// # Errors
+    /// As [`WriteBackend::put`].
     fn put_logged(
         &self,
         entry: &Entry,
@@ -357,6 +372,9 @@ pub trait UndoBackend:
 
     /// Renames a store as [`RenameBackend::rename_store`] does, but as an operation, which can be
     /// undone unless `keep` says otherwise.
+    ///
+    /// # Errors
+    /// As [`RenameBackend::rename_store`].
     fn rename_logged(
         &self,
         (from, to): (&StoreAddress, &StoreAddress),
@@ -383,17 +401,26 @@ pub trait UndoBackend:
     }
 
     /// Counts the entries and documents that are kept for undo.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn kept_for_undo(&self) -> Result<KeptForUndo> {
         Ok(KeptForUndo::default())
     }
 
     /// Returns what became of the last entry of an address that was removed or replaced, as far as
     /// that is known.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn fate(&self, _address: &Address) -> Result<Option<Fate>> {
         Ok(None)
     }
 
     /// Returns the settings of the store, which bind all its writers, by name.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn settings(&self) -> Result<BTreeMap<String, String>> {
         Ok(BTreeMap::new())
     }
@@ -431,12 +458,18 @@ pub trait UndoBackend:
     }
 
     /// Returns the log of operations, latest first.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn operations(&self) -> Result<Vec<OperationRecord>> {
         Ok(Vec::new())
     }
 
     /// Returns the stores whose entries or documents an operation changed; none if that is not
     /// recorded, or no longer.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn operation_stores(&self, _number: u64) -> Result<Vec<StoreAddress>> {
         Ok(Vec::new())
     }

@@ -11,6 +11,9 @@ use crate::time::Timestamp;
 /// Lists and describes stores, and removes their own documents.
 pub trait StoresBackend {
     /// Returns the stores that have entries or metadata, by collection, name and dataset.
+    ///
+    /// # Errors
+    /// If the store cannot be read. A damaged document is left out.
     fn stores(&self) -> Result<Vec<StoreRecord>>;
 
     /// Returns a store's own document.
@@ -27,15 +30,24 @@ pub trait StoresBackend {
     /// Counts the stores' own documents that `filter` matches, by [`Filter::matches_document`].
     /// With [`Jobs::NotRunning`](crate::filter::Jobs::NotRunning), those of stores in which a job
     /// runs at `now` are not meant: the stores are in use.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn count_documents(&self, filter: &Filter, _now: Timestamp) -> Result<u64> {
         Ok(documents(self.stores()?, filter).count() as u64)
     }
 
     /// Returns the names of a dimension anywhere in the backend, in order, possibly with some whose
     /// entries are gone.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn names(&self, of: Dimension) -> Result<Vec<Arc<str>>>;
 
     /// Returns the datasets that live beside the store, where the engine knows them.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn datasets(&self) -> Result<Option<Vec<Dataset>>> {
         Ok(None)
     }
@@ -50,6 +62,9 @@ pub trait StoresBackend {
     ///
     /// On an unchanged store these are as many as [`StoresBackend::count_documents`] counts.
     /// Entries stay.
+    ///
+    /// # Errors
+    /// If the store cannot be written.
     fn remove_documents(&self, filter: &Filter, _now: Timestamp) -> Result<u64> {
         let mut removed = 0;
         for store in documents(self.stores()?, filter) {

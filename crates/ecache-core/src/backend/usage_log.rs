@@ -26,20 +26,32 @@ pub trait CallCountBackend {
     }
 
     /// Returns the tallies that began and have not ended, as far as they are folded.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn tallies(&self) -> Result<Vec<Tally>> {
         Ok(Vec::new())
     }
 
     /// Returns the offset up to which a log is folded, or 0.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn folded(&self, log: LogId) -> Result<u64>;
 
     /// Returns the logs that the store has a part of, and until when all of it was folded; `None`
     /// for one that ended when all of it was.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn folded_logs(&self) -> Result<Vec<(LogId, Option<Timestamp>)>> {
         Ok(Vec::new())
     }
 
     /// Returns the counts of periods that end after `from`, and the offsets up to which `logs` are
     /// folded, as of one moment. The counts outlive the entries and are not exported.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
     fn usage_since(&self, from: Timestamp, logs: &[LogId]) -> Result<Recorded>;
 }

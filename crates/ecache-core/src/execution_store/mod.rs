@@ -143,8 +143,10 @@ impl From<Lifetime> for SetOptions {
 
 /// One execution store: a name, within a collection, for one dataset or for none.
 ///
-/// Its methods fail with [`Error::ReservedKey`] where they are given the key [`STORE_KEY`], and
-/// with [`Error::TtlTooShort`] where a TTL is less than a millisecond.
+/// Its methods fail with [`Error::ReservedKey`] where they are given the key [`STORE_KEY`], with
+/// [`Error::TtlTooShort`] where a TTL is less than a millisecond, and with the backend's error
+/// where it cannot be read or written, such as [`Error::Busy`], [`Error::Full`],
+/// [`Error::Damaged`] or [`Error::Unreachable`].
 ///
 /// ```
 /// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
@@ -232,6 +234,9 @@ impl ExecutionStore {
     }
 
     /// Reports whether there is a fresh entry, without checking that its value is intact.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says.
     pub fn has(&self, key: &Key) -> Result<bool> {
         let filter = fresh(self.one(key)?);
         Ok(self.usage(filter)?.entries > 0)
@@ -239,6 +244,9 @@ impl ExecutionStore {
 
     /// Writes a value that expires after a TTL and is of policy `evict`, or, without one, never
     /// expires and is of policy `persist`. An overwrite without a TTL keeps the policy.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says, and as [`ExecutionStore::set_with`].
     pub fn set(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<()> {
         let options = SetOptions::unnamed(ttl, Lifetime::Persist, Keep::POLICY);
         self.set_with(key, value, &options, &Condition::Always)?;
@@ -247,6 +255,9 @@ impl ExecutionStore {
 
     /// Writes a value of policy `evict`: [`ExecutionStore::clear_cache`] removes it. An overwrite
     /// without a TTL keeps the policy, as FiftyOne's does.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::set`].
     pub fn set_cache(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<()> {
         let options = SetOptions::unnamed(ttl, Lifetime::Evict, Keep::POLICY);
         self.set_with(key, value, &options, &Condition::Always)?;
@@ -254,6 +265,9 @@ impl ExecutionStore {
     }
 
     /// As [`ExecutionStore::set`], unless there is a fresh entry; returns whether it was written.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::set`].
     pub fn set_if_absent(&self, key: &Key, value: &Value, ttl: Option<Duration>) -> Result<bool> {
         let lifetime = Lifetime::from_ttl(ttl, Lifetime::Persist);
         let put = self.set_with(key, value, &lifetime.into(), &Condition::IfAbsent)?;
@@ -266,6 +280,9 @@ impl ExecutionStore {
     /// Values are compared by Python's `==` ([`Value::equals`]). Without a TTL and a policy the
     /// entry keeps its own. A TTL makes it `evict`, whatever the policy. A policy alone leaves the
     /// expiry, unless it is `persist`: an entry that is to be kept has none.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::set`]. A damaged value differs from any.
     pub fn compare_and_set(
         &self,
         key: &Key,
@@ -288,6 +305,12 @@ impl ExecutionStore {
     ///
     /// An overwritten entry keeps its `created_at`, its hits and what [`SetOptions::keep`] says;
     /// nothing else of it stays.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says, and with [`Error::Name`] if a name of the entry is empty
+    /// or too long, [`Error::OverLimit`] if a limit does not let it in, [`Error::TooLarge`] and
+    /// [`Error::Unrepresentable`] if the backend has no form for the value, and [`Error::Replaced`]
+    /// if writing a large value takes longer than a day.
     pub fn set_with(
         &self,
         key: &Key,
@@ -319,6 +342,10 @@ impl ExecutionStore {
 
     /// Gives a fresh entry that TTL from now on, which makes it `evict`, or with `None` takes its
     /// expiry away and leaves its policy; returns whether there was one.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says, and in a file with [`Error::DamagedLeft`] if the entry is
+    /// damaged.
     pub fn update_ttl(&self, key: &Key, ttl: Option<Duration>) -> Result<bool> {
         let now = self.clock.now();
         let expires_at = ttl.map(|ttl| expiry(ttl, now)).transpose()?;
@@ -333,6 +360,10 @@ impl ExecutionStore {
     ///
     /// `persist` takes its expiry away: FiftyOne's rule is that a TTL always means `evict`, so an
     /// entry that is to be kept has none.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says, and in a file with [`Error::DamagedLeft`] if the entry is
+    /// damaged.
     pub fn update_policy(&self, key: &Key, policy: Policy) -> Result<bool> {
         let touch = Touch {
             expires_at: match policy {
@@ -345,12 +376,19 @@ impl ExecutionStore {
     }
 
     /// Removes an entry, whatever its policy; returns whether there was one, fresh or not.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says. A damaged entry is removed like any other.
     pub fn delete(&self, key: &Key) -> Result<bool> {
         let usage = remove(&*self.backend, self.one(key)?, self.clock.now())?;
         Ok(usage.entries > 0)
     }
 
     /// Removes the whole store: all entries, whatever their policy, and its metadata.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says, and with [`Error::DamagedLeft`] if an entry is so damaged
+    /// that its store is unknown; the other entries are removed then.
     pub fn clear(&self) -> Result<Usage> {
         let all = Filter::store(&self.address);
         stores::delete(&*self.backend, &all, "clear", self.clock.now())
@@ -358,6 +396,10 @@ impl ExecutionStore {
 
     /// Removes the entries that are of policy `evict` or expire, fresh or not, and the metadata if
     /// it is of that policy.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says, and with [`Error::DamagedLeft`] if it is unknown of a
+    /// damaged entry whether it is meant; the other entries are removed then.
     pub fn clear_cache(&self) -> Result<Usage> {
         let all = Filter::store(&self.address);
         stores::clear_cache(&*self.backend, &all, self.clock.now())
@@ -373,17 +415,28 @@ impl ExecutionStore {
     }
 
     /// Returns the number of fresh entries.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says.
     pub fn count_keys(&self) -> Result<u64> {
         Ok(self.usage(fresh(Filter::store(&self.address)))?.entries)
     }
 
     /// Returns the store's metadata, if it was created with some.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStore`] says, and with [`Error::DamagedEntry`] if the metadata is
+    /// damaged, and [`Error::ForeignValue`] if another program wrote some that has no form here.
     pub fn metadata(&self) -> Result<Option<StoreMetadata>> {
         self.backend.document(&self.address)
     }
 
     /// Sets the store's metadata, which makes the store exist, with policy `persist`; a store that
     /// has metadata keeps its policy.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::metadata`], which it reads to keep the policy, and with [`Error::Name`]
+    /// if a name of the store is empty or too long.
     pub fn set_metadata(&self, value: &Json) -> Result<()> {
         self.set_document(value, Policy::Persist)
     }
@@ -420,6 +473,9 @@ impl ExecutionStore {
     }
 
     /// Subscribes as [`ExecutionStore::subscribe`] does, but polls at that interval.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::subscribe`].
     pub fn subscribe_every(
         &self,
         interval: Duration,

@@ -16,6 +16,10 @@ use crate::time::{Clock, Timestamp};
 /// Methods that end in `_global` are about all stores of the collection, whatever their dataset.
 /// A store exists as long as it has entries, expired ones included, or metadata.
 ///
+/// Its methods fail with the backend's error where it cannot be read or written, such as
+/// [`Error::Busy`](crate::error::Error::Busy) or
+/// [`Error::Unreachable`](crate::error::Error::Unreachable).
+///
 /// ```
 /// # use ecache_core::backend::sqlite::{Access, SqliteBackend};
 /// use std::sync::Arc;
@@ -79,6 +83,9 @@ impl ExecutionStores {
     ///
     /// Returns `false`, and changes nothing, if it has metadata already. Of two processes that
     /// create a store at the same time, the later one's metadata may stay.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::set_metadata`].
     pub fn create_store(
         &self,
         name: &str,
@@ -94,27 +101,42 @@ impl ExecutionStores {
     }
 
     /// Returns the stores, by name.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStores`] says. Damaged metadata is left out.
     pub fn list_stores(&self) -> Result<Vec<StoreRecord>> {
         list(&*self.backend, &self.linked())
     }
 
     /// Returns the number of stores.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStores`] says.
     pub fn count_stores(&self) -> Result<usize> {
         Ok(self.list_stores()?.len())
     }
 
     /// Reports whether there is a store of that name.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStores`] says.
     pub fn has_store(&self, name: &str) -> Result<bool> {
         Ok(!list(&*self.backend, &named(name, self.linked()))?.is_empty())
     }
 
     /// Removes a store's entries, whatever their policy, and its metadata.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::clear`].
     pub fn delete_store(&self, name: &str) -> Result<Usage> {
         self.delete(&named(name, self.linked()), "delete_store")
     }
 
     /// Removes the entries that are of policy `evict` or expire from all of these stores, and the
     /// stores' metadata of that policy.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::clear_cache`].
     pub fn clear_cache(&self) -> Result<Usage> {
         clear_cache(&*self.backend, &self.linked(), self.clock.now())
     }
@@ -123,26 +145,41 @@ impl ExecutionStores {
     /// deleted.
     ///
     /// Made for no dataset, this means the stores that are linked to none.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::clear`].
     pub fn cleanup(&self) -> Result<Usage> {
         self.delete(&self.linked(), "cleanup")
     }
 
     /// Returns the stores of all datasets and of none, by name and dataset.
+    ///
+    /// # Errors
+    /// As [`ExecutionStores::list_stores`].
     pub fn list_stores_global(&self) -> Result<Vec<StoreRecord>> {
         list(&*self.backend, &self.global())
     }
 
     /// Returns the number of stores; the same name for two datasets counts twice.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStores`] says.
     pub fn count_stores_global(&self) -> Result<usize> {
         Ok(self.list_stores_global()?.len())
     }
 
     /// Reports whether there is a store of that name for any dataset or for none.
+    ///
+    /// # Errors
+    /// Fails as [`ExecutionStores`] says.
     pub fn has_store_global(&self, name: &str) -> Result<bool> {
         Ok(!list(&*self.backend, &named(name, self.global()))?.is_empty())
     }
 
     /// Removes every store of that name, with its entries and metadata.
+    ///
+    /// # Errors
+    /// As [`ExecutionStore::clear`].
     pub fn delete_store_global(&self, name: &str) -> Result<Usage> {
         self.delete(&named(name, self.global()), "delete_store_global")
     }

@@ -41,7 +41,7 @@ impl Order {
 pub struct Capacity {
     /// The entries that count towards the limits; only those of policy `evict` are removed
     pub scope: Filter,
-    /// Maximum number of bytes in values
+    /// Maximum size of their values, in bytes
     pub max_size: Option<u64>,
     /// Maximum number of entries
     pub max_entries: Option<u64>,

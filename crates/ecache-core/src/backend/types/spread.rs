@@ -18,7 +18,7 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Adds an entry of an amount.
+    /// Adds an entry of an amount: of bytes or of milliseconds, and of one unit for all.
     pub fn add(&mut self, amount: u64) {
         let place = place(amount);
         if self.counts.len() <= place {
