@@ -15,8 +15,7 @@ use super::shared::address::resolve::note_missing;
 use super::shared::changes::deletion::{Renewal, Run, Verb, keep_unless, open, touch_logged};
 use super::shared::changes::lifetime::{LifetimeChange, changed, fresh_unless_chosen};
 use super::shared::command::args::{
-    begins_with_hyphen, entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
-    scope_of,
+    are_keys, entries_of, keys_behind_dashes, meant_call, refuse_options_of_none, scope_of,
 };
 use super::shared::command::identity::lifetime_mark;
 use super::shared::filter::collections::note_elsewhere;
@@ -98,7 +97,7 @@ enum Named {
 
 /// Adds what the arguments name to the filter.
 fn take_names(context: &Context, args: &mut TouchArgs) -> Result<Named> {
-    let are_keys = begins_with_hyphen(&args.command);
+    let are_keys = are_keys(args.filter.store.argument(), &args.command);
     let mut store = match &args.filter.store {
         stores if are_keys => stores.first().cloned(),
         // The store of a command is an option.

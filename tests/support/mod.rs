@@ -454,6 +454,16 @@ pub fn goes_by_names_with_hyphens(session: &Session) {
         let hint = format!("a word that begins with - goes behind --: ecache {verb} s -- -x");
         assert!(ran.stderr.contains(&hint), "{}", ran.stderr);
     }
+    // Whatever one word behind a store is, it is a key.
+    for key in ["plain", "sp ace", "--"] {
+        session.run(["set", "s", "--", key, "v"]).succeeds();
+        for verb in ["get", "has", "show", "why", "rm", "rm -n", "touch --ttl 1d"] {
+            session.run(["set", "s", "--", key, "v"]).succeeds();
+            let words: Vec<&str> = verb.split(' ').chain(["s", "--", key]).collect();
+            session.run(words).succeeds();
+        }
+        session.run(["rm", "s", "--", key]).succeeds();
+    }
     for verb in ["get", "has", "show", "why", "rm", "touch --ttl 1h"] {
         let both = session.run(format!("{verb} s -- curl x").as_str());
         assert_eq!(both.code, 2, "{verb}");

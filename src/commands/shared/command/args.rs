@@ -231,19 +231,21 @@ pub(in crate::commands) fn requested(
     Request::new(context, entry)
 }
 
-/// Reports whether the first of the words behind `--` begins with a hyphen.
-pub(in crate::commands) fn begins_with_hyphen(words: &[OsString]) -> bool {
+/// Reports whether the words behind `--` are keys: if the first begins with a hyphen, which no
+/// program's name does, or if it is the only one and a store is named, which a command has not.
+pub(in crate::commands) fn are_keys(store: Option<&String>, words: &[OsString]) -> bool {
     let first = words.first();
     first.is_some_and(|word| word.as_encoded_bytes().starts_with(b"-"))
+        || store.is_some() && words.len() == 1
 }
 
-/// Takes the words behind `--` for keys if the first begins with a hyphen, which no program's name
-/// does; for a store and its keys if no store is named.
+/// Takes the words behind `--` for keys if [`are_keys`]; for a store and its keys if no store is
+/// named.
 pub(in crate::commands) fn keys_behind_dashes(
     store: &mut Option<String>,
     words: &mut Vec<OsString>,
 ) -> Result<Vec<String>> {
-    if !begins_with_hyphen(words) {
+    if !are_keys(store.as_ref(), words) {
         return if store.is_none() || words.is_empty() {
             Ok(Vec::new())
         } else {
