@@ -2,7 +2,7 @@
 //! next command.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use ecache_core::key::is_hash;
 use ecache_core::scope::is_fiftyone_id;
@@ -36,44 +36,98 @@ pub(crate) fn width(text: &str) -> usize {
     text.width()
 }
 
-/// Shortens ids: a hash to its first digits, an ObjectId to its last.
-pub(super) fn id(text: String, cut: Cut, line_width: Option<usize>) -> String {
-    let Some(line_width) = line_width else {
-        return text;
+/// Shortens the ids in a column of one page: hashes to their first digits, ObjectIds to their last.
+pub(super) fn ids(cells: &mut [&mut String], cut: Cut, line_width: Option<usize>) {
+    let (Cut::Key | Cut::Id, Some(line_width)) = (cut, line_width) else {
+        return;
     };
-    match cut {
-        Cut::Key if is_hash(&text) => {
-            let digits = if line_width < 60 {
-                FEW_HASH_DIGITS
-            } else {
-                HASH_DIGITS
-            };
-            format!("{}{MARK}", &text[..digits])
+    let hash = if line_width < 60 {
+        FEW_HASH_DIGITS
+    } else {
+        HASH_DIGITS
+    };
+    let shown = ShortIds::of(cells.iter().map(|cell| cell.as_str()), hash);
+    for cell in cells {
+        let short = match cut {
+            Cut::Key => shown.hash(cell),
+            _ => shown.id(cell),
+        };
+        if let Some(short) = short {
+            **cell = short;
         }
-        Cut::Id => short_id(&text).unwrap_or(text),
-        _ => text,
     }
 }
 
-/// Returns an ObjectId as tables show it, or `None` for another name.
-pub(crate) fn short_id(text: &str) -> Option<String> {
-    is_fiftyone_id(text).then(|| format!("{MARK}{}", &text[text.len() - ID_DIGITS..]))
+/// The numbers of digits by which the ids of a page or of a message can be told apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShortIds {
+    hash: usize,
+    id: usize,
 }
 
-/// Returns a key as prose shows it: a hash by its first digits.
-pub(crate) fn short_key(text: &str) -> String {
-    id(text.to_owned(), Cut::Key, Some(usize::MAX))
+impl ShortIds {
+    /// Returns those of some names, of which others than ids are ignored.
+    fn of<'a>(names: impl Iterator<Item = &'a str> + Clone, least_of_hash: usize) -> Self {
+        let hashes = names.clone().filter(|name| is_hash(name));
+        let ids = names.filter(|name| is_fiftyone_id(name));
+        Self {
+            hash: digits_apart(hashes, least_of_hash, |hash, digits| &hash[..digits]),
+            id: digits_apart(ids, ID_DIGITS, |id, digits| &id[id.len() - digits..]),
+        }
+    }
+
+    /// Returns those of the ids that are listed together.
+    pub(crate) fn of_ids<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Self {
+        Self::of(names, HASH_DIGITS)
+    }
+
+    fn hash(self, text: &str) -> Option<String> {
+        is_hash(text).then(|| format!("{}{MARK}", &text[..self.hash]))
+    }
+
+    /// Returns an ObjectId by its last digits, or `None` for another name.
+    pub(crate) fn id(self, text: &str) -> Option<String> {
+        is_fiftyone_id(text).then(|| format!("{MARK}{}", &text[text.len() - self.id..]))
+    }
+}
+
+/// Returns the number of digits, and no less than a minimum, by which all of some ids differ.
+fn digits_apart<'a>(
+    ids: impl Iterator<Item = &'a str>,
+    least: usize,
+    shown: impl Fn(&'a str, usize) -> &'a str,
+) -> usize {
+    let ids: BTreeSet<&str> = ids.collect();
+    let Some(most) = ids.iter().map(|id| id.len()).min() else {
+        return least;
+    };
+    let differ = |digits: &usize| {
+        let shown: HashSet<&str> = ids.iter().map(|id| shown(id, *digits)).collect();
+        shown.len() == ids.len()
+    };
+    (least..most).find(differ).unwrap_or(most)
+}
+
+/// Returns an ObjectId as a table shows it that has no other, or `None` for another name.
+pub(crate) fn short_id(text: &str) -> Option<String> {
+    ShortIds::of_ids([text].into_iter()).id(text)
 }
 
 /// Returns prose in which hashes and ObjectIds are short, as a terminal shows it. They can be
-/// pasted as they are.
+/// pasted as they are, and those of one text differ.
 pub(crate) fn short_ids(text: &str) -> String {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = || text.split_inclusive(|c: char| !is_letter(c));
+    let id = |word: &'_ str| word.trim_end_matches(|c: char| !is_letter(c)).len();
+    let shown = ShortIds::of_ids(words().map(|word| &word[..id(word)]));
     let mut short = String::new();
-    for word in text.split_inclusive(|c: char| !is_letter(c)) {
-        let id = word.trim_end_matches(|c: char| !is_letter(c));
-        short += &short_id(id).unwrap_or_else(|| short_key(id));
-        short += &word[id.len()..];
+    for word in words() {
+        let (id, rest) = word.split_at(id(word));
+        match shown.id(id).or_else(|| shown.hash(id)) {
+            Some(id) => short += &id,
+            None => short += id,
+        }
+        short += rest;
     }
     short
 }
@@ -339,6 +393,12 @@ mod tests {
             short_ids("dataset 6b03de1228195dbc2df5c505, x6b03de1228195dbc2df5c505"),
             "dataset …f5c505, x6b03de1228195dbc2df5c505"
         );
+        assert_eq!(
+            short_ids(
+                "add --dataset 6b03de1228195dbc2df5c505 or --dataset 6b03de1228195dbc2ef5c505"
+            ),
+            "add --dataset …df5c505 or --dataset …ef5c505"
+        );
         assert_eq!(short_ids("日本 cafe é"), "日本 cafe é");
         assert_eq!(short_ids(""), "");
     }
@@ -411,7 +471,11 @@ mod tests {
     fn hashes_and_ids_are_short_on_a_terminal_alone() {
         let hash = "5b7f5a53d9c3b7c703b322558d5709d944faf1d79bd95ca8a02d20b6f58696f3";
         let object = "6b03de1228195dbc2df5c505";
-        let short = |text: &str, cut, width| id(text.to_owned(), cut, width);
+        let short = |text: &str, cut, width| {
+            let mut cell = text.to_owned();
+            ids(&mut [&mut cell], cut, width);
+            cell
+        };
         assert_eq!(short(hash, Cut::Key, Some(80)), "5b7f5a53d9c3…");
         assert_eq!(short(hash, Cut::Key, Some(59)), "5b7f5a53…");
         assert_eq!(short(hash, Cut::Key, None), hash);

@@ -187,10 +187,19 @@ impl<'a, W: Write> Table<'a, W> {
         }
     }
 
+    /// Shortens the ids of the page, so that those of a column differ.
+    fn shorten_ids(&mut self) {
+        for (index, look) in self.looks.iter().enumerate() {
+            let cells = self.page.iter_mut().map(|(_, cells)| &mut cells[index]);
+            cut::ids(&mut cells.collect::<Vec<_>>(), look.cut, self.line_width);
+        }
+    }
+
     fn print_page(&mut self, is_last: bool) -> io::Result<()> {
         if self.page.is_empty() {
             return self.sink.flush();
         }
+        self.shorten_ids();
         let is_first = self.widths.is_none();
         self.are_values |= is_first && self.shows_values_alone();
         if is_first {
@@ -318,10 +327,7 @@ impl<'a, W: Write> Table<'a, W> {
             Cell::Null if column.name == "expires_at" => NEVER.to_owned(),
             Cell::Null if free => String::new(),
             Cell::Null => NOTHING.to_owned(),
-            Cell::Text(text) | Cell::Json(text) => {
-                let text = escape::for_line(&limited(text)).into_owned();
-                cut::id(text, self.looks[index].cut, self.line_width)
-            }
+            Cell::Text(text) | Cell::Json(text) => escape::for_line(&limited(text)).into_owned(),
             Cell::Size(bytes) => human::size(*bytes),
             Cell::Duration(0) if column.name != "cost_ms" => NOTHING.to_owned(),
             Cell::Duration(ms) => human::duration(*ms),

@@ -2,7 +2,8 @@
 
 use unicode_width::UnicodeWidthStr;
 
-use crate::{filled, shown_before_tips, support};
+use crate::support::{self, Session};
+use crate::{filled, shown, shown_before_tips};
 
 #[test]
 fn every_table_shows_keys_that_show_finds_again() {
@@ -100,7 +101,8 @@ fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
         "error: no entry has the key ffffffff…\n  tip: ecache ls shows keys that can be pasted\n",
     );
     // In two datasets.
-    let options = "\n  tip: add --dataset …f5c505 or --dataset …f5c682\n";
+    let options =
+        "\n  tip: add --dataset 6b03de1228195dbc2df5c505 or --dataset 6b03de1228195dbc2df5c682\n";
     show("show my_labels cccccccccccc…").ends(
         2,
         &format!("error: my_labels has this key in 2 datasets{options}"),
@@ -125,7 +127,7 @@ fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
     // A removal takes a prefix only with its mark.
     show("rm python3 99999999").ends(
         1,
-        "warning: there is no key 99999999 in store python3\n  tip: did you mean 999999999999…? A part of a key ends with its mark\n",
+        "warning: there is no key 99999999 in store python3\n  tip: did you mean 9999999999999999999999999999999999999999999999999999999999999999? A part of a key ends with its mark\n",
     );
     show("rm python3 99999999… -n").notes("would remove 1 entry (4 B)\n");
     show("rm bbbbbbbbbbbb… -n").notes("would remove 1 entry (1 B)\n");
@@ -152,4 +154,56 @@ fn a_pasted_key_names_one_entry_or_an_error_says_what_to_add() {
         1,
         "warning: there is no store \"my_lables\"\n  tip: did you mean my_labels?\n",
     );
+}
+
+#[test]
+fn ids_of_one_page_or_message_differ_and_can_be_pasted() {
+    let session = Session::new();
+    let datasets = ["6b03de1228195dbc2df5c505", "6b03de1228195dbc2ef5c505"];
+    let mut lines = String::new();
+    for dataset in datasets {
+        for key in [
+            "cat".to_owned(),
+            "5".repeat(64),
+            "5".repeat(14) + &"a".repeat(50),
+        ] {
+            let record = serde_json::json!({
+                "store_name": "thumbs", "key": key, "dataset_id": dataset, "value": dataset,
+                "user_id": dataset
+            });
+            lines += &format!("{record}\n");
+        }
+    }
+    std::fs::write(session.path("lines"), lines).expect("a file");
+    session.run("import lines").succeeds();
+    // In a pipe they are whole.
+    let piped = session.run("show thumbs cat");
+    let [one, other] = datasets;
+    let tip = format!("  tip: add --dataset {one} or --dataset {other}\n");
+    assert!(piped.stderr.ends_with(&tip), "{piped:?}");
+    let told = |line: &str| shown(&session, line, 100).join("\n");
+    let tip = "tip: add --dataset …df5c505 or --dataset …ef5c505";
+    assert!(told("show thumbs cat").contains(tip));
+    let tip = "tip: name one of …df5c505, …ef5c505";
+    assert!(told("show thumbs cat --dataset …f5c505").contains(tip));
+    for line in [
+        "ls",
+        "ls thumbs --fields key,dataset,user",
+        "stores",
+        "stats --by dataset",
+        "stats --by user",
+        "why thumbs cat",
+    ] {
+        assert!(told(line).contains("…df5c505"), "{line}: {}", told(line));
+        assert!(!told(line).contains("…f5c505"), "{line}: {}", told(line));
+    }
+    for name in ["…df5c505", "…ef5c505"] {
+        let found = session.run(format!("get thumbs cat --dataset {name}").as_str());
+        assert!(found.text().ends_with(&name["…d".len()..]), "{found:?}");
+    }
+    let keys = told("ls thumbs --dataset …df5c505");
+    let whole = ["5".repeat(15) + "…", "5".repeat(14) + "a…"];
+    for key in whole {
+        assert!(keys.contains(&key), "{keys}");
+    }
 }

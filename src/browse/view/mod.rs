@@ -15,7 +15,7 @@ use super::events::{Figures, Place, Whole};
 use super::layout::{Pane, Parts, SMALLEST, folded, parts};
 use super::list::Row;
 use super::model::{Marks, Mode, Model, SORTS};
-use crate::output::cut::{self, Cut};
+use crate::output::cut::{self, Cut, ShortIds};
 use crate::output::{escape, human};
 
 /// Formats entries, which the browser does not know how to.
@@ -258,6 +258,11 @@ impl View<'_> {
             self.text_in(area.x, area.y + 1, area.width, " …", self.palette.muted());
             return;
         };
+        let ids = places.iter().filter_map(|(place, _)| match place {
+            Place::Dataset(id) => id.as_deref(),
+            Place::All | Place::Store(_) => None,
+        });
+        let ids = ShortIds::of_ids(ids);
         let mut has_datasets = false;
         for (index, (place, usage)) in places.iter().enumerate() {
             if matches!(place, Place::Dataset(_)) && !has_datasets {
@@ -269,9 +274,9 @@ impl View<'_> {
                 Place::All => "all".to_owned(),
                 Place::Store(name) => escape::for_line(name).into_owned(),
                 Place::Dataset(None) => "none".to_owned(),
-                Place::Dataset(Some(id)) => {
-                    cut::short_id(id).unwrap_or_else(|| escape::for_line(id).into_owned())
-                }
+                Place::Dataset(Some(id)) => ids
+                    .id(id)
+                    .unwrap_or_else(|| escape::for_line(id).into_owned()),
             };
             lines.push((name, Some((index, *usage))));
         }

@@ -11,6 +11,7 @@ use crate::cli::LimitListArgs;
 use crate::commands::shared::view::limit_scope::{Ids, names};
 use crate::context::Context;
 use crate::error::Exit;
+use crate::output::cut::ShortIds;
 use crate::output::{Cell, Column, Format, chart, human};
 
 /// The columns for programs.
@@ -186,8 +187,8 @@ fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Resu
     };
     // The width that is left for the scope where most columns are shown.
     let room = line_width.map_or(usize::MAX, |width| (width / 3).max(24));
+    let ids = line_width.map_or(Ids::Whole, |_| Ids::Short(short_ids(limits)));
     for row in limits {
-        let ids = if args.wide { Ids::Whole } else { Ids::Short };
         let names = names(&row.name(), ids);
         let line = names.join(" ");
         let (first, others) = match names.as_slice() {
@@ -210,6 +211,12 @@ fn table(context: &Context, args: &LimitListArgs, limits: &[LimitUsage]) -> Resu
         ));
     }
     Ok(())
+}
+
+/// Returns the ids in the scopes of limits by as many digits as tell them apart.
+fn short_ids(limits: &[LimitUsage]) -> ShortIds {
+    let scopes: Vec<String> = limits.iter().map(LimitUsage::name).collect();
+    ShortIds::of_ids(scopes.join(" ").split([' ', '=', '~']))
 }
 
 /// Returns the use and the bound of which most is used.

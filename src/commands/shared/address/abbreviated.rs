@@ -20,7 +20,7 @@ use crate::context::Context;
 use crate::datasets::dataset_id;
 use crate::error::usage_tip;
 use crate::near_names;
-use crate::output::cut::{MARK, short_id, short_key};
+use crate::output::cut::MARK;
 use crate::output::escape::{is_unsafe, shell};
 use crate::output::own_command;
 
@@ -410,14 +410,11 @@ pub(in crate::commands) fn shown_so(
     Ok(Some(if key.contains(is_unsafe) {
         format!("did you mean {}?", shell(key))
     } else {
-        format!(
-            "did you mean {}? A part of a key ends with its mark",
-            short_key(key)
-        )
+        format!("did you mean {key}? A part of a key ends with its mark")
     }))
 }
 
-/// `my_labels has this key in 2 datasets`, and `add --dataset …f5c505 or --dataset …f5c682`
+/// `my_labels has this key in 2 datasets`, and `add --dataset 6b03… or --dataset 6b03…`
 fn in_datasets(found: &[Address]) -> (String, String) {
     let store = &found[0].store.store_name;
     let options: Vec<String> = found.iter().take(LISTED).map(option).collect();
@@ -434,10 +431,7 @@ fn in_datasets(found: &[Address]) -> (String, String) {
 /// Returns the option that names the dataset of an entry.
 fn option(address: &Address) -> String {
     match &address.store.dataset_id {
-        Some(id) => format!(
-            "--dataset {}",
-            short_id(id).unwrap_or_else(|| id.to_string())
-        ),
+        Some(id) => format!("--dataset {id}"),
         None => "no --dataset".to_owned(),
     }
 }
@@ -464,11 +458,7 @@ fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
     };
     if keys.len() == 1 {
         return usage_tip(
-            format!(
-                "{} is in {} stores",
-                short_key(found[0].key.as_str()),
-                stores.len()
-            ),
+            format!("{} is in {} stores", found[0].key.as_str(), stores.len()),
             format!("name one of {}", list(&stores)),
         );
     }

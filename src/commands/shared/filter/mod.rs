@@ -28,7 +28,7 @@ use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};
 use crate::error::{contradiction, usage_tip};
 use crate::near_names;
-use crate::output::cut::{ID_DIGITS, short_id};
+use crate::output::cut::ID_DIGITS;
 use crate::output::escape::shell;
 use crate::output::own_command;
 use crate::units::Moment;
@@ -462,8 +462,7 @@ fn note_unknown_datasets(
         // Tables show the end of an id.
         let is_end = |linked: &&Arc<str>| id.len() >= ID_DIGITS && linked.ends_with(&*id);
         let meant = linked.iter().find(is_end);
-        let meant = meant.map(|linked| short_id(linked).unwrap_or_else(|| linked.to_string()));
-        let meant = meant.map(|short| format!("did you mean --dataset {short}?"));
+        let meant = meant.map(|linked| format!("did you mean --dataset {linked}?"));
         let meant = meant.or_else(|| near_names::did_you_mean(&id, &known));
         let tip = meant.as_deref().or(tip);
         context.absent(&format!("no entry is linked to dataset {id}"), tip);

@@ -2,12 +2,12 @@
 
 use ecache_core::backend::limit::unescaped;
 
-use crate::output::cut::short_id;
+use crate::output::cut::ShortIds;
 
 /// The form of ids in a text.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(in crate::commands) enum Ids {
-    Short,
+    Short(ShortIds),
     Whole,
 }
 
@@ -22,7 +22,10 @@ pub(in crate::commands) fn names(scope: &str, ids: Ids) -> Vec<String> {
             None => word.replace('-', " "),
             Some((dimension, "*")) if is_each => dimension.to_owned(),
             Some((dimension, name)) => {
-                let short = short_id(name).filter(|_| ids == Ids::Short);
+                let short = match ids {
+                    Ids::Short(ids) => ids.id(name),
+                    Ids::Whole => None,
+                };
                 let name = short.or_else(|| unescaped(name)).unwrap_or_default();
                 format!("{dimension} {name}")
             }
