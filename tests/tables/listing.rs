@@ -1,6 +1,6 @@
 //! `ls`: its order, its times, and the line below it.
 
-use crate::{filled, shown, table};
+use crate::{Session, filled, shown, table};
 
 #[test]
 fn a_search_that_ends_early_does_not_count_what_it_did_not_read() {
@@ -108,4 +108,19 @@ fn fields_are_named_by_the_headers_of_the_table_and_listed_with_their_meaning() 
         "  tip: did you mean cost_ms?",
     ];
     assert!(lines.ends_with(&end.map(str::to_owned)), "{lines:#?}");
+}
+
+#[test]
+fn a_footer_names_a_dataset_once() {
+    let session = Session::new();
+    let id = "6b03de1228195dbc2df5c505";
+    let name = format!("config set datasets.street {id}");
+    session.run(name.as_str()).succeeds();
+    for key in ["a", "b"] {
+        let set = format!("set lab {key} 1 --dataset street");
+        session.run(set.as_str()).succeeds();
+    }
+    let lines = shown(&session, "ls", 80);
+    let footer = "2 entries of lab in street, 2 B; none expires";
+    assert!(lines.iter().any(|line| line == footer), "{lines:#?}");
 }

@@ -219,7 +219,16 @@ pub(in crate::commands) fn scopes(datasets: &Datasets) -> Vec<Shown> {
 /// Says what the columns say that a table left out because all of its rows have the same there.
 pub(in crate::commands) fn shared_by_all(left: &Left) -> String {
     let mut text = String::new();
+    let is_named = |name: &str, value: &str| name == "dataset_name" && value != "-";
+    let names_dataset = left
+        .constants
+        .iter()
+        .any(|(name, value)| is_named(name, value));
     for (name, value) in &left.constants {
+        // The name of a dataset says which it is.
+        if *name == "dataset_id" && names_dataset {
+            continue;
+        }
         text.push_str(&match *name {
             "store_name" => format!(" of {value}"),
             "dataset_id" | "dataset_name" if value == "-" => " of no dataset".to_owned(),
