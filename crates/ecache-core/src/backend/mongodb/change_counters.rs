@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, doc};
+use mongodb::bson::{Bson, Document, RawDocument, doc};
 use mongodb::error::Error as DriverError;
 
 use super::MongoBackend;
@@ -25,6 +25,16 @@ pub(super) fn generation_id(store: &StoreAddress) -> Document {
         "store_name": &*store.store_name,
         "dataset_id": store.dataset_id.as_deref(),
     }
+}
+
+/// Returns the store that a document names.
+pub(super) fn store_of(id: &RawDocument) -> Option<StoreAddress> {
+    let name = |field: &str| id.get_str(field).ok().map(Arc::from);
+    Some(StoreAddress {
+        collection: name("collection")?,
+        store_name: name("store_name")?,
+        dataset_id: name("dataset_id"),
+    })
 }
 
 /// Counts a change, and one more generation of each of these stores, in one round trip.

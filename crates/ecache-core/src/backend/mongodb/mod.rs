@@ -52,6 +52,7 @@ mod indexes;
 mod interned;
 mod lookup;
 mod maintain;
+mod moved_counts;
 mod name;
 mod new_version;
 mod operations;

@@ -15,12 +15,13 @@ use super::chosen::Meant;
 use super::field_names::readable;
 use super::id::DocumentId;
 use super::interned::Stores;
+use super::moved_counts::move_counts;
 use super::name::{self, identity};
 use super::remove::delete;
 use super::side_document;
 use super::value::timestamp;
 use super::write::write_metadata;
-use super::{ATTEMPTS, BATCH, MongoBackend, change_counters, usage};
+use super::{ATTEMPTS, BATCH, MongoBackend, change_counters};
 use crate::backend::{OnExistingStore, Progress, RenameBackend};
 use crate::error::{Error, Result};
 use crate::filter::{Filter, Usage};
@@ -186,7 +187,7 @@ fn move_away(
             // Last, so that a renaming that stopped leaves the document with the old name.
             move_document(backend, from, to)?;
             if !has_moved_counts {
-                usage::move_counts(backend, from, to)?;
+                move_counts(backend, from, to)?;
             }
             let to = BTreeSet::from([Arc::new(to.clone())]);
             return change_counters::bump(backend, &to);
@@ -195,7 +196,7 @@ fn move_away(
             let ids: Vec<&DocumentId> = batch.iter().map(|meant| &meant.id).collect();
             refuse_others(backend, to, &ids)?;
             if !has_moved_counts {
-                usage::move_counts(backend, from, to)?;
+                move_counts(backend, from, to)?;
                 has_moved_counts = true;
             }
             moved.perhaps = batch.len() as u64;
@@ -292,7 +293,7 @@ fn move_all(
     } };
     let result = (|| {
         // First: a renaming that stops and is continued has moved them all.
-        usage::move_counts(backend, from, to)?;
+        move_counts(backend, from, to)?;
         for batch in ids.chunks(BATCH) {
             let mut these = of_store(from)?;
             these.insert("_id", doc! { "$in": batch });

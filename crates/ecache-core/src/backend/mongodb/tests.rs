@@ -6,6 +6,7 @@ mod jobs;
 mod kept_fields;
 mod kinds;
 mod moved;
+mod moved_counts;
 mod names;
 mod notes;
 mod operations;

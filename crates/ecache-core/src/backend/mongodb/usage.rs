@@ -10,17 +10,18 @@
 //! document of its own (`tally`) until it has added them.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId};
 
 use super::MongoBackend;
 use super::change_counters::{self, COLLECTION};
+use super::moved_counts::Moves;
 use super::side_document::Note;
 use super::value::{date, number, timestamp};
 use crate::backend::{CallCountBackend, Values};
 use crate::entry::MAX_COUNT;
 use crate::error::Result;
-use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 use crate::usage::{
     Batch, CallGroup, Counts, EntryUse, Gap, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally,
@@ -135,7 +136,12 @@ impl CallCountBackend for MongoBackend {
             { "_id.begins_at": { "$gt": begin } },
             { "adding_since": { "$exists": true } },
         ] };
-        self.each(usage.find(query).batch(), |raw| read(raw, &mut recorded))?;
+        let mut moves = Moves::default();
+        self.each(usage.find(query).batch(), |raw| {
+            read(raw, &mut recorded);
+            moves.read(raw);
+        })?;
+        recorded.periods.extend(moves.not_moved());
         Ok(recorded)
     }
 }
@@ -144,46 +150,6 @@ impl CallCountBackend for MongoBackend {
 pub(super) fn add_periods(backend: &MongoBackend, periods: Vec<Period>) -> Result<()> {
     let updates: Vec<Document> = periods.iter().map(increment).collect();
     change_counters::update(backend, &updates)
-}
-
-/// Moves the counts of a store to another name.
-///
-/// Each document is taken before its counts are added, so that none is counted twice: if that is
-/// interrupted, those of one hour and group are lost.
-pub(super) fn move_counts(
-    backend: &MongoBackend,
-    from: &StoreAddress,
-    to: &StoreAddress,
-) -> Result<()> {
-    let usage = backend.database.collection::<RawDocumentBuf>(COLLECTION);
-    let mut these = doc! { "_id.begins_at": { "$exists": true } };
-    for (field, name) in change_counters::generation_id(from) {
-        these.insert(format!("_id.{field}"), name);
-    }
-    let mut ids: Vec<Document> = Vec::new();
-    backend.each(
-        usage.find(these).projection(doc! { "_id": 1 }).batch(),
-        |raw| {
-            let id = raw.get_document("_id").ok();
-            ids.extend(id.and_then(|id| Document::try_from(id).ok()));
-        },
-    )?;
-    for id in ids {
-        let taken = usage.find_one_and_delete(doc! { "_id": id });
-        // Another renaming may have moved it.
-        let Some(taken) = backend.run(taken)? else {
-            continue;
-        };
-        let mut recorded = Recorded::default();
-        read(&taken, &mut recorded);
-        for period in &mut recorded.periods {
-            if let CallGroup::Of { store, .. } = &mut period.group {
-                *store = to.clone().into();
-            }
-        }
-        add_periods(backend, recorded.periods)?;
-    }
-    Ok(())
 }
 
 /// Moves the offset of a log, if it is still the first one of `position`.
@@ -206,7 +172,7 @@ fn claim(backend: &MongoBackend, position: LogRange, now: Timestamp) -> Result<b
     Ok(updated.matched_count > 0)
 }
 
-fn increment(period: &Period) -> Document {
+pub(super) fn increment(period: &Period) -> Document {
     let mut id = doc! { "begins_at": period.begins_at };
     match &period.group {
         CallGroup::Of {
@@ -304,9 +270,6 @@ fn read(raw: &RawDocument, recorded: &mut Recorded) {
     let Ok(id) = raw.get_document("_id") else {
         return;
     };
-    let Ok(begins_at) = id.get_i64("begins_at") else {
-        return;
-    };
     if id.get_bool("gap").is_ok() {
         if let (Ok(from), Ok(until)) = (raw.get_i64("from"), raw.get_i64("until")) {
             recorded.gaps.push(Gap {
@@ -316,29 +279,30 @@ fn read(raw: &RawDocument, recorded: &mut Recorded) {
         }
         return;
     }
-    let name = |field: &str| id.get_str(field).ok().map(std::sync::Arc::from);
-    let group = match (name("collection"), name("store_name")) {
-        (Some(collection), Some(store_name)) => CallGroup::Of {
-            store: StoreAddress {
-                collection,
-                store_name,
-                dataset_id: name("dataset_id"),
-            }
-            .into(),
+    recorded.periods.extend(period_of(id, raw));
+}
+
+/// Returns the counts of an hour and group, which `id` names.
+pub(super) fn period_of(id: &RawDocument, counts: &RawDocument) -> Option<Period> {
+    let name = |field: &str| id.get_str(field).ok().map(Arc::from);
+    let group = match change_counters::store_of(id) {
+        Some(store) => CallGroup::Of {
+            store: store.into(),
             user: name("user_id"),
             operator: name("operator_uri"),
         },
-        _ => CallGroup::Other,
+        None => CallGroup::Other,
     };
     let count = |field| {
-        raw.get_i64(field)
+        counts
+            .get_i64(field)
             .ok()
             .and_then(|count| u64::try_from(count).ok())
     };
-    recorded.periods.push(Period {
-        begins_at,
+    Some(Period {
+        begins_at: id.get_i64("begins_at").ok()?,
         length: HOUR,
         group,
         counts: Counts::of_fields(Counts::NAMES.map(|field| count(field).unwrap_or(0))),
-    });
+    })
 }
