@@ -251,8 +251,8 @@ fn the_log_names_the_options_that_selected() {
         filters,
         [
             "--all-collections --store s",
-            "--store s --fresh",
-            "--all-collections --store s --if-policy evict --fresh",
+            "--store s",
+            "--all-collections --store s --if-policy evict",
         ]
     );
 }

@@ -19,15 +19,24 @@ pub(in crate::commands) fn words(selection: &Selection, now: Timestamp) -> Strin
     written(selection, now, Field::Policy.option())
 }
 
-/// Describes the entries whose lifetime is changed: `--policy` is their new one.
+/// Describes the entries whose lifetime is changed: `--policy` is their new one, and fresh ones are
+/// meant unless an option says otherwise.
 pub(in crate::commands) fn words_of_touched(selection: &Selection, now: Timestamp) -> String {
-    written(selection, now, "--if-policy")
+    let typed = selection.filters().cloned().map(|filter| Filter {
+        freshness: filter.freshness.filter(|meant| *meant != Freshness::Fresh),
+        ..filter
+    });
+    written(&Selection::of(typed.collect()), now, "--if-policy")
 }
 
 fn written(selection: &Selection, now: Timestamp, policy: &str) -> String {
     let mut parts: Vec<String> = selection
         .filters()
         .map(|filter| of_filter(filter, now, policy))
+        .map(|words| match words.as_str() {
+            "" => "--all".to_owned(),
+            _ => words,
+        })
         .collect();
     if let Some(capacity) = &selection.beyond {
         let mut words = vec![of_filter(&capacity.scope, now, policy)];
@@ -40,7 +49,6 @@ fn written(selection: &Selection, now: Timestamp, policy: &str) -> String {
         words.retain(|word| !word.is_empty());
         parts.push(words.join(" "));
     }
-    parts.retain(|part| !part.is_empty());
     let mut words = if parts.is_empty() {
         "--all".to_owned()
     } else {
@@ -168,6 +176,22 @@ mod tests {
     use crate::cli::Cli;
 
     const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
+
+    #[test]
+    fn a_part_without_conditions_is_not_left_out() {
+        let usual = Filter {
+            collections: vec![Pattern::exact(DEFAULT_COLLECTION)],
+            ..Filter::default()
+        };
+        let fresh = Filter {
+            freshness: Some(Freshness::Fresh),
+            ..usual.clone()
+        };
+        let selection = Selection::of(vec![usual.clone(), fresh.clone()]);
+        assert_eq!(words(&selection, NOW), "--all, or --fresh");
+        assert_eq!(words(&usual.into(), NOW), "--all");
+        assert_eq!(words_of_touched(&fresh.into(), NOW), "--all");
+    }
 
     #[test]
     fn each_condition_is_written_with_an_option_that_exists() {
