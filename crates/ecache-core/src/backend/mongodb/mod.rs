@@ -56,6 +56,7 @@ mod moved_counts;
 mod name;
 mod new_version;
 mod operations;
+mod periods;
 mod query;
 mod read;
 mod remove;

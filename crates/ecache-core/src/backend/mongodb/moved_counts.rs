@@ -11,7 +11,7 @@ use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, oid::Objec
 
 use super::MongoBackend;
 use super::change_counters::{self, COLLECTION};
-use super::usage::{increment, period_of};
+use super::periods::{increment, period_of};
 use crate::error::Result;
 use crate::scope::StoreAddress;
 use crate::usage::{CallGroup, Counts, Period};

@@ -10,13 +10,13 @@
 //! document of its own (`tally`) until it has added them.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
-use mongodb::bson::{Bson, Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId};
+use mongodb::bson::{Document, RawDocument, RawDocumentBuf, doc, oid::ObjectId};
 
 use super::MongoBackend;
 use super::change_counters::{self, COLLECTION};
 use super::moved_counts::Moves;
+use super::periods::{increment, period_of};
 use super::side_document::Note;
 use super::value::{date, number, timestamp};
 use crate::backend::{CallCountBackend, Values};
@@ -24,7 +24,7 @@ use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, CallGroup, Counts, EntryUse, Gap, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally,
+    Batch, CallGroup, EntryUse, Gap, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally,
 };
 
 /// The field of the `_id` of a tally.
@@ -172,32 +172,6 @@ fn claim(backend: &MongoBackend, position: LogRange, now: Timestamp) -> Result<b
     Ok(updated.matched_count > 0)
 }
 
-pub(super) fn increment(period: &Period) -> Document {
-    let mut id = doc! { "begins_at": period.begins_at };
-    match &period.group {
-        CallGroup::Of {
-            store,
-            user,
-            operator,
-        } => {
-            id.extend(change_counters::generation_id(store));
-            id.insert("user_id", user.as_deref());
-            id.insert("operator_uri", operator.as_deref());
-        }
-        CallGroup::Other => {
-            id.insert("other", true);
-        }
-    }
-    let counts = Counts::NAMES.into_iter().zip(period.counts.fields());
-    let counts = counts.filter(|(_, count)| *count > 0);
-    let counts = counts.map(|(name, count)| (name.to_owned(), Bson::Int64(number(count))));
-    doc! {
-        "q": { "_id": id },
-        "u": { "$inc": counts.collect::<Document>() },
-        "upsert": true,
-    }
-}
-
 fn note_gap(gap: Gap) -> Document {
     let begins_at = gap.from.as_millis().div_euclid(HOUR).saturating_mul(HOUR);
     doc! {
@@ -280,29 +254,4 @@ fn read(raw: &RawDocument, recorded: &mut Recorded) {
         return;
     }
     recorded.periods.extend(period_of(id, raw));
-}
-
-/// Returns the counts of an hour and group, which `id` names.
-pub(super) fn period_of(id: &RawDocument, counts: &RawDocument) -> Option<Period> {
-    let name = |field: &str| id.get_str(field).ok().map(Arc::from);
-    let group = match change_counters::store_of(id) {
-        Some(store) => CallGroup::Of {
-            store: store.into(),
-            user: name("user_id"),
-            operator: name("operator_uri"),
-        },
-        None => CallGroup::Other,
-    };
-    let count = |field| {
-        counts
-            .get_i64(field)
-            .ok()
-            .and_then(|count| u64::try_from(count).ok())
-    };
-    Some(Period {
-        begins_at: id.get_i64("begins_at").ok()?,
-        length: HOUR,
-        group,
-        counts: Counts::of_fields(Counts::NAMES.map(|field| count(field).unwrap_or(0))),
-    })
 }
