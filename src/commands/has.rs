@@ -6,6 +6,7 @@ use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome};
 
 use super::shared::command::args::requested;
+use super::shared::filter::unknown_dataset::note_unknown_dataset;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -29,8 +30,13 @@ pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
             address: Box::new(address),
         }
         .into()),
-        Lookup::Hit(..) | Lookup::Foreign(..) | Lookup::Stale(_) | Lookup::Missing => {
+        Lookup::Hit(..) | Lookup::Foreign(..) | Lookup::Stale(_) => {
             context.count(&[request.miss(now)]);
+            Ok(Exit::No)
+        }
+        Lookup::Missing => {
+            context.count(&[request.miss(now)]);
+            note_unknown_dataset(context, &request.address)?;
             Ok(Exit::No)
         }
     }

@@ -285,6 +285,24 @@ fn no_job_runs_in_a_file() {
 }
 
 #[test]
+fn a_miss_of_a_dataset_that_cannot_be_an_id_is_said() {
+    let session = filled();
+    let note = "warning: no entry is linked to dataset street\n  tip: no dataset has a name here";
+    for verb in ["get", "has"] {
+        let ran = session.run(&format!("{verb} s k --dataset street"));
+        assert_eq!(ran.code, 1, "{verb}: {ran:?}");
+        assert!(ran.stderr.starts_with(note), "{verb}: {ran:?}");
+        let ran = session.run(&format!("{verb} s k --dataset 6b03de1228195dbc2df5c500"));
+        assert_eq!((ran.code, &*ran.stderr), (1, ""), "{verb}");
+    }
+    session.run("set s k v --dataset street").succeeds();
+    for verb in ["get", "has"] {
+        let ran = session.run(&format!("{verb} s other --dataset street"));
+        assert_eq!((ran.code, &*ran.stderr), (1, ""), "{verb}");
+    }
+}
+
+#[test]
 fn a_dataset_that_nothing_is_known_of_is_said() {
     let session = filled();
     let note = "warning: no entry is linked to dataset street\n  tip: no dataset has a name here";

@@ -17,6 +17,7 @@ use super::shared::address::keys_from::{Line, entries};
 use super::shared::address::resolve::store_address;
 use super::shared::calls::hit;
 use super::shared::command::args::{refuse_options_of_none, requested};
+use super::shared::filter::unknown_dataset::note_unknown_dataset;
 use super::shared::view::fields;
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
@@ -69,6 +70,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
         Lookup::Missing => {
             context.detail(&format!("miss: there is no {}", request.address));
             context.count(&[request.miss(now)]);
+            note_unknown_dataset(context, &request.address)?;
             Ok(Exit::No)
         }
         Lookup::Foreign(entry, reason) => Err(Error::ForeignValue {

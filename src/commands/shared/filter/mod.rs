@@ -1,11 +1,13 @@
 //! Builds the core's filter from the typed one, for every verb.
 //!
 //! `words` writes a selection back as options. `no_match` explains an empty one, `collections` what
-//! was not searched; `live_datasets` are those that exist, and `value_text` is a text in values.
+//! was not searched; `live_datasets` are those that exist, `unknown_dataset` is one that a call names
+//! in vain, and `value_text` is a text in values.
 
 pub(in crate::commands) mod collections;
 pub(in crate::commands) mod live_datasets;
 pub(in crate::commands) mod no_match;
+pub(in crate::commands) mod unknown_dataset;
 pub(in crate::commands) mod value_text;
 pub(in crate::commands) mod words;
 
