@@ -264,9 +264,15 @@ fn the_status_says_that_a_limit_keeps_a_result_out() {
         let line = format!("ecache run --status-fd 3 -- sh -c 'true {what}' 3> status; cat status");
         let ran = session.shell(&line).succeeds();
         let status: serde_json::Value = serde_json::from_str(ran.text()).expect("JSON");
-        ["outcome", "fwd", "stored"].map(|word| status[word].to_string())
+        ["outcome", "fwd", "stored", "detail"].map(|word| status[word].to_string())
     };
-    let missed = |stored: &str| ["\"miss\"", "\"miss\"", stored].map(str::to_owned);
+    let missed = |stored: &str| {
+        let detail = match stored {
+            "true" => "null",
+            _ => "\"not kept: the limit for everything is reached: nothing in it may be evicted\"",
+        };
+        ["\"miss\"", "\"miss\"", stored, detail].map(str::to_owned)
+    };
     assert_eq!(stored("1"), missed("true"));
     // Entries of policy `persist` fill the store.
     session.run("touch --all --policy persist").succeeds();

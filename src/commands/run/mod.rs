@@ -136,8 +136,8 @@ fn answer(context: &Context, mut args: RunArgs, status: &mut Option<File>) -> Re
         // That of a stream depends on what the command takes from it.
         let has_key = has_key && !matches!(call.identity.input, InputKey::Unread(_));
         let key = report.key.as_ref().or(has_key.then_some(&address.key));
-        let why = teller.told.unusable.get();
-        let status = Status::new(key, &address.store.store_name, &report, why);
+        let store = &address.store.store_name;
+        let status = Status::new(key, store, &report, &teller.told, &call.settings);
         let written = status.write(file);
         written.or_else(|error| do_without("the status", context, &args, error))?;
     }

@@ -68,15 +68,24 @@ pub(super) fn sentence(
     if report.outcome == RunOutcome::Stale && told.is_refreshing.get() {
         sentence.push_str("; refreshing in the background");
     }
-    if let Some(why) = &*told.unkept.borrow() {
-        let exit = report.exit;
-        sentence.push_str(&if exit != 0 && settings.failures == Failures::Forget {
-            format!("; exit code {exit}, not kept (--no-failures)")
-        } else {
-            format!("; not kept: {why}")
-        });
+    if let Some(why) = unkept(report, told, settings) {
+        sentence.push_str("; ");
+        sentence.push_str(&why);
     }
     Some(sentence)
+}
+
+/// Returns the words that say why the result was not stored.
+fn unkept(report: &Report, told: &Told, settings: &Settings) -> Option<String> {
+    let why = told.unkept.borrow();
+    let exit = report.exit;
+    why.as_ref().map(|why| {
+        if exit != 0 && settings.failures == Failures::Forget {
+            format!("exit code {exit}, not kept (--no-failures)")
+        } else {
+            format!("not kept: {why}")
+        }
+    })
 }
 
 /// Returns the words that say why a stale result was replayed.
@@ -128,8 +137,8 @@ fn duration(duration: Duration) -> String {
     human::duration(whole_millis(duration))
 }
 
-/// The object written to `--status-file` and `--status-fd`. `hit`, `fwd`, `collapsed`, `stored` and
-/// `ttl` mean what they mean in the header `Cache-Status` of RFC 9211.
+/// The object written to `--status-file` and `--status-fd`. `hit`, `fwd`, `collapsed`, `stored`,
+/// `ttl` and `detail` mean what they mean in the header `Cache-Status` of RFC 9211.
 #[derive(Serialize)]
 pub(super) struct Status<'a> {
     outcome: &'static str,
@@ -144,6 +153,8 @@ pub(super) struct Status<'a> {
     collapsed: bool,
     /// `true` if the result was stored
     stored: bool,
+    /// Why the result was not stored, as `-v` says it
+    detail: Option<String>,
     /// Seconds until the result is stale, negative since when it is
     ttl: Option<i64>,
     age_ms: u128,
@@ -159,9 +170,10 @@ impl<'a> Status<'a> {
         key: Option<&'a Key>,
         store_name: &'a str,
         report: &Report,
-        unusable: Option<Unusable>,
+        told: &Told,
+        settings: &Settings,
     ) -> Self {
-        let missed = match unusable {
+        let missed = match told.unusable.get() {
             Some(Unusable::Expired(_) | Unusable::TooOld(_) | Unusable::FromTheFuture) => "stale",
             Some(
                 Unusable::Failure
@@ -189,6 +201,7 @@ impl<'a> Status<'a> {
             fwd,
             collapsed: report.outcome == RunOutcome::Followed,
             stored: fwd.is_some() && report.size.is_some(),
+            detail: unkept(report, told, settings),
             ttl: if is_overdue {
                 // A part of a second counts as one: the result is stale.
                 Some(-seconds(
@@ -220,6 +233,7 @@ impl<'a> Status<'a> {
             fwd: Some("bypass"),
             collapsed: false,
             stored: false,
+            detail: None,
             ttl: None,
             age_ms: 0,
             ttl_left_ms: None,
