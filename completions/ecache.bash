@@ -2037,7 +2037,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__get)
-            opts="-q -v -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
+            opts="-q -v -0 -a -j -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --null --format --json --arg --json-arg --args --dataset --user --operator --prompt --jwt-file --store --version --ttl --cwd --env --file --modtime --scope --stdin --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4044,7 +4044,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -a -j -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --store --version --ttl --cwd --env --file --modtime --scope --stdin --arg --json-arg --args --dry-run --no-undo --format --json --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -0 -a -j -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --null --store --version --ttl --cwd --env --file --modtime --scope --stdin --arg --json-arg --args --dry-run --no-undo --format --json --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

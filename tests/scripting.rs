@@ -277,6 +277,25 @@ fn summaries_are_one_object() {
 }
 
 #[test]
+fn keys_that_ls_ends_with_nul_bytes_are_read_back() {
+    let session = Session::new();
+    for key in ["a\nb", "back\\nslash", " c"] {
+        session.run(["set", "odd", key, "v"]).succeeds();
+    }
+    let ran = session
+        .shell("ecache ls odd -0 --fields key | ecache get odd -0 --keys-from -")
+        .succeeds();
+    assert_eq!(ran.text().matches("\"hit\":true").count(), 3, "{ran:?}");
+    session
+        .shell("ecache ls odd -0 --fields key | ecache rm odd --null --keys-from -")
+        .succeeds();
+    session.run("ls odd --fields key").prints("");
+    let ran = session.run_with_input("get odd -0 --keys-from -", b"\xff\0");
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(session.run("get odd k -0").code, 2);
+}
+
+#[test]
 fn entries_whose_keys_begin_with_a_hyphen_go_by_them() {
     support::goes_by_names_with_hyphens(&Session::new());
 }

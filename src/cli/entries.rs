@@ -23,6 +23,9 @@ pub(crate) struct GetArgs {
     #[arg(help = "Look up the entries in this file of JSON lines", long_help = "Look up the entries in this file, as `ls --format jsonl` prints them, and print JSON lines", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
+    /// The keys of --keys-from end with a NUL byte, as `ls -0` ends them
+    #[arg(long, short = '0', hide_short_help = true, requires = "keys_from")]
+    pub(crate) null: bool,
     /// Print the value in this format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValueFormat::Raw)]
     pub(crate) format: ValueFormat,

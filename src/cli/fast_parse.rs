@@ -59,6 +59,7 @@ fn get(mut words: impl Iterator<Item = OsString>, path: &mut Option<String>) -> 
         },
         command: CommandArgs::default(),
         keys_from: None,
+        null: false,
         entries_from: None,
         format: ValueFormat::Raw,
         json: false,

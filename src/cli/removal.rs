@@ -34,6 +34,9 @@ pub(crate) struct RmArgs {
     #[arg(help = "Remove the entries in this file of JSON lines", long_help = "Remove the entries in this file, as `ls --format jsonl` prints them; - for standard input", long, value_name = "FILE", value_hint = clap::ValueHint::FilePath,
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
+    /// The keys of --keys-from end with a NUL byte, as `ls -0` ends them
+    #[arg(long, short = '0', hide_short_help = true, requires = "keys_from")]
+    pub(crate) null: bool,
     #[command(flatten)]
     pub(crate) command: CommandArgs,
     #[command(flatten)]

@@ -124,7 +124,7 @@ fn requests(context: &Context, args: &mut RmArgs) -> Result<Vec<Request>> {
     };
     if let Some(file) = &args.keys_from {
         let store = store_address(context, store, &args.scope)?;
-        return listed(file, Line::Key(store.into()));
+        return listed(file, Line::key(store, args.null));
     }
     let mut named: Vec<Option<String>> = args.keys.drain(..).map(Some).collect();
     if named.is_empty() && (args.call.0.is_some() || is_marked(store)) {

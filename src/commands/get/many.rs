@@ -39,7 +39,7 @@ const KEY: usize = 3;
 /// Looks up the entry that each line of a file names.
 pub(super) fn run(context: &Context, file: &Path, line: Line) -> Result<Exit> {
     let first = match line {
-        Line::Key(_) => KEY,
+        Line::Key(_) | Line::RawKey(_) => KEY,
         Line::Entry(_) => 0,
     };
     context.expect_misses();

@@ -31,7 +31,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
     if let Some(file) = &args.keys_from {
         let store = args.entry.store()?;
         let store = store_address(context, store, &args.entry.scope)?;
-        return many::run(context, file, Line::Key(store.into()));
+        return many::run(context, file, Line::key(store, args.null));
     }
     if let Some(file) = &args.entries_from {
         return many::run(context, file, entries(context));

@@ -2,7 +2,8 @@
 //! `ls --format jsonl` prints it.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
+use std::mem;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,8 +21,21 @@ use crate::output::{stdin, unescape};
 pub(in crate::commands) enum Line {
     /// A key in this store, written as `ls` writes it to a pipe
     Key(Arc<StoreAddress>),
+    /// A key in this store as it is, before a NUL byte, as `ls -0` writes it
+    RawKey(Arc<StoreAddress>),
     /// An entry, as a JSON object; one that names no collection is in this one
     Entry(String),
+}
+
+impl Line {
+    /// Returns the form of keys in this store, which `is_null` ends with NUL bytes.
+    pub(in crate::commands) fn key(store: StoreAddress, is_null: bool) -> Self {
+        if is_null {
+            Self::RawKey(store.into())
+        } else {
+            Self::Key(store.into())
+        }
+    }
 }
 
 /// The entries that are listed.
@@ -55,6 +69,30 @@ impl Listed {
     pub(in crate::commands) fn read(&mut self, count: usize) -> Result<Vec<Address>> {
         self.by_ref().take(count).collect()
     }
+
+    /// Reads a line with its end into the memory for it.
+    fn read_line(&mut self) -> io::Result<usize> {
+        if !matches!(self.line, Line::RawKey(_)) {
+            return self.input.read_line(&mut self.text);
+        }
+        let mut bytes = mem::take(&mut self.text).into_bytes();
+        let count = self.input.read_until(0, &mut bytes)?;
+        self.text = String::from_utf8(bytes)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a key is not UTF-8"))?;
+        Ok(count)
+    }
+
+    /// Returns the line that was read.
+    fn without_end(&self) -> &str {
+        if let Line::RawKey(_) = self.line {
+            return self.text.strip_suffix('\0').unwrap_or(&self.text);
+        }
+        // As `BufRead::lines` ends them.
+        match self.text.strip_suffix('\n') {
+            Some(line) => line.strip_suffix('\r').unwrap_or(line),
+            None => &self.text,
+        }
+    }
 }
 
 impl Iterator for Listed {
@@ -64,20 +102,13 @@ impl Iterator for Listed {
         loop {
             self.number += 1;
             self.text.clear();
-            match self
-                .input
-                .read_line(&mut self.text)
-                .context("cannot read keys")
-            {
+            let read = self.read_line();
+            match read.context("cannot read keys") {
                 Ok(0) => return None,
                 Ok(_) => {}
                 Err(error) => return Some(Err(error)),
             }
-            // As `BufRead::lines` ends them.
-            let line = match self.text.strip_suffix('\n') {
-                Some(line) => line.strip_suffix('\r').unwrap_or(line),
-                None => &self.text,
-            };
+            let line = self.without_end();
             if line.is_empty() {
                 continue;
             }
@@ -86,6 +117,7 @@ impl Iterator for Listed {
                     store: store.clone(),
                     key,
                 }),
+                Line::RawKey(store) => parse_key(line).map(|key| store.entry(key)),
                 Line::Entry(collection) => entry(line, collection),
             };
             return Some(address.with_context(|| format!("line {}", self.number)));
