@@ -153,7 +153,7 @@ pub(super) struct Status<'a> {
     collapsed: bool,
     /// `true` if the result was stored
     stored: bool,
-    /// Why the result was not stored, as `-v` says it
+    /// The reason for not storing the result, as `-v` says it
     detail: Option<String>,
     /// Seconds until the result is stale, negative since when it is
     ttl: Option<i64>,

@@ -1,7 +1,7 @@
 //! Builds the core's filter from the typed one, for every verb.
 //!
 //! `words` writes a selection back as options. `no_match` explains an empty one, `collections` what
-//! was not searched; `live_datasets` are those that exist, `unknown_dataset` is one that a call names
+//! was not searched; `live_datasets` are those that exist, `unknown_dataset` is one named
 //! in vain, and `value_text` is a text in values.
 
 pub(in crate::commands) mod collections;

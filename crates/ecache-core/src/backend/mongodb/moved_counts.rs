@@ -158,8 +158,9 @@ impl Moving {
     }
 }
 
-/// What documents say of moves: a reader counts those set aside for their old name, unless they
-/// were added to the new one.
+/// The moves that documents speak of.
+///
+/// A reader counts those set aside for their old name, unless they were added to the new one.
 #[derive(Default)]
 pub(super) struct Moves {
     moving: Vec<Moving>,
