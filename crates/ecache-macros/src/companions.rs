@@ -131,7 +131,7 @@ impl Expansion<'_> {
                         #[allow(unused_imports)]
                         use #krate::__macro::{Infallible as _, Wordless as _};
                         let key = (&mut #krate::__macro::returned((#key_fn)(#(#references),*))).result()?;
-                        #krate::__macro::argument(&key).checked().shown().push_each_to(#list)
+                        #krate::__macro::push_each(&#krate::__macro::argument(&key).checked().shown(), #list)
                     })),
                 ]
             }

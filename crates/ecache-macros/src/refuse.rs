@@ -18,11 +18,6 @@ const PRIMITIVE: [&str; 17] = [
 /// Rejects a function and options that do not fit together.
 pub(crate) fn refuse(function: &Function, options: &Options, place: Place) -> Result<()> {
     let name = &function.item.sig.ident;
-    if options.self_key.is_none() && PRIMITIVE.contains(&&*function.name()) {
-        let message = "the companions of a function belong to a type of its name, which would hide this one: give \
-                       the function another name";
-        return Err(Error::new_spanned(name, message));
-    }
     if place == Place::TraitImpl {
         let message = "a method of a trait has no room for companions: cache an inherent method, and call \
                        that one here";
@@ -47,6 +42,11 @@ pub(crate) fn refuse(function: &Function, options: &Options, place: Place) -> Re
     }
     if options.self_key.is_none() && place == Place::Impl {
         let message = "an associated function says `self_key = none`";
+        return Err(Error::new_spanned(name, message));
+    }
+    if options.self_key.is_none() && PRIMITIVE.contains(&&*function.name()) {
+        let message = "the companions of a function belong to a type of its name, which would hide this one: give \
+                       the function another name";
         return Err(Error::new_spanned(name, message));
     }
     if let (Some(SelfKey::None), Place::Free) = (&options.self_key, place)

@@ -370,3 +370,31 @@ impl fmt::Debug for ExecutionCache {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::Preimage;
+
+    #[test]
+    fn more_stores_than_are_remembered_outdate_the_computations_from_before() {
+        let function = ExecutionCache::new(Options::new("tests::clears"));
+        let see = |store: usize, clears| {
+            let key = MemoryKey {
+                cache: 1,
+                dataset_id: Some(store.to_string().into()),
+                parts: Preimage::default().parts,
+            };
+            function.see_clears(&key, clears);
+            function.clears()
+        };
+        assert!((0..MOST_STORES).all(|store| see(store, 7) == 0));
+        assert_eq!(see(0, 7), 0, "nothing was cleared");
+        assert_eq!(see(0, 8), 1, "a clear by another process");
+        assert!(function.keep_since(1).is_some());
+        assert_eq!(see(MOST_STORES, 7), 2, "the others are forgotten");
+        assert!(function.keep_since(1).is_none(), "it began before that");
+        assert!((0..MOST_STORES - 1).all(|store| see(store, 9) == 2));
+        assert_eq!(see(0, 10), 3, "a clear after that");
+    }
+}

@@ -1,7 +1,7 @@
 //! A result whose computation read an older source than a refresh, a set or a clear is not kept.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use ecache_core::execution_cache;
 use futures_executor::block_on;
@@ -135,6 +135,13 @@ mod cleared {
         SOURCE.read()
     }
 
+    /// Held by each test of the two functions: they share a source and their stores.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    fn alone() -> MutexGuard<'static, ()> {
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn now() -> Timestamp {
         SystemClock.now()
     }
@@ -165,6 +172,7 @@ mod cleared {
 
     #[test]
     fn a_clear_by_another_process_holds_during_a_computation() {
+        let _alone = alone();
         // The first ones find an empty store, and the others one with results.
         let clears: [fn(&dyn Backend, &Filter); 4] = [undoably, for_good, undoably, for_good];
         for (key, clear) in clears.iter().enumerate() {
@@ -191,8 +199,36 @@ mod cleared {
         }
     }
 
+    static DAMAGED: LazyLock<Cache> = LazyLock::new(|| Cache::at(FOLDER.path().join("damaged.db")));
+
+    #[execution_cache(cache = DAMAGED, residency = "transient", store_name = "damaged")]
+    fn read_damaged(_key: u8) -> u64 {
+        SOURCE_OF_DAMAGED.read()
+    }
+
+    static SOURCE_OF_DAMAGED: Source = Source::new();
+
+    #[test]
+    fn a_clear_by_another_process_holds_though_the_first_look_failed() {
+        let path = FOLDER.path().join("damaged.db");
+        read_damaged(1);
+        let connection = rusqlite::Connection::open(&path).expect("a database");
+        let damaged = connection.execute("UPDATE entries SET value = CAST('y' AS BLOB)", ());
+        assert_eq!(damaged, Ok(1));
+        let clear = || {
+            let cache = Cache::at(&path);
+            let filter = Filter::default();
+            for_good(cache.backend().expect("a store").as_ref(), &filter);
+        };
+        assert_eq!(SOURCE_OF_DAMAGED.during(|| read_damaged(1), clear), 1);
+        assert_eq!(read_damaged::get(1), None);
+        assert_eq!(read_damaged(1), 2);
+        assert_eq!(read_damaged::get(1), Some(2));
+    }
+
     #[test]
     fn a_set_outdates_a_refresh_that_noticed_a_clear_after_it_began() {
+        let _alone = alone();
         assert_eq!(SOURCE.during(|| read(9), || ()), 1);
         elsewhere(for_good);
         let set = || assert!(read::set_cache(9, 2).expect("a store"));

@@ -74,4 +74,18 @@ mod inner {
     }
 }
 
+impl Model {
+    #[execution_cache]
+    fn str(&self) -> u8 {
+        1
+    }
+}
+
+impl Model {
+    #[execution_cache]
+    fn char() -> u8 {
+        1
+    }
+}
+
 fn main() {}

@@ -128,15 +128,16 @@ impl<T: ?Sized> Argument for Stored<'_, T> {
     }
 }
 
-impl<T: Serialize + ?Sized> Stored<'_, T> {
-    /// Adds what a `key_fn` made of the arguments, as [`Preimage::push_each`] does.
-    ///
-    /// # Errors
-    /// If it has no stored form, or hides something.
-    pub fn push_each_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
-        self.push_to(&mut Preimage::default())?;
-        list.push_each(self.value)
-    }
+/// Adds what a `key_fn` made of the arguments, as [`Preimage::push_each`] does.
+///
+/// # Errors
+/// If it has no stored form, or hides something.
+pub fn push_each<T: KeyPart + ?Sized>(
+    key: &Stored<'_, T>,
+    list: &mut Preimage,
+) -> Result<(), StoredError> {
+    key.push_to(&mut Preimage::default())?;
+    list.push_each(key.value)
 }
 
 /// The identity of a type.

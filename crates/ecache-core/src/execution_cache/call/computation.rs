@@ -97,7 +97,7 @@ impl<'a> Call<'a> {
                         if let Some(found) = self.landed(codec, landed) {
                             return Begun::Found(found);
                         }
-                        self.forget_clears();
+                        self.renew_clears();
                     }
                     None => break Role::Alone,
                 },
@@ -175,7 +175,7 @@ impl Call<'_> {
                             let found = self.owned_async(function, codec, found);
                             return Begun::Found(found.await);
                         }
-                        self.forget_clears();
+                        self.renew_clears();
                     }
                     None => break Role::Alone,
                 },

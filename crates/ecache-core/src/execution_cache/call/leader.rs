@@ -77,7 +77,7 @@ impl<'a> Leadership<'a> {
             let mut lock = locks.try_lock(call.hash());
             if matches!(lock, Ok(None)) {
                 lock = locks.lock(call.hash(), call.ctx.cache.patience);
-                call.forget_clears();
+                call.renew_clears();
             }
             self.lock = call.attempt("lock a key", lock).flatten();
         }
@@ -96,7 +96,7 @@ impl<'a> Leadership<'a> {
             if matches!(lock, Ok(None)) {
                 let free = locks.lock_async(call.hash(), call.ctx.cache.patience);
                 lock = free.await;
-                call.forget_clears();
+                call.renew_clears();
             }
             self.lock = call.attempt("lock a key", lock).flatten();
         }

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::store_result::{Remembered, Seen};
 use super::{Call, StaleUse};
-use crate::backend::{CallLookup, read_value};
+use crate::backend::{Backend, CallLookup, CallResult, read_value};
 use crate::error::Error;
+use crate::execution_cache::Shared;
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult, copied};
-use crate::execution_cache::counters::pending::{CounterGroup, Version};
+use crate::execution_cache::counters::pending::Version;
 use crate::execution_cache::counters::{Event, Tier};
 use crate::execution_cache::memory::tier::Slot;
 use crate::panics::caught;
@@ -143,6 +144,8 @@ impl Call<'_> {
         self.attempt("ask for the store's generation", generation)
     }
 
+    /// Looks in the store. If it returns no result and the store could be read, the clears of the
+    /// store are noted.
     fn look_in_store(
         &self,
         codec: &dyn AnyCodec,
@@ -157,30 +160,11 @@ impl Call<'_> {
             self.count(Event::Error);
             return Err(Troubled);
         };
-        let now = moment.exact();
         // Read before the look-up, so that any later change moves it.
         let epoch = self.epoch();
-        let (store, scopes) = (self.store(), self.scopes());
-        let found = self.find(backend.as_ref(), (&store, &scopes), epoch.is_some(), now);
-        cache.pause_reads_if_busy(&found);
-        let result = match self.attempt("look up a result", found).ok_or(Troubled)? {
-            CallLookup::Hit(result) => result,
-            CallLookup::Missing(miss) => {
-                self.note_clears(backend.as_ref(), miss.clears);
-                return Ok(None);
-            }
-            CallLookup::Other(_) => {
-                self.note_clears(backend.as_ref(), None);
-                return Ok(None);
-            }
-            CallLookup::Damaged(address) => {
-                let address = Box::new(address);
-                self.attempt(
-                    "use a result",
-                    Err::<(), _>(Error::DamagedEntry { address }),
-                );
-                return Err(Troubled);
-            }
+        let found = self.find_in_store(backend.as_ref(), epoch.is_some(), moment.exact())?;
+        let Some(result) = found else {
+            return Ok(None);
         };
         let age = self.age(result.expires_at, old, moment);
         if age.is_none() {
@@ -189,46 +173,101 @@ impl Call<'_> {
                 return Ok(None);
             }
         }
-        let size = result.content.size();
-        let value = read_value(backend.as_ref(), result.kind, result.content);
-        let value = self.attempt("read a result", value).ok_or(Troubled)?;
-        let value = self.attempt("decode a result", caught(|| codec.decode(value)));
-        let value = value.ok_or(Troubled)?;
-        let version = Version {
-            written_at: result.written_at,
-            cost_ms: result.cost_ms.unwrap_or(0),
-        };
+        let (expires_at, generation) = (result.expires_at, result.generation);
+        let (size, version) = (result.content.size(), version(&result));
+        let value = self.decoded(backend.as_ref(), codec, result)?;
         let Some(is_stale) = age else {
-            self.fall_back_on(Tier::Store, value, result.expires_at, version);
+            self.fall_back_on(Tier::Store, value, expires_at, version);
             return Ok(None);
         };
-        function.counting.hit(Tier::Store, version.cost_ms);
-        if is_stale {
-            self.count(Event::StaleHit);
-        }
-        let group = CounterGroup::new(store.clone(), &scopes);
-        cache.pending.hit(&group, self.place(), version, now);
-        cache.flush_if_due(now);
-        if let (Some(epoch), Some(generation)) = (epoch, result.generation)
+        self.count_store_hit(version, is_stale, moment.exact());
+        if let (Some(epoch), Some(generation)) = (epoch, generation)
             && function.memory.admits(size)
+            && let Some(keeping) = function.keep_at_once_since(self.clears())
         {
             let copy = Remembered {
                 value: value.clone(),
                 size,
                 written_at: None,
-                expires_at: result.expires_at,
+                expires_at,
                 cost_ms: version.cost_ms,
             };
-            let hits = cache.pending.hits(&group, self.place(), version);
-            if let Some(keeping) = function.keep_at_once_since(self.clears()) {
-                let seen = Seen {
-                    epoch,
-                    generation,
-                    hits,
-                };
-                self.remember(keeping, copy, Some(seen));
-            }
+            let group = function.counter_group(self.ctx);
+            let seen = Seen {
+                epoch,
+                generation,
+                hits: cache.pending.hits(&group, self.place(), version),
+            };
+            self.remember(keeping, copy, Some(seen));
         }
         Ok(Some(FoundResult::of(value, is_stale)))
+    }
+
+    /// Returns the result in the store, as it is stored.
+    fn find_in_store(
+        &self,
+        backend: &dyn Backend,
+        with_generation: bool,
+        now: Timestamp,
+    ) -> Result<Option<CallResult>, Troubled> {
+        let (store, scopes) = (self.store(), self.scopes());
+        let found = self.find(backend, (&store, &scopes), with_generation, now);
+        self.ctx.cache.pause_reads_if_busy(&found);
+        match self.attempt("look up a result", found).ok_or(Troubled)? {
+            CallLookup::Hit(result) => Ok(Some(result)),
+            CallLookup::Missing(miss) => {
+                self.note_clears(backend, miss.clears);
+                Ok(None)
+            }
+            CallLookup::Other(_) => {
+                self.note_clears(backend, None);
+                Ok(None)
+            }
+            CallLookup::Damaged(address) => {
+                let address = Box::new(address);
+                self.attempt(
+                    "use a result",
+                    Err::<(), _>(Error::DamagedEntry { address }),
+                );
+                self.note_clears(backend, None);
+                Err(Troubled)
+            }
+        }
+    }
+
+    /// Reads and decodes a result.
+    fn decoded(
+        &self,
+        backend: &dyn Backend,
+        codec: &dyn AnyCodec,
+        result: CallResult,
+    ) -> Result<Shared, Troubled> {
+        let value = read_value(backend, result.kind, result.content);
+        let value = self.attempt("read a result", value);
+        let decode = |value| self.attempt("decode a result", caught(|| codec.decode(value)));
+        value.and_then(decode).ok_or_else(|| {
+            self.note_clears(backend, None);
+            Troubled
+        })
+    }
+
+    /// Counts a hit in the store.
+    fn count_store_hit(&self, version: Version, is_stale: bool, now: Timestamp) {
+        let (function, cache) = (self.function, &self.ctx.cache);
+        function.counting.hit(Tier::Store, version.cost_ms);
+        if is_stale {
+            self.count(Event::StaleHit);
+        }
+        let group = function.counter_group(self.ctx);
+        cache.pending.hit(&group, self.place(), version, now);
+        cache.flush_if_due(now);
+    }
+}
+
+/// Returns the version of a stored result.
+fn version(result: &CallResult) -> Version {
+    Version {
+        written_at: result.written_at,
+        cost_ms: result.cost_ms.unwrap_or(0),
     }
 }

@@ -52,8 +52,15 @@ struct Details {
     /// Hash under which the result is kept, if another function's result occupies its key
     place: OnceLock<[u8; 32]>,
     fallback: Mutex<Option<Fallback>>,
-    /// Number of clears of the store before the result was computed
-    clears_of_store: Mutex<Option<u64>>,
+    clears_of_store: Mutex<NotedClears>,
+}
+
+/// The number of clears of the store before the result was computed.
+#[derive(Clone, Copy, Default)]
+struct NotedClears {
+    count: Option<u64>,
+    /// Set after a wait, until the next look
+    is_old: bool,
 }
 
 /// A call without its borrowed fields, for another thread or task.
@@ -183,28 +190,40 @@ impl<'a> Call<'a> {
     /// Notes, before the result is computed, how often its store was cleared by any process. `read`
     /// is that number if a look-up has read it.
     pub(super) fn note_clears(&self, backend: &dyn Backend, read: Option<u64>) {
-        if self.clears_of_store().is_some() {
+        let noted = *lock(&self.details().clears_of_store);
+        if noted.count.is_some() && !noted.is_old {
             return;
         }
-        let ask = || self.attempt("count the clears", backend.clears(&self.store()));
-        let clears = read.or_else(|| ask().flatten());
-        if let Some(clears) = clears {
-            self.function.see_clears(&self.key, clears);
+        let count = if read.is_some() {
+            read
+        } else {
+            let asked = self.attempt("count the clears", backend.clears(&self.store()));
+            let Some(count) = asked else {
+                return;
+            };
+            count
+        };
+        if let Some(count) = count {
+            self.function.see_clears(&self.key, count);
         }
-        *lock(&self.details().clears_of_store) = clears;
+        *lock(&self.details().clears_of_store) = NotedClears {
+            count,
+            is_old: false,
+        };
         self.clears.store(self.function.clears(), Ordering::Release);
     }
 
-    /// Lets the next look note the clears again, after a wait.
-    pub(super) fn forget_clears(&self) {
+    /// Lets the next look note the clears again, after a wait. If that fails, the older count
+    /// stays, so that a result is never written unchecked.
+    pub(super) fn renew_clears(&self) {
         if let Some(details) = self.details.get() {
-            lock(&details.clears_of_store).take();
+            lock(&details.clears_of_store).is_old = true;
         }
     }
 
     /// Returns the number of clears of the store that was noted.
     pub(super) fn clears_of_store(&self) -> Option<u64> {
-        *lock(&self.details.get()?.clears_of_store)
+        lock(&self.details.get()?.clears_of_store).count
     }
 
     fn details(&self) -> &Details {
