@@ -209,12 +209,18 @@ pub mod usage;
 pub mod value;
 pub mod watch;
 
+pub use error::{Error, Result};
+#[cfg(feature = "compact")]
+pub use execution_cache::Compact;
 #[doc(hidden)]
 pub use execution_cache::macro_support as __macro;
 pub use execution_cache::{
-    Cache, CacheContext, Codec, CodecError, Counters, Datasets, ExecutionContext, Reaction, Status,
-    default_context, set_default,
+    Cache, CacheContext, Codec, CodecError, Counters, Datasets, ExecutionContext, Reaction,
+    Residency, Status, StoredForm, default_context, set_default,
 };
+pub use execution_store::{ExecutionStore, ExecutionStores};
+pub use key::Key;
+pub use value::Value;
 
 /// Caches a function's results.
 ///
@@ -258,10 +264,10 @@ pub use execution_cache::{
 ///
 /// | option | default | |
 /// |---|---|---|
-/// | `residency` | `"hybrid"` | tier that keeps the results: `"transient"` in the store, `"ephemeral"` in memory, `"hybrid"` in both |
+/// | `residency` | `"hybrid"` | tier that keeps the results: `"transient"` in the store, `"ephemeral"` in memory, `"hybrid"` in both; or a path such as `Residency::Hybrid` |
 /// | `ttl` | none | lifetime of the results: seconds, a [duration](units::parse_duration) such as `"90s"`, `"1d12h"`, `"10 minutes"`, or an expression: a `Duration` or a `u64` of seconds |
 /// | `max_size` | 1024 | maximum number of results in memory; 0 disables it |
-/// | `max_bytes` | 256 MiB | maximum total size of their stored forms in memory; a result above a quarter of it is not kept there |
+/// | `max_bytes` | 256 MiB | maximum total size of their stored forms in memory: bytes, or a [size](units::parse_size) such as `"64MiB"`; a result above a quarter of it is not kept there |
 /// | `link_to_dataset` | `true` | links the results to the context's dataset; a call with an empty id is not cached |
 /// | `key_fn` | | function that makes the key from the context, if there is one, and references to the arguments; a tuple or list counts as several arguments |
 /// | `store_name` | module and function | the execution store: a text or an expression |

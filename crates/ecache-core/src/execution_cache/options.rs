@@ -44,10 +44,10 @@ pub const DEFAULT_MAX_BYTES: u64 = 256 << 20;
 /// use std::time::Duration;
 /// use ecache_core::execution_cache::{Options, Residency};
 ///
-/// let mut options = Options::new("reports::monthly");
-/// options.ttl = Some(Duration::from_secs(600));
-/// options.residency = Residency::Transient;
-/// options.user_scoped = true;
+/// let options = Options::new("reports::monthly")
+///     .with_ttl(Duration::from_secs(600))
+///     .with_residency(Residency::Transient)
+///     .with_user_scope();
 /// assert_eq!(options.store(), "reports::monthly");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -148,5 +148,160 @@ impl Options {
             Some(version) => format!("{name}#v{version}"),
             None => name.to_string(),
         }
+    }
+}
+
+/// Each sets the field of its name.
+impl Options {
+    /// Names the store.
+    #[must_use]
+    pub fn with_store_name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.store_name = Some(name.into());
+        self
+    }
+
+    /// Sets the version, which is part of the store's name.
+    #[must_use]
+    pub fn with_version(mut self, version: impl Into<Cow<'static, str>>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Sets the collection.
+    #[must_use]
+    pub fn with_collection_name(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.collection_name = name.into();
+        self
+    }
+
+    /// Sets the tiers that keep results.
+    #[must_use]
+    pub fn with_residency(mut self, residency: Residency) -> Self {
+        self.residency = residency;
+        self
+    }
+
+    /// Sets the time for which a result is fresh.
+    #[must_use]
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
+    }
+
+    /// Sets the time after the `ttl` in which a result is served while it is refreshed.
+    #[must_use]
+    pub fn with_stale(mut self, stale: Duration) -> Self {
+        self.stale = Some(stale);
+        self
+    }
+
+    /// Sets the time after the `ttl` in which a result is served if recomputing it fails.
+    #[must_use]
+    pub fn with_stale_if_error(mut self, stale_if_error: Duration) -> Self {
+        self.stale_if_error = Some(stale_if_error);
+        self
+    }
+
+    /// Sets the maximum number of results in memory; 0 for none.
+    #[must_use]
+    pub fn with_max_size(mut self, max_size: usize) -> Self {
+        self.max_size = max_size;
+        self
+    }
+
+    /// Sets the maximum total size of the stored forms in memory, in bytes.
+    #[must_use]
+    pub fn with_max_bytes(mut self, max_bytes: u64) -> Self {
+        self.max_bytes = max_bytes;
+        self
+    }
+
+    /// Links no result to a dataset.
+    #[must_use]
+    pub fn without_dataset(mut self) -> Self {
+        self.link_to_dataset = false;
+        self
+    }
+
+    /// Makes the operator part of the key.
+    #[must_use]
+    pub fn with_operator_scope(mut self) -> Self {
+        self.operator_scoped = true;
+        self
+    }
+
+    /// Makes the operator prompt part of the key.
+    #[must_use]
+    pub fn with_prompt_scope(mut self) -> Self {
+        self.prompt_scoped = true;
+        self
+    }
+
+    /// Makes the user part of the key.
+    #[must_use]
+    pub fn with_user_scope(mut self) -> Self {
+        self.user_scoped = true;
+        self
+    }
+
+    /// Makes the user's request token part of the key.
+    #[must_use]
+    pub fn with_jwt_scope(mut self) -> Self {
+        self.jwt_scoped = true;
+        self
+    }
+
+    /// Recomputes and compares one in this many hits; 0 for none.
+    #[must_use]
+    pub fn with_verify_every(mut self, hits: u64) -> Self {
+        self.verify_every = hits;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_setter_sets_its_field() {
+        let second = Duration::from_secs(1);
+        let set = Options::new("f")
+            .with_store_name("store")
+            .with_version("2")
+            .with_collection_name("collection")
+            .with_residency(Residency::Transient)
+            .with_ttl(second)
+            .with_stale(second * 2)
+            .with_stale_if_error(second * 3)
+            .with_max_size(4)
+            .with_max_bytes(5)
+            .without_dataset()
+            .with_operator_scope()
+            .with_prompt_scope()
+            .with_user_scope()
+            .with_jwt_scope()
+            .with_verify_every(6);
+        let wanted = Options {
+            function: "f".into(),
+            store_name: Some("store".into()),
+            version: Some("2".into()),
+            collection_name: "collection".into(),
+            residency: Residency::Transient,
+            ttl: Some(second),
+            stale: Some(second * 2),
+            stale_if_error: Some(second * 3),
+            max_size: 4,
+            max_bytes: 5,
+            link_to_dataset: false,
+            operator_scoped: true,
+            prompt_scoped: true,
+            user_scoped: true,
+            jwt_scoped: true,
+            verify_every: 6,
+            readable_name: "f".into(),
+            owner: None,
+        };
+        assert_eq!(set, wanted);
     }
 }

@@ -100,6 +100,17 @@ fn expiry(ttl: Duration, now: Timestamp) -> Result<Timestamp> {
 
 /// The metadata of an entry; every write replaces it, except for the parts in
 /// [`SetOptions::keep`].
+///
+/// ```
+/// use std::time::Duration;
+/// use ecache_core::execution_store::{Lifetime, SetOptions};
+///
+/// let options = SetOptions::default()
+///     .with_lifetime(Lifetime::Expire(Duration::from_secs(60)))
+///     .with_function("nightly report")
+///     .with_cost(Duration::from_secs(5));
+/// assert_eq!(options.function.as_deref(), Some("nightly report"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct SetOptions {
@@ -129,6 +140,51 @@ impl SetOptions {
                 ..Self::default()
             },
         }
+    }
+}
+
+/// Each sets the field of its name.
+impl SetOptions {
+    /// Sets the lifetime of the entry.
+    #[must_use]
+    pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Sets the parts of the lifetime that an overwrite keeps as they were.
+    #[must_use]
+    pub fn with_keep(mut self, keep: Keep) -> Self {
+        self.keep = keep;
+        self
+    }
+
+    /// Sets the scopes that the entry is made in.
+    #[must_use]
+    pub fn with_scopes(mut self, scopes: Scopes) -> Self {
+        self.scopes = scopes;
+        self
+    }
+
+    /// Sets the function or program that makes the entry.
+    #[must_use]
+    pub fn with_function(mut self, function: impl Into<Arc<str>>) -> Self {
+        self.function = Some(function.into());
+        self
+    }
+
+    /// Sets the arguments: JSON text, an array.
+    #[must_use]
+    pub fn with_args(mut self, args: impl Into<String>) -> Self {
+        self.args = Some(args.into());
+        self
+    }
+
+    /// Sets the time that the computation of the value took.
+    #[must_use]
+    pub fn with_cost(mut self, cost: Duration) -> Self {
+        self.cost = Some(cost);
+        self
     }
 }
 

@@ -85,6 +85,16 @@ fn every_argument_is_in_the_key() {
 #[execution_cache(version = 0, store_name = "names", collection_name = "elsewhere", ttl = "1d12h", max_size = 2 + 3, max_bytes = 1 << 20)]
 fn with_options(_ctx: &ExecutionContext) {}
 
+#[execution_cache(residency = Residency::Ephemeral, max_bytes = "1.5MiB")]
+fn with_a_path_and_a_size(_ctx: &ExecutionContext) {}
+
+#[test]
+fn a_residency_may_be_a_path_and_a_bound_a_size() {
+    let options = with_a_path_and_a_size::execution_cache().options();
+    assert_eq!(options.residency, Residency::Ephemeral);
+    assert_eq!(options.max_bytes, 3 << 19);
+}
+
 #[test]
 fn version_0_is_a_version() {
     let options = with_options::execution_cache().options();

@@ -2,13 +2,13 @@
 
 use syn::{Error, Result};
 
-use super::values::word;
+use super::values::residency_word;
 use super::{Arguments, CacheErr};
 
 /// Refuses options that contradict each other, at the word that is wrong.
 pub(super) fn check(arguments: &Arguments, cache_err: &CacheErr) -> Result<()> {
     let residency = match arguments.get("residency") {
-        Some(residency) => word(residency.value()?),
+        Some(residency) => residency_word(residency.value()?),
         None => None,
     };
     for bound in ["max_size", "max_bytes"]

@@ -12,7 +12,9 @@ use syn::punctuated::Punctuated;
 use syn::{Error, Expr, Ident, Result, Token};
 
 use names::{NAMES, unknown};
-use values::{Argument, cache, cache_err, duration, residency, self_key, version, word};
+use values::{
+    Argument, cache, cache_err, count, duration, residency, self_key, size, version, word,
+};
 
 /// The part of a method's key that its receiver determines.
 #[derive(Clone)]
@@ -170,7 +172,9 @@ impl Options {
                 self.set(name, duration(argument.value()?, &self.krate)?);
                 self.stale = Some(name.clone());
             }
-            "max_size" | "max_bytes" | "verify_every" => {
+            "max_bytes" => self.set(name, size(argument.value()?)?),
+            "max_size" => self.set(name, count(argument.value()?)?),
+            "verify_every" => {
                 let value = argument.value()?;
                 self.set(name, quote!(#value));
             }

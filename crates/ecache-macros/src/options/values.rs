@@ -8,7 +8,7 @@ use syn::{Error, Expr, ExprLit, Ident, Lit, LitBool, Result, Token};
 
 use super::{CacheErr, CacheOf, SelfKey};
 use crate::spans::at;
-use crate::units::parse_duration;
+use crate::units::{parse_duration, parse_size};
 
 /// An option as it is written: a name, and usually a value.
 pub(super) struct Argument {
@@ -114,11 +114,13 @@ pub(super) fn word(value: &Expr) -> Option<String> {
     }
 }
 
+/// Returns a residency: its name as a text, or a path such as `Residency::Hybrid`.
 pub(super) fn residency(value: &Expr, krate: &syn::Path) -> Result<TokenStream> {
     let variant = match word(value).as_deref() {
         Some("transient") => quote!(Transient),
         Some("ephemeral") => quote!(Ephemeral),
         Some("hybrid") => quote!(Hybrid),
+        None if variant_word(value).is_some() => return Ok(quote!(#value)),
         _ => {
             return Err(Error::new_spanned(
                 value,
@@ -127,6 +129,42 @@ pub(super) fn residency(value: &Expr, krate: &syn::Path) -> Result<TokenStream> 
         }
     };
     Ok(quote!(#krate::execution_cache::Residency::#variant))
+}
+
+/// Returns the name of a residency, however it is written.
+pub(super) fn residency_word(value: &Expr) -> Option<String> {
+    word(value).or_else(|| variant_word(value))
+}
+
+/// Returns the name of the residency that a path ends in.
+fn variant_word(value: &Expr) -> Option<String> {
+    let Expr::Path(path) = value else { return None };
+    let variant = &path.path.segments.last()?.ident;
+    ["Transient", "Ephemeral", "Hybrid"]
+        .iter()
+        .any(|known| variant == known)
+        .then(|| variant.to_string().to_lowercase())
+}
+
+/// Returns a number of bytes: a size as `ecache --max-size` reads it, or an expression.
+pub(super) fn size(value: &Expr) -> Result<TokenStream> {
+    match word(value) {
+        Some(text) => {
+            let bytes = parse_size(&text).map_err(|error| Error::new_spanned(value, error))?;
+            Ok(quote!(#bytes))
+        }
+        None => Ok(quote!(#value)),
+    }
+}
+
+/// Returns a number of results: an expression, and no size.
+pub(super) fn count(value: &Expr) -> Result<TokenStream> {
+    if word(value).is_some() {
+        let message = "expected a number of results, as in `max_size = 1024`; what bounds their \
+                       bytes is `max_bytes`";
+        return Err(Error::new_spanned(value, message));
+    }
+    Ok(quote!(#value))
 }
 
 /// Returns a lifetime: seconds, a duration as `ecache --ttl` reads it (quoted or not), or an

@@ -47,4 +47,19 @@ fn without_a_name(_ctx: &ExecutionContext, _path: &str) -> u8 {
     1
 }
 
+#[execution_cache(max_bytes = "256 apples")]
+fn bounded_by_fruit(_n: u8) -> u8 {
+    1
+}
+
+#[execution_cache(max_size = "256MiB")]
+fn bounded_by_bytes(_n: u8) -> u8 {
+    1
+}
+
+#[execution_cache(residency = ecache_core::execution_cache::Residency::Transient, max_size = 8)]
+fn bounds_no_memory(_n: u8) -> u8 {
+    1
+}
+
 fn main() {}
