@@ -5,6 +5,7 @@
 
 mod selection;
 
+#[doc(hidden)]
 pub use selection::{Capacity, Judge, Latest, Order, Per, Selection, Spared};
 
 use std::time::Duration;

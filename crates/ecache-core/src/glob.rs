@@ -5,6 +5,7 @@
 use std::fmt;
 
 /// The longest pattern that is accepted, in characters.
+#[doc(hidden)]
 pub const MAX_PATTERN: usize = 4096;
 
 /// A shell pattern that was found to be well-formed.

@@ -196,15 +196,17 @@ pub mod statistics;
 pub mod stored;
 #[doc(hidden)]
 pub mod streams;
-#[doc(hidden)]
 mod sync;
+#[doc(hidden)]
 pub mod system_limits;
 pub mod time;
 pub mod transfer;
 #[doc(hidden)]
 pub mod transient_job;
+#[doc(hidden)]
 pub mod typed_name;
 pub mod units;
+#[doc(hidden)]
 pub mod usage;
 pub mod value;
 pub mod watch;

@@ -59,6 +59,7 @@ pub fn open(location: &OsStr, access: Access) -> Result<Arc<dyn Backend>> {
 
 /// Reports whether something else than a store is where one is meant: a file of another program, or
 /// no regular file.
+#[doc(hidden)]
 #[must_use]
 pub fn is_taken(location: &OsStr) -> bool {
     let is_other = |error| matches!(error, Error::NotAStore { .. } | Error::Foreign { .. });
@@ -102,6 +103,7 @@ pub fn open_within(
 /// # Errors
 /// Those of [`open_within`] and
 /// [`ReadBackend::lookup_unread`](crate::backend::ReadBackend::lookup_unread).
+#[doc(hidden)]
 pub fn look_up_once(
     location: &OsStr,
     patience: Duration,
@@ -134,6 +136,7 @@ pub fn is_url(location: &OsStr) -> bool {
 }
 
 /// Reports whether there may be a store at a location: a file, or a URL, whose server is not asked.
+#[doc(hidden)]
 #[must_use]
 pub fn may_exist(location: &OsStr) -> bool {
     is_url(location) || Path::new(location).exists()
@@ -194,6 +197,7 @@ fn credentials(url: &str) -> Option<Range<usize>> {
 }
 
 /// Returns the names of the options of a URL that have no meaning here, and are ignored.
+#[doc(hidden)]
 #[must_use]
 pub fn ignored_options(location: &OsStr) -> Vec<String> {
     #[cfg(feature = "mongodb")]
@@ -213,6 +217,7 @@ pub fn ignored_options(location: &OsStr) -> Vec<String> {
 /// assert!(!has_password("mongodb://ann@localhost:27017".as_ref()));
 /// assert!(!has_password("./a:b@c".as_ref()));
 /// ```
+#[doc(hidden)]
 #[must_use]
 pub fn has_password(location: &OsStr) -> bool {
     let text = location.to_string_lossy();
@@ -227,6 +232,7 @@ pub fn has_password(location: &OsStr) -> bool {
 /// assert_eq!(shown("mongodb://ann:secret@a,b/x?y=z".as_ref()), "mongodb://a,b/x");
 /// assert_eq!(shown("./a@b?c".as_ref()), "./a@b?c");
 /// ```
+#[doc(hidden)]
 #[must_use]
 pub fn shown(location: &OsStr) -> String {
     let mut text = location.to_string_lossy().into_owned();

@@ -19,6 +19,7 @@ use crate::mongo_types::{bson, wrapper};
 use crate::python_json::{Json, ParseError, Validator, write_string};
 
 /// Values above this length, in bytes, are stored and read in chunks of this length.
+#[doc(hidden)]
 pub const CHUNK_SIZE: usize = 1 << 20;
 
 /// The content of a value.
@@ -230,6 +231,7 @@ impl fmt::Debug for Value {
 /// Text is a JSON string, bytes and what commands left are FiftyOne's `{"_cls": "bytes", "value":
 /// base64}`. JSON is the text that it is, except that a line break in it becomes a space: in valid
 /// JSON only whitespace can be one.
+#[doc(hidden)]
 pub fn write_stored(kind: Kind, value: &[u8], out: &mut Vec<u8>) {
     match kind {
         Kind::Json => {
@@ -251,6 +253,7 @@ pub fn write_stored(kind: Kind, value: &[u8], out: &mut Vec<u8>) {
 }
 
 /// Passes a stream through and fails at its first byte that is not of the kind it is said to be.
+#[doc(hidden)]
 pub struct CheckedReader<R> {
     inner: R,
     check: Check,

@@ -12,6 +12,7 @@ impl dyn Backend + '_ {
     ///
     /// # Errors
     /// Fails if the store failed; what was removed before stays removed.
+    #[doc(hidden)]
     pub fn remove_logged(
         &self,
         selection: &Selection,

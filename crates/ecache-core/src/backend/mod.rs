@@ -1,5 +1,11 @@
 //! The contract between the cache and the storage of its entries.
 //!
+//! A program opens a [`SqliteBackend`](sqlite::SqliteBackend), a
+//! [`MemoryBackend`](memory::MemoryBackend) or, with the feature `mongodb`, a `MongoBackend`, and
+//! passes it on as a [`Backend`]. The traits that a backend consists of, and the types that only
+//! they use, are the contract of engines. They are not shown here: they are unstable, and for the
+//! `ecache` command.
+//!
 //! A backend stores opaque values under addresses and answers filters. It never reads the clock:
 //! `now` is passed in. The tests in `conformance` define the duties of every backend.
 //!
@@ -15,6 +21,7 @@ mod calls;
 mod conformance;
 mod effect;
 mod import_log;
+#[doc(hidden)]
 pub mod limit;
 mod logged_removal;
 pub mod memory;
@@ -26,14 +33,23 @@ mod stores;
 mod types;
 mod usage_log;
 
-pub use access::*;
-pub use calls::*;
-pub use effect::Effect;
-pub use import_log::ImportLog;
-pub use operation::*;
-pub use stores::*;
-pub use types::*;
-pub use usage_log::*;
+pub use access::Access;
+pub use types::put::{Condition, Keep, Put};
+pub use types::record::{
+    ForeignDocument, Imported, OnConflict, Record, StoreMetadata, StoreRecord,
+};
+
+// The contract of engines. Unstable; for the `ecache` command.
+#[doc(hidden)]
+pub use self::{
+    calls::*,
+    effect::Effect,
+    import_log::ImportLog,
+    operation::*,
+    stores::*,
+    types::{description::*, lookup::*, put::*, record::*, scan::*, spread::*},
+    usage_log::*,
+};
 
 use std::io::{self, BufRead, Read};
 use std::ops::ControlFlow;
@@ -55,9 +71,11 @@ const STAGED_FOR: Duration = Duration::from_secs(86_400);
 const REPLACED_FOR: Duration = Duration::from_secs(60);
 
 /// A callback that is passed the number of entries done, and decides whether to continue.
+#[doc(hidden)]
 pub type Progress<'a> = &'a mut dyn FnMut(u64) -> ControlFlow<()>;
 
 /// Always continues.
+#[doc(hidden)]
 pub fn no_progress(_: u64) -> ControlFlow<()> {
     ControlFlow::Continue(())
 }
@@ -76,12 +94,13 @@ pub fn fail_at_refused(address: &Address, error: Error) -> Result<()> {
 }
 
 /// Maximum size, in bytes, of a value that is verified whole before any of it is read.
+#[doc(hidden)]
 pub const WHOLE_SIZE: u64 = 8 << 20;
 
 /// A storage for entries, by use: an engine implements each trait beside the code of its verbs.
 ///
 /// The methods of all of them are those of a `dyn Backend`. A caller that holds an engine's own
-/// type imports the traits that it uses.
+/// type imports the traits that it uses. Implementing them is unstable: a release may add methods.
 pub trait Backend:
     CallBackend
     + ScanBackend
@@ -111,6 +130,7 @@ impl<T> Backend for T where
 }
 
 /// Looks up entries.
+#[doc(hidden)]
 pub trait ReadBackend: ObserveBackend {
     /// Reports whether FiftyOne reads this backend. If so, a call's result is stored only where
     /// FiftyOne looks for it.
@@ -174,6 +194,7 @@ pub trait ReadBackend: ObserveBackend {
 }
 
 /// Reads many entries.
+#[doc(hidden)]
 pub trait ScanBackend {
     /// Reads entries.
     ///
@@ -198,6 +219,7 @@ pub trait ScanBackend {
 }
 
 /// Counts entries.
+#[doc(hidden)]
 pub trait CountBackend {
     /// Counts the entries that `selection` matches.
     ///
@@ -227,6 +249,7 @@ pub trait CountBackend {
 }
 
 /// Writes entries.
+#[doc(hidden)]
 pub trait WriteBackend: ReadBackend {
     /// Stages a value's bytes until a [`WriteBackend::put`] names them.
     ///
@@ -258,6 +281,7 @@ pub trait WriteBackend: ReadBackend {
 }
 
 /// Writes many entries as they were elsewhere.
+#[doc(hidden)]
 pub trait ImportBackend {
     /// Writes records exactly as they are, times and hits included. Passes a record that the
     /// backend cannot keep to `on_refused`, with the reason.
@@ -276,6 +300,7 @@ pub trait ImportBackend {
 }
 
 /// Removes and changes the entries of a selection.
+#[doc(hidden)]
 pub trait ChangeBackend {
     /// Removes the entries that `selection` matches, and returns their number and size.
     ///
@@ -308,6 +333,7 @@ pub trait ChangeBackend {
 }
 
 /// Observes the changes of a storage.
+#[doc(hidden)]
 pub trait ObserveBackend {
     /// Returns a number that grows whenever an entry of the store is replaced or removed, by any
     /// process.
@@ -350,6 +376,7 @@ pub trait ObserveBackend {
 }
 
 /// Checks a storage, and gives space back.
+#[doc(hidden)]
 pub trait MaintainBackend {
     /// Returns the damage to a collection that its entries do not show.
     ///
@@ -406,6 +433,7 @@ pub trait MaintainBackend {
 }
 
 /// Counts what limits are about. The defaults are those of an engine without limits.
+#[doc(hidden)]
 pub trait LimitBackend {
     /// Reports whether the store has limits.
     ///
@@ -433,6 +461,7 @@ pub trait LimitBackend {
 }
 
 /// Prepares a storage for a fork of the process.
+#[doc(hidden)]
 pub trait ForkBackend {
     /// Closes what a forked child must not inherit, and holds operations up until
     /// [`ForkBackend::resume`]. Returns `false` if those under way took longer than `patience`.
@@ -445,6 +474,7 @@ pub trait ForkBackend {
 }
 
 /// Reports which entries were touched.
+#[doc(hidden)]
 pub trait ChangeFeed: Send {
     /// Returns the entries touched since the last call, as far as they are known by now.
     ///
@@ -459,6 +489,7 @@ pub trait ChangeFeed: Send {
 /// Each chunk is verified as it is read, even if the look-up verified it already. If the value is
 /// replaced meanwhile, the reader continues with the old one for up to a minute. Errors of the
 /// store are wrapped in the `io::Error`: see [`Error::in_io`].
+#[doc(hidden)]
 pub struct ContentReader<'a> {
     backend: &'a dyn Backend,
     content: Content,
@@ -522,6 +553,7 @@ impl Read for ContentReader<'_> {
 ///
 /// # Errors
 /// If a chunk is damaged, or was replaced in the meantime.
+#[doc(hidden)]
 pub fn read_value(backend: &dyn Backend, kind: Kind, content: Content) -> Result<Value> {
     let bytes = match content {
         Content::Inline(bytes) => bytes,

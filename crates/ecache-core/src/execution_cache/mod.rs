@@ -61,8 +61,10 @@ pub use cache::context::{
     CacheContext, CacheHandle, DefaultIsSet, ExecutionContext, default_context, set_default,
 };
 pub use cache::failures::Reaction;
+#[doc(hidden)]
 pub use cache::fork::Fork;
 pub use cache::{Cache, DEFAULT_COHERENCE, DEFAULT_PATIENCE};
+#[doc(hidden)]
 pub use call::prepared::Prepared;
 #[cfg(feature = "compact")]
 pub use codec::compact::Compact;

@@ -11,8 +11,12 @@ mod scopes;
 
 pub(crate) use parts::{KeyParts, KeyText};
 pub(crate) use preimage::Show;
-pub use preimage::{ArgumentsError, Preimage, parse_arguments, preimage};
-pub use scopes::{CallScopes, DeclaredScopes, Scope};
+#[doc(hidden)]
+pub use preimage::preimage;
+pub use preimage::{ArgumentsError, Preimage, parse_arguments};
+pub use scopes::CallScopes;
+#[doc(hidden)]
+pub use scopes::{DeclaredScopes, Scope};
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -57,19 +61,21 @@ impl Key {
         }
     }
 
-    /// Returns the key of a call: the hash of its [`preimage`].
+    /// Returns the key of a call: the hash of its [preimage](Preimage).
     #[must_use]
     pub fn of_call(arguments: &[Json], scopes: &CallScopes<'_>) -> Self {
         Key::of_preimage(&preimage(arguments, scopes))
     }
 
     /// Returns the SHA-256 of a preimage, in hexadecimal.
+    #[doc(hidden)]
     #[must_use]
     pub fn of_preimage(preimage: &str) -> Self {
         Key::of_hash(&Sha256::digest(preimage).into())
     }
 
     /// Returns the key of a call from the SHA-256 of its preimage.
+    #[doc(hidden)]
     #[must_use]
     pub fn of_hash(hash: &[u8; 32]) -> Self {
         Key(hash_digits(hash, &mut [0; 64]).into())
@@ -90,6 +96,7 @@ impl Key {
     /// assert_eq!(Key::new("chosen")?.next_place(), None);
     /// # Ok::<(), ecache_core::key::KeyError>(())
     /// ```
+    #[doc(hidden)]
     #[must_use]
     pub fn next_place(&self) -> Option<Self> {
         let hash = hash_bytes(self.as_str())?;
@@ -97,6 +104,7 @@ impl Key {
     }
 
     /// Reports whether the key is spelled like the hash of a call.
+    #[doc(hidden)]
     #[must_use]
     pub fn is_hash(&self) -> bool {
         is_hash(self.as_str())
@@ -134,6 +142,7 @@ fn next_place(hash: &[u8; 32]) -> [u8; 32] {
 /// ```
 /// assert_eq!(ecache_core::key::hex(&[0x0f, 0xa0]), "0fa0");
 /// ```
+#[doc(hidden)]
 #[must_use]
 pub fn hex(bytes: &[u8]) -> String {
     let mut text = Vec::with_capacity(bytes.len() * 2);

@@ -14,10 +14,12 @@ mod validate;
 mod write;
 mod wtf8;
 
+#[doc(hidden)]
 pub use grammar::MAX_DEPTH;
 pub(crate) use grammar::plain_length;
 pub use position::ParseError;
 pub use string::PyString;
+#[doc(hidden)]
 pub use validate::Validator;
 pub(crate) use validate::value_length;
 pub(crate) use write::{KeyOrder, write_float, write_integer, write_string};

@@ -70,6 +70,7 @@ use read::Reader;
 pub(crate) use type_names::{is_mutable, is_partly_written};
 pub(crate) use write::MAX_LEVELS;
 
+#[doc(hidden)]
 pub use fiftyone::why_fiftyone_raises;
 pub use types::{Date, DateTime, Set, date, datetime, set};
 
@@ -203,6 +204,7 @@ pub(crate) fn from_text<T: DeserializeOwned>(text: String) -> Result<T, StoredEr
 ///
 /// Fails on a map key that is a sequence or map, on nesting beyond [`MAX_DEPTH`], on a date outside
 /// of Python's years, and when the type's own `Serialize` fails.
+#[doc(hidden)]
 pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), StoredError> {
     value.serialize(write::Writer::new::<T>(out, KeyOrder::Insertion))
 }
@@ -229,6 +231,7 @@ pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), 
 /// );
 /// # Ok::<(), stored::StoredError>(())
 /// ```
+#[doc(hidden)]
 pub fn write_canonical<T: Serialize + ?Sized>(
     value: &T,
     out: &mut Vec<u8>,
@@ -290,6 +293,7 @@ pub(crate) fn is_whole<T: Serialize + ?Sized>(value: &T, shown: Option<&dyn fmt:
 /// Puts the members of every set in a stored form into canonical order, each once.
 ///
 /// Python writes a set in the order of its hashes, which differ from one process to the next.
+#[doc(hidden)]
 pub fn order_sets(json: &mut Json) {
     match json {
         Json::Array(values) => values.iter_mut().for_each(order_sets),

@@ -96,6 +96,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Logs all batches as one operation.
+    #[doc(hidden)]
     #[must_use]
     pub fn logging(self, log: ImportLog<'a>) -> Self {
         Self {
@@ -105,6 +106,7 @@ impl<'a> Importer<'a> {
     }
 
     /// Returns the operation, if it is one.
+    #[doc(hidden)]
     #[must_use]
     pub fn log(&self) -> Option<&ImportLog<'a>> {
         self.log.as_ref()

@@ -88,6 +88,7 @@ pub use connection::DEFAULT_DATABASE;
 use driver::Driver;
 
 /// The longest value, in bytes: that of the longest document that MongoDB keeps.
+#[doc(hidden)]
 pub const MAX_SIZE: u64 = 16 << 20;
 
 /// Maximum number of documents in a batch.
@@ -141,6 +142,7 @@ impl MongoBackend {
     }
 
     /// Returns the names of the options of a URI that have no meaning here, and are ignored.
+    #[doc(hidden)]
     #[must_use]
     pub fn ignored_options(uri: &str) -> Vec<String> {
         uri::parse(uri).map_or(Vec::new(), |(_, ignored)| ignored)

@@ -17,7 +17,7 @@ use super::names::store_rows::bump_generation;
 use super::query::Range;
 use super::row;
 use super::selection::marks;
-use crate::backend::types::Lifespan;
+use crate::backend::types::put::Lifespan;
 use crate::backend::{Content, Keep};
 use crate::entry::{self, Entry, MAX_COUNT};
 use crate::error::Error;

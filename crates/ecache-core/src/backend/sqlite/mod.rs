@@ -76,29 +76,30 @@ use query::Plan;
 use space::reclaim::Staging;
 
 pub use super::Access;
+#[doc(hidden)]
 pub use connection::allocator::{begin_small, use_global_allocator};
 pub use connection::timeouts::BUSY_TIMEOUT;
 
 /// A store in a SQLite file.
 ///
 /// ```
+/// use std::sync::Arc;
+///
 /// use ecache_core::backend::sqlite::{Access, SqliteBackend};
-/// use ecache_core::backend::{Condition, Content, Lookup, ReadBackend, WriteBackend};
-/// use ecache_core::entry::Entry;
+/// use ecache_core::execution_store::ExecutionStore;
 /// use ecache_core::key::Key;
 /// use ecache_core::scope::StoreAddress;
-/// use ecache_core::time::Timestamp;
-/// use ecache_core::value::Kind;
+/// use ecache_core::time::SystemClock;
+/// use ecache_core::value::Value;
 ///
 /// # let folder = tempfile::tempdir()?;
 /// # let path = folder.path().join("store.db");
-/// let store = SqliteBackend::open(&path, Access::Write)?;
-/// let address = StoreAddress::new("thumbnails").entry(Key::new("cat.jpg")?);
-/// let now = Timestamp::from_millis(1_795_415_570_948);
-/// let entry = Entry::new(address.clone(), Kind::Bytes, now);
-/// store.put(&entry, &Content::Inline(vec![1, 2, 3]), &Condition::Always.into(), now)?;
-/// let Lookup::Hit(entry, content) = store.lookup(&address, now)? else { panic!("a hit") };
-/// assert_eq!(content, Content::Inline(vec![1, 2, 3]));
+/// let backend = Arc::new(SqliteBackend::open(&path, Access::Write)?);
+/// let address = StoreAddress::new("thumbnails");
+/// let store = ExecutionStore::new(backend, Arc::new(SystemClock), address);
+/// let (key, value) = (Key::new("cat.jpg")?, Value::bytes([1, 2, 3]));
+/// store.set(&key, &value, None)?;
+/// assert_eq!(store.get(&key)?, Some(value));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct SqliteBackend {

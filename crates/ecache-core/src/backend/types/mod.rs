@@ -1,11 +1,8 @@
 //! Requests to a backend, and its answers.
 
-mod description;
-mod lookup;
-mod put;
-mod record;
-mod scan;
-mod spread;
-
-pub(in crate::backend) use self::put::Lifespan;
-pub use self::{description::*, lookup::*, put::*, record::*, scan::*, spread::*};
+pub(super) mod description;
+pub(super) mod lookup;
+pub(super) mod put;
+pub(super) mod record;
+pub(super) mod scan;
+pub(super) mod spread;

@@ -201,6 +201,7 @@ impl Options {
     ///
     /// # Errors
     /// None; the signature matches [`Preimage::push`].
+    #[doc(hidden)]
     pub fn push_self_type<T: ?Sized>(&self, arguments: &mut Preimage) -> Result<(), StoredError> {
         let name = type_name::<T>();
         if name.contains('<') || self.owner.as_deref() != Some(without_parameters(name)) {

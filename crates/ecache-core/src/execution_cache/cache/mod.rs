@@ -371,6 +371,7 @@ impl Cache {
 
     /// Makes each result in memory be checked at its next use, as after a change of the store by
     /// this process that was not made through a function.
+    #[doc(hidden)]
     pub fn advance_epoch(&self) {
         self.coherence.advance();
     }

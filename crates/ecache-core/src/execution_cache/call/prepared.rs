@@ -52,6 +52,7 @@ impl ExecutionCache {
     /// assert_eq!((words(&ctx, "a b c"), words(&ctx, "a b c")), (3, 3));
     /// assert_eq!(WORDS.counters().memory_hits, 1);
     /// ```
+    #[doc(hidden)]
     pub fn prepare<'a>(
         &'a self,
         ctx: &'a ExecutionContext,

@@ -37,6 +37,7 @@ impl SqliteBackend {
     ///
     /// # Errors
     /// Those of [`SqliteBackend::open_within`] and of the look-up.
+    #[doc(hidden)]
     pub fn look_up_once(
         path: &Path,
         patience: Duration,
