@@ -404,7 +404,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__clear)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
+            opts="-q -v -n -y -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --all --no-undo --jobs --dry-run --yes --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --expired --fresh --no-expiry --older-than --newer-than --unused-for --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -3789,7 +3789,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__prune)
-            opts="-q -v -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --order --keep-cost-above --keep-last --per --orphaned --live-datasets --jobs --retired --shred --vacuum --no-undo --dry-run --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
+            opts="-q -v -n -y -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keep-stale --max-size --max-entries --order --keep-cost-above --keep-last --per --orphaned --live-datasets --jobs --retired --shred --vacuum --no-undo --dry-run --yes --format --json --store --dataset --no-dataset --user --operator --prompt --key --arg --glob --kind --fresh --no-expiry --newer-than --min-hits --never-used --expiring-within --larger-than --smaller-than --cost-above --fail-empty --policy --expired --older-than --unused-for --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -4044,7 +4044,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__rm)
-            opts="-q -v -0 -a -j -n -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --null --store --version --ttl --cwd --env --file --modtime --scope --stdin --arg --json-arg --args --dry-run --no-undo --format --json --dataset --user --operator --prompt --jwt-file --help"
+            opts="-q -v -0 -a -j -n -y -h --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --keys-from --entries-from --null --store --version --ttl --cwd --env --file --modtime --scope --stdin --arg --json-arg --args --dry-run --no-undo --yes --format --json --dataset --user --operator --prompt --jwt-file --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -5680,7 +5680,7 @@ _ecache() {
             return 0
             ;;
         ecache__subcmd__stores__subcmd__rm)
-            opts="-n -q -v -h --dataset --format --json --dry-run --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
+            opts="-y -n -q -v -h --dataset --yes --format --json --dry-run --db --db-file --collection --all-collections --no-config --no-pager --durable --color --time --quiet --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 3 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

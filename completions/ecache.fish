@@ -821,6 +821,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_su
 local\t''
 utc\t''
 iso\t''"
+complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s y -l yes -d 'Ask nothing, also on a terminal and before what `ecache undo` cannot restore'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l json -d 'Print the summary as JSON'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand stores; and __fish_seen_subcommand_from rm" -l all-collections -d 'Use all collections, on commands with filters'
@@ -1089,6 +1090,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand rm" -s 0 -l null -d 'The k
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l cwd -d 'Include the folder in the key'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l no-undo -d 'Remove them for good, so that `ecache undo` cannot restore them'
+complete -c ecache -n "__fish_ecache_using_subcommand rm" -s y -l yes -d 'Ask nothing, also on a terminal and before what `ecache undo` cannot restore'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -l json -d 'Print the summary as JSON'
 complete -c ecache -n "__fish_ecache_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l db -d 'Use this file, mongodb://HOST/NAME or fiftyone' -r -F
@@ -1136,6 +1138,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand clear" -l all -d 'Clear th
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-undo -d 'Remove them for good, so that `ecache undo` cannot restore them'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l jobs -d 'Also remove FiftyOne\'s running jobs'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand clear" -s y -l yes -d 'Ask nothing, also on a terminal and before what `ecache undo` cannot restore'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l json -d 'Print the summary as JSON'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand clear" -l glob -d 'Treat names, keys and arguments as patterns: * ? [a-z]'
@@ -1257,6 +1260,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand prune" -l shred -d 'Also o
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l vacuum -d 'Return freed space to the file system'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-undo -d 'Also remove entries by age, use and number for good, so that `ecache undo` cannot restore them'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -s n -l dry-run -d 'Say what would be removed, and remove nothing'
+complete -c ecache -n "__fish_ecache_using_subcommand prune" -s y -l yes -d 'Ask nothing, also on a terminal and before what `ecache undo` cannot restore'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l json -d 'Print the summary as JSON'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l no-dataset -d 'Entries linked to no dataset'
 complete -c ecache -n "__fish_ecache_using_subcommand prune" -l glob -d 'Treat names, keys and arguments as patterns: * ? [a-z]'

@@ -11,7 +11,7 @@ use ecache_core::filter::{Order, Per};
 use super::entry::{CallArgs, CommandArgs, IdentityArgs, ScopeArgs, only_in_long_help};
 use super::filter::{self, FilterArgs, StoreNames};
 use super::value::{PolicyChange, TtlChange, parse_ttl_change};
-use super::{FormatArgs, SummaryArgs};
+use super::{ConfirmArgs, FormatArgs, SummaryArgs};
 use crate::units::{Moment, parse_duration, parse_moment, parse_size};
 
 #[derive(Debug, Args)]
@@ -48,6 +48,8 @@ pub(crate) struct RmArgs {
     #[arg(long, hide_short_help = true)]
     pub(crate) no_undo: bool,
     #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
+    #[command(flatten)]
     pub(crate) summary: SummaryArgs,
     #[command(flatten)]
     pub(crate) scope: ScopeArgs,
@@ -77,6 +79,8 @@ pub(crate) struct ClearArgs {
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
     #[command(flatten)]
     pub(crate) summary: SummaryArgs,
     #[command(flatten)]
@@ -151,6 +155,8 @@ pub(crate) struct PruneArgs {
     /// Say what would be removed, and remove nothing
     #[arg(long, short = 'n')]
     pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
     #[command(flatten)]
     pub(crate) summary: SummaryArgs,
     #[command(flatten)]

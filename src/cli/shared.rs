@@ -91,6 +91,14 @@ impl FormatArgs {
     }
 }
 
+// The answer to the question before a removal for good.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub(crate) struct ConfirmArgs {
+    /// Ask nothing, also on a terminal and before what `ecache undo` cannot restore
+    #[arg(long, short = 'y', hide_short_help = true)]
+    pub(crate) yes: bool,
+}
+
 // The format of the summary of a change.
 #[derive(Clone, Copy, Debug, Default, Args)]
 pub(crate) struct SummaryArgs {

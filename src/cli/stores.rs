@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use ecache_core::entry::Policy;
 
 use super::filter::FilterArgs;
-use super::{FormatArgs, SummaryArgs};
+use super::{ConfirmArgs, FormatArgs, SummaryArgs};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -130,6 +130,8 @@ Examples:
 pub(crate) struct StoresRmArgs {
     #[command(flatten)]
     pub(crate) store: StoreArgs,
+    #[command(flatten)]
+    pub(crate) confirm: ConfirmArgs,
     #[command(flatten)]
     pub(crate) summary: SummaryArgs,
     /// Say what would be removed, and remove nothing

@@ -5,6 +5,7 @@ use ecache_core::backend::Cause;
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
+use super::shared::changes::confirmation::step_confirmed;
 use super::shared::changes::deletion::{Run, Step, amount_with, keep_unless, open, remove_logged};
 use super::shared::changes::dry_run::list_stores;
 use super::shared::changes::jobs::{note_running, spare_running};
@@ -35,18 +36,16 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     if run == Run::Dry {
         list_stores(context, backend.as_ref(), &selection, now)?;
     }
-    let removed = remove_logged(
-        context,
-        backend.as_ref(),
-        &Step {
-            selection: &selection,
-            documents: Some(&taken),
-            keep: keep_unless(args.no_undo),
-            cause: Cause::Cleared,
-        },
-        run,
-        now,
-    )?;
+    let step = Step {
+        selection: &selection,
+        documents: Some(&taken),
+        keep: keep_unless(args.no_undo),
+        cause: Cause::Cleared,
+    };
+    if run == Run::Wet && !step_confirmed(context, backend.as_ref(), args.confirm, &step, now)? {
+        return Ok(Exit::No);
+    }
+    let removed = remove_logged(context, backend.as_ref(), &step, run, now)?;
     if !args.jobs {
         let meant = Selection::from(filter.clone());
         note_running(context, backend.as_ref(), &meant, Usage::default(), now)?;

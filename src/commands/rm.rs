@@ -13,6 +13,7 @@ use super::shared::address::abbreviated::{not_a_store, whole_entry};
 use super::shared::address::cut_name::{Accept, is_marked};
 use super::shared::address::keys_from::{self, Line, Listed};
 use super::shared::address::resolve::{Request, note_missing, note_other_call, store_address};
+use super::shared::changes::confirmation::step_confirmed;
 use super::shared::changes::deletion::{Run, Step, keep_unless, open, remove_logged};
 use super::shared::command::args::{
     entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
@@ -89,6 +90,9 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
         keep: keep_unless(args.no_undo),
         cause: Cause::Removed,
     };
+    if run == Run::Wet && !step_confirmed(context, backend.as_ref(), args.confirm, &step, now)? {
+        return Ok(Exit::No);
+    }
     remove_logged(context, backend.as_ref(), &step, run, now)?;
     Ok(exit)
 }

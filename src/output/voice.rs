@@ -31,6 +31,12 @@ impl Voice {
         }
     }
 
+    /// Asks on a terminal. The answer is typed on the same line.
+    pub(crate) fn ask(self, question: &str) {
+        let question = escape::message(question);
+        let _ = stderr().write_all(format!("{question} ").as_bytes());
+    }
+
     /// Says why something failed, and what to try.
     pub(crate) fn error(self, message: &str, tip: Option<&str>) {
         self.say("error", style::BAD.bold(), message);

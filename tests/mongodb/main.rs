@@ -8,6 +8,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod confirmation;
 mod copies;
 mod doctor;
 mod fiftyone;

@@ -12,11 +12,12 @@ use ecache_core::time::Timestamp;
 use plan::Plan;
 use preview::DryRun;
 
+use super::shared::changes::confirmation::{Removal, confirmed};
 use super::shared::changes::deletion::{
-    Affected, Foretold, Run, Step, amount, amount_with, forecast_undo, keep_unless, open,
-    remove_in_steps, tell_final,
+    Run, Step, amount, amount_with, keep_unless, open, remove_in_steps,
 };
 use super::shared::changes::jobs::note_running;
+use super::shared::changes::loss::{Affected, Foretold, Loss, forecast_undo};
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::{note_unknown_names, refuse_keys, refuse_unit};
 use crate::cli::PruneArgs;
@@ -37,6 +38,9 @@ pub(crate) fn run(context: &Context, args: PruneArgs) -> Result<Exit> {
     refuse_keys(backend, &scope)?;
     note_unknown_names(context, backend, &scope)?;
     let plan = Plan::of(context, &args, backend, scope, now)?;
+    if run == Run::Wet && !is_confirmed(context, &args, backend, &plan)? {
+        return Ok(Exit::No);
+    }
     if !args.retired && over_with_kept(backend, &plan.selection, now)? {
         drop_kept(context, backend, run, DropKept::Deleted)?;
     }
@@ -104,44 +108,70 @@ fn foretell(
         now,
     };
     dry_run.report(affected)?;
-    forecast(context, args, backend, plan, affected.usage)?;
+    let steps = plan.steps(args);
+    forecast_undo(context, &parts(args, backend, plan, &steps)?);
     Ok(affected)
 }
 
-/// Reports which of the entries that would be removed could not be brought back.
-fn forecast(
+/// Asks on a terminal before entries in use, or those kept for undo, are gone for good.
+fn is_confirmed(
     context: &Context,
     args: &PruneArgs,
     backend: &dyn Backend,
     plan: &Plan,
-    all: Usage,
-) -> Result<()> {
-    let [_, alive, excess] = plan.steps(args);
-    let mut kept = Vec::new();
-    let has_alive = alive.filters().next().is_some();
-    if has_alive && !args.no_undo && backend.keeps_for_undo() {
-        kept.push(Foretold {
-            selection: &alive,
-            usage: backend.usage(&alive, plan.now)?,
-        });
+) -> Result<bool> {
+    let steps = plan.steps(args);
+    let removal = || {
+        let shredded = if args.shred {
+            let kept = backend.kept_for_undo()?;
+            Affected {
+                usage: kept.usage,
+                documents: kept.documents,
+            }
+        } else {
+            Affected::default()
+        };
+        // Who asks for --no-undo knows.
+        let foretold = if args.no_undo {
+            Vec::new()
+        } else {
+            parts(args, backend, plan, &steps)?
+        };
+        Ok(Removal { foretold, shredded })
+    };
+    confirmed(context, backend, args.confirm, removal, plan.now)
+}
+
+/// Counts the entries in use that would be removed, and finds out which of them could not be
+/// brought back. Dead ones are left out.
+fn parts<'s>(
+    args: &PruneArgs,
+    backend: &dyn Backend,
+    plan: &Plan,
+    [_, alive, excess]: &'s [Selection; 3],
+) -> Result<Vec<Foretold<'s>>> {
+    let mut parts = Vec::new();
+    if alive.filters().next().is_some() {
+        let affected = backend.usage(alive, plan.now)?.into();
+        let keep = keep_unless(args.no_undo);
+        parts.push(Foretold::new(backend, alive, affected, keep));
     }
     if excess.beyond.is_some() {
+        let all = backend.usage(&plan.selection, plan.now)?;
         let others = backend.usage(&plan.selection.clone().with_capacity(None), plan.now)?;
         let usage = Usage {
             entries: all.entries.saturating_sub(others.entries),
             bytes: all.bytes.saturating_sub(others.bytes),
         };
-        match args.keeps_excess() {
-            KeepForUndo::Yes => kept.push(Foretold {
-                selection: &excess,
-                usage,
-            }),
-            KeepForUndo::No if usage != Usage::default() => tell_final(context, Run::Dry),
-            KeepForUndo::No => {}
-        }
+        let keep = args.keeps_excess();
+        parts.push(Foretold::new(backend, excess, usage.into(), keep));
     }
-    forecast_undo(context, backend, &kept);
-    Ok(())
+    if args.retired && !args.no_undo {
+        // Those kept for undo are deleted at once.
+        let going = parts.iter_mut().filter(|part| !part.affected.is_none());
+        going.for_each(|part| part.loss = Some(Loss::ForGood));
+    }
+    Ok(parts)
 }
 
 /// Removes the entries, and returns their amount.

@@ -12,8 +12,9 @@ use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::commands::shared::changes::deletion::{Affected, Verb};
+use crate::commands::shared::changes::deletion::Verb;
 use crate::commands::shared::changes::dry_run::{ROWS, is_shown};
+use crate::commands::shared::changes::loss::Affected;
 use crate::commands::shared::filter::no_match;
 use crate::commands::shared::view::fields::Field;
 use crate::commands::shared::view::listing::{Entries, Listing, Shown};

@@ -5,6 +5,7 @@ use ecache_core::backend::{Cause, KeepForUndo};
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
+use super::super::shared::changes::confirmation::step_confirmed;
 use super::super::shared::changes::deletion::{Run, Step, open, remove_logged};
 use super::{address, find};
 use crate::cli::StoresRmArgs;
@@ -34,6 +35,9 @@ pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
         keep: KeepForUndo::Yes,
         cause: Cause::Cleared,
     };
+    if run == Run::Wet && !step_confirmed(context, backend.as_ref(), args.confirm, &step, now)? {
+        return Ok(Exit::No);
+    }
     remove_logged(context, backend.as_ref(), &step, run, now)?;
     if persistent > 0 && !context.summary.is_wanted() {
         context.note(&format!(

@@ -5,20 +5,18 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use ecache_core::backend::{
-    self, Backend, Cause, ChangeOutcome, ChangeReport, KeepForUndo, MAX_UNDO_BYTES,
-    MAX_UNDO_ENTRIES, Touch,
+    self, Backend, Cause, ChangeOutcome, ChangeReport, KeepForUndo, MAX_UNDO_ENTRIES, Touch,
 };
-use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
+use super::loss::{Affected, Foretold, forecast_undo, is_final, is_of_stores, tell_final};
 use super::operation;
 use crate::commands::shared::filter::no_match;
 use crate::commands::shared::filter::words::{words, words_of_touched};
 use crate::context::Context;
 use crate::output::human::entries;
-use crate::output::own_command;
 use crate::output::{Progress, human};
 use crate::signals;
 
@@ -111,27 +109,6 @@ impl Verb<'_> {
     }
 }
 
-/// The amount of a change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::commands) struct Affected {
-    pub(in crate::commands) usage: Usage,
-    /// Number of stores' own documents
-    pub(in crate::commands) documents: u64,
-}
-
-impl Affected {
-    pub(in crate::commands) fn is_none(self) -> bool {
-        self == Self::default()
-    }
-}
-
-impl From<Usage> for Affected {
-    fn from(usage: Usage) -> Self {
-        let documents = 0;
-        Self { usage, documents }
-    }
-}
-
 /// Takes the option `--no-undo`.
 pub(in crate::commands) fn keep_unless(no_undo: bool) -> KeepForUndo {
     if no_undo {
@@ -152,75 +129,19 @@ pub(in crate::commands) fn remove_logged(
     if run == Run::Wet {
         return remove_in_steps(context, backend, std::slice::from_ref(step), now);
     }
-    let (verb, selection) = (Verb::REMOVE, step.selection);
-    let affected = Affected {
-        usage: backend.usage(selection, now)?,
-        documents: match step.documents {
-            Some(filter) => backend.count_documents(filter, now)?,
-            None => 0,
-        },
+    let (verb, foretold) = (Verb::REMOVE, step.foretold(backend, now)?);
+    let affected = foretold.affected;
+    let nothing = || {
+        Ok(no_match::sentence_of(
+            context,
+            backend,
+            [step.selection],
+            now,
+        ))
     };
-    let nothing = || Ok(no_match::sentence_of(context, backend, [selection], now));
     verb.report(context, verb.would, affected, nothing)?;
-    if step.keep == KeepForUndo::Yes {
-        let usage = affected.usage;
-        forecast_undo(context, backend, &[Foretold { selection, usage }]);
-    }
+    forecast_undo(context, &[foretold]);
     Ok(affected)
-}
-
-/// Says on a terminal that a removal cannot be taken back, and how to be able to.
-pub(in crate::commands) fn tell_final(context: &Context, run: Run) {
-    let (how, next) = match run {
-        Run::Dry => ("would go for good", "a"),
-        Run::Wet => ("are gone for good", "the next"),
-    };
-    let copy = own_command(operation::COPY);
-    context.tip(&format!(
-        "they {how} here; before {next} removal, {copy} keeps a copy"
-    ));
-}
-
-/// The amount that one operation would remove and keep for undo.
-pub(in crate::commands) struct Foretold<'a> {
-    pub(in crate::commands) selection: &'a Selection,
-    pub(in crate::commands) usage: Usage,
-}
-
-impl Foretold<'_> {
-    /// Reports whether it is a removal of single entries of more than one operation keeps.
-    fn is_beyond_undo(&self) -> bool {
-        let Self { selection, usage } = self;
-        let is_whole = |filter: &Filter| {
-            Filter {
-                policy: None,
-                ..filter.clone()
-            }
-            .means_whole_stores()
-                && filter.policy != Some(Policy::Persist)
-        };
-        let is_of_stores = selection.beyond.is_none() && selection.any_of.iter().all(is_whole);
-        !is_of_stores && (usage.entries > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES)
-    }
-}
-
-/// Says of a dry run once that its removals could not be taken back.
-pub(in crate::commands) fn forecast_undo(
-    context: &Context,
-    backend: &dyn Backend,
-    kept: &[Foretold<'_>],
-) {
-    if kept.iter().all(|one| one.usage == Usage::default()) {
-        return;
-    }
-    if !backend.keeps_for_undo() {
-        tell_final(context, Run::Dry);
-    } else if !backend.has_room_for_undo() {
-        context.note("they would go for good: a nearly full disk keeps nothing for undo");
-    } else if kept.iter().any(Foretold::is_beyond_undo) {
-        context.note("these are too many to keep for undo");
-        context.tip("ecache copy @ backup.db first");
-    }
 }
 
 /// A removal that is one operation.
@@ -232,13 +153,28 @@ pub(in crate::commands) struct Step<'a> {
     pub(in crate::commands) cause: Cause,
 }
 
-impl Step<'_> {
-    /// Reports whether it removes for good what its caller might expect to be kept for undo.
-    fn is_final(&self, backend: &dyn Backend) -> bool {
-        match self.keep {
-            KeepForUndo::Yes => !backend.keeps_for_undo(),
-            KeepForUndo::No => self.selection.beyond.is_some(),
-        }
+impl<'a> Step<'a> {
+    /// Reports whether undo could not restore it, as far as that is known without counting.
+    pub(in crate::commands) fn may_be_lost(&self, backend: &dyn Backend) -> bool {
+        let is_kept = self.keep == KeepForUndo::Yes;
+        is_final(backend, self.selection, self.keep)
+            || is_kept && !(is_of_stores(self.selection) && backend.has_room_for_undo())
+    }
+
+    /// Counts what it would remove.
+    pub(in crate::commands) fn foretold(
+        &self,
+        backend: &dyn Backend,
+        now: Timestamp,
+    ) -> Result<Foretold<'a>> {
+        let affected = Affected {
+            usage: backend.usage(self.selection, now)?,
+            documents: match self.documents {
+                Some(filter) => backend.count_documents(filter, now)?,
+                None => 0,
+            },
+        };
+        Ok(Foretold::new(backend, self.selection, affected, self.keep))
     }
 }
 
@@ -275,10 +211,11 @@ pub(in crate::commands) fn remove_in_steps(
             "they are gone for good: a nearly full disk or a damaged file keeps nothing for undo",
         );
     }
+    let is_final = |step: &Step<'_>| is_final(backend, step.selection, step.keep);
     if let Some(until) = until {
         operation::tell_undo(context, until, now);
-    } else if all.usage != Usage::default() && steps.iter().any(|step| step.is_final(backend)) {
-        tell_final(context, Run::Wet);
+    } else if all.usage != Usage::default() && steps.iter().any(is_final) {
+        tell_final(context, "are gone for good", "the next");
     }
     Ok(all)
 }

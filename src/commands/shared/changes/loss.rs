@@ -1,0 +1,124 @@
+//! Tells beforehand which removals undo could not take back, and why.
+
+use std::collections::BTreeSet;
+
+use ecache_core::backend::{Backend, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
+use ecache_core::entry::Policy;
+use ecache_core::filter::{Filter, Selection, Usage};
+
+use super::operation;
+use crate::context::Context;
+use crate::output::own_command;
+
+/// The amount of a change.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::commands) struct Affected {
+    pub(in crate::commands) usage: Usage,
+    /// Number of stores' own documents
+    pub(in crate::commands) documents: u64,
+}
+
+impl Affected {
+    pub(in crate::commands) fn is_none(self) -> bool {
+        self == Self::default()
+    }
+}
+
+impl From<Usage> for Affected {
+    fn from(usage: Usage) -> Self {
+        let documents = 0;
+        Self { usage, documents }
+    }
+}
+
+/// Says on a terminal that a removal cannot be taken back, and how to be able to before `next`.
+pub(super) fn tell_final(context: &Context, how: &str, next: &str) {
+    let copy = own_command(operation::COPY);
+    context.tip(&format!(
+        "they {how} here; before {next} removal, {copy} keeps a copy"
+    ));
+}
+
+/// The reason why undo could not restore the entries of a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::commands) enum Loss {
+    /// Such removals keep nothing
+    ForGood,
+    /// They are more than one operation keeps
+    TooMany,
+    /// The disk is nearly full
+    NoRoom,
+}
+
+/// The amount that one operation would remove, and whether it would be lost.
+pub(in crate::commands) struct Foretold<'a> {
+    pub(in crate::commands) selection: &'a Selection,
+    pub(in crate::commands) affected: Affected,
+    pub(in crate::commands) loss: Option<Loss>,
+}
+
+impl<'a> Foretold<'a> {
+    pub(in crate::commands) fn new(
+        backend: &dyn Backend,
+        selection: &'a Selection,
+        affected: Affected,
+        keep: KeepForUndo,
+    ) -> Self {
+        let usage = affected.usage;
+        let is_large = usage.entries > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES;
+        let loss = if affected.is_none() {
+            None
+        } else if is_final(backend, selection, keep) {
+            Some(Loss::ForGood)
+        } else if keep == KeepForUndo::No {
+            None
+        } else if !backend.has_room_for_undo() {
+            Some(Loss::NoRoom)
+        } else {
+            (is_large && !is_of_stores(selection)).then_some(Loss::TooMany)
+        };
+        Self {
+            selection,
+            affected,
+            loss,
+        }
+    }
+}
+
+/// Reports whether a removal takes for good what its caller might expect to be kept for undo.
+pub(super) fn is_final(backend: &dyn Backend, selection: &Selection, keep: KeepForUndo) -> bool {
+    match keep {
+        KeepForUndo::Yes => !backend.keeps_for_undo(),
+        KeepForUndo::No => selection.beyond.is_some(),
+    }
+}
+
+/// Reports whether whole stores are selected, which undo restores whatever their size.
+pub(super) fn is_of_stores(selection: &Selection) -> bool {
+    let is_whole = |filter: &Filter| {
+        Filter {
+            policy: None,
+            ..filter.clone()
+        }
+        .means_whole_stores()
+            && filter.policy != Some(Policy::Persist)
+    };
+    selection.beyond.is_none() && selection.any_of.iter().all(is_whole)
+}
+
+/// Says of a dry run once that its removals could not be taken back.
+pub(in crate::commands) fn forecast_undo(context: &Context, foretold: &[Foretold<'_>]) {
+    let losses: BTreeSet<Loss> = foretold.iter().filter_map(|one| one.loss).collect();
+    for loss in losses {
+        match loss {
+            Loss::ForGood => tell_final(context, "would go for good", "a"),
+            Loss::NoRoom => {
+                context.note("they would go for good: a nearly full disk keeps nothing for undo");
+            }
+            Loss::TooMany => {
+                context.note("these are too many to keep for undo");
+                context.tip("ecache copy @ backup.db first");
+            }
+        }
+    }
+}
