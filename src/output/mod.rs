@@ -24,6 +24,7 @@ pub(crate) mod plain;
 mod pretty_json;
 mod progress;
 mod secrets;
+pub(crate) mod short_ids;
 mod standard;
 mod summary;
 mod table;

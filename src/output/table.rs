@@ -15,6 +15,7 @@ use super::column::{Column, Content, Cut, LEADING, Look, Presence, Tone, title};
 use super::cut::{self, MARK};
 use super::layout::{self, Demand, GAP};
 use super::paint::{Span, paint, style};
+use super::short_ids;
 use super::terminal::Times;
 use super::{Cell, Left, Mood, Rows, Terminal, escape, human};
 
@@ -191,7 +192,7 @@ impl<'a, W: Write> Table<'a, W> {
     fn shorten_ids(&mut self) {
         for (index, look) in self.looks.iter().enumerate() {
             let cells = self.page.iter_mut().map(|(_, cells)| &mut cells[index]);
-            cut::ids(&mut cells.collect::<Vec<_>>(), look.cut, self.line_width);
+            short_ids::ids(&mut cells.collect::<Vec<_>>(), look.cut, self.line_width);
         }
     }
 

@@ -6,9 +6,9 @@ use std::io::Write;
 
 use anstyle::Style;
 
-use super::cut::short_ids;
 use super::escape;
 use super::paint::{style, styled};
+use super::short_ids::short_ids;
 use super::standard::{self, spoken, stderr};
 use super::terminal::ColorChoice;
 

@@ -15,7 +15,8 @@ use super::events::{Figures, Place, Whole};
 use super::layout::{Pane, Parts, SMALLEST, folded, parts};
 use super::list::Row;
 use super::model::{Marks, Mode, Model, SORTS};
-use crate::output::cut::{self, Cut, ShortIds};
+use crate::output::cut::{self, Cut};
+use crate::output::short_ids::ShortIds;
 use crate::output::{escape, human};
 
 /// Formats entries, which the browser does not know how to.

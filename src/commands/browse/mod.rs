@@ -30,6 +30,7 @@ use crate::inherited;
 use crate::output::cut::{self, Cut};
 use crate::output::escape::{for_line, shell};
 use crate::output::own_command;
+use crate::output::short_ids::short_id;
 use crate::output::{Cell, Column, Format, Secrets, Terminal, Writer, human, stdin};
 use crate::variables;
 
@@ -257,7 +258,7 @@ impl Texts for Table<'_> {
             if let Some(scope) = scope {
                 let scope = self.secrets.text(scope);
                 let scope = for_line(&scope).into_owned();
-                let scope = cut::short_id(&scope).unwrap_or(scope);
+                let scope = short_id(&scope).unwrap_or(scope);
                 facts.push(format!("{name} {scope}"));
             }
         }

@@ -11,7 +11,7 @@ use crate::cli::LimitListArgs;
 use crate::commands::shared::view::limit_scope::{Ids, names};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::cut::ShortIds;
+use crate::output::short_ids::ShortIds;
 use crate::output::{Cell, Column, Format, chart, human};
 
 /// The columns for programs.

@@ -23,7 +23,8 @@ use self::question::question;
 use crate::cli::{WhyArgs, WhyFormat};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::cut::{folded, short_ids};
+use crate::output::cut::folded;
+use crate::output::short_ids::short_ids;
 use crate::output::{JsonToTerminal, Secrets, escape, stdout};
 
 pub(crate) fn run(context: &Context, args: WhyArgs) -> Result<Exit> {

@@ -30,9 +30,9 @@ use crate::context::{Collections, Context};
 use crate::datasets::{Datasets, dataset_id};
 use crate::error::{contradiction, usage_tip};
 use crate::near_names;
-use crate::output::cut::ID_DIGITS;
 use crate::output::escape::shell;
 use crate::output::own_command;
+use crate::output::short_ids::ID_DIGITS;
 use crate::units::Moment;
 
 /// The entries that a verb selects by default.

@@ -9,6 +9,7 @@ use ecache_core::doctor::Severity;
 use crate::context::Context;
 use crate::output::escape::for_line;
 use crate::output::paint::{style, styled};
+use crate::output::short_ids::short_ids;
 use crate::output::{cut, wrapped};
 
 /// Width of the words at the beginning of lines.
@@ -72,7 +73,7 @@ impl FindingsView {
     /// Adds entries or reasons of the finding above. Ids are short.
     pub(in crate::commands) fn sample(&mut self, sample: &str) {
         let room = self.width.saturating_sub(LABEL).max(LABEL);
-        let sample = cut::short_ids(&for_line(sample));
+        let sample = short_ids(&for_line(sample));
         let sample = cut::shorten(&sample, room, cut::Cut::End);
         self.indented(&styled(&sample, style::MUTED, self.color));
     }

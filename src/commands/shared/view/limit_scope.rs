@@ -2,7 +2,7 @@
 
 use ecache_core::backend::limit::unescaped;
 
-use crate::output::cut::ShortIds;
+use crate::output::short_ids::ShortIds;
 
 /// The form of ids in a text.
 #[derive(Clone, Copy)]
