@@ -80,8 +80,10 @@ pub(crate) enum Event {
     },
     Counted(u64, Counts),
     Whole(Address, Whole),
-    /// A change was made
+    /// A change that was asked of the workers was made
     Done(Changed),
+    /// Another command has run, and said this
+    Ran(String),
     /// The operations were read; `None` where none are kept
     Operations(Option<Vec<OperationRecord>>),
     Figures(Box<Figures>),

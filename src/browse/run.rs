@@ -13,7 +13,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use signal_hook::consts::{SIGCONT, SIGHUP, SIGTSTP, SIGWINCH};
 use signal_hook::low_level;
 
-use super::events::{Changed, Copied, Event, Request};
+use super::events::{Copied, Event, Request};
 use super::keys::Parser;
 use super::list::Row;
 use super::model::Model;
@@ -264,7 +264,7 @@ impl Browser<'_> {
                 let command = self.desk.edit(&address);
                 let edited = command.and_then(|command| self.outside(command, screen));
                 let event = match edited {
-                    Ok(()) => Event::Done(Changed::default()),
+                    Ok(()) => Event::Ran(String::new()),
                     Err(error) => Event::Failed(format!("{error:#}")),
                 };
                 self.take(event, screen)?;

@@ -133,10 +133,7 @@ impl Workers {
                     let said = String::from_utf8_lossy(&output.stderr);
                     let said = last_words(&said, output.status.success());
                     let said = said.unwrap_or_else(|| output.status.to_string());
-                    sent.send(Event::Done(Changed {
-                        message: said,
-                        undo: None,
-                    }));
+                    sent.send(Event::Ran(said));
                 }
                 Err(error) => sent.send(Event::Failed(error.to_string())),
             }

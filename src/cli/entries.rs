@@ -24,7 +24,13 @@ pub(crate) struct GetArgs {
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
     /// The keys of --keys-from end with a NUL byte, as `ls -0` ends them
-    #[arg(long, short = '0', hide_short_help = true, requires = "keys_from")]
+    #[arg(
+        long,
+        short = '0',
+        hide_short_help = true,
+        requires = "keys_from",
+        conflicts_with = "key"
+    )]
     pub(crate) null: bool,
     /// Print the value in this format
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t = ValueFormat::Raw)]

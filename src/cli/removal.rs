@@ -35,7 +35,13 @@ pub(crate) struct RmArgs {
           conflicts_with_all = ["keys_from", "store", "argument", "json-argument", "args", "command", "dataset", "user", "operator", "prompt", "jwt_file"])]
     pub(crate) entries_from: Option<PathBuf>,
     /// The keys of --keys-from end with a NUL byte, as `ls -0` ends them
-    #[arg(long, short = '0', hide_short_help = true, requires = "keys_from")]
+    #[arg(
+        long,
+        short = '0',
+        hide_short_help = true,
+        requires = "keys_from",
+        conflicts_with = "keys"
+    )]
     pub(crate) null: bool,
     #[command(flatten)]
     pub(crate) command: CommandArgs,

@@ -14,7 +14,7 @@ use ecache_core::entry::Policy;
 use ecache_core::error::Error;
 use ecache_core::filter::{DatasetPattern, Filter, Usage};
 use ecache_core::interchange::Reader;
-use ecache_core::location::{self, Access};
+use ecache_core::location::{self, Access, has_password};
 use ecache_core::remap::Remap;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
@@ -22,7 +22,7 @@ use ecache_core::transfer::{FoundRecord, Importer, Records};
 
 use super::shared::address::resolve::check_name;
 use super::shared::changes::deletion::{Run, amount, keep_unless};
-use super::shared::changes::operation::{tell_undo, this};
+use super::shared::changes::operation::{tell_undo_by, this};
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::no_match::note_none_listed;
 use super::shared::filter::words::words;
@@ -37,6 +37,7 @@ use crate::cli::CopyArgs;
 use crate::context::Context;
 use crate::datasets::{Datasets, dataset_id};
 use crate::error::{Exit, usage, usage_tip};
+use crate::output::own_command_at;
 use crate::signals;
 
 pub(crate) fn run(context: &Context, args: CopyArgs) -> Result<Exit> {
@@ -303,7 +304,10 @@ impl Copy<'_> {
         let evicted = importer.log().map_or(0, |log| log.evicted);
         note_evicted(self.context, evicted, run);
         if let Some(until) = importer.log().and_then(|log| log.until) {
-            tell_undo(self.context, until, now);
+            // The operation is in the log of the other store.
+            if !has_password(self.to.as_os_str()) {
+                tell_undo_by(self.context, &own_command_at(&self.to, "undo"), until, now);
+            }
         }
         let omitted = refused.finish().max_trouble(foreign.finish());
         let exit = poured.and_then(|exit| Ok(flushed.map(|()| exit)?));

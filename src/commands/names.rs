@@ -24,7 +24,7 @@ use crate::browse;
 use crate::cli::{NamesArgs, Offered};
 use crate::context::Context;
 use crate::error::Exit;
-use crate::output::escape::is_unsafe;
+use crate::output::escape::{is_unsafe, message};
 use crate::output::{Secrets, human, stdout};
 
 /// Maximum wait for the store. One that is locked or far away would hold up the shell.
@@ -56,7 +56,10 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
         }
         Wanted::Names(Offered::Setting, _) => {
             let config = context.config().map(|config| config.all());
-            config.unwrap_or_default()
+            let settings = config.unwrap_or_default().into_iter();
+            // A location may have a password.
+            let masked = |(name, value): (String, String)| (name, message(&value));
+            settings.map(masked).collect()
         }
         Wanted::Names(of, store) => names_in_store(context, of, store),
         Wanted::These(names) => names,

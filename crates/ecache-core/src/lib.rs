@@ -142,7 +142,7 @@
 //! | feature | default | |
 //! |---|---|---|
 //! | `macros` | yes | the attribute |
-//! | `compact` | yes | [`Compact`](execution_cache::Compact), a binary codec |
+//! | `compact` | yes | [`Compact`], a binary codec |
 //! | `mongodb` | no | stores in FiftyOne's own database |
 
 #![warn(missing_debug_implementations, clippy::missing_errors_doc)]
@@ -284,7 +284,7 @@ pub use value::Value;
 /// | option | default | |
 /// |---|---|---|
 /// | `cache` | the context's | for a function without a context: a `static` that holds a [`Cache`], as `LazyLock<Cache>` or `LazyLock<Arc<Cache>>`, or `default` for the [default](set_default) of the process |
-/// | `codec` | serde | a [`Codec`] instead of `serialize` and `deserialize`, such as [`Compact`](execution_cache::Compact) |
+/// | `codec` | serde | a [`Codec`] instead of `serialize` and `deserialize`, such as [`Compact`] |
 /// | `self_key` | required | for a method: the part of `self` that its results depend on, or `none`; `none` for an associated function |
 /// | `cache_err` | `false` | also caches the `Err` of a `Result`, which must implement serde's traits; a duration limits its lifetime |
 /// | `cache_none` | `true` | caches the `None` of an `Option`, or of a `Result<Option<…>, …>` |

@@ -221,13 +221,12 @@ impl Model {
             }
             Event::Whole(address, whole) => self.whole = Some((address, whole)),
             Event::Done(Changed { message, undo }) => {
-                self.message = Some(message).filter(|message| !message.is_empty());
                 self.undoable.extend(undo);
-                self.marks = Marks::These(BTreeMap::new());
                 let mut requests = self.end_change(undo.is_some());
-                requests.extend(self.again());
+                requests.extend(self.show_change(message));
                 return requests;
             }
+            Event::Ran(message) => return self.show_change(message),
             Event::Operations(Some(operations)) => self.operations = Some(operations),
             Event::Operations(None) => {
                 self.mode = Mode::List;
@@ -246,6 +245,13 @@ impl Model {
             Event::Changed => return self.again(),
         }
         Vec::new()
+    }
+
+    /// Shows what was changed, and reads the entries again.
+    fn show_change(&mut self, message: String) -> Vec<Request> {
+        self.message = Some(message).filter(|message| !message.is_empty());
+        self.marks = Marks::These(BTreeMap::new());
+        self.again()
     }
 
     /// Counts a change that has ended. Returns the request to undo it, if that was asked for.

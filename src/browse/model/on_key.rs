@@ -199,7 +199,9 @@ impl Model {
             }
             Key::Char('u') if self.pending > 0 => {
                 self.undoes_next = true;
-                self.message = Some("working: it is undone when it is done".to_owned());
+                self.message = Some(
+                    "a change is still running; it will be undone when it finishes".to_owned(),
+                );
             }
             Key::Char('u') => match self.undoable.pop() {
                 Some(operation) => return vec![Request::Undo(operation)],

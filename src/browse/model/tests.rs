@@ -417,7 +417,10 @@ fn a_change_that_still_runs_is_undone_when_it_is_done() {
     ));
     assert!(type_keys(&mut model, "u").is_empty());
     let said = model.message.clone().unwrap_or_default();
-    assert_eq!(said, "working: it is undone when it is done");
+    assert_eq!(
+        said,
+        "a change is still running; it will be undone when it finishes"
+    );
     let asked = model.take(done("removed 1 entry", 7));
     assert_eq!(asked[0], Request::Undo(7));
     // An earlier change is not meant where the latest one fails.

@@ -71,7 +71,7 @@ fn the_time_to_compute_evicted_results_again_is_the_cost_of_a_limit() {
     // The second went after a minute, the first as soon as the third was there.
     assert_eq!((counts.evictions, counts.lost_ms), (2, 1000));
     assert_eq!(counts.evicted_age_ms, 2 + 59_999);
-    // An import brings back what was evicted, too.
+    // An import brings evicted entries back, too.
     let mut second = Entry::new(common::address("2"), Kind::Bytes, NOW);
     second.cost_ms = Some(500);
     let mut records = [Ok(Record::Entry(Box::new(second), vec![7]))].into_iter();

@@ -17,7 +17,7 @@ use crate::commands::shared::filter::no_match;
 use crate::commands::shared::filter::words::{words, words_of_touched};
 use crate::context::Context;
 use crate::output::human::entries;
-use crate::output::{Progress, human};
+use crate::output::{Progress, human, own_command};
 use crate::signals;
 
 /// Distinguishes a dry run from a run that changes the store.
@@ -187,6 +187,7 @@ pub(in crate::commands) fn remove_in_steps(
 ) -> Result<Affected> {
     let verb = Verb::REMOVE;
     let (mut all, mut until, mut is_lost) = (Affected::default(), None, false);
+    let mut kept_steps = 0;
     for step in steps {
         let removed = remove_step(context, backend, step, now).map_err(|error| {
             if all.usage == Usage::default() {
@@ -198,6 +199,7 @@ pub(in crate::commands) fn remove_in_steps(
         all.usage += removed.usage;
         all.documents += removed.documents;
         until = until.max(removed.until);
+        kept_steps += usize::from(removed.until.is_some());
         let is_kept = removed.until.is_some() || removed.usage == Usage::default();
         if step.keep == KeepForUndo::Yes && !is_kept && backend.keeps_for_undo() {
             is_lost = true;
@@ -213,7 +215,13 @@ pub(in crate::commands) fn remove_in_steps(
     }
     let is_final = |step: &Step<'_>| is_final(backend, step.selection, step.keep);
     if let Some(until) = until {
-        operation::tell_undo(context, until, now);
+        let undo = own_command("undo");
+        let line = match kept_steps {
+            1 => undo,
+            2 => format!("{undo}, typed twice,"),
+            times => format!("{undo}, typed {times} times,"),
+        };
+        operation::tell_undo_by(context, &line, until, now);
     } else if all.usage != Usage::default() && steps.iter().any(is_final) {
         tell_final(context, "are gone for good", "the next");
     }

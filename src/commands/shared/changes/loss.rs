@@ -117,7 +117,7 @@ pub(in crate::commands) fn forecast_undo(context: &Context, foretold: &[Foretold
             }
             Loss::TooMany => {
                 context.note("these are too many to keep for undo");
-                context.tip("ecache copy @ backup.db first");
+                context.tip(&format!("{} first", own_command(operation::COPY)));
             }
         }
     }

@@ -124,10 +124,17 @@ pub(in crate::commands) const COPY: &str = "copy @ backup.db";
 
 /// Says on a terminal how to take a removal back, below all else that there is to say.
 pub(in crate::commands) fn tell_undo(context: &Context, until_time: Timestamp, now: Timestamp) {
+    tell_undo_by(context, &own_command("undo"), until_time, now);
+}
+
+/// Says on a terminal that a line, typed, takes a removal back.
+pub(in crate::commands) fn tell_undo_by(
+    context: &Context,
+    line: &str,
+    until_time: Timestamp,
+    now: Timestamp,
+) {
     context.summary.set_undo_until(until_time);
-    context.tip_at_end(format!(
-        "{} takes this back, until {}",
-        own_command("undo"),
-        until(until_time, now)
-    ));
+    let until = until(until_time, now);
+    context.tip_at_end(format!("{line} takes this back, until {until}"));
 }

@@ -98,11 +98,12 @@ pub(in crate::commands) fn shell_line(words: &[Json]) -> String {
 fn is_default_store(function: &str, store: &str) -> bool {
     let name = store.split_once("#v").map_or(store, |(name, _)| name);
     let path = path_of(function);
-    let module = |path: &str| {
-        let path = path.strip_prefix("<dyn ").unwrap_or(path);
-        path.split(['.', ':']).next().map(str::to_owned)
+    // In Rust, the path also has the function or the `impl` that encloses it.
+    let is_shorter = || {
+        let (owner, own) = name.rsplit_once("::")?;
+        Some(own == own_name(path) && path.contains(owner))
     };
-    name == path || own_name(name) == own_name(path) && module(name) == module(path)
+    name == path || is_shorter().unwrap_or(false)
 }
 
 /// Returns the path in the recorded identity of a function, without what tells functions of one
@@ -337,6 +338,7 @@ mod tests {
                 "__main__.f",
                 "f",
             ),
+            ("a.g.load", "a.g.load", "load"),
             ("__main__.f 5a5a474c711c of <stdin>", "__main__.f", "f"),
             ("mod.Class.f(b=2, path='a.b')", "mod.Class.f", "f"),
             ("mod.g.<locals>.f(b=(1, 2))", "mod.g.<locals>.f", "f"),
@@ -345,7 +347,9 @@ mod tests {
             let arguments = r#"("q", c=3, d=[1])"#;
             assert_eq!(shown(function, default_store), arguments, "{function}");
             let named = format!("{name}{arguments}");
-            assert_eq!(shown(function, "loc2"), named, "{function}");
+            for other in ["loc2", "a::h::f", "a.h.load"] {
+                assert_eq!(shown(function, other), named, "{function}");
+            }
         }
     }
 

@@ -26,7 +26,8 @@ pub(in crate::commands) fn names(scope: &str, ids: Ids) -> Vec<String> {
                     Ids::Short(ids) => ids.id(name),
                     Ids::Whole => None,
                 };
-                let name = short.or_else(|| unescaped(name)).unwrap_or_default();
+                let name_shown = short.or_else(|| unescaped(name));
+                let name = name_shown.as_deref().unwrap_or(name);
                 format!("{dimension} {name}")
             }
         })

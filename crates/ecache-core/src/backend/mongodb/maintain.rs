@@ -61,7 +61,7 @@ impl MaintainBackend for MongoBackend {
             && let Some((address, count)) = self.repeated(collection)?.first()
         {
             return Err(Error::Unsupported(format!(
-                "{address} is there {count} times; rm removes all of them"
+                "{address} is there {count} times; removing it removes all of them"
             )));
         }
         let known = indexes::indexes().into_iter();

@@ -102,7 +102,7 @@ impl Session {
         self.stores.borrow_mut().ids.clear();
     }
 
-    /// Forgets what was read in a transaction that is rolled back.
+    /// Forgets the ids that were read in a transaction that is rolled back.
     pub(super) fn forget_uncommitted(&self) {
         self.forget();
         *self.function.borrow_mut() = None;

@@ -297,10 +297,10 @@ impl SqliteBackend {
         } else {
             None
         };
-        Ok(CallLookup::Missing(Miss {
-            clears: Some(self.clears_as_of(store, row.get(1)?)),
-            taken,
-        }))
+        // A number that is damaged is asked for again, which reports it.
+        let generation = row.get(1).ok();
+        let clears = generation.map(|generation| self.clears_as_of(store, generation));
+        Ok(CallLookup::Missing(Miss { clears, taken }))
     }
 
     /// Evaluates [`Entry::is_of_call`] on a row within the snapshot of the look-up.

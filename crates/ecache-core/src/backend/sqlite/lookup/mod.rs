@@ -196,9 +196,55 @@ mod tests {
 
     use super::*;
 
-    use crate::backend::StoresBackend;
+    use std::sync::Arc;
+
     use crate::backend::sqlite::Access;
-    use crate::key::Key;
+    use crate::backend::{
+        CallBackend, CallIdentity, CallLookup, ChangeBackend, ObserveBackend, StoresBackend,
+        no_progress,
+    };
+    use crate::filter::Filter;
+    use crate::key::{Key, MORE_PLACES};
+    use crate::scope::Scopes;
+
+    #[test]
+    fn a_miss_says_what_its_computation_needs() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let backend = SqliteBackend::open(&folder.path().join("store.db"), Access::Write);
+        let backend = backend.expect("a store");
+        let (store, scopes) = (Arc::new(StoreAddress::new("s")), Scopes::default());
+        backend
+            .set_metadata(&store, None)
+            .expect("a store with an id");
+        let look = |with_taken| {
+            let call = CallIdentity {
+                store: &store,
+                hash: &[7; 32],
+                function: &"f".into(),
+                scopes: &scopes,
+                preimage: "[]",
+                arguments_length: 1,
+                with_generation: false,
+                with_taken,
+                clears: None,
+                began_at: None,
+            };
+            match backend.lookup_call(&call, Timestamp::from_millis(0)) {
+                Ok(CallLookup::Missing(miss)) => miss,
+                found => panic!("found {found:?}"),
+            }
+        };
+        let clears = backend.clears(&store).expect("a number");
+        assert!(clears.is_some());
+        assert_eq!((look(false).clears, look(false).taken), (clears, None));
+        assert_eq!(look(true).taken, Some([false; MORE_PLACES]));
+        let entries = Filter::store(&store).into();
+        backend
+            .remove(&entries, Timestamp::from_millis(0), &mut no_progress)
+            .expect("a clear");
+        assert_ne!(look(true).clears, clears);
+        assert_eq!(look(true).clears, backend.clears(&store).expect("a number"));
+    }
 
     #[test]
     fn a_look_up_is_planned_once() {

@@ -86,7 +86,7 @@ impl Chains {
             from == Some(to) && matches!(state, UndoState::Until(_) | UndoState::Through(..))
         };
         let later = self.all.iter().rev().filter(|one| one.undoes == 0);
-        let mut later = later.filter(|one| one.number > earlier.number);
+        let mut later = later.filter(|one| self.last(one).0.number > earlier.number);
         later.find(moves_on).map(|one| one.number)
     }
 
