@@ -480,7 +480,7 @@ def entries_of_deleted_datasets_are_found(dataset):
     found = json.loads(ecache("doctor", "--format", "json", code=1))
     orphaned = [row for row in found if row["check"] == "orphaned" and row["collection"] == "custom"]
     assert [row["entries"] for row in orphaned] == [1], found
-    assert orphaned[0]["command"] == "ecache prune --orphaned --db fiftyone --collection custom"
+    assert orphaned[0]["command"] == "ecache --db fiftyone prune --orphaned --collection custom"
     ecache("prune", "--orphaned", "--collection", "custom", "--dry-run")
     assert custom.count_documents({"store_name": "left"}) == 2
     ecache("prune", "--orphaned", "--collection", "custom")
