@@ -131,7 +131,7 @@ fn is_confirmed(
         } else {
             Affected::default()
         };
-        // Who asks for --no-undo knows.
+        // --no-undo says already that they go for good.
         let foretold = if args.no_undo {
             Vec::new()
         } else {

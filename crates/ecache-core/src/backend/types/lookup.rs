@@ -200,7 +200,7 @@ pub enum CallLookup {
     Missing(Miss),
 }
 
-/// What a look-up without a result has read for the computation that follows.
+/// The facts that a look-up without a result reads for the computation that follows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Miss {
