@@ -1,4 +1,5 @@
-//! `completions/` and `man/` match the output of the command, and shells can read the scripts.
+//! `completions/`, `man/` and the reference in `docs/` match the output of the command, and shells
+//! can read the scripts.
 //!
 //! `UPDATE=1 cargo test --test artifacts` writes them anew.
 
@@ -8,6 +9,9 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+#[path = "artifacts/reference.rs"]
+mod reference;
 
 /// File names as shells and packagers expect them.
 const SCRIPTS: [(&str, &str); 5] = [
@@ -42,6 +46,8 @@ fn files(folder: &Path) -> io::Result<Files> {
     fs::read_dir(folder)?.map(read).collect()
 }
 
+const HOW: &str = "write them anew with `UPDATE=1 cargo test --test artifacts`";
+
 /// Compares a folder of the repository with the wanted files, or writes them with `UPDATE` set.
 fn assert_current(folder: &str, wanted: &Files) -> io::Result<()> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
@@ -59,10 +65,7 @@ fn assert_current(folder: &str, wanted: &Files) -> io::Result<()> {
         .filter(|name| found.get(*name) != wanted.get(*name))
         .map(|name| Path::new(folder).join(name))
         .collect();
-    assert!(
-        stale.is_empty(),
-        "not what ecache prints: {stale:?}; write them anew with `UPDATE=1 cargo test --test artifacts`"
-    );
+    assert!(stale.is_empty(), "not what ecache prints: {stale:?}; {HOW}");
     Ok(())
 }
 
@@ -73,10 +76,21 @@ fn completions_are_current() -> io::Result<()> {
 }
 
 #[test]
-fn manual_pages_are_current() -> io::Result<()> {
+fn manual_pages_and_the_reference_are_current() -> io::Result<()> {
     let folder = tempfile::tempdir()?;
     ecache([OsStr::new("man"), folder.path().as_os_str()]);
-    assert_current("man", &files(folder.path())?)
+    let pages = files(folder.path())?;
+    assert_current("man", &pages)?;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference.md");
+    let wanted = reference::reference(&pages);
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(&path, &wanted)?;
+    }
+    assert!(
+        fs::read_to_string(&path)? == wanted,
+        "docs/reference.md is not current; {HOW}"
+    );
+    Ok(())
 }
 
 #[test]

@@ -141,7 +141,8 @@ fn described(arg: Arg) -> Arg {
     if explained.is_empty() {
         return arg.long_help(help);
     }
-    help = format!("{help}; one of {}", explained.join(", "));
+    let one_of = if help.ends_with('.') { " One" } else { "; one" };
+    help = format!("{help}{one_of} of {}", explained.join(", "));
     arg.long_help(help).hide_possible_values(true)
 }
 
