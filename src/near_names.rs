@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::output::escape::{for_line, shell};
+use crate::output::escape::shell;
+use crate::output::name;
 
 /// Similarity from which a name is suggested: letters exchanged, left out or added.
 const SIMILAR: f64 = 0.8;
@@ -35,7 +36,7 @@ fn near<'a>(name: &str, known: &'a [Arc<str>]) -> Vec<&'a str> {
         // The beginning of a name, or a function without its module, is meant more often than a
         // name that is merely similar.
         let is_part = typed.len() >= 3 && (lower.starts_with(&typed) || own == typed);
-        let similarity = if is_part || for_line(known) == name {
+        let similarity = if is_part || name::shown(known) == name {
             1.0
         } else {
             strsim::normalized_damerau_levenshtein(&typed, &lower)

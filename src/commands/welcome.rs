@@ -17,7 +17,7 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::cut::{self, Cut};
 use crate::output::own_command;
-use crate::output::{escape, human, stdout};
+use crate::output::{escape, human, name, stdout};
 use crate::variables::variable;
 
 /// Number of stores named in a line.
@@ -173,8 +173,8 @@ fn most<'a>(
     most.sort_by_key(|(_, of)| std::cmp::Reverse(*of));
     let mut line = String::new();
     for (name, of) in most.into_iter().take(NAMED) {
-        let name = escape::for_line(name.map_or("", |name| name));
-        let named = format!("{} {}", cut::shorten(&name, NAME, Cut::Store), print(of));
+        let name = name.map_or("", |name| name);
+        let named = format!("{} {}", name::shorten(name, NAME, Cut::Store), print(of));
         let gap = if line.is_empty() { "" } else { "   " };
         if cut::width(&line) + gap.len() + cut::width(&named) > room {
             break;

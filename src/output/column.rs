@@ -149,6 +149,21 @@ impl Column {
         self.name
     }
 
+    /// Reports whether its cells are names, which are read again.
+    pub(super) fn holds_names(self) -> bool {
+        let names = [
+            "key",
+            "store_name",
+            "dataset_id",
+            "dataset_name",
+            "user_id",
+            "operator_uri",
+            "prompt_id",
+            "collection",
+        ];
+        names.contains(&self.name)
+    }
+
     /// Returns the word above it in a table.
     pub(crate) fn header(self) -> String {
         let look = self.look(0, None, Times::Relative);

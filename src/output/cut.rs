@@ -261,9 +261,11 @@ fn from_differences(text: &str, differences: &[usize], width: usize) -> String {
 /// Returns the place from which on a difference is shown: the last boundary before it, unless the
 /// difference would be further than `seen` columns away.
 fn start_of(text: &str, difference: usize, seen: usize) -> usize {
+    let whole = |place| escape_across(text, place).map_or(place, |escape| escape.start);
+    let difference = whole(difference);
     let before = &text[..difference];
     let boundary = before.rfind(|c| BOUNDARIES.contains(c));
-    let start = boundary.map_or(0, |at| at + 1);
+    let start = boundary.map_or(0, |at| whole(at + 1));
     if before[start..].width() > seen {
         difference - tail(before, seen).len()
     } else {

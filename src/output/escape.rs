@@ -4,7 +4,7 @@
 //! title, or characters that reorder or hide the text around them. On a terminal all of these are
 //! shown escaped: `\x1b` for a control byte or a byte that is not UTF-8, `\u{202e}` for any other
 //! character. The escapes are for people and are not reversible, because a backslash in the data
-//! stays as it is.
+//! stays as it is. `name` shows names and keys, which have to be read again.
 //!
 //! Nothing is ever removed, so two texts that differ look different. This is why the zero-width
 //! joiner is escaped too: a joined emoji shows its parts, which is the price for no invisible
@@ -35,6 +35,12 @@ pub(crate) fn is_unsafe(c: char) -> bool {
             | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             // Musical format controls, tags and the variation selectors that no emoji uses
             | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Reports whether `c` is unsafe, or a blank that looks like a space or like nothing.
+pub(super) fn is_hidden(c: char) -> bool {
+    let is_blank = c.is_whitespace() && !matches!(c, ' ' | '\u{3000}') || c == '\u{2800}';
+    is_unsafe(c) || is_blank
 }
 
 /// Reports whether `text` is printable ASCII: the common case, safe in every format except for
@@ -68,11 +74,11 @@ pub(crate) fn shell(text: &str) -> Cow<'_, str> {
 }
 
 /// Appends `c` as it is written in `$'…'`.
-fn push_quoted(out: &mut String, c: char) {
+pub(super) fn push_quoted(out: &mut String, c: char) {
     let result = match c {
         '\'' | '\\' => write!(out, "\\{c}"),
-        '\u{80}'..='\u{ffff}' if is_unsafe(c) => write!(out, "\\u{:04x}", c as u32),
-        '\u{10000}'.. if is_unsafe(c) => write!(out, "\\U{:08x}", c as u32),
+        '\u{80}'..='\u{ffff}' if is_hidden(c) => write!(out, "\\u{:04x}", c as u32),
+        '\u{10000}'.. if is_hidden(c) => write!(out, "\\U{:08x}", c as u32),
         c => {
             push_safe(out, c);
             Ok(())
@@ -141,16 +147,30 @@ fn push_byte(out: &mut String, byte: u8) {
 /// Returns the escape of a character, as `\n` or `\u{ad}`, that begins before a place and ends
 /// behind it.
 pub(super) fn escape_across(text: &str, place: usize) -> Option<Range<usize>> {
-    let start = text[..place].rfind('\\')?;
-    let escape = &text[start + 1..];
+    let last = text[..place].rfind('\\')?;
+    // A backslash is escaped by the one before it.
+    let run = text[..=last]
+        .bytes()
+        .rev()
+        .take_while(|byte| *byte == b'\\');
+    if run.count() % 2 == 0 {
+        return None;
+    }
+    let escape = &text[last + 1..];
+    let are_digits = |count: usize| {
+        let digits = escape.as_bytes().get(1..=count);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
     let length = match escape.chars().next()? {
-        'n' | 'r' | 't' => 1,
+        'n' | 'r' | 't' | '\\' | '\'' => 1,
         'x' => 3,
         'u' if escape[1..].starts_with('{') => escape.find('}')? + 1,
+        'u' if are_digits(4) => 5,
+        'U' if are_digits(8) => 9,
         _ => return None,
     };
-    let end = start + 1 + length;
-    (place < end && text.is_char_boundary(end)).then_some(start..end)
+    let end = last + 1 + length;
+    (place < end && text.is_char_boundary(end)).then_some(last..end)
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ pub(crate) mod escape;
 pub(crate) mod human;
 mod json;
 mod layout;
+pub(crate) mod name;
 mod openmetrics;
 mod own_command;
 mod page;

@@ -14,6 +14,7 @@ use ecache_core::scope::DEFAULT_COLLECTION;
 use super::column::{Column, Content, Cut, LEADING, Look, Presence, Tone, title};
 use super::cut::{self, MARK};
 use super::layout::{self, Demand, GAP};
+use super::name;
 use super::paint::{Span, paint, style};
 use super::short_ids;
 use super::terminal::Times;
@@ -229,7 +230,11 @@ impl<'a, W: Write> Table<'a, W> {
                     Cut::Never if free => Cut::Middle,
                     cut => cut,
                 };
-                cut_cells(&mut cells, width, cut, free);
+                if self.columns[index].holds_names() {
+                    name::cut_all(&mut cells, width, cut);
+                } else {
+                    cut_cells(&mut cells, width, cut, free);
+                }
                 columns.push((index, width, cells));
             }
         }
@@ -328,6 +333,7 @@ impl<'a, W: Write> Table<'a, W> {
             Cell::Null if column.name == "expires_at" => NEVER.to_owned(),
             Cell::Null if free => String::new(),
             Cell::Null => NOTHING.to_owned(),
+            Cell::Text(text) if column.holds_names() => name::shown(&limited(text)).into_owned(),
             Cell::Text(text) | Cell::Json(text) => escape::for_line(&limited(text)).into_owned(),
             Cell::Size(bytes) => human::size(*bytes),
             Cell::Duration(0) if column.name != "cost_ms" => NOTHING.to_owned(),

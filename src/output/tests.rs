@@ -96,9 +96,9 @@ fn tsv_and_plain_escape_their_separators() {
 
 #[test]
 fn a_table_is_for_people() {
-    let expected = r#"STORE         ARGS             SIZE  COST  CREATED
-thumbs        ["a b", NaN]  1.2 KiB  1.5s  59s ago
-a,"b"\t\\r\n  -                 7 B     -  in 2y
+    let expected = r#"STORE             ARGS             SIZE  COST  CREATED
+thumbs            ["a b", NaN]  1.2 KiB  1.5s  59s ago
+$'a,"b"\t\\\r\n'  -                 7 B     -  in 2y
 "#;
     let mut rows = rows();
     rows[1][4] = Cell::Time(1_895_415_570_948 - 31_556_952_000);
@@ -147,7 +147,7 @@ fn a_terminal_too_narrow_drops_columns_and_cuts_no_number() {
     let table = write(Format::Table, &Terminal::of_width(20), &rows());
     assert_eq!(
         table,
-        "STORE         COST\nthumbs        1.5s\na,\"b\"\\t\\\\r\\n     -\n"
+        "STORE           COST\nthumbs          1.5s\n$'a,\"b\"…\\r\\n'      -\n"
     );
 }
 
@@ -195,8 +195,8 @@ fn colours_have_a_meaning_and_are_only_where_they_are_wanted() {
     let table = String::from_utf8(out).expect("output is UTF-8");
     let lines: Vec<&str> = table.lines().collect();
     assert!(lines[0].starts_with("\x1b[2mSTORE") && lines[0].ends_with("CREATED\x1b[0m"));
-    assert!(lines[1].starts_with("\x1b[1mthumbs        \x1b[0m[\"a b\""));
-    assert!(lines[2].starts_with("\x1b[2ma,\"b\"") && lines[2].ends_with("\x1b[0m"));
+    assert!(lines[1].starts_with("\x1b[1mthumbs            \x1b[0m[\"a b\""));
+    assert!(lines[2].starts_with("\x1b[2m$'a,\"b\"") && lines[2].ends_with("\x1b[0m"));
     let plain = write(Format::Table, &Terminal::of_width(120), &rows());
     assert!(!plain.contains('\x1b'));
 }

@@ -1,9 +1,12 @@
 //! Keys as they are printed can be typed again, with their mark.
 
+use std::collections::HashSet;
+use std::process::Command;
+
 use unicode_width::UnicodeWidthStr;
 
 use crate::support::{self, Session};
-use crate::{filled, shown, shown_before_tips};
+use crate::{filled, shown, shown_before_tips, table};
 
 #[test]
 fn every_table_shows_keys_that_show_finds_again() {
@@ -75,6 +78,103 @@ fn every_key_that_a_table_prints_is_found_again_by_show() {
             }
         }
     }
+}
+
+#[test]
+fn keys_that_are_hard_to_show_are_told_apart_and_can_be_pasted() {
+    let session = Session::new();
+    let keys = [
+        "",
+        "-",
+        " ",
+        "a",
+        " a",
+        "a ",
+        "a  b",
+        "a\u{a0}b",
+        "a\nb",
+        "a\\nb",
+        "a\\\nb",
+        "' a'",
+        "$'a\\nb'",
+        "it's",
+        "\"a\"",
+        "C:\\new\\images",
+        "\u{301}a",
+        "e\u{301}",
+        "日本語\u{3000}",
+        "אב\u{202e}ג",
+        "\u{1b}[2J\u{7}",
+        "a\u{200b}b",
+    ];
+    let long = |key: &&str| format!("{key} street/left camera/2026 {key}");
+    let keys: Vec<String> = keys.iter().map(|key| (*key).to_owned()).collect();
+    let keys: Vec<String> = keys
+        .iter()
+        .cloned()
+        .chain(keys.iter().map(|key| long(&key.as_str())))
+        .collect();
+    let lines = keys.iter().enumerate().map(|(number, key)| {
+        format!(
+            "{}\n",
+            serde_json::json!({"store_name": "odd", "key": key, "value": number})
+        )
+    });
+    let import = session.run_with_input("import - --quiet", lines.collect::<String>().as_bytes());
+    import.notes("");
+    for width in [40, 50, 80, 120] {
+        let ran = table(&session, "ls odd --fields key,size", width);
+        let cells: Vec<&str> = ran
+            .lines()
+            .skip(1)
+            .map(|line| {
+                line.trim_end_matches(" B")
+                    .trim_end_matches(char::is_numeric)
+                    .trim_end()
+            })
+            .collect();
+        assert_eq!(
+            cells.iter().collect::<HashSet<_>>().len(),
+            keys.len(),
+            "{ran}"
+        );
+        let mut found = HashSet::new();
+        for cell in cells {
+            let named = |verb: &'static str, key: &str| {
+                let hyphens = if key.starts_with("- ") { "--" } else { "" };
+                let words = [verb, "--json", "odd", hyphens, key];
+                let words = words.iter().enumerate();
+                let words = words.filter(|(place, word)| *place != 3 || !word.is_empty());
+                let ran = session.run(words.map(|(_, word)| *word).collect::<Vec<_>>());
+                assert_eq!(ran.code, 0, "{verb} at {width}: {cell:?}: {ran:?}");
+                ran
+            };
+            let word = if cell.starts_with(['\'', '$']) {
+                in_bash(cell)
+            } else {
+                cell.to_owned()
+            };
+            let shown = named("show", &word);
+            // With its quotes it may be another key.
+            if !keys.iter().any(|key| key == cell) {
+                assert_eq!(named("show", cell).text(), shown.text());
+            }
+            named("rm", &word);
+            session.run(["undo", "--quiet"]).notes("");
+            let shown: serde_json::Value = serde_json::from_str(shown.text()).expect("JSON");
+            found.insert(shown["key"].as_str().expect("a key").to_owned());
+        }
+        assert_eq!(found, keys.iter().cloned().collect(), "{width}");
+    }
+}
+
+/// Returns the argument that bash makes of a word.
+fn in_bash(word: &str) -> String {
+    let mut bash = Command::new("bash");
+    bash.env("LC_ALL", "C.UTF-8")
+        .args(["-c", &format!("printf %s {word}")]);
+    let ran = bash.output().expect("bash runs");
+    String::from_utf8(ran.stdout).expect("text")
 }
 
 #[test]

@@ -17,7 +17,7 @@ use super::list::Row;
 use super::model::{Marks, Mode, Model, SORTS};
 use crate::output::cut::{self, Cut};
 use crate::output::short_ids::ShortIds;
-use crate::output::{escape, human};
+use crate::output::{escape, human, name};
 
 /// Formats entries, which the browser does not know how to.
 pub(crate) trait Texts {
@@ -273,11 +273,11 @@ impl View<'_> {
             }
             let name = match place {
                 Place::All => "all".to_owned(),
-                Place::Store(name) => escape::for_line(name).into_owned(),
+                Place::Store(name) => name::shown(name).into_owned(),
                 Place::Dataset(None) => "none".to_owned(),
-                Place::Dataset(Some(id)) => ids
-                    .id(id)
-                    .unwrap_or_else(|| escape::for_line(id).into_owned()),
+                Place::Dataset(Some(id)) => {
+                    ids.id(id).unwrap_or_else(|| name::shown(id).into_owned())
+                }
             };
             lines.push((name, Some((index, *usage))));
         }
@@ -300,7 +300,7 @@ impl View<'_> {
             let count = human::count(usage.entries);
             let width = usize::from(area.width);
             let room = width.saturating_sub(cut::width(&count) + 3);
-            let name = cut::shorten(&text, room, Cut::Store);
+            let name = name::cut_one(text, room, Cut::Store);
             let gap = " ".repeat(room.saturating_sub(cut::width(&name)));
             let mark = if is_here { "▸" } else { " " };
             let line = format!("{mark}{name}{gap} {count} ");

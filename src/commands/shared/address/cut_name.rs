@@ -7,6 +7,7 @@ use crate::cli::filter::escape;
 use crate::error::usage;
 use crate::output::cut::MARK;
 use crate::output::escape::for_line;
+use crate::output::name;
 use crate::output::plain::is_unicode;
 
 /// Number of digits from which the beginning of a key is taken for it without a mark, where
@@ -46,35 +47,41 @@ fn marked(text: &str, is_unicode: bool) -> String {
 /// A name of which a part is known.
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) struct CutName {
-    /// The text between marks, as a table shows it
+    /// The text between marks
     parts: Vec<String>,
+    /// The text may have escapes without the quotes that a table has around them
+    may_be_escaped: bool,
 }
 
 impl CutName {
     /// Reads a typed name; `None` if it can only be meant as it is.
     pub(in super::super) fn read(text: &str, accept: Accept) -> Option<Self> {
-        let text = marked(text, is_unicode());
+        let quoted = name::read(text);
+        let text = marked(quoted.as_deref().unwrap_or(text), is_unicode());
         let mut parts: Vec<String> = text.split(MARK).map(str::to_owned).collect();
-        if parts.iter().all(String::is_empty) {
-            return None;
-        }
+        let may_be_escaped = accept == Accept::Shown && quoted.is_none() && text.contains('\\');
         if parts.len() == 1 {
             let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
             let are_digits = text.len() >= DIGITS && text.bytes().all(is_digit);
             match accept {
+                Accept::Shown if quoted.is_some() || may_be_escaped => {}
                 Accept::Shown if are_digits => parts.push(String::new()),
-                Accept::Shown if text.contains('\\') => {}
                 Accept::Shown | Accept::Marked => return None,
             }
+        } else if parts.iter().all(String::is_empty) {
+            return None;
         }
-        Some(Self { parts })
+        Some(Self {
+            parts,
+            may_be_escaped,
+        })
     }
 
     /// Returns a pattern of the names that may be meant. An escape may stand for any character.
     pub(in super::super) fn pattern(&self) -> Result<Pattern> {
         let literal = |part: &String| match part.split_once('\\') {
-            Some((before, _)) => escape(before) + "*",
-            None => escape(part),
+            Some((before, _)) if self.may_be_escaped => escape(before) + "*",
+            _ => escape(part),
         };
         let parts: Vec<String> = self.parts.iter().map(literal).collect();
         Pattern::glob(&parts.join("*")).map_err(|error| usage(error.to_string()))
@@ -82,9 +89,12 @@ impl CutName {
 
     /// Reports whether a name is shown so, cut at the marks.
     pub(in super::super) fn matches(&self, name: &str) -> bool {
-        let shown = for_line(name);
+        self.is_cut_from(name) || self.may_be_escaped && self.is_cut_from(&for_line(name))
+    }
+
+    fn is_cut_from(&self, name: &str) -> bool {
         let (first, others) = self.parts.split_first().expect("a text has a part");
-        let Some(mut rest) = shown.strip_prefix(first.as_str()) else {
+        let Some(mut rest) = name.strip_prefix(first.as_str()) else {
             return false;
         };
         let Some((last, middle)) = others.split_last() else {
@@ -108,7 +118,8 @@ pub(in crate::commands) fn is_marked(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::cut::{self, Cut};
+    use crate::output::cut::Cut;
+    use crate::output::name::tests::hard_names;
 
     fn stands_for(typed: &str, name: &str, accept: Accept) -> bool {
         CutName::read(typed, accept).map_or(typed == name, |it| it.matches(name))
@@ -119,7 +130,11 @@ mod tests {
         let typed = "a\\tb";
         assert!(stands_for(typed, "a\tb", Accept::Shown));
         assert!(!stands_for(typed, "a\tb", Accept::Marked));
-        assert!(stands_for("a\\tb…", "a\tbird", Accept::Marked));
+        assert!(!stands_for("a\\tb…", "a\tbird", Accept::Marked));
+        assert!(stands_for("$'a\\tb…'", "a\tbird", Accept::Marked));
+        assert!(stands_for("' a'", " a", Accept::Shown));
+        assert!(!stands_for("' a'", " a", Accept::Marked));
+        assert!(stands_for("a\tb…", "a\tbird", Accept::Marked));
     }
 
     #[test]
@@ -172,14 +187,27 @@ mod tests {
             "operator::module::longest_value",
             &long,
         ];
+        let names = names.map(str::to_owned).into_iter();
+        let hard = hard_names().into_iter().step_by(29);
+        let long = |name: String| format!("{name} and {name} over and over{name}");
         let cuts = [Cut::Key, Cut::Id, Cut::Store, Cut::Start, Cut::Middle];
-        for name in names {
-            let shown = for_line(name).into_owned();
-            for width in 4..40 {
+        for name in names.chain(hard.clone()).chain(hard.map(long)) {
+            let shown = name::shown(&name).into_owned();
+            // Quotes, the mark and the longest escape.
+            for width in 14..40 {
                 for cut in cuts {
                     let mut cells = vec![shown.clone(), "another name".to_owned()];
-                    cut::column(&mut cells, width, cut);
-                    assert!(stands_for(&cells[0], name, Accept::Shown), "{:?}", cells[0]);
+                    name::cut_all(&mut cells, width, cut);
+                    let cell = &cells[0];
+                    if cell.trim_matches(['$', '\'', MARK]).is_empty() {
+                        // A name of marks that was cut.
+                        continue;
+                    }
+                    assert!(stands_for(cell, &name, Accept::Shown), "{cell:?}");
+                    // A shell takes the quotes.
+                    if let Some(pasted) = name::read(cell) {
+                        assert!(stands_for(&pasted, &name, Accept::Marked), "{cell:?}");
+                    }
                 }
             }
         }

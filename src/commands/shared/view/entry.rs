@@ -11,7 +11,7 @@ use ecache_core::value::{Kind, Value};
 use super::call_text::{call, kind_of_bytes};
 use crate::context::Context;
 use crate::output::escape::{for_line, for_terminal};
-use crate::output::{Secrets, human, paint, pretty};
+use crate::output::{Secrets, human, name, paint, pretty};
 
 /// Number of bytes of a binary value that are shown.
 pub(in crate::commands) const DUMPED: usize = 48;
@@ -42,8 +42,8 @@ pub(in crate::commands) fn facts(entry: &Entry, secrets: Secrets, now: Timestamp
         let _ = writeln!(text, "{name:<LABEL$}{}", for_line(fact));
     };
     let address = &entry.address;
-    fact("store", &address.store.store_name);
-    fact("key", address.key.as_str());
+    fact("store", &name::shown(&address.store.store_name));
+    fact("key", &name::shown(address.key.as_str()));
     for (name, value) in [
         ("dataset", address.store.dataset_id.as_deref()),
         ("user", entry.scopes.user_id.as_deref()),
@@ -51,7 +51,7 @@ pub(in crate::commands) fn facts(entry: &Entry, secrets: Secrets, now: Timestamp
         ("prompt", entry.scopes.prompt_id.as_deref()),
     ] {
         if let Some(value) = value {
-            fact(name, &secrets.text(value));
+            fact(name, &name::shown(&secrets.text(value)));
         }
     }
     let is_record = entry.is_input_record();
