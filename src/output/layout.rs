@@ -35,9 +35,46 @@ pub(super) struct Demand {
     pub(super) comfort: usize,
     pub(super) is_optional: bool,
     pub(super) is_free: bool,
+    /// It holds names, of which a part is better than none
+    pub(super) is_name: bool,
+}
+
+/// The width to which names are cut that tell rows apart.
+const TELLING: usize = 12;
+
+/// The width to which such names are cut before one of their columns goes.
+const SHORTEST: usize = 8;
+
+/// The width to which the free text is cut before other columns go for such names.
+const FREE_BESIDE_NAMES: usize = 16;
+
+/// Makes some columns stay without which rows would look alike.
+pub(super) fn insist(columns: &mut [Demand], naming: impl Iterator<Item = usize>) {
+    for place in naming {
+        let column = &mut columns[place];
+        column.stays = true;
+        if column.is_optional {
+            column.is_optional = false;
+            column.floor = column.floor.min(TELLING);
+            column.comfort = column.content;
+        }
+    }
+    for free in columns.iter_mut().filter(|column| column.is_free) {
+        free.floor = free.floor.min(FREE_BESIDE_NAMES);
+    }
 }
 
 impl Demand {
+    /// Returns the width below which a column goes that stays as long as it can.
+    fn least(&self) -> usize {
+        let floor = self.floor();
+        if self.is_name {
+            floor.min(SHORTEST).max(self.title)
+        } else {
+            floor
+        }
+    }
+
     fn floor(&self) -> usize {
         self.floor.min(self.content).max(self.title)
     }
@@ -106,6 +143,12 @@ impl Plan {
             let too_much = self.total().saturating_sub(self.line);
             let left = width.saturating_sub(too_much);
             self.widths[index] = (left >= NARROWEST.max(columns[index].title)).then_some(left);
+        }
+        for &index in staying.iter().rev() {
+            let too_much = self.total().saturating_sub(self.line);
+            if let Some(width) = &mut self.widths[index] {
+                *width -= too_much.min(width.saturating_sub(columns[index].least()));
+            }
         }
         for &index in staying.iter().rev().filter(can_go) {
             if self.total() > self.line {
@@ -178,6 +221,7 @@ mod tests {
             comfort: content,
             is_optional: false,
             is_free: false,
+            is_name: false,
         }
     }
 

@@ -4,6 +4,7 @@
 //! first page decides which columns there are and how wide; a wider cell of a later page is cut.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::mem;
 
@@ -166,18 +167,59 @@ impl<'a, W: Write> Table<'a, W> {
                 comfort: look.comfort,
                 is_optional: look.is_optional,
                 is_free: self.columns[index].content == Content::Free,
+                is_name: self.columns[index].holds_names(),
             }
         };
         let kept: Vec<usize> = (0..count).filter(|index| shown[*index]).collect();
-        let demands: Vec<Demand> = kept.iter().map(|index| demand(*index)).collect();
-        let mut widths = vec![None; count];
-        for (index, width) in kept
-            .into_iter()
-            .zip(layout::widths(&demands, self.line_width))
-        {
-            widths[index] = width;
+        let mut demands: Vec<Demand> = kept.iter().map(|index| demand(*index)).collect();
+        let names = kept.iter().enumerate();
+        let names = names.filter(|(_, index)| self.columns[**index].holds_names());
+        let names: Vec<(usize, usize)> = names.map(|(place, index)| (place, *index)).collect();
+        loop {
+            let chosen = layout::widths(&demands, self.line_width);
+            let is_shown = |place: &usize| chosen[*place].is_some();
+            match self.telling_apart(&names, is_shown) {
+                Some(place) if !demands[place].stays => {
+                    // The others that name a row are not driven out.
+                    let shown = names.iter().filter(|(other, _)| is_shown(other));
+                    let naming = shown.map(|(other, _)| *other).chain([place]);
+                    layout::insist(&mut demands, naming);
+                }
+                _ => {
+                    let mut widths = vec![None; count];
+                    for (index, width) in kept.into_iter().zip(chosen) {
+                        widths[index] = width;
+                    }
+                    return widths;
+                }
+            }
         }
-        widths
+    }
+
+    /// Returns the first hidden one of some columns of names, each by its place and index, that
+    /// tells rows apart which are alike in the shown ones.
+    fn telling_apart(
+        &self,
+        names: &[(usize, usize)],
+        is_shown: impl Fn(&usize) -> bool,
+    ) -> Option<usize> {
+        let (shown, hidden): (Vec<_>, Vec<_>) =
+            names.iter().partition(|(place, _)| is_shown(place));
+        if self.is_stream || hidden.is_empty() {
+            return None;
+        }
+        let mut alike: HashMap<Vec<&str>, Vec<&[String]>> = HashMap::new();
+        for (_, cells) in &self.page {
+            let name = shown.iter().map(|(_, index)| cells[*index].as_str());
+            alike.entry(name.collect()).or_default().push(cells);
+        }
+        let differ = |rows: &Vec<&[String]>, index: usize| {
+            rows.iter().any(|cells| cells[index] != rows[0][index])
+        };
+        let tells = |index| alike.values().any(|rows| differ(rows, index));
+        let told = hidden.into_iter().filter(|(_, index)| tells(*index));
+        told.min_by_key(|(_, index)| self.looks[*index].rank)
+            .map(|(place, _)| place)
     }
 
     /// Widens the columns for a later page, where nothing is cut.

@@ -1,11 +1,11 @@
 //! The columns of all tables: which are shown, what is cut, and that no line is too wide.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use unicode_width::UnicodeWidthStr;
 
 use crate::support::Session;
-use crate::{filled, shown, table};
+use crate::{filled, shown, shown_before_tips, table};
 
 #[test]
 fn no_table_is_wider_than_the_terminal() {
@@ -271,6 +271,51 @@ fn rows_of_different_calls_differ_at_every_width() {
             calls.sort_unstable();
             calls.dedup();
             assert_eq!(calls.len(), count, "{width}: {table}");
+        }
+    }
+}
+
+#[test]
+fn entries_of_several_datasets_are_told_apart_at_every_width() {
+    let session = Session::new();
+    let hash = "c".repeat(64);
+    let mut lines = String::new();
+    for dataset in [
+        None,
+        Some("6b03de1228195dbc2df5c505"),
+        Some("6b03de1228195dbc2df5c682"),
+    ] {
+        for key in ["cat.jpg", &hash] {
+            for store in ["operator::count_values", "thumbs"] {
+                let record = serde_json::json!({
+                    "store_name": store, "key": key, "dataset_id": dataset,
+                    "value": "x", "function": store, "args": [{"a": 1}, "a column of labels"],
+                    "cost_ms": 7, "created_at": "2026-11-20T06:00:00.000Z",
+                    "expires_at": "2026-11-21T06:00:00.000Z"
+                });
+                lines.push_str(&format!("{record}\n"));
+            }
+        }
+    }
+    let imported = session.run_with_input("import - --quiet", lines.as_bytes());
+    imported.notes("");
+    for width in [50, 60, 70, 80, 90, 100, 120, 160] {
+        for (line, count) in [
+            ("ls", 12),
+            ("ls --sort size --smaller-than 1MiB", 12),
+            ("ls thumbs", 6),
+            ("top --by age -L 12", 12),
+            ("prune -n", 12),
+            ("prune -n --max-entries 2", 10),
+            ("stores", 6),
+        ] {
+            let rows = shown_before_tips(&session, line, width);
+            let is_row = |row: &&String| row.contains('…') || row.contains("cat.jpg");
+            let is_row = |row: &&String| line == "stores" || is_row(row);
+            let rows: Vec<&String> = rows[1..].iter().filter(is_row).take(count).collect();
+            let different: HashSet<_> = rows.iter().collect();
+            assert_eq!(different.len(), count, "{line} at {width}: {rows:#?}");
+            assert!(rows.iter().all(|row| row.width() <= usize::from(width)));
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::commands::shared::changes::dry_run::{ROWS, is_shown};
 use crate::commands::shared::changes::loss::Affected;
 use crate::commands::shared::filter::no_match;
 use crate::commands::shared::view::fields::Field;
-use crate::commands::shared::view::listing::{Entries, Listing, Shown};
+use crate::commands::shared::view::listing::{Entries, Listing, Shown, scopes};
 use crate::context::Context;
 use crate::output::{Cell, Column, Format, Secrets, human};
 
@@ -116,13 +116,13 @@ impl DryRun<'_> {
             }
         })?;
         let datasets = self.context.datasets()?;
-        let shown = vec![
-            Shown::Field(Field::Size),
-            Shown::Field(Field::CostMs),
-            Shown::Field(Field::StoreName),
-            Shown::Field(Field::Key),
-            Shown::Call,
-        ];
+        let facts = [Field::Size, Field::CostMs, Field::StoreName, Field::Key];
+        let mut shown = facts.map(Shown::Field).to_vec();
+        if self.context.may_mix_collections() {
+            shown.push(Shown::Field(Field::Collection));
+        }
+        shown.extend(scopes(&datasets));
+        shown.push(Shown::Call);
         let listing = Listing::new(shown, Entries::Any, &datasets, Secrets::Masked, self.now);
         let mut columns = vec![Column::whole("reason")];
         columns.extend(listing.columns());
