@@ -129,9 +129,9 @@ impl Expansion<'_> {
                 vec![
                     quote_spanned!(at(key_fn)=> #krate::__macro::pushed(|#list| {
                         #[allow(unused_imports)]
-                        use #krate::__macro::{Infallible as _, Wordless as _};
+                        use #krate::__macro::{Argument as _, Infallible as _, Wordless as _};
                         let key = (&mut #krate::__macro::returned((#key_fn)(#(#references),*))).result()?;
-                        #krate::__macro::push_each(&#krate::__macro::argument(&key).checked().shown(), #list)
+                        #krate::__macro::made_key(&key).checked().shown().push_to(#list)
                     })),
                 ]
             }

@@ -7,13 +7,16 @@
 
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
-use syn::{Attribute, Error, ItemFn, Meta, Result, Signature, Type};
+use syn::{
+    Attribute, Error, Generics, ItemFn, Meta, Result, Signature, Type, WhereClause, WherePredicate,
+};
 
 use crate::function::{Function, Parameter};
 use crate::options::{CacheErr, CacheOf, Options};
 use crate::place::Place;
 use crate::refuse::refuse;
-use crate::spans::at;
+use crate::spans::{at, core_item};
+use crate::types;
 
 /// Expands the attribute into the items that replace its function.
 pub(crate) fn expand(
@@ -104,24 +107,27 @@ impl<'a> Expansion<'a> {
 
     /// Returns the body of the cached function.
     fn body(&self) -> TokenStream {
-        let result = Ident::new("result", Span::mixed_site());
+        let span = self.refresh_span();
+        let result = Ident::new("result", Span::mixed_site().located_at(span));
         if self.options.stale.is_none() {
             return self.begun("begin", "finish", quote!(#result));
         }
         let (krate, compute) = (self.krate, self.outliving());
+        // A call that no thread or task can run is the fault of the option that asks for it.
         if !self.is_async() {
-            return self.begun(
-                "begin_stale",
-                "finish",
-                quote!(#result.refreshing(#compute)),
-            );
+            let found = quote_spanned!(span=> #result.refreshing(#compute));
+            return self.begun("begin_stale", "finish", found);
         }
         let spawn = match &self.options.spawn {
             // Its type is checked once, at the word, and not again in the future around it.
-            Some(spawn) => quote_spanned!(at(spawn)=> #krate::__macro::spawning(#spawn)),
+            Some(spawn) => {
+                let span = at(spawn);
+                let spawning = core_item(krate, "spawning", span);
+                quote_spanned!(span=> #spawning(#spawn))
+            }
             None => quote!(#krate::__macro::spawn),
         };
-        let found = quote!(#result.refreshing_async(#compute, || #spawn));
+        let found = quote_spanned!(span=> #result.refreshing_async(#compute, || #spawn));
         self.begun("begin_stale", "finish", found)
     }
 
@@ -172,18 +178,20 @@ impl<'a> Expansion<'a> {
             (None, None) => (quote!(Unfit), self.function.output_span()),
         };
         let chosen = quote_spanned!(span=> codec());
+        let span = self.function.output_span();
         let (checked, codec) = if self.options.evaluates_codec() {
-            (quote!(checked_of), quote!(|| #codec))
+            ("checked_of", quote!(|| #codec))
         } else {
-            (quote!(checked), codec)
+            ("checked", codec)
         };
-        quote_spanned! {self.function.output_span()=> {
+        let checked = core_item(krate, checked, span);
+        quote_spanned! {span=> {
             #[allow(unused_imports)]
             use #krate::__macro::{
                 FitForNothing as _, FitWithDebug as _, FitWithEq as _, FitWithoutEq as _,
                 #unfit as _,
             };
-            #krate::__macro::#checked::<_, _, #output>(#codec, #outcome).#chosen
+            #checked::<_, _, #output>(#codec, #outcome).#chosen
         }}
     }
 
@@ -211,9 +219,11 @@ impl<'a> Expansion<'a> {
         let krate = self.krate;
         let mut codec = self.options.codec.clone();
         if let Some(ttl_fn) = &self.options.ttl_fn {
-            let result = Ident::new("result", Span::mixed_site());
-            let lifetime = quote_spanned! {at(ttl_fn)=>
-                |#result: &_| #krate::__macro::IntoLifetime::into_lifetime((#ttl_fn)(#result))
+            let span = at(ttl_fn);
+            let result = Ident::new("result", Span::mixed_site().located_at(span));
+            let into_lifetime = core_item(krate, "IntoLifetime", span);
+            let lifetime = quote_spanned! {span=>
+                |#result: &_| #into_lifetime::into_lifetime((#ttl_fn)(#result))
             };
             codec = quote!(#krate::__macro::lasts(#codec, #lifetime));
         }
@@ -269,30 +279,46 @@ impl<'a> Expansion<'a> {
         }
     }
 
+    /// Returns the span of the option `stale`.
+    fn refresh_span(&self) -> Span {
+        let stale = self.options.stale.as_ref();
+        stale.map_or_else(Span::call_site, at)
+    }
+
     /// Returns the closure that prepares a computation which outlives the call: it owns a copy of
     /// each borrowed value.
     fn outliving(&self) -> TokenStream {
-        let (owned, values): (Vec<_>, Vec<_>) = self
-            .function
-            .parameters
-            .iter()
-            .map(Parameter::owned)
-            .unzip();
+        let krate = self.krate;
+        let parameters = self.function.parameters.iter();
+        let (owned, given): (Vec<_>, Vec<_>) =
+            parameters.map(|parameter| parameter.owned(krate)).unzip();
         let this = Ident::new("this", Span::mixed_site());
-        let own_self = match (&self.function.receiver, self.function.borrows_self()) {
-            (None, _) => quote!(),
-            (Some(_), false) => quote!(let #this = self;),
-            (Some(_), true) => quote_spanned! {at(&self.function.receiver)=>
-                let #this = ::std::borrow::ToOwned::to_owned(self);
-            },
+        let own_self = self.function.receiver.as_ref().map(|receiver| {
+            let span = at(receiver);
+            let crosses = core_item(krate, "crosses", span);
+            let this = Ident::new("this", Span::mixed_site().located_at(span));
+            let own_self = if self.function.borrows_self() {
+                quote_spanned!(span=> (&#krate::__macro::Borrowed(self)).own())
+            } else {
+                quote!(self)
+            };
+            quote_spanned!(span=> let #this = #own_self; #crosses(&#this);)
+        });
+        let uncached = self.uncached_of(quote!(#this), given.iter());
+        let this = own_self.as_ref().map(|_| this);
+        let values = this.iter().chain(self.function.values());
+        let span = self.refresh_span();
+        let way = quote_spanned! {span=>
+            (&#krate::__macro::crossing((#(#krate::__macro::kind(&#values),)*)))
         };
-        let uncached = self.uncached_of(quote!(#this), values.iter());
         let compute = match &self.function.item.sig.asyncness {
-            Some(_) => quote!(async move { #uncached.await }),
-            None => quote!(move || #uncached),
+            Some(_) => quote_spanned!(span=> #way.future(async move { #uncached.await })),
+            None => quote_spanned!(span=> #way.closure(move || #uncached)),
         };
-        quote! {
+        quote_spanned! {span=>
             || {
+                #[allow(unused_imports)]
+                use #krate::__macro::{Stopped as _, Uncopied as _};
                 #own_self
                 #(#owned)*
                 #compute
@@ -334,12 +360,31 @@ impl<'a> Expansion<'a> {
             generics,
             ..
         } = signature;
-        let where_clause = &generics.where_clause;
+        let where_clause = self.lasting(generics);
         let parameters = self.function.parameters.iter();
         let parameters = parameters.map(|Parameter { name, ty, .. }| quote!(#name: #ty));
         let receiver = self.function.receiver.iter().cloned();
         let parameters = receiver.chain(parameters).chain(extra.iter().cloned());
         quote!(#asyncness fn #name #generics (#(#parameters),*) -> #output #where_clause)
+    }
+
+    /// Returns the conditions of an `async` function, and that its results borrow nothing: if they
+    /// may, it is the companion `call` alone that is in error.
+    fn lasting(&self, generics: &Generics) -> Option<WhereClause> {
+        let mut generics = generics.clone();
+        let parameters = self.function.type_parameters();
+        let of_output: Vec<&Ident> = parameters
+            .filter(|name| self.is_async() && types::names(&self.output, name))
+            .collect();
+        if !of_output.is_empty() {
+            let conditions = &mut generics.make_where_clause().predicates;
+            conditions.extend(
+                of_output
+                    .iter()
+                    .map(|name| -> WherePredicate { syn::parse_quote!(#name: 'static) }),
+            );
+        }
+        generics.where_clause
     }
 }
 

@@ -13,6 +13,7 @@ use syn::{
 use crate::signature::{
     refuse_argument, refuse_borrowed_output, refuse_condition, refuse_keyword, refuse_mutable_self,
 };
+use crate::spans::{at, core_item, moved};
 use crate::types;
 
 /// A function that can be cached.
@@ -102,7 +103,7 @@ impl Parameter {
         let name = &self.name;
         match as_ref_target(&self.ty) {
             Some(target) if self.role == Role::AsRef => {
-                quote!(::core::convert::AsRef::<#target>::as_ref(#name))
+                quote_spanned!(at(&self.ty)=> ::core::convert::AsRef::<#target>::as_ref(#name))
             }
             _ => quote!(#name),
         }
@@ -137,17 +138,21 @@ impl Parameter {
 
     /// Returns the code that makes it outlive the call, under its own name, and the argument that
     /// is then passed to the function.
-    pub(crate) fn owned(&self) -> (TokenStream, TokenStream) {
+    pub(crate) fn owned(&self, krate: &syn::Path) -> (TokenStream, TokenStream) {
         let name = &self.name;
         let (of, given) = match (self.role, &self.ty) {
             (Role::Context | Role::First, _) => (quote!(#name), quote!(&#name)),
             (Role::Reference, Type::Reference(reference)) => {
                 let target = &reference.elem;
-                let given = if self.hides_its_type {
-                    quote!(&#name)
-                } else {
-                    quote!(::core::borrow::Borrow::<#target>::borrow(&#name))
-                };
+                if self.hides_its_type {
+                    let kind = format_ident!("kind_of_{name}", span = Span::mixed_site());
+                    let own = self.own(krate, &quote!(#name));
+                    return (
+                        quote!(let #kind = #krate::__macro::kind(#name); #own),
+                        quote!(#krate::__macro::lent(#kind, &#name)),
+                    );
+                }
+                let given = quote!(::core::borrow::Borrow::<#target>::borrow(&#name));
                 (quote!(#name), given)
             }
             (Role::AsRef, ty) => {
@@ -157,12 +162,31 @@ impl Parameter {
                     quote!(::core::borrow::Borrow::<#target>::borrow(&#name)),
                 )
             }
-            _ => return (quote!(), quote!(#name)),
+            _ => return (self.crosses(krate), quote!(#name)),
         };
-        (
-            quote_spanned!(name.span()=> let #name = ::std::borrow::ToOwned::to_owned(#of);),
-            given,
-        )
+        (self.own(krate, &of), given)
+    }
+
+    /// Returns the code that copies what it refers to.
+    fn own(&self, krate: &syn::Path, of: &TokenStream) -> TokenStream {
+        let (name, span, crosses) = (&self.name, self.target_span(), self.crosses(krate));
+        quote_spanned!(span=> let #name = (&#krate::__macro::Borrowed(#of)).own(); #crosses)
+    }
+
+    /// Returns the check that another thread may have its value.
+    fn crosses(&self, krate: &syn::Path) -> TokenStream {
+        let (name, span) = (&self.name, self.target_span());
+        let crosses = core_item(krate, "crosses", span);
+        let name = moved(name.to_token_stream(), span);
+        quote_spanned!(span=> #crosses(&#name);)
+    }
+
+    /// Returns the place of its type, without the reference that it may be.
+    fn target_span(&self) -> Span {
+        match &self.ty {
+            Type::Reference(reference) => at(&reference.elem),
+            ty => at(ty),
+        }
     }
 }
 

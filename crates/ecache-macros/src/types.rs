@@ -111,6 +111,19 @@ pub(crate) fn is_borrowed(ty: &Type) -> bool {
     }
 }
 
+/// Reports whether the type is made of the type parameter `name`.
+pub(crate) fn names(ty: &Type, name: &Ident) -> bool {
+    find(ty, |ty| match ty {
+        Type::Path(path) => path
+            .path
+            .segments
+            .iter()
+            .any(|segment| segment.ident == *name),
+        _ => false,
+    })
+    .is_some()
+}
+
 /// Returns the last segment of a path, which is usually the name of the type.
 pub(crate) fn last_word(ty: &Type) -> Option<String> {
     match ty {

@@ -6,7 +6,7 @@ use syn::{Error, Expr, Ident, Path, Result};
 
 use super::Arguments;
 use super::values::Argument;
-use crate::spans::{at, moved};
+use crate::spans::{at, core_item};
 
 /// Returns the codec, and the expression of the option `codec` if it is set.
 pub(super) fn codec(arguments: &Arguments, krate: &Path) -> Result<(TokenStream, Option<Expr>)> {
@@ -31,21 +31,26 @@ pub(super) fn codec(arguments: &Arguments, krate: &Path) -> Result<(TokenStream,
 /// Returns the codec that two functions make.
 fn of_functions(serialize: &Argument, deserialize: &Argument, krate: &Path) -> Result<TokenStream> {
     let (serialize, deserialize) = (serialize.value()?, deserialize.value()?);
-    let value = Ident::new("value", Span::mixed_site());
     // A function that does not fit is the fault of the word that names it.
-    let returned = |span| moved(quote!(#krate::__macro::returned), span);
+    let core = |name: &str, span| core_item(krate, name, span);
+    let value = |span| Ident::new("value", Span::mixed_site().located_at(span));
     let (writes, reads) = (at(&serialize), at(&deserialize));
-    let (written, was_read) = (returned(writes), returned(reads));
+    let (result, returned, written) = (
+        value(writes),
+        core("returned", writes),
+        core("written", writes),
+    );
     let write = quote_spanned! {writes=>
-        |#value: &_| (&mut #written((#serialize)(#value))).result()
+        |#result: &_| #written(&(&mut #returned((#serialize)(#result))).result()?)
     };
+    let (stored, returned, read) = (value(reads), core("returned", reads), core("read", reads));
     let read = quote_spanned! {reads=>
-        |#value| (&mut #was_read((#deserialize)(#value))).result()
+        |#stored| (&mut #returned((#deserialize)(#read(#stored)?))).result()
     };
     Ok(quote!({
         #[allow(unused_imports)]
         use #krate::__macro::{Infallible as _, Wordless as _};
-        #krate::execution_cache::try_with(#write, #read)
+        #krate::__macro::functions(#write, #read)
     }))
 }
 

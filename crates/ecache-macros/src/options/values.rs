@@ -33,6 +33,10 @@ impl Parse for Argument {
                 let path: syn::Path = input.parse()?;
                 Some(syn::parse_quote!(#path))
             }
+            Some(_) if input.is_empty() => {
+                let message = format!("`{name}` needs a value: `{name} = …`");
+                return Err(Error::new_spanned(name, message));
+            }
             Some(_) => Some(ungrouped(input.parse()?)),
             None => None,
         };

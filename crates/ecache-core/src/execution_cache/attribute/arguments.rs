@@ -31,10 +31,15 @@ pub struct Stored<'a, T: ?Sized> {
     value: &'a T,
     push: Push<T>,
     show: Option<Show<T>>,
+    /// Set for the result of a `key_fn`: adds its elements one by one
+    push_each: Option<PushEach<T>>,
 }
 
 /// Adds a value to the arguments; what it hides is looked for in its `Debug` form.
 type Push<T> = fn(&mut Preimage, &T, Option<Show<T>>) -> Result<(), StoredError>;
+
+/// Adds a key as several arguments, as [`Preimage::push_each`] does.
+type PushEach<T> = fn(&mut Preimage, &T) -> Result<(), StoredError>;
 
 /// The requirement on an argument.
 #[diagnostic::on_unimplemented(
@@ -55,6 +60,29 @@ pub fn argument<T: KeyPart + ?Sized>(value: &T) -> Stored<'_, T> {
         value,
         push: Preimage::push_shown,
         show: None,
+        push_each: None,
+    }
+}
+
+/// The requirement on the result of a `key_fn`.
+#[diagnostic::on_unimplemented(
+    message = "a `key_fn` that returns a `{Self}` makes no key",
+    label = "`{Self}` does not implement serde's `Serialize`",
+    note = "return what identifies the call, such as a text, a number or a tuple of them, or derive \
+            `serde::Serialize` for `{Self}`"
+)]
+pub trait MadeKey: Serialize {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Serialize + ?Sized> MadeKey for T {}
+
+/// Makes an argument of the result of a `key_fn`, whose elements count as several arguments.
+pub fn made_key<T: MadeKey + ?Sized>(value: &T) -> Stored<'_, T> {
+    Stored {
+        value,
+        push: Preimage::push_shown,
+        show: None,
+        push_each: Some(Preimage::push_each),
     }
 }
 
@@ -124,20 +152,15 @@ impl<T: ?Sized> Unshown for Stored<'_, T> {
 
 impl<T: ?Sized> Argument for Stored<'_, T> {
     fn push_to(&self, list: &mut Preimage) -> Result<(), StoredError> {
-        (self.push)(list, self.value, self.show)
+        let push = |list: &mut Preimage| (self.push)(list, self.value, self.show);
+        match self.push_each {
+            None => push(list),
+            Some(push_each) => {
+                push(&mut Preimage::default())?;
+                push_each(list, self.value)
+            }
+        }
     }
-}
-
-/// Adds what a `key_fn` made of the arguments, as [`Preimage::push_each`] does.
-///
-/// # Errors
-/// If it has no stored form, or hides something.
-pub fn push_each<T: KeyPart + ?Sized>(
-    key: &Stored<'_, T>,
-    list: &mut Preimage,
-) -> Result<(), StoredError> {
-    key.push_to(&mut Preimage::default())?;
-    list.push_each(key.value)
 }
 
 /// The identity of a type.

@@ -239,10 +239,13 @@ impl ExecutionCache {
 /// A refresh of an `async fn`'s result, to be run in the background.
 pub type Refresh = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// A function that runs a refresh.
+pub type Spawn<'a> = Box<dyn FnOnce(Refresh) + 'a>;
+
 /// Returns a function that takes a refresh, whatever it returns. The type of another one is in
 /// error here and nowhere else.
-pub fn spawning<R>(spawn: impl FnOnce(Refresh) -> R) -> impl FnOnce(Refresh) -> R {
-    spawn
+pub fn spawning<'a, R>(spawn: impl FnOnce(Refresh) -> R + 'a) -> Spawn<'a> {
+    Box::new(move |refresh| drop(spawn(refresh)))
 }
 
 /// Runs a refresh on a thread of its own.

@@ -323,7 +323,7 @@ where
     }
 }
 
-fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
+pub(super) fn encode<T: Serialize>(result: &T) -> Result<Value, CodecError> {
     let mut text = Vec::with_capacity(256);
     match stored::write(result, &mut text) {
         Ok(()) => written(text),
@@ -371,7 +371,7 @@ impl Form {
     }
 }
 
-fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
+pub(super) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
     match Form::of(value)? {
         Form::Text(text) => stored::from_text(text),
         Form::Json(json) => stored::from_json(&json),
