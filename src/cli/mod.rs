@@ -290,8 +290,9 @@ pub(crate) enum Command {
     ///
     /// Without a number, takes back the latest operation that can be undone and that is not itself
     /// an undo; repeat it to take back the one before. Entries come back as they were, with their
-    /// times, hits and lifetimes; a newer entry with the same key stays. An undo is an operation,
-    /// too: undoing it removes the entries again, unless they were written since.
+    /// times, hits and lifetimes; a newer entry with the same key stays. Where nothing can be taken
+    /// back, the reason is printed. An undo is an operation, too: undoing it removes the entries
+    /// again, unless they were written since.
     ///
     /// Entries that `clear`, `rm` and `stores rm` remove are kept for a day. `prune` removes
     /// expired entries and those beyond a size for good. Exits with 1 if there is nothing to undo.

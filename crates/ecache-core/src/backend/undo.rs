@@ -242,7 +242,8 @@ pub trait UndoBackend:
     /// that one stays. An undo can be undone likewise, and its operation is in force again then.
     ///
     /// # Errors
-    /// [`Error::NotUndoable`](crate::error::Error::NotUndoable) with the reason, and
+    /// [`Error::NotUndoable`](crate::error::Error::NotUndoable) with the reason, also where
+    /// nothing of it is left to take back, and
     /// [`Error::Interrupted`](crate::error::Error::Interrupted) if `progress` stops it; undoing it
     /// again then restores the rest.
     fn undo(

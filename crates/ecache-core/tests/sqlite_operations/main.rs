@@ -4,6 +4,7 @@
 mod common;
 #[path = "../common/generate.rs"]
 mod generate;
+mod refused;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -158,12 +159,15 @@ fn entries_changed_since_an_operation_stay_when_it_is_undone() {
     };
     touch(1, 1);
     touch(2, 2);
+    one(&backend, "other");
+    touch(3, 3);
+    common::put(&backend, "k", b"new").expect("an entry");
     let undo = |which, at| {
         let undone = backend.undo(Some(which), &operation(), later(at), &mut no_progress);
         undone.expect("an undo")
     };
-    let undone = undo(2, 3);
-    assert_eq!((undone.effect, undone.usage.entries), (Effect::Touched, 0));
+    let undone = undo(5, 4);
+    assert_eq!((undone.effect, undone.usage.entries), (Effect::Touched, 1));
     assert_eq!(undone.newer_examples, std::slice::from_ref(&entry.address));
 
     // An imported entry that was written since stays, and so does the one that it replaced gone.
@@ -186,9 +190,9 @@ fn entries_changed_since_an_operation_stay_when_it_is_undone() {
     let undone = undo(number, 11);
     assert_eq!(
         (undone.effect, undone.usage.entries, undone.newer),
-        (Effect::Renamed, 0, 1)
+        (Effect::Renamed, 1, 1)
     );
-    assert_eq!(contents(&backend).entries.len(), 2);
+    assert_eq!(contents(&backend).entries.len(), 3);
 }
 
 #[test]
@@ -286,6 +290,7 @@ fn operations_that_keep_no_entries_are_undone_after_those_are_dropped() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let backend = write(&folder.path().join("store.db"));
     one(&backend, "k");
+    one(&backend, "another");
     let before = contents(&backend);
     let touch = Touch {
         expires_at: Some(Some(later(1000))),
@@ -305,7 +310,11 @@ fn operations_that_keep_no_entries_are_undone_after_those_are_dropped() {
         // The removal is lost, and nothing else.
         let removal = Step::Import(
             vec![(
-                Entry::new(to.entry(Key::new("k").expect("a key")), Kind::Bytes, NOW),
+                Entry::new(
+                    to.entry(Key::new("another").expect("a key")),
+                    Kind::Bytes,
+                    NOW,
+                ),
                 2,
             )],
             None,

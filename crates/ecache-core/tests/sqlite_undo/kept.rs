@@ -200,7 +200,8 @@ fn the_rows_that_are_kept_are_counted() {
     undo(2);
     check(1, "the others are back");
     common::put(&backend, "a", b"newer").expect("an entry");
-    undo(1);
+    let refused = backend.undo(Some(1), &operation(1), NOW, &mut no_progress);
+    assert!(matches!(refused, Err(Error::NotUndoable(_))));
     check(1, "one has a newer one in its place");
     // A record of the operation still names entries that a limit evicted.
     remove(Some("b"));

@@ -209,7 +209,11 @@ impl Model {
                         assert!(later.iter().all(|later| self.last(later).is_empty()));
                         self.undo(&undone);
                     }
-                    None => assert!(in_force.iter().all(|one| self.last(one).is_empty())),
+                    None => {
+                        let mut kept = in_force.iter().map(|one| self.last(one));
+                        let latest = kept.find(|last| !last.is_empty());
+                        assert!(latest.is_none_or(|last| self.reversed(last).0.is_empty()));
+                    }
                 }
             }
             Step::UndoOne(index) if !self.changes.is_empty() => {
@@ -221,8 +225,8 @@ impl Model {
                         assert_eq!(undone.undone.id, change.number);
                         self.undo(&undone);
                     }
-                    // Undoing what restored nothing is nothing to undo.
-                    None => assert!(!is_in_force || self.last(change).is_empty()),
+                    // One that would change nothing is refused.
+                    None => assert!(!is_in_force || self.reversed(self.last(change)).0.is_empty()),
                 }
             }
             Step::UndoOne(_) => {}
@@ -265,52 +269,62 @@ impl Model {
         last.map_or(change, |number| self.change(number))
     }
 
+    /// Returns what undoing an operation changes, and the number of newer entries in its way.
+    fn reversed(&self, target: &Change) -> (Change, u64) {
+        let mut changed = Change {
+            number: 0,
+            is_undo: true,
+            undone_by: None,
+            is_removal: !target.is_removal,
+            entries: target.entries.clone(),
+            documents: target.documents.clone(),
+        };
+        if target.is_removal {
+            let contents = &self.contents;
+            changed
+                .entries
+                .retain(|address, _| !contents.contains_key(address));
+            let documents = &self.documents;
+            changed
+                .documents
+                .retain(|store, _| !documents.contains_key(store));
+        } else {
+            let is_there = |address: &Address, entry: &_| self.contents.get(address) == Some(entry);
+            changed
+                .entries
+                .retain(|address, entry| is_there(address, entry));
+            let documents = &self.documents;
+            changed
+                .documents
+                .retain(|store, metadata| documents.get(store) == Some(metadata));
+        }
+        let newer = target.entries.len() - changed.entries.len();
+        (changed, newer as u64)
+    }
+
     fn undo(&mut self, undone: &Undone) {
         let last = self.last(self.change(undone.undone.id)).number;
+        let (mut changed, newer) = self.reversed(self.change(last));
+        assert!(!changed.is_empty(), "{undone:?}");
+        changed.number = undone.operation;
         let mut changes = self.changes.iter_mut();
         let target = changes.find(|change| change.number == last);
         let target = target.expect("a known operation");
         target.undone_by = Some(undone.operation);
         assert_eq!((undone.effect == Effect::Restored), target.is_removal);
-        let mut changed = Change {
-            number: undone.operation,
-            is_undo: true,
-            undone_by: None,
-            is_removal: !target.is_removal,
-            entries: Contents::new(),
-            documents: BTreeMap::new(),
-        };
-        let mut newer = 0;
-        for (address, entry) in target.entries.clone() {
-            if target.is_removal {
-                if self.contents.contains_key(&address) {
-                    newer += 1;
-                } else {
-                    self.contents.insert(address.clone(), entry.clone());
-                    changed.entries.insert(address, entry);
-                }
-            } else if self.contents.get(&address) == Some(&entry) {
-                self.contents.remove(&address);
-                changed.entries.insert(address, entry);
-            }
-        }
-        for (store, metadata) in target.documents.clone() {
-            if target.is_removal {
-                if !self.documents.contains_key(&store) {
-                    self.documents.insert(store.clone(), metadata.clone());
-                    changed.documents.insert(store, metadata);
-                }
-            } else if self.documents.get(&store) == Some(&metadata) {
-                self.documents.remove(&store);
-                changed.documents.insert(store, metadata);
-            }
+        if target.is_removal {
+            self.contents.extend(changed.entries.clone());
+            self.documents.extend(changed.documents.clone());
+            assert_eq!((undone.newer, undone.gone), (newer, 0));
+        } else {
+            let is_meant = |address: &Address| changed.entries.contains_key(address);
+            self.contents.retain(|address, _| !is_meant(address));
+            let documents = &changed.documents;
+            self.documents
+                .retain(|store, _| !documents.contains_key(store));
         }
         assert_eq!(undone.usage.entries, changed.entries.len() as u64);
-        if target.is_removal {
-            assert_eq!((undone.newer, undone.gone), (newer, 0));
-        }
-        let left = target.entries.len() as u64 - undone.usage.entries;
-        assert!(undone.newer + undone.gone <= left, "{undone:?}");
+        assert!(undone.newer + undone.gone <= newer, "{undone:?}");
         self.changes.push(changed);
     }
 

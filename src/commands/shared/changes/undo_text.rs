@@ -83,8 +83,12 @@ pub(in crate::commands) fn left(undone: &Undone, run: Run) -> Vec<String> {
             0 => String::new(),
             more => format!(", and {} more", human::count(more)),
         };
+        let changed = match undone.effect {
+            Effect::Touched => "changed",
+            _ => "written",
+        };
         notes.push(format!(
-            "{} {} written again since then and {stay}: {}{more}",
+            "{} {} {changed} again since then and {stay}: {}{more}",
             human::count(undone.newer),
             were(undone.newer),
             names.join(", ")

@@ -9,6 +9,8 @@
 //! - One that is undone is refused, with the last of its chain: undoing that brings it back.
 //! - Without a number, the latest operation is undone that is not an undo, is in force and can be
 //!   undone; not if a limit evicted what a later one kept.
+//! - One of which nothing can be taken back is refused, since it would count as undone
+//!   (`undo/refusal`).
 //! - After the time for which the last of its chain can be undone, neither is possible, nor is it
 //!   once limits have taken all that this one kept.
 
@@ -16,7 +18,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::LoggedOperation;
+use super::{LoggedOperation, Part};
 use crate::backend::{OperationRecord, UndoState};
 use crate::time::Timestamp;
 
@@ -72,22 +74,66 @@ impl Chains {
         Err(format!("operation {number} {why}"))
     }
 
-    /// Returns the number of the first renaming that moved the store of an earlier one on, and that
-    /// can be undone.
+    /// Returns the first renaming in force that moved the store of an earlier one on.
     pub(in super::super) fn moved_on_by(
         &self,
         earlier: &LoggedOperation,
-        now: Timestamp,
-    ) -> Option<i64> {
+    ) -> Option<&LoggedOperation> {
         let (_, to) = earlier.renamed.as_ref()?;
         let moves_on = |one: &&LoggedOperation| {
             let from = one.renamed.as_ref().map(|(from, _)| from);
-            let state = self.state(one).at(now);
-            from == Some(to) && matches!(state, UndoState::Until(_) | UndoState::Through(..))
+            from == Some(to) && !self.last(one).1
         };
         let later = self.all.iter().rev().filter(|one| one.undoes == 0);
         let mut later = later.filter(|one| self.last(one).0.number > earlier.number);
-        later.find(moves_on).map(|one| one.number)
+        later.find(moves_on)
+    }
+
+    /// Returns the operation that retired the store of a row, or that marked the row.
+    pub(in super::super) fn removed_by(
+        &self,
+        connection: &Connection,
+        row: i64,
+        retired: i64,
+    ) -> rusqlite::Result<Option<&LoggedOperation>> {
+        if retired != 0 {
+            return Ok(self.find(retired));
+        }
+        for one in self.all.iter().filter(|one| one.undone_by == 0) {
+            for number in 1..=one.parts {
+                if let Part::Removed(ids) = one.part(connection, number)?
+                    && ids.contains(&row)
+                {
+                    return Ok(Some(one));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Reports whether another undo of an operation was interrupted, which `undo` ends.
+    pub(in super::super) fn is_undone_in_part(
+        &self,
+        target: &LoggedOperation,
+        undo: &LoggedOperation,
+    ) -> bool {
+        let mut others = self.all.iter().filter(|one| one.number != undo.number);
+        others.any(|one| one.undoes == target.number)
+    }
+
+    /// Returns the number of the latest operation before another one that can be undone and is not
+    /// an undo.
+    pub(in super::super) fn before(&self, number: u64, now: Timestamp) -> Option<i64> {
+        let mut earlier = self.all.iter().filter(|one| one.undoes == 0);
+        let found =
+            earlier.find(|one| one.number.unsigned_abs() < number && self.can_be_undone(one, now));
+        found.map(|one| one.number)
+    }
+
+    /// Reports whether an operation can be undone, as far as the log says.
+    pub(in super::super) fn can_be_undone(&self, one: &LoggedOperation, now: Timestamp) -> bool {
+        let state = self.state(one).at(now);
+        matches!(state, UndoState::Until(_) | UndoState::Through(..))
     }
 
     fn latest(&self, now: Timestamp) -> Result<(&LoggedOperation, &LoggedOperation), String> {

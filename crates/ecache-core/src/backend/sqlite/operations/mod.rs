@@ -298,11 +298,19 @@ impl LoggedOperation {
         self.keeps_something() && !is_other
     }
 
-    /// Forgets how to undo it. Changed settings take no space, and stay for the log.
+    /// Deletes its records.
+    pub(super) fn delete(&self, connection: &Connection) -> rusqlite::Result<()> {
+        for part in 0..=self.parts {
+            self.delete_part(connection, part)?;
+        }
+        Ok(())
+    }
+
+    /// Forgets how to undo it. Changed settings and names of stores take no space, and stay for the
+    /// log.
     pub(super) fn forget(&mut self) {
         self.swaps.clear();
         self.changed.clear();
-        self.renamed = None;
         self.parts = 0;
     }
 
@@ -320,7 +328,6 @@ impl LoggedOperation {
             || !self.swaps.is_empty()
             || !self.changed.is_empty()
             || !self.settings.is_empty()
-            || self.renamed.is_some()
     }
 
     /// Returns the entries that stayed while others of their stores were removed or came back, with

@@ -322,7 +322,11 @@ fn persistent(connection: &Connection, store: i64) -> rusqlite::Result<Vec<i64>>
 }
 
 /// Reports whether a store has more than a number of entries.
-fn has_more(connection: &Connection, store: i64, count: usize) -> rusqlite::Result<bool> {
+pub(in super::super) fn has_more(
+    connection: &Connection,
+    store: i64,
+    count: usize,
+) -> rusqlite::Result<bool> {
     let Range { after, end } = Range::store(store);
     let sql = format!(
         "SELECT 1 FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 AND {UNMARKED} \

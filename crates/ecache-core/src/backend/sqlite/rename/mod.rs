@@ -92,7 +92,7 @@ impl SqliteBackend {
                     ..ChangeReport::default()
                 });
             };
-            if logged.renamed.is_some() {
+            if logged.is_undoable() {
                 logged.add_part(transaction, &Part::Counts(counts))?;
             }
             logged.write(transaction)?;

@@ -20,7 +20,7 @@ use crate::backend::sqlite::operations::{
     self, Added, DocumentChange, LoggedOperation, Part, Swap, Touched,
 };
 use crate::backend::sqlite::query::{Range, WRITTEN};
-use crate::backend::sqlite::removal::retire::Meant;
+use crate::backend::sqlite::removal::retire::{Meant, has_more};
 use crate::backend::sqlite::rename::move_entry;
 use crate::backend::sqlite::selection::marks;
 use crate::backend::sqlite::selection::verify::{SET_LIFETIME, StoresInUse};
@@ -67,6 +67,9 @@ impl SqliteBackend {
         }
         staying.sort_unstable();
         staying.dedup();
+        if !has_more(transaction, row.id, staying.len())? {
+            return Ok(());
+        }
         let store = Meant {
             id: row.id,
             address: row.address,
@@ -94,7 +97,7 @@ impl SqliteBackend {
             let is_there = row.is_some_and(|row| row.retired == 0 && row.address == from)
                 && is_live(transaction, *id)?;
             if !is_there {
-                findings.gone += 1;
+                findings.add_gone(*id);
                 continue;
             }
             if let Some(other) = same_key(transaction, *id, store)?
@@ -174,12 +177,12 @@ pub(super) fn set_lifetimes_back(
         let mut statement = transaction.prepare_cached(BY_ID)?;
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()?.filter(|_| is_in_use) else {
-            findings.gone += 1;
+            findings.add_gone(id);
             continue;
         };
         let fields: Fields<'_> = match row::fields(row) {
             Ok(fields) if fields.is_marked() => {
-                findings.gone += 1;
+                findings.add_gone(id);
                 continue;
             }
             Ok(fields) => fields,
@@ -192,6 +195,7 @@ pub(super) fn set_lifetimes_back(
         let lifetime = (fields.policy, fields.expires_at);
         let is_rewritten = fields.identity().written_at != written_at;
         if lifetime == old && !is_rewritten {
+            findings.unchanged += 1;
             continue;
         }
         if lifetime != new || is_rewritten {
@@ -270,7 +274,7 @@ pub(super) fn mark_added(
                 Some(row) if is_live(transaction, id)? => {
                     findings.add_newer(transaction, &row.address, id);
                 }
-                _ => findings.gone += 1,
+                _ => findings.add_gone(id),
             }
         }
     }
@@ -292,9 +296,15 @@ pub(super) fn set_documents_back(
         let there = match own_document(transaction, id)? {
             OwnDocument::None => None,
             OwnDocument::Intact(document) => Some(document),
+            OwnDocument::Damaged if target.renamed.is_some() => break,
             OwnDocument::Damaged => continue,
         };
-        if there == new {
+        if there != new {
+            // It left one store and came to another: it is where it came to, or moved on.
+            if target.renamed.is_some() {
+                break;
+            }
+        } else {
             write_metadata(transaction, id, old.as_ref())?;
             let (old, new) = (new, old);
             undo.changed.push(DocumentChange { store, old, new });

@@ -22,6 +22,10 @@ pub(super) struct Findings {
     pub(super) newer: u64,
     pub(super) examples: Vec<Address>,
     pub(super) gone: u64,
+    /// The first of them
+    pub(super) gone_example: Option<i64>,
+    /// Entries that are as before the operation already
+    pub(super) unchanged: u64,
     pub(super) damaged: u64,
     /// Entries that a limit took
     pub(super) evicted: u64,
@@ -145,6 +149,11 @@ impl Findings {
     /// Returns the number of entries done.
     pub(super) fn entries(&self) -> u64 {
         self.restored.entries + self.removed.entries + self.changed.entries
+    }
+
+    pub(super) fn add_gone(&mut self, id: i64) {
+        self.gone += 1;
+        self.gone_example.get_or_insert(id);
     }
 
     pub(super) fn add_newer(&mut self, connection: &Connection, store: &StoreAddress, id: i64) {

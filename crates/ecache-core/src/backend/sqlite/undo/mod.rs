@@ -6,6 +6,7 @@
 mod change;
 mod findings;
 mod kept;
+mod refusal;
 mod restore;
 mod reverse;
 

@@ -47,6 +47,14 @@ impl SqliteBackend {
         let newer = rename::ids(transaction, used)?;
         let (stayed, written): (Vec<i64>, Vec<i64>) = newer.iter().partition(|id| is_back(id));
         let older = count(transaction, retired)?;
+        if newer.len() as u64 >= older && !has_others(transaction, retired, used)? {
+            for id in &newer {
+                if has_key_of(transaction, *id, retired)? {
+                    findings.add_newer(transaction, &address, *id);
+                }
+            }
+            return Ok(());
+        }
         if written.len() as u64 <= older.max(MOST_BEHIND) {
             marks::make_way_for_all(transaction, used, retired)?;
             let last = last_id(transaction, retired)?;
@@ -320,6 +328,26 @@ pub(super) fn same_key(
     statement
         .query_row((id, store), |row| row.get(0))
         .optional()
+}
+
+/// Reports whether one store has entries of keys that another one does not have.
+fn has_others(connection: &Connection, store: i64, other: i64) -> rusqlite::Result<bool> {
+    let Range { after, end } = Range::store(store);
+    let sql = format!(
+        "SELECT 1 FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 AND {UNMARKED} \
+         AND NOT EXISTS (SELECT 1 FROM entries AS o INDEXED BY entries_key WHERE o.store = ?3 \
+         AND o.key = e.key AND o.kind < 16) LIMIT 1"
+    );
+    let mut statement = connection.prepare_cached(&sql)?;
+    statement.exists((after, end, other))
+}
+
+/// Reports whether a store has an entry with the key of the entry `id`.
+fn has_key_of(connection: &Connection, id: i64, store: i64) -> rusqlite::Result<bool> {
+    match same_key(connection, id, store)? {
+        Some(other) => Ok(!marks::is_marked(connection, other)?),
+        None => Ok(false),
+    }
 }
 
 /// Deletes an entry whose key has a newer one.

@@ -9,23 +9,19 @@
 //! undone in the same way. Entries and settings that were changed since stay as they are. Which
 //! operation is meant and which record is reversed for it is decided by `Chains`.
 
-use rusqlite::Connection;
-
 use super::change;
 use super::findings::Findings;
+use super::refusal::Reversal;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::connection::transaction::End;
-use crate::backend::sqlite::names::store_rows::find_store;
 use crate::backend::sqlite::operations::{Chains, LoggedOperation, Part};
 use crate::backend::sqlite::rename::counts;
 use crate::backend::sqlite::space::purge::delete_marked;
-use crate::backend::sqlite::stores::has_entries;
 use crate::backend::{Effect, Operation, OperationRecord, Progress, Undone};
 use crate::error::{Error, Result};
 use crate::filter::Usage;
-use crate::scope::StoreAddress;
 use crate::sidecar::Sidecar;
 use crate::single_flight::{FlightLock, FlightLocks};
 use crate::time::Timestamp;
@@ -53,7 +49,12 @@ impl SqliteBackend {
             let (meant, target) = self.choose(transaction, which, now)?;
             let mut findings = Findings::of(transaction, &target)?;
             let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
-            self.end_with(transaction, &target, &mut undo, target.parts == 0)?;
+            let is_last = target.parts == 0;
+            if is_last {
+                let reversal = Reversal::new(&meant, &target, &undo, &findings);
+                reversal.check(transaction, which, now)?;
+            }
+            self.end_with(transaction, &target, &mut undo, is_last)?;
             Ok((meant, target, undo, findings))
         })?;
         let sqlite = |error| self.error(error);
@@ -67,10 +68,21 @@ impl SqliteBackend {
             let count = batches.len();
             for (batch, part) in batches.into_iter().enumerate() {
                 let is_last = number == 1 && batch + 1 == count;
-                self.transaction(|transaction| {
+                let refused = self.transaction(|transaction| {
                     self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
-                    self.end_with(transaction, &target, &mut undo, is_last)
+                    if is_last {
+                        let reversal = Reversal::new(&meant, &target, &undo, &findings);
+                        if let refused @ Some(_) = reversal.refusal(transaction, which, now)? {
+                            undo.delete(transaction)?;
+                            return Ok(refused);
+                        }
+                    }
+                    self.end_with(transaction, &target, &mut undo, is_last)?;
+                    Ok(None)
                 })?;
+                if let Some(why) = refused {
+                    return Err(Error::NotUndoable(why));
+                }
                 if progress(findings.entries()).is_break() && !is_last {
                     let done = self.write_sum(&mut undo, &findings)?;
                     return Err(Error::Interrupted { done });
@@ -103,6 +115,7 @@ impl SqliteBackend {
                     self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
                 }
             }
+            Reversal::new(&meant, &target, &undo, &findings).check(transaction, which, now)?;
             findings.count_retired(transaction, &target, &undo)?;
             findings.count_evicted(&target);
             sum_up(&mut undo, &findings);
@@ -119,18 +132,6 @@ impl SqliteBackend {
     ) -> SessionResult<(OperationRecord, LoggedOperation)> {
         let log = Chains::read(transaction)?;
         let (meant, last) = log.undoable(which, now).map_err(Error::NotUndoable)?;
-        // Otherwise it would count as undone, and nothing would come back.
-        if let Some(next) = log.moved_on_by(last, now)
-            && let Some((_, to)) = &last.renamed
-            && !is_in_use(transaction, to)?
-        {
-            let (number, store) = (meant.number, &to.store_name);
-            let why = format!(
-                "operation {number} cannot be undone yet: operation {next} renamed the store \
-                 {store} again; undo operation {next} first"
-            );
-            return Err(Error::NotUndoable(why).into());
-        }
         Ok((meant.record(log.state(meant)), last.clone()))
     }
 
@@ -252,14 +253,6 @@ impl SqliteBackend {
             target.write(transaction)?;
         }
         Ok(())
-    }
-}
-
-/// Reports whether there is a store with entries at an address.
-fn is_in_use(connection: &Connection, store: &StoreAddress) -> rusqlite::Result<bool> {
-    match find_store(connection, store)? {
-        Some(id) => has_entries(connection, id),
-        None => Ok(false),
     }
 }
 
