@@ -121,7 +121,8 @@
 //! - **Never worse than no cache**: if the store fails, the function is computed and its result
 //!   returned; the failure is counted and logged.
 //! - **Administration**: the `ecache` command lists, explains and clears the entries that functions
-//!   cached, by store, dataset, user, operator, prompt, argument, age or size.
+//!   cached, by store, dataset, user, operator, prompt, argument, age or size. A program does it by
+//!   [`Cache::entries`], [`Cache::usage`] and [`Cache::clear`] with a [`Filter`].
 //!
 //! # Where to look
 //!
@@ -211,16 +212,18 @@ pub mod usage;
 pub mod value;
 pub mod watch;
 
+pub use entry::{Entry, Policy};
 pub use error::{Error, Result};
 #[cfg(feature = "compact")]
 pub use execution_cache::Compact;
 #[doc(hidden)]
 pub use execution_cache::macro_support as __macro;
 pub use execution_cache::{
-    Cache, CacheContext, Codec, CodecError, Counters, Datasets, ExecutionContext, Reaction,
-    Residency, Status, StoredForm, default_context, set_default,
+    Cache, CacheContext, CacheHandle, Codec, CodecError, Counters, Datasets, ExecutionContext,
+    Reaction, Residency, Status, StoredForm, default_context, set_default,
 };
 pub use execution_store::{ExecutionStore, ExecutionStores};
+pub use filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
 pub use key::Key;
 pub use value::Value;
 

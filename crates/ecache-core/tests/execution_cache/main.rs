@@ -22,6 +22,7 @@
 //! | 16 | prompt- and JWT-scoped entries stay for ever | `defects::defect_16_results_of_prompts_and_tokens_can_be_found_and_go` |
 //! | 17 | `max_size=0` means 1024, `version=0` is ignored | `defects::defect_17_zero_is_a_size_and_a_version` |
 
+mod administration;
 mod arrays;
 mod attribute;
 mod codecs;

@@ -1,8 +1,10 @@
 //! The cache that calls share: its store, its clock and its counters.
 //!
-//! A `context` refers to a cache and the scopes of a call. `failures` has a cache's reaction to its
+//! `administration` lists and removes the entries of the store. A `context` refers to a cache and
+//! the scopes of a call. `failures` has a cache's reaction to its
 //! own failures; `guard` and `holder` keep panics of the program's own code away from calls.
 
+mod administration;
 pub(super) mod context;
 pub(super) mod failures;
 mod flush;
