@@ -53,6 +53,21 @@ fn kill_worker(job: &str, path: &std::path::Path, moment: u64) {
     child.wait().expect("it ends");
 }
 
+/// The entries that are left are all but those that the log says were removed, and came back.
+fn check_log(backend: &SqliteBackend, moment: u64) {
+    let mut left = 3000;
+    for logged in backend.operations().expect("a log") {
+        let count = logged.usage.entries as i64;
+        match logged.effect {
+            Effect::Removed => left -= count,
+            Effect::Restored => left += count,
+            effect => panic!("{effect:?}"),
+        }
+    }
+    let found = contents(backend, NOW).len() as i64;
+    assert_eq!(found, left, "killed after {moment} ms");
+}
+
 #[test]
 fn a_killed_removal_or_undo_can_be_undone() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -62,6 +77,7 @@ fn a_killed_removal_or_undo_can_be_undone() {
     for moment in MOMENTS {
         kill_worker("remove and undo", &path, moment);
         let backend = write(&path);
+        check_log(&backend, moment);
         while backend
             .undo(None, &operation(1), NOW, &mut no_progress)
             .is_ok()

@@ -19,6 +19,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::{LoggedOperation, Part};
+use crate::backend::sqlite::format::damage::readable;
 use crate::backend::{OperationRecord, UndoState};
 use crate::time::Timestamp;
 
@@ -33,7 +34,11 @@ pub(in super::super) struct Chains {
 impl Chains {
     /// Reads the log.
     pub(in super::super) fn read(connection: &Connection) -> rusqlite::Result<Self> {
-        let all = LoggedOperation::all(connection)?;
+        let mut all = LoggedOperation::all(connection)?;
+        for one in &mut all {
+            // Without those that are damaged: the log is shown all the same.
+            readable(one.count(connection))?;
+        }
         let mut evicted = BTreeSet::new();
         for one in &all {
             if one.is_evicted(connection)? {

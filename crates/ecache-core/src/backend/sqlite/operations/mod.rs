@@ -9,6 +9,7 @@ mod chain;
 mod moved_counts;
 mod parts;
 mod record;
+mod uncounted;
 
 pub(super) use chain::Chains;
 pub(super) use moved_counts::{MovedCounts, MovedRow};

@@ -81,7 +81,7 @@ impl SqliteBackend {
             self.repair_empty(selection, now)?;
             return Ok(Some(ChangeReport::default()));
         }
-        match self.count_retired(&mut stored) {
+        match self.count_operation(&mut stored) {
             Err(error @ Error::Damaged { .. }) => {
                 self.take_back(&stored)?;
                 Err(error)
@@ -118,17 +118,6 @@ impl SqliteBackend {
             }
             stored.forget();
             stored.usage = Some((0, 0));
-            Ok(stored.write(transaction)?)
-        })
-    }
-
-    /// Counts the entries of the retired stores, after they are gone for others.
-    fn count_retired(&self, stored: &mut LoggedOperation) -> Result<()> {
-        self.transaction(|transaction| {
-            stored.usage = Some((0, 0));
-            for swap in stored.swaps.clone() {
-                stored.add_usage(usage_of(transaction, swap.retired)?);
-            }
             Ok(stored.write(transaction)?)
         })
     }

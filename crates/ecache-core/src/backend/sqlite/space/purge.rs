@@ -163,6 +163,10 @@ impl SqliteBackend {
         if kept.is_empty() {
             return Ok(kept);
         }
+        for stored in &mut kept {
+            // Best effort: one that is not counted counts as nothing.
+            let _ = self.count_operation(stored);
+        }
         let now = match purge {
             Purge::All | Purge::Shred => {
                 let has_text =

@@ -54,7 +54,7 @@ impl SqliteBackend {
                 let reversal = Reversal::new(&meant, &target, &undo, &findings);
                 reversal.check(transaction, which, now)?;
             }
-            self.end_with(transaction, &target, &mut undo, is_last)?;
+            self.end_with(transaction, &target, &mut undo, &findings, is_last)?;
             Ok((meant, target, undo, findings))
         })?;
         let sqlite = |error| self.error(error);
@@ -77,13 +77,15 @@ impl SqliteBackend {
                             return Ok(refused);
                         }
                     }
-                    self.end_with(transaction, &target, &mut undo, is_last)?;
+                    self.end_with(transaction, &target, &mut undo, &findings, is_last)?;
                     Ok(None)
                 })?;
                 if let Some(why) = refused {
                     return Err(Error::NotUndoable(why));
                 }
                 if progress(findings.entries()).is_break() && !is_last {
+                    let retired = findings.count_retired(&*self.connection()?, &target, &undo);
+                    retired.map_err(sqlite)?;
                     let done = self.write_sum(&mut undo, &findings)?;
                     return Err(Error::Interrupted { done });
                 }
@@ -238,12 +240,16 @@ impl SqliteBackend {
         transaction: &Session,
         target: &LoggedOperation,
         undo: &mut LoggedOperation,
+        findings: &Findings,
         is_last: bool,
     ) -> SessionResult<()> {
-        if is_last {
-            self.put_newer_behind(transaction, target, undo)?;
+        sum_up(undo, findings);
+        if !undo.swaps.is_empty() {
+            // Whole stores are counted afterwards.
+            undo.usage = None;
         }
         if is_last {
+            self.put_newer_behind(transaction, target, undo)?;
             counts::move_back(transaction, target, undo)?;
         }
         undo.write(transaction)?;
