@@ -129,6 +129,36 @@ fn entries_in_use_that_undo_could_not_bring_back_are_asked_about() {
 }
 
 #[test]
+fn a_question_says_what_computing_the_entries_took_whatever_the_limit() {
+    let session = Session::new();
+    let lines = [("a", 1_500), ("b", 2_000), ("c", 10_000)].map(|(key, cost)| {
+        format!(
+            "{}\n",
+            serde_json::json!({
+                "store_name": "s", "key": key, "value": "x", "cost_ms": cost, "policy": "evict",
+                "created_at": "2026-11-23T06:00:00.000Z"
+            })
+        )
+    });
+    let lines = lines.concat();
+    let import = session.run_with_input("import - --quiet", lines.as_bytes());
+    import.notes("");
+    for (words, cost) in [
+        ("prune --max-size 1B", "They took 3.5s to compute"),
+        ("prune --max-size 0", "They took 13s to compute"),
+        ("prune --max-size 2B", "It took 1.5s to compute"),
+        (
+            "prune --max-size 0 --keep-cost-above 5s",
+            "They took 3.5s to compute",
+        ),
+    ] {
+        let (code, text) = answered(&session, words, "n\n");
+        assert_eq!(code, 1, "{words}: {text}");
+        assert!(text.contains(cost), "{words}: {text}");
+    }
+}
+
+#[test]
 fn an_entry_that_is_too_large_for_undo_is_asked_about_and_no_undo_is_an_answer() {
     const MOST: usize = 64 << 20;
     let session = session();

@@ -5,6 +5,7 @@ use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome};
 
+use super::shared::calls::{detail_hit, detail_miss};
 use super::shared::command::args::requested;
 use super::shared::filter::unknown_dataset::note_unknown_dataset;
 use crate::cli::HasArgs;
@@ -22,6 +23,7 @@ pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
     };
     match lookup {
         Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) if !request.contradicts(&entry) => {
+            detail_hit(context, &entry, now);
             // Nothing is read, so that nothing is saved yet.
             context.count(&[Event::of_entry(Outcome::Hit, now, &entry, 0)]);
             Ok(Exit::Done)
@@ -30,11 +32,18 @@ pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
             address: Box::new(address),
         }
         .into()),
-        Lookup::Hit(..) | Lookup::Foreign(..) | Lookup::Stale(_) => {
+        Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) => {
+            context.detail(&format!("miss: {} was made by another call", entry.address));
+            context.count(&[request.miss(now)]);
+            Ok(Exit::No)
+        }
+        Lookup::Stale(entry) => {
+            context.detail(&format!("miss: {} has expired", entry.address));
             context.count(&[request.miss(now)]);
             Ok(Exit::No)
         }
         Lookup::Missing => {
+            detail_miss(context, &request.address, now);
             context.count(&[request.miss(now)]);
             note_unknown_dataset(context, &request.address)?;
             Ok(Exit::No)

@@ -1,10 +1,12 @@
 //! Times, sizes and durations for people.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use chrono::DateTime;
 pub(crate) use ecache_core::error::{entries, with_thousands as count};
 use ecache_core::time::Timestamp;
+use ecache_core::units::spelled;
 
 /// The precision of a printed time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +90,14 @@ pub(crate) fn relative(ms: i64, now: i64) -> String {
     }
 }
 
+/// Prints how long ago something was written: `3m old`, or `just written`.
+pub(crate) fn old(ms: u64) -> String {
+    match ms {
+        0..1_000 => "just written".to_owned(),
+        ms => format!("{} old", age(ms)),
+    }
+}
+
 /// Returns the form of a word that agrees with a number.
 pub(crate) fn plural<'a>(number: u64, one: &'a str, many: &'a str) -> &'a str {
     if number == 1 { one } else { many }
@@ -124,32 +134,7 @@ pub(crate) fn size(bytes: u64) -> String {
 ///
 /// The text is valid as an option, and never exceeds the duration.
 pub(crate) fn duration(ms: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [
-        (86_400_000, "d"),
-        (3_600_000, "h"),
-        (60_000, "m"),
-        (1_000, "s"),
-    ];
-    if ms < 1_000 {
-        return format!("{ms}ms");
-    }
-    if ms < 10_000 {
-        let tenths = ms % 1_000 / 100;
-        return match tenths {
-            0 => format!("{}s", ms / 1_000),
-            _ => format!("{}.{tenths}s", ms / 1_000),
-        };
-    }
-    let mut rest = ms;
-    let mut printed = String::new();
-    let large = UNITS.iter().position(|(unit, _)| ms >= *unit);
-    for (unit, name) in UNITS.iter().skip(large.unwrap_or(0)).take(2) {
-        if rest >= *unit {
-            write!(printed, "{}{name}", rest / unit).expect("writing to a String does not fail");
-        }
-        rest %= unit;
-    }
-    printed
+    spelled(Duration::from_millis(ms))
 }
 
 /// Returns a share in percent, rounded to the nearest: never 100 for less than the whole, nor 0 for

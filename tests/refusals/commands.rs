@@ -127,22 +127,22 @@ fn a_verb_is_answered_by_its_group() {
         (
             "ecache help ls nope",
             "ls has no verb \"nope\"",
-            "ecache ls -h lists what it takes",
+            "ecache ls --help lists what it takes",
         ),
         (
             "ecache undo 0",
             "OPERATION cannot be \"0\": it must be at least 1",
-            "ecache undo -h lists what it takes",
+            "ecache undo --help lists what it takes",
         ),
         (
             "ecache limit set --foo",
             "there is no option --foo",
-            "ecache limit set -h lists what it takes",
+            "ecache limit set --help lists what it takes",
         ),
         (
             "ecache stores rename --foo",
             "there is no option --foo",
-            "ecache stores rename -h lists what it takes",
+            "ecache stores rename --help lists what it takes",
         ),
     ] {
         let (said, tipped) = refused(line, 2);

@@ -11,11 +11,11 @@ fn an_option_of_another_tool_is_answered_with_the_one_here() {
         ("ecache set s k v --expire 1h", "did you mean --ttl?"),
         (
             "ecache get s k --since 1h",
-            "ecache get -h lists what it takes",
+            "ecache get --help lists what it takes",
         ),
         (
             "ecache show s --since 1h",
-            "ecache show -h lists what it takes",
+            "ecache show --help lists what it takes",
         ),
     ] {
         let (error, told) = refused(line, 2);

@@ -70,7 +70,7 @@ fn a_result_from_the_future_has_no_known_age() {
     session.set_clock("2030-01-01T00:00:00.000Z");
     memoized(&session, "--max-age 1h", line).prints("1\n");
     session.run("prune --older-than 30d --dry-run").notes(
-        "no entry matches: there are 2 entries, none older than 30d; the oldest is 0s old\n",
+        "no entry matches: there are 2 entries, none older than 30d; the oldest was just written\n",
     );
     session.set_clock("2026-11-23T06:32:51.000Z");
     memoized(&session, "", line).prints("1\n");

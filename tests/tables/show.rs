@@ -56,3 +56,29 @@ fn bytes_are_shown_in_hexadecimal_within_the_width() {
         );
     }
 }
+
+#[test]
+fn facts_of_an_entry_are_broken_at_spaces_and_keys_are_whole() {
+    let session = Session::new();
+    session.run("set s k value --policy persist").succeeds();
+    session.run("set s -a uniqueness value").succeeds();
+    for width in [40_u16, 50, 60] {
+        let lines = shown_before_tips(&session, "show s k", width);
+        let too_wide = |line: &&String| line.chars().count() > usize::from(width);
+        assert!(
+            !lines.iter().any(|line| too_wide(&line)),
+            "{width}: {lines:#?}"
+        );
+        let facts = lines.join(" ");
+        let words: Vec<&str> = facts.split_whitespace().collect();
+        let words = words.join(" ");
+        assert!(
+            words.contains("expires never (policy persist: clear leaves it)"),
+            "{words}"
+        );
+    }
+    let key = session.run("key -a uniqueness");
+    let lines = shown_before_tips(&session, "show s -a uniqueness", 40);
+    let whole = format!("key        {}", key.text().trim_end());
+    assert!(lines.contains(&whole), "{lines:#?}");
+}

@@ -77,28 +77,39 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseError> {
     }
 }
 
-/// Writes a duration in whole milliseconds as [`parse_duration`] reads it, as in `1d12h` or `11ms`.
+/// Writes a duration for people by its two largest units: `350ms`, `1.5s`, `12s`, `2m3s` or
+/// `1d12h`.
+///
+/// [`parse_duration`] reads it, and it never exceeds the duration.
 #[must_use]
 pub fn spelled(duration: Duration) -> String {
-    const UNITS: [(&str, u128); 5] = [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1000),
-        ("ms", 1),
+    const UNITS: [(u128, &str); 4] = [
+        (86_400_000, "d"),
+        (3_600_000, "h"),
+        (60_000, "m"),
+        (1_000, "s"),
     ];
-    let mut left = duration.as_millis();
-    let mut text = String::new();
-    for (unit, millis) in UNITS {
-        if left >= millis {
-            text.push_str(&format!("{}{unit}", left / millis));
-            left %= millis;
+    let ms = duration.as_millis();
+    if ms < 1_000 {
+        return format!("{ms}ms");
+    }
+    if ms < 10_000 {
+        let tenths = ms % 1_000 / 100;
+        return match tenths {
+            0 => format!("{}s", ms / 1_000),
+            _ => format!("{}.{tenths}s", ms / 1_000),
+        };
+    }
+    let mut rest = ms;
+    let mut spelled = String::new();
+    let large = UNITS.iter().position(|(unit, _)| ms >= *unit);
+    for (unit, name) in UNITS.iter().skip(large.unwrap_or(0)).take(2) {
+        if rest >= *unit {
+            spelled.push_str(&format!("{}{name}", rest / unit));
         }
+        rest %= unit;
     }
-    if text.is_empty() {
-        text.push_str("0ms");
-    }
-    text
+    spelled
 }
 
 /// Parses a rate such as `5/s`, `0.5/s` or `100/min` into the time between two events.
@@ -235,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_duration_is_spelled_as_it_is_read() {
-        for text in ["11ms", "1h", "1d12h", "1m30s", "1s1ms", "400d"] {
+        for text in ["11ms", "1.5s", "1h", "1d12h", "1m30s", "400d"] {
             assert_eq!(spelled(parse_duration(text).expect(text)), text);
         }
         assert_eq!(spelled(Duration::ZERO), "0ms");

@@ -462,10 +462,11 @@ fn named_command<'a>(cli: &'a Command, words: &[OsString]) -> (&'a Command, Stri
     (command, verbs.join(" "))
 }
 
-/// Returns the line that prints the help of the command that is named.
+/// Returns the line that prints the help of the command that is named: the long one, since the
+/// short one leaves options out.
 fn help_line(words: &[OsString]) -> String {
     match named_command(&commands(), words).1 {
-        verbs if verbs.is_empty() => "ecache -h".to_owned(),
-        verbs => format!("ecache {verbs} -h"),
+        verbs if verbs.is_empty() => "ecache --help".to_owned(),
+        verbs => format!("ecache {verbs} --help"),
     }
 }

@@ -237,7 +237,7 @@ impl Texts for Table<'_> {
         facts.push(human::size(entry.size));
         let written_at = entry.written_at().as_millis();
         facts.push(match now.checked_sub(written_at) {
-            Some(age @ 0..) => format!("{} old", human::age(age.unsigned_abs())),
+            Some(age @ 0..) => human::old(age.unsigned_abs()),
             // By a clock that was ahead.
             _ => format!("written {}", human::relative(written_at, now)),
         });

@@ -15,7 +15,7 @@ use ecache_core::value::Kind;
 
 use super::shared::address::keys_from::{Line, entries};
 use super::shared::address::resolve::store_address;
-use super::shared::calls::hit;
+use super::shared::calls::{detail_hit, detail_miss, hit};
 use super::shared::command::args::{refuse_options_of_none, requested};
 use super::shared::filter::unknown_dataset::note_unknown_dataset;
 use super::shared::view::fields;
@@ -52,6 +52,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
                 context.count(&[hit(&entry, now)]);
             }
             printed?;
+            detail_hit(context, &entry, now);
             tell_of_namesakes(context, backend.as_ref(), &entry, now)?;
             // The process ends, and the kernel closes files in less time than SQLite does.
             std::mem::forget(backend);
@@ -68,7 +69,7 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
             Ok(Exit::No)
         }
         Lookup::Missing => {
-            context.detail(&format!("miss: there is no {}", request.address));
+            detail_miss(context, &request.address, now);
             context.count(&[request.miss(now)]);
             note_unknown_dataset(context, &request.address)?;
             Ok(Exit::No)

@@ -132,11 +132,25 @@ fn is_confirmed(
             Affected::default()
         };
         // --no-undo says already that they go for good.
-        let foretold = if args.no_undo {
+        let mut foretold = if args.no_undo {
             Vec::new()
         } else {
             parts(args, backend, plan, &steps)?
         };
+        if let Some(excess) = foretold.last_mut()
+            && excess.selection.beyond.is_some()
+            && excess.loss.is_some()
+        {
+            let reasons = &plan.reasons(args);
+            let dry_run = DryRun {
+                context,
+                backend,
+                selection: &plan.selection,
+                reasons,
+                now: plan.now,
+            };
+            excess.cost_ms = Some(dry_run.cost_ms(reasons.of_filters.len())?);
+        }
         Ok(Removal { foretold, shredded })
     };
     confirmed(context, backend, args.confirm, removal, plan.now)

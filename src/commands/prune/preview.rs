@@ -104,6 +104,25 @@ impl DryRun<'_> {
         Ok(())
     }
 
+    /// Returns what computing the entries took that go for the reasons from a place on, in
+    /// milliseconds.
+    pub(super) fn cost_ms(&self, from: usize) -> Result<u64> {
+        let judge = Judge::new(self.selection, self.now);
+        let latest = self.latest(&judge)?;
+        let mut cost_ms = 0_u64;
+        self.each(Values::Omit, &judge.sparing(latest), &mut |(
+            place,
+            entry,
+            _,
+        )| {
+            if place >= from {
+                cost_ms = cost_ms.saturating_add(entry.cost_ms.unwrap_or(0));
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(cost_ms)
+    }
+
     /// Lists the first entries in a table.
     fn list(&self, all: u64, judge: &Judge<'_>) -> Result<()> {
         let mut found = Vec::new();
@@ -267,8 +286,10 @@ impl DryRun<'_> {
         let now = self.now.as_millis();
         let since = |time: Timestamp| human::age(now.abs_diff(time.as_millis()));
         match (self.reasons.of_filters.get(place), entry.expires_at) {
-            (Some(Reason::Expired), Some(at)) => format!("expired {} ago", since(at)),
-            (Some(Reason::Old), _) => format!("{} old", since(entry.written_at())),
+            (Some(Reason::Expired), Some(at)) => {
+                format!("expired {}", human::relative(at.as_millis(), now))
+            }
+            (Some(Reason::Old), _) => human::old(now.abs_diff(entry.written_at().as_millis())),
             (Some(Reason::Unused), _) => format!("unused for {}", since(entry.used_at())),
             _ => self.kind(place).to_owned(),
         }

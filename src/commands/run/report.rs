@@ -92,7 +92,7 @@ fn unkept(report: &Report, told: &Told, settings: &Settings) -> Option<String> {
 fn stale(report: &Report, told: &Told, settings: &Settings) -> String {
     match &*told.stale.borrow() {
         Some(why) => format!("stale: {why}"),
-        None if settings.max_age.is_some() => format!("stale: {} old", age(report.age)),
+        None if settings.max_age.is_some() => format!("stale: {}", old(report.age)),
         None if report.overdue < Duration::from_secs(1) => {
             format!("stale: expired {} ago", duration(report.overdue))
         }
@@ -105,7 +105,7 @@ fn why(unusable: Option<Unusable>) -> Option<String> {
     Some(match unusable {
         None => " (no result yet)".into(),
         Some(Unusable::Expired(since)) => format!(" (expired {} ago)", age(since)),
-        Some(Unusable::TooOld(old)) => format!(" ({} old)", age(old)),
+        Some(Unusable::TooOld(of)) => format!(" ({})", old(of)),
         Some(Unusable::FromTheFuture) => " (written in the future)".into(),
         Some(Unusable::Failure) => " (the last run failed)".into(),
         Some(Unusable::OtherOutputs(Outputs::Apart)) => {
@@ -122,11 +122,7 @@ fn why(unusable: Option<Unusable>) -> Option<String> {
 }
 
 fn old(of: Duration) -> String {
-    if of < Duration::from_secs(1) {
-        "just written".to_owned()
-    } else {
-        format!("{} old", age(of))
-    }
+    human::old(whole_millis(of))
 }
 
 fn age(age: Duration) -> String {

@@ -1,16 +1,14 @@
 //! The explanation as text.
 
-use std::fmt::Write as _;
-
 use ecache_core::backend::{Cause, Effect, Fate, OperationRecord, Tombstone};
 use ecache_core::command::Outputs;
 use ecache_core::entry::Entry;
 use ecache_core::explain::{Difference, Explanation, Missing, Part};
 use ecache_core::python_json::Json;
 use ecache_core::scope::Address;
-use ecache_core::time::{Timestamp, whole_millis};
+use ecache_core::time::Timestamp;
 
-use super::super::shared::changes::lifetime::left;
+use super::super::shared::calls::times;
 use super::super::shared::changes::operation::ago;
 use super::reason::Reason;
 use super::{Sides, View};
@@ -259,29 +257,8 @@ impl View<'_> {
         format!("  key      {} in {store}", shell(address.key.as_str()))
     }
 
-    /// `3m old, expires in 57m, took 1.2s`
     fn times(&self, entry: &Entry) -> String {
-        let span = |from: Timestamp, to: Timestamp| human::duration(whole_millis(to.since(from)));
-        let written = entry.written_at();
-        let mut text = match self.now.since(written).as_millis() {
-            _ if written > self.now => format!("written {} in the future", span(self.now, written)),
-            0..1000 => "just written".to_owned(),
-            _ => format!("{} old", span(written, self.now)),
-        };
-        let _ = match entry.expires_at {
-            None => write!(text, ", never expires"),
-            Some(expires) if entry.is_expired(self.now) => {
-                write!(text, ", expired {} ago", span(expires, self.now))
-            }
-            Some(expires) => {
-                let left = left(whole_millis(expires.since(self.now)));
-                write!(text, ", expires in {left}")
-            }
-        };
-        if let Some(cost) = entry.cost_ms {
-            let _ = write!(text, ", took {}", human::duration(cost));
-        }
-        text
+        times(entry, self.now)
     }
 
     /// Returns the name of a store in a message, with its collection if that is not ours.

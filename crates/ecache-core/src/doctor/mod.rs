@@ -24,6 +24,7 @@ use crate::python_json::Json;
 use crate::scope::{Address, STORE_KEY};
 use crate::stored::why_fiftyone_raises;
 use crate::time::Timestamp;
+use crate::units::spelled;
 use crate::value::Kind;
 
 mod check;
@@ -206,11 +207,11 @@ fn examine_limits(
             let finding = examiner.finding(Check::Thrashing);
             finding.usage += limit.used;
             finding.reasons.push(format!(
-                "{}: {} of {} evicted results were computed again, which took {} ms",
+                "{}: {} of {} evicted results were computed again, which took {}",
                 limit.name(),
                 limit.losses,
                 limit.evictions,
-                limit.lost_ms
+                spelled(Duration::from_millis(limit.lost_ms))
             ));
         }
     }

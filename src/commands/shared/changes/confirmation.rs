@@ -118,7 +118,13 @@ fn describe(
     context.voice.note(&format!("{text}."));
     let is_one = is_one(all);
     let they = if is_one { "It" } else { "They" };
-    let cost = cost_ms(backend, selections(), now)?;
+    let mut cost = 0_u64;
+    for one in lost {
+        cost = cost.saturating_add(match one.cost_ms {
+            Some(cost) => cost,
+            None => cost_ms(backend, one.selection, now)?,
+        });
+    }
     let (took, they) = if cost > 0 {
         let took = human::duration(cost);
         let joint = if is_one { "it" } else { "they" };
@@ -197,28 +203,22 @@ fn persistent<'a>(
 }
 
 /// Returns what computing the entries took, in milliseconds; 0 if it is not known.
-fn cost_ms<'a>(
-    backend: &dyn Backend,
-    selections: impl Iterator<Item = &'a Selection>,
-    now: Timestamp,
-) -> Result<u64> {
+fn cost_ms(backend: &dyn Backend, selection: &Selection, now: Timestamp) -> Result<u64> {
     let mut all = 0_u64;
-    for selection in selections {
-        if !is_plain(selection) {
-            return Ok(0);
-        }
-        let judge = Judge::new(selection, now);
-        for (place, filter) in selection.filters().enumerate() {
-            let scan = Scan {
-                values: Values::Omit,
-                ..Scan::new(filter.clone())
-            };
-            for row in backend.scan(&scan, now)? {
-                if let Row::Entry(entry, _) = row?
-                    && judge.is_first(place, &entry)
-                {
-                    all = all.saturating_add(entry.cost_ms.unwrap_or(0));
-                }
+    if !is_plain(selection) {
+        return Ok(all);
+    }
+    let judge = Judge::new(selection, now);
+    for (place, filter) in selection.filters().enumerate() {
+        let scan = Scan {
+            values: Values::Omit,
+            ..Scan::new(filter.clone())
+        };
+        for row in backend.scan(&scan, now)? {
+            if let Row::Entry(entry, _) = row?
+                && judge.is_first(place, &entry)
+            {
+                all = all.saturating_add(entry.cost_ms.unwrap_or(0));
             }
         }
     }

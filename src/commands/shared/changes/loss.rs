@@ -55,6 +55,8 @@ pub(in crate::commands) struct Foretold<'a> {
     pub(in crate::commands) selection: &'a Selection,
     pub(in crate::commands) affected: Affected,
     pub(in crate::commands) loss: Option<Loss>,
+    /// What computing the entries took, in milliseconds, where the selection alone does not tell
+    pub(in crate::commands) cost_ms: Option<u64>,
 }
 
 impl<'a> Foretold<'a> {
@@ -81,6 +83,7 @@ impl<'a> Foretold<'a> {
             selection,
             affected,
             loss,
+            cost_ms: None,
         }
     }
 }

@@ -11,7 +11,7 @@ use ecache_core::value::{Kind, Value};
 use super::call_text::{call, kind_of_bytes};
 use crate::context::Context;
 use crate::output::escape::{for_line, for_terminal};
-use crate::output::{Secrets, human, name, paint, pretty};
+use crate::output::{Secrets, human, name, paint, pretty, wrapped};
 
 /// Number of bytes of a binary value that are shown.
 pub(in crate::commands) const DUMPED: usize = 48;
@@ -27,10 +27,32 @@ pub(in crate::commands) fn text(
     secrets: Secrets,
     now: Timestamp,
 ) -> String {
-    let mut text = facts(entry, secrets, now);
+    let mut text = folded(&facts(entry, secrets, now), context.terminal.width);
     if let Some(value) = value {
         let terminal = &context.terminal;
         text += &self::value(value, terminal.width.unwrap_or(80), terminal.color);
+    }
+    text
+}
+
+/// Breaks facts that are sentences at the width of a terminal, below their beginning. Names and
+/// commands are not broken, so that they can be copied.
+fn folded(facts: &str, width: Option<usize>) -> String {
+    const WHOLE: [&str; 8] = [
+        "store", "key", "dataset", "user", "operator", "prompt", "command", "program",
+    ];
+    let room = width.map_or(usize::MAX, |width| width.saturating_sub(LABEL).max(20));
+    let mut text = String::new();
+    for line in facts.lines() {
+        let (name, fact) = line.split_at(line.len().min(LABEL));
+        if WHOLE.contains(&name.trim_end()) {
+            text.push_str(line);
+        } else {
+            text.push_str(name);
+            let indent = format!("\n{:LABEL$}", "");
+            text.push_str(&wrapped(fact, room).join(&indent));
+        }
+        text.push('\n');
     }
     text
 }

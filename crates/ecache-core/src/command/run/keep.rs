@@ -55,7 +55,11 @@ impl Runner<'_> {
         };
         if let Some(cost) = report.cost.filter(|cost| *cost < settings.min_cost) {
             let [took, least] = [cost, settings.min_cost].map(spelled);
-            return self.leave(&format!("took {took}, below the {least} of --min-cost"));
+            return self.leave(&if took == least {
+                format!("took less than the {least} of --min-cost")
+            } else {
+                format!("took {took}, below the {least} of --min-cost")
+            });
         }
         match ended.input {
             InputUse::Unknown(why) => return self.leave(why),

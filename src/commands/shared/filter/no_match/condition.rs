@@ -214,7 +214,12 @@ impl Field {
         entries: &[Entry],
         now: Timestamp,
     ) -> Option<String> {
-        let age = |time: Timestamp| human::age(whole_millis(now.since(time)));
+        let ago = |time: Timestamp| human::relative(time.as_millis(), now.as_millis());
+        let old = |which, time: Timestamp| {
+            let age = whole_millis(now.since(time));
+            let verb = if age < 1000 { "was" } else { "is" };
+            format!("the {which} {verb} {}", human::old(age))
+        };
         let names = |what, none, name: fn(&Entry) -> Option<&str>| {
             if let Some((what, _)) = hidden(filter).filter(|_| entries.iter().any(is_fiftyones)) {
                 return Some(format!("what FiftyOne wrote has no {what} on record"));
@@ -244,14 +249,11 @@ impl Field {
                 let kinds = entries.iter().map(|entry| entry.kind.as_str());
                 listed("kinds", &kinds.collect())
             }
-            Self::WrittenBefore => Some(format!("the oldest is {} old", age(written.min()?))),
-            Self::WrittenAfter => Some(format!("the newest is {} old", age(written.max()?))),
+            Self::WrittenBefore => Some(old("oldest", written.min()?)),
+            Self::WrittenAfter => Some(old("newest", written.max()?)),
             Self::UnusedSince => {
                 let longest = entries.iter().map(Entry::used_at).min()?;
-                Some(format!(
-                    "the least recently used was used {} ago",
-                    age(longest)
-                ))
+                Some(format!("the least recently used was used {}", ago(longest)))
             }
             Self::MinHits => {
                 let most = entries.iter().map(|entry| entry.hits).max()?;
