@@ -1,5 +1,9 @@
 //! Errors of stores, told apart as far as a caller can act on them.
 
+mod reasons;
+
+pub use reasons::{NotUndoable, Unsupported};
+
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -284,11 +288,11 @@ pub enum Error {
         id: String,
     },
     /// An operation cannot be undone.
-    #[error("{0}")]
-    NotUndoable(String),
+    #[error(transparent)]
+    NotUndoable(#[from] NotUndoable),
     /// The backend cannot do that.
-    #[error("{0}")]
-    Unsupported(String),
+    #[error(transparent)]
+    Unsupported(#[from] Unsupported),
     /// A stream that was read from or written to failed.
     #[error(transparent)]
     Io(#[from] std::io::Error),

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use common::{NOW, OTHER_USER, address, get, is_root, job, put, snapshot, worker, write};
 use ecache_core::backend::sqlite::{Access, BUSY_TIMEOUT, SqliteBackend};
 use ecache_core::backend::{Lookup, MaintainBackend, ReadBackend};
-use ecache_core::error::Error;
+use ecache_core::error::{Error, Unsupported};
 use rusqlite::Connection;
 
 fn set_mode(path: &Path, mode: u32) {
@@ -244,7 +244,8 @@ fn a_path_is_a_path_and_never_a_uri() {
         assert_eq!(found.as_deref(), Some(name));
     }
     let empty = SqliteBackend::open(Path::new(""), Access::Write);
-    assert!(matches!(empty, Err(Error::Unsupported(_))));
+    let is_refused = matches!(empty, Err(Error::Unsupported(Unsupported::EmptyPath)));
+    assert!(is_refused, "{empty:?}");
 }
 
 #[test]

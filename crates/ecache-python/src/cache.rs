@@ -124,7 +124,9 @@ fn default_location(py: Python<'_>) -> PyResult<PathBuf> {
 /// Raises the error of an operation that is not a call of a function.
 pub fn failed<T>(result: error::Result<T>) -> PyResult<T> {
     result.map_err(|error| match error {
-        error::Error::Unsupported(message) => PyTypeError::new_err(message),
+        error::Error::Unsupported(why @ error::Unsupported::NoStoredForm(_)) => {
+            PyTypeError::new_err(why.to_string())
+        }
         error => PyOSError::new_err(error.to_string()),
     })
 }

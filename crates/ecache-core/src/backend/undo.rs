@@ -10,7 +10,7 @@ use super::{
     Touch, Undone, WriteBackend,
 };
 use crate::entry::Entry;
-use crate::error::{Error, Result};
+use crate::error::{Error, NotUndoable, Result, Unsupported};
 use crate::filter::{Filter, Selection};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
@@ -199,7 +199,7 @@ pub trait UndoBackend:
         _operation: &Operation,
         _now: Timestamp,
     ) -> Result<Option<u64>> {
-        Err(Error::Unsupported("this store has no settings".into()))
+        Err(Unsupported::NoSettings.into())
     }
 
     /// Changes the bounds of a limit to what `change` makes of them, and settings, as one
@@ -253,7 +253,7 @@ pub trait UndoBackend:
         _now: Timestamp,
         _progress: Progress<'_>,
     ) -> Result<Undone> {
-        Err(Error::NotUndoable(NOTHING_KEPT.into()))
+        Err(NotUndoable::NothingKept.into())
     }
 
     /// Returns what [`UndoBackend::undo`] would do, and changes nothing. The store must be open for
@@ -267,8 +267,6 @@ pub trait UndoBackend:
         _operation: &Operation,
         _now: Timestamp,
     ) -> Result<Undone> {
-        Err(Error::NotUndoable(NOTHING_KEPT.into()))
+        Err(NotUndoable::NothingKept.into())
     }
 }
-
-const NOTHING_KEPT: &str = "this store keeps nothing for undo";

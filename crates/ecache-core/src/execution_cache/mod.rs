@@ -73,7 +73,7 @@ pub use companions::set_and_clear::Datasets;
 pub use companions::status::Status;
 pub use options::{DEFAULT_MAX_BYTES, DEFAULT_MAX_SIZE, Options, Residency};
 
-use crate::error::Error;
+use crate::error::Unsupported;
 use crate::key::Preimage;
 use crate::scope::{Scopes, StoreAddress, token_hash};
 use crate::single_flight::{Flights, Leader};
@@ -174,8 +174,7 @@ impl ExecutionCache {
     /// If the program's own code panicked that makes the options of the function or the context.
     fn check_usable(&self, ctx: &ExecutionContext) -> crate::error::Result<()> {
         if self.is_unusable {
-            let message = "the options of the function's attribute panicked";
-            return Err(Error::Unsupported(message.into()));
+            return Err(Unsupported::OptionsPanicked.into());
         }
         ctx.cache.check_usable()
     }

@@ -6,7 +6,7 @@ use std::sync::MutexGuard;
 use mongodb::bson::{RawDocumentBuf, doc};
 
 use super::{MongoBackend, change_counters, side_document};
-use crate::error::{Error, Result};
+use crate::error::{Result, Unsupported};
 use crate::scope::DEFAULT_COLLECTION;
 use crate::sync::lock;
 
@@ -74,10 +74,8 @@ impl MongoBackend {
             || self.has_notes(collection)?
             || self.has_store_index(collection)?;
         if !is_store {
-            return Err(Error::Unsupported(format!(
-                "the collection {collection:?} is another application's: its documents are no \
-                 entries of an execution store"
-            )));
+            let collection = collection.to_owned();
+            return Err(Unsupported::ForeignCollection { collection }.into());
         }
         self.known_stores().insert(collection.to_owned());
         Ok(())
@@ -119,9 +117,10 @@ fn check_name(name: &str) -> Result<()> {
     let is_fiftyones =
         FIFTYONES.contains(&name) || NEVER_STORES.iter().any(|prefix| name.starts_with(prefix));
     if is_fiftyones {
-        return Err(Error::Unsupported(format!(
-            "the collection {name:?} is FiftyOne's, and no execution store"
-        )));
+        return Err(Unsupported::FiftyonesCollection {
+            collection: name.into(),
+        }
+        .into());
     }
     let is_possible = name.len() <= MAX_LENGTH
         && !name.contains(['$', '\0'])
@@ -131,8 +130,9 @@ fn check_name(name: &str) -> Result<()> {
     if is_possible && !is_ours {
         Ok(())
     } else {
-        Err(Error::Unsupported(format!(
-            "MongoDB cannot keep an execution store in the collection {name:?}"
-        )))
+        Err(Unsupported::InvalidCollection {
+            collection: name.into(),
+        }
+        .into())
     }
 }

@@ -13,7 +13,7 @@ use crate::backend::{
     Access, Backend, CollectionDamage, Description, ForkBackend, LimitBackend, MaintainBackend,
     STAGED_FOR, StoresBackend, UnnamedValues, count_names,
 };
-use crate::error::{Error, Result};
+use crate::error::{Result, Unsupported};
 use crate::filter::Usage;
 use crate::scope::{Address, STORE_KEY};
 use crate::time::Timestamp;
@@ -60,9 +60,11 @@ impl MaintainBackend for MongoBackend {
         if missing.iter().any(|key| key.len() > 1)
             && let Some((address, count)) = self.repeated(collection)?.first()
         {
-            return Err(Error::Unsupported(format!(
-                "{address} is there {count} times; removing it removes all of them"
-            )));
+            return Err(Unsupported::RepeatedEntry {
+                address: Box::new(address.clone()),
+                count: *count,
+            }
+            .into());
         }
         let known = indexes::indexes().into_iter();
         let known = known.filter(|index| missing.iter().any(|key| is_on(index, key)));

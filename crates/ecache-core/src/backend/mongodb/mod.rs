@@ -81,7 +81,7 @@ use mongodb::bson::RawDocumentBuf;
 use mongodb::{Collection, Database};
 
 use super::Access;
-use crate::error::{Error, Result};
+use crate::error::{Result, Unsupported};
 use crate::scope::StoreAddress;
 
 pub use connection::DEFAULT_DATABASE;
@@ -165,9 +165,7 @@ impl MongoBackend {
     fn check_writable(&self) -> Result<()> {
         match self.access {
             Access::Write | Access::WriteDurably => Ok(()),
-            Access::Read => Err(Error::Unsupported(
-                "the store was opened to be read only".into(),
-            )),
+            Access::Read => Err(Unsupported::ReadOnly.into()),
         }
     }
 }

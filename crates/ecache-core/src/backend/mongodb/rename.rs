@@ -23,7 +23,7 @@ use super::value::timestamp;
 use super::write::write_metadata;
 use super::{ATTEMPTS, BATCH, MongoBackend, change_counters};
 use crate::backend::{OnExistingStore, Progress, RenameBackend};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unsupported};
 use crate::filter::{Filter, Usage};
 use crate::scope::{STORE_KEY, StoreAddress};
 use crate::time::Timestamp;
@@ -234,11 +234,8 @@ fn refuse_others(backend: &MongoBackend, to: &StoreAddress, ids: &[&DocumentId])
     let others = doc! { "_id": { "$in": ids }, "$nor": [of_store(to)?] };
     let there = backend.documents(&to.collection)?;
     if has_any(backend, &there, others)? {
-        return Err(Error::Unsupported(format!(
-            "the collection {} has other entries with the same _id; export the store, and import it \
-             with --collection",
-            to.collection
-        )));
+        let collection = to.collection.to_string();
+        return Err(Unsupported::RepeatedIds { collection }.into());
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use super::selection::marks;
 use crate::backend::types::put::Lifespan;
 use crate::backend::{Content, Keep};
 use crate::entry::{self, Entry, MAX_COUNT};
-use crate::error::Error;
+use crate::error::{Error, Unsupported};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
@@ -160,9 +160,8 @@ pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<
 
 /// Returns the error for a store that has no id left.
 pub(super) fn full_store(store: &StoreAddress) -> Error {
-    Error::Unsupported(format!(
-        "{store} has had four billion entries and can take no more"
-    ))
+    let store = Box::new(store.clone());
+    Unsupported::NoNumbersLeft { store }.into()
 }
 
 /// The statement that writes an entry; all take the same parameters.

@@ -13,7 +13,7 @@ use super::stale::Usable;
 use crate::backend::Backend;
 use crate::command::Runner;
 use crate::command::settings::{Opening, StoreUse};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unsupported};
 use crate::location::{self, Access};
 
 /// Maximum wait for other processes that write to the store: the cache must not delay a command.
@@ -96,11 +96,16 @@ impl Runner<'_> {
     }
 
     /// Reports whether opening the store for writing resolves an error that a reader had: a writer
-    /// creates a missing store, upgrades one of an older release, and starts a damaged log anew.
+    /// creates a missing store, upgrades one of an older release, and reads a log or starts a
+    /// damaged one anew.
     pub(crate) fn is_for_a_writer(error: &Error) -> bool {
         matches!(
             error,
-            Error::Missing { .. } | Error::Unsupported(_) | Error::DamagedLog { .. }
+            Error::Missing { .. }
+                | Error::Unsupported(
+                    Unsupported::OlderSchema { .. } | Unsupported::UnreadableLog { .. }
+                )
+                | Error::DamagedLog { .. }
         )
     }
 

@@ -23,7 +23,7 @@ use super::counters::pending::PendingCounters;
 use super::memory::coherence::Coherence;
 use super::memory::sweeper::MemorySweeper;
 use crate::backend::{Backend, no_progress};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unsupported};
 use crate::filter::{Filter, Freshness, Usage};
 use crate::location::{self, Access};
 use crate::sidecar::Sidecar;
@@ -107,8 +107,7 @@ impl Cache {
         if self.path.is_some() || self.is_open() {
             return Ok(());
         }
-        let message = "the code that tells the context of the call panicked";
-        Err(Error::Unsupported(message.into()))
+        Err(Unsupported::ContextPanicked.into())
     }
 
     fn new(path: Option<PathBuf>, backend: OnceLock<Arc<dyn Backend>>) -> Self {

@@ -10,7 +10,7 @@ use super::Call;
 use super::leader::{Leadership, Spent};
 use crate::backend::{Backend, CallIdentity, Content, Row, Scan, no_progress};
 use crate::entry::Entry;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unsupported};
 use crate::execution_cache::Shared;
 use crate::execution_cache::codec::any::{AnyCodec, AnyResult, copied};
 use crate::execution_cache::codec::{CodecError, round_trip};
@@ -366,5 +366,5 @@ impl Call<'_> {
 }
 
 fn unsupported(error: CodecError) -> Error {
-    Error::Unsupported(error.to_string())
+    Unsupported::NoStoredForm(error.to_string()).into()
 }

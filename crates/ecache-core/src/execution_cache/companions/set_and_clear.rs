@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::backend::{Operation, no_progress};
 use crate::entry::Policy;
-use crate::error::{Error, Result};
+use crate::error::{Result, Unsupported};
 use crate::execution_cache::cache::context::context_of;
 use crate::execution_cache::call::Call;
 use crate::execution_cache::call::leader::Leadership;
@@ -184,5 +184,5 @@ impl ExecutionCache {
 }
 
 fn named(arguments: Result<Preimage, StoredError>) -> Result<Preimage> {
-    arguments.map_err(|error| Error::Unsupported(error.to_string()))
+    arguments.map_err(|error| Unsupported::NoStoredForm(error.to_string()).into())
 }

@@ -18,7 +18,7 @@ use crate::backend::sqlite::Access;
 use crate::backend::sqlite::format::errors::sqlite_error;
 use crate::backend::sqlite::format::identify::{Header, check_readable, check_schema, header};
 use crate::backend::sqlite::format::schema;
-use crate::error::{Error, Result, SqliteError};
+use crate::error::{Error, Result, SqliteError, Unsupported};
 
 /// SQLite before 3.51.3 can corrupt a database in WAL mode.
 const OLDEST_SQLITE: i32 = 3_051_003;
@@ -42,8 +42,7 @@ const JOURNAL_SIZE_LIMIT: i64 = 4 << 20;
 /// Makes a path absolute, so that SQLite can neither take it for a URI nor for `:memory:`.
 pub(in super::super) fn absolute(path: &Path) -> Result<PathBuf> {
     if path.as_os_str().is_empty() {
-        let message = "the path of the store is empty";
-        return Err(Error::Unsupported(message.into()));
+        return Err(Unsupported::EmptyPath.into());
     }
     Ok(std::path::absolute(path)?)
 }
@@ -160,10 +159,7 @@ fn open_read(path: &Path, patience: Duration) -> Result<Connection> {
             try_open_read(path, patience, Form::With("immutable=1"))
         }
         Err(Error::Permission { .. }) if !log_index(path).exists() => {
-            Err(Error::Unsupported(format!(
-                "the store {} has changes in its write-ahead log, which cannot be read without write access to its folder",
-                path.display()
-            )))
+            Err(Unsupported::UnreadableLog { path: path.into() }.into())
         }
         Err(Error::Damaged { detail, .. }) => {
             try_open_read(path, patience, Form::Cut).map_err(|error| lost(path, error, detail))
@@ -337,10 +333,8 @@ fn enable_wal(connection: &Connection, path: &Path, patience: Duration) -> Resul
             // This happens on a file system without shared memory. Other modes lock readers out,
             // and lose more.
             Ok(mode) => {
-                return Err(Error::Unsupported(format!(
-                    "the store {} cannot have a write-ahead log where it is (SQLite keeps to journal mode {mode})",
-                    path.display()
-                )));
+                let path = path.into();
+                return Err(Unsupported::NoWriteAheadLog { path, mode }.into());
             }
             Err(error) => return Err(sqlite_error(path, error)),
         }

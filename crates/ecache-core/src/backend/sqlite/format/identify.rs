@@ -8,17 +8,18 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::errors::sqlite_error;
 use super::schema;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Unsupported};
 
 /// Refuses a file that is not a store of this version. Requires a transaction.
 pub(in super::super) fn check_readable(connection: &Connection, path: &Path) -> Result<()> {
     match header(connection, path)? {
         Header::Empty => Err(Error::Missing { path: path.into() }),
-        Header::Ours(version) if version < schema::VERSION => Err(Error::Unsupported(format!(
-            "the store {} has the older schema version {version}; any command that writes to it brings it to {}",
-            path.display(),
-            schema::VERSION
-        ))),
+        Header::Ours(found) if found < schema::VERSION => Err(Unsupported::OlderSchema {
+            path: path.into(),
+            found,
+            known: schema::VERSION,
+        }
+        .into()),
         Header::Ours(_) => check_schema(connection, path),
     }
 }

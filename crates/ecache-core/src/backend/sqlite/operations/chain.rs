@@ -21,6 +21,7 @@ use rusqlite::Connection;
 use super::{LoggedOperation, Part};
 use crate::backend::sqlite::format::damage::readable;
 use crate::backend::{OperationRecord, UndoState};
+use crate::error::NotUndoable;
 use crate::time::Timestamp;
 
 /// The log of operations.
@@ -56,27 +57,28 @@ impl Chains {
         &self,
         which: Option<u64>,
         now: Timestamp,
-    ) -> Result<(&LoggedOperation, &LoggedOperation), String> {
+    ) -> Result<(&LoggedOperation, &LoggedOperation), NotUndoable> {
         let Some(number) = which else {
             return self.latest(now);
         };
         let found = i64::try_from(number).ok();
         let found = found.and_then(|number| self.find(number));
         let Some(meant) = found else {
-            return Err(format!("operation {number} is not in the log"));
+            return Err(NotUndoable::NotLogged { operation: number });
         };
         let (last, is_undone) = self.last(meant);
-        let why = match self.state(meant).at(now) {
+        let operation = number;
+        Err(match self.state(meant).at(now) {
             UndoState::Until(_) | UndoState::Through(..) => return Ok((meant, last)),
-            UndoState::Undone(by) if is_undone && self.can_reverse(last, now) => {
-                format!("was undone by operation {by}; undoing operation {by} takes that back")
-            }
-            UndoState::Undone(by) => format!("was undone by operation {by}"),
-            UndoState::Over(until) => format!("cannot be undone any more: it could until {until}"),
-            UndoState::Evicted => "cannot be undone any more: a limit took what it kept".into(),
-            UndoState::Impossible => "cannot be undone: nothing of it is kept".into(),
-        };
-        Err(format!("operation {number} {why}"))
+            UndoState::Undone(by) => NotUndoable::Undone {
+                operation,
+                by,
+                can_be_redone: is_undone && self.can_reverse(last, now),
+            },
+            UndoState::Over(until) => NotUndoable::Over { operation, until },
+            UndoState::Evicted => NotUndoable::Evicted { operation },
+            UndoState::Impossible => NotUndoable::Impossible { operation },
+        })
     }
 
     /// Returns the first renaming in force that moved the store of an earlier one on.
@@ -141,8 +143,7 @@ impl Chains {
         matches!(state, UndoState::Until(_) | UndoState::Through(..))
     }
 
-    fn latest(&self, now: Timestamp) -> Result<(&LoggedOperation, &LoggedOperation), String> {
-        const NOTHING: &str = "there is nothing to undo";
+    fn latest(&self, now: Timestamp) -> Result<(&LoggedOperation, &LoggedOperation), NotUndoable> {
         let (mut over, mut evicted) = (None, None);
         for meant in self.all.iter().filter(|one| one.undoes == 0) {
             match self.state(meant).at(now) {
@@ -151,26 +152,26 @@ impl Chains {
                         return Ok((meant, self.last(meant).0));
                     };
                     // A user who undoes the latest operation does not mean an earlier one.
-                    let number = meant.number;
-                    return Err(format!(
-                        "operation {evicted} cannot be undone any more: a limit took what it kept; \
-                         undoing operation {number} takes back the one before it"
-                    ));
+                    return Err(NotUndoable::LatestEvicted {
+                        operation: evicted,
+                        before: Some(meant.number.unsigned_abs()),
+                    });
                 }
-                UndoState::Over(until) => over = over.or(Some((meant.number, until))),
-                UndoState::Evicted => evicted = evicted.or(Some(meant.number)),
+                UndoState::Over(until) => {
+                    over = over.or(Some((meant.number.unsigned_abs(), until)))
+                }
+                UndoState::Evicted => evicted = evicted.or(Some(meant.number.unsigned_abs())),
                 UndoState::Undone(_) | UndoState::Impossible => {}
             }
         }
         Err(match (evicted, over) {
-            _ if self.all.is_empty() => format!("{NOTHING}: no operation is logged"),
-            (Some(number), _) => {
-                format!("{NOTHING} any more: a limit took what operation {number} kept")
-            }
-            (None, Some((number, until))) => {
-                format!("{NOTHING} any more: operation {number} could be undone until {until}")
-            }
-            (None, None) => format!("{NOTHING}: no operation in the log can be undone"),
+            _ if self.all.is_empty() => NotUndoable::NothingLogged,
+            (Some(operation), _) => NotUndoable::LatestEvicted {
+                operation,
+                before: None,
+            },
+            (None, Some((operation, until))) => NotUndoable::LatestOver { operation, until },
+            (None, None) => NotUndoable::NothingUndoable,
         })
     }
 

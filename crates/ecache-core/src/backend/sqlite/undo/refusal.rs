@@ -8,7 +8,7 @@ use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::names::store_rows::store_row;
 use crate::backend::sqlite::operations::{Chains, LoggedOperation};
 use crate::backend::{Effect, OperationRecord};
-use crate::error::Error;
+use crate::error::{Error, NotUndoable};
 use crate::time::Timestamp;
 
 /// An undo that is about to end.
@@ -55,7 +55,7 @@ impl<'a> Reversal<'a> {
         connection: &Connection,
         which: Option<u64>,
         now: Timestamp,
-    ) -> rusqlite::Result<Option<String>> {
+    ) -> rusqlite::Result<Option<NotUndoable>> {
         let is_in_vain = self.findings.entries() == 0
             && self.undo.swaps.is_empty()
             && self.undo.changed.is_empty()
@@ -67,28 +67,24 @@ impl<'a> Reversal<'a> {
         if log.is_undone_in_part(self.target, self.undo) {
             return Ok(None);
         }
-        let number = self.meant.id;
+        let operation = self.meant.id;
         if let Some((later, did)) = self.later(connection, &log)? {
-            let (yet, advice) = if log.can_be_undone(later, now) {
-                (" yet", format!("; undo operation {} first", later.number))
-            } else {
-                ("", String::new())
-            };
-            let later = later.number;
-            return Ok(Some(format!(
-                "operation {number} cannot be undone{yet}: operation {later} {did}{advice}"
-            )));
+            return Ok(Some(NotUndoable::Later {
+                operation,
+                later: later.number.unsigned_abs(),
+                did,
+                can_be_undone_first: log.can_be_undone(later, now),
+            }));
         }
-        let advice = match (which, log.before(self.meant.id, now)) {
-            (None, Some(before)) => {
-                format!("; undoing operation {before} takes back the one before it")
-            }
-            _ => String::new(),
+        let before = match which {
+            None => log.before(operation, now).map(i64::unsigned_abs),
+            Some(_) => None,
         };
-        let reasons = self.reasons();
-        Ok(Some(format!(
-            "operation {number} cannot be undone: {reasons}{advice}"
-        )))
+        Ok(Some(NotUndoable::NothingLeft {
+            operation,
+            why: self.reasons(),
+            before,
+        }))
     }
 
     /// Returns the later operation that moved or removed all that could be taken back, and the

@@ -20,7 +20,7 @@ use crate::backend::sqlite::operations::{Chains, LoggedOperation, Part};
 use crate::backend::sqlite::rename::counts;
 use crate::backend::sqlite::space::purge::delete_marked;
 use crate::backend::{Effect, Operation, OperationRecord, Progress, Undone};
-use crate::error::{Error, Result};
+use crate::error::{Error, NotUndoable, Result};
 use crate::filter::Usage;
 use crate::sidecar::Sidecar;
 use crate::single_flight::{FlightLock, FlightLocks};
@@ -176,11 +176,13 @@ impl SqliteBackend {
         change::set_documents_back(transaction, target, &mut undo)?;
         let later = change::set_settings_back(transaction, target, &mut undo)?;
         if let Some(later) = later {
-            let number = target.number;
-            let why = format!(
-                "operation {number} cannot be undone: operation {later} changed the same since"
-            );
-            return Err(Error::NotUndoable(why).into());
+            let refused = NotUndoable::Later {
+                operation: target.number.unsigned_abs(),
+                later,
+                did: "changed the same since".into(),
+                can_be_undone_first: false,
+            };
+            return Err(Error::NotUndoable(refused).into());
         }
         Ok(undo)
     }
