@@ -276,11 +276,18 @@ fn settings_and_limits_that_are_set_are_offered_for_removal() {
     session.run("set plain k v").succeeds();
     session.run("set bounded k v").succeeds();
     session.run("limit set bounded --max-entries 5").succeeds();
+    session
+        .run("limit set op* --glob --max-entries 5")
+        .succeeds();
     session.run("config set run.ttl 1d").succeeds();
     let unset = session.run(["names", "--", "config", "unset", ""]);
     assert_eq!(unset.text(), "names\nrun.ttl\n");
     // Names are given up after 80 ms, which a busy machine may exceed.
     wait_for("the names of limits", || {
         session.run(["names", "--", "limit", "rm", ""]).text() == "names\nbounded\n"
+            && session
+                .run(["names", "--", "limit", "rm", "--glob", ""])
+                .text()
+                == "names\nbounded\nop*\n"
     });
 }

@@ -61,7 +61,10 @@ pub(crate) fn run(context: &Context, args: NamesArgs) -> Result<Exit> {
             let masked = |(name, value): (String, String)| (name, message(&value));
             settings.map(masked).collect()
         }
-        Wanted::Names(of, store) => names_in_store(context, of, store),
+        Wanted::Names(of, store) => {
+            let is_glob = words.iter().any(|word| word == "--glob");
+            names_in_store(context, of, store, is_glob)
+        }
         Wanted::These(names) => names,
         Wanted::Files => return first_line("files"),
         Wanted::Programs => return first_line("programs"),
@@ -78,7 +81,12 @@ fn first_line(what: &str) -> Result<Exit> {
 }
 
 /// Reads names in the store, and returns none if that takes too long.
-fn names_in_store(context: &Context, of: Offered, store: Option<String>) -> Vec<Named> {
+fn names_in_store(
+    context: &Context,
+    of: Offered,
+    store: Option<String>,
+    is_glob: bool,
+) -> Vec<Named> {
     let Ok((path, _)) = context.location() else {
         return Vec::new();
     };
@@ -94,7 +102,7 @@ fn names_in_store(context: &Context, of: Offered, store: Option<String>) -> Vec<
     // The thread is left behind where it takes too long: it only reads, and ends with the process.
     // Offers no names if there is no room for the thread.
     let _ = thread::Builder::new().spawn(move || {
-        let names = read(&path, of, store.as_deref(), now);
+        let names = read(&path, of, store.as_deref(), is_glob, now);
         sender.send(names)
     });
     let Ok(Ok(mut names)) = receiver.recv_timeout(PATIENCE) else {
@@ -136,6 +144,7 @@ fn read(
     path: &Path,
     of: Offered,
     store: Option<&str>,
+    is_glob: bool,
     now: Timestamp,
 ) -> ecache_core::error::Result<Vec<Named>> {
     let backend = location::open(path.as_os_str(), Access::Read)?;
@@ -204,7 +213,10 @@ fn read(
             let limits = settings.iter();
             let limits = limits.filter_map(|(name, value)| Limit::read(name, value));
             let stores = limits.flat_map(|limit| limit.scope.filter().stores.clone());
+            // Without --glob a pattern is the name of a store, which has no limit.
+            let is_meant = |store: &Pattern| is_glob || matches!(store, Pattern::Exact(_));
             Ok(stores
+                .filter(is_meant)
                 .map(|store| (store.as_str().to_owned(), String::new()))
                 .collect())
         }
