@@ -109,18 +109,22 @@ impl Store {
     }
 }
 
+/// A change, as the log of operations names it.
+struct Change<'a> {
+    /// The command that would make it
+    verb: &'a str,
+    /// The words that select its entries
+    filter: String,
+    cause: Cause,
+}
+
 impl Store {
     /// Describes a change for the log of operations, by the command that would make it.
-    fn operation(&self, verb: &str, selection: &Selection, cause: Cause) -> Operation {
-        let filter = if verb.starts_with("touch") {
-            words_of_touched(selection, self.now())
-        } else {
-            words(selection, self.now())
-        };
+    fn operation(&self, change: &Change<'_>) -> Operation {
         Operation {
-            command: operation::cut(format!("browse: {verb} {filter}")),
-            filter,
-            cause,
+            command: operation::cut(format!("browse: {} {}", change.verb, change.filter)),
+            filter: change.filter.clone(),
+            cause: change.cause,
             ..self.operation.clone()
         }
     }
@@ -135,7 +139,11 @@ impl Store {
             .iter()
             .flat_map(|filter| changed(filter, touch));
         let selection = Selection::of(other.collect());
-        let operation = self.operation(verb, &meant, self.operation.cause);
+        let operation = self.operation(&Change {
+            verb,
+            filter: words_of_touched(&meant, now),
+            cause: self.operation.cause,
+        });
         let touch =
             |keep| writer.touch_logged(&selection, touch, keep, &operation, now, &mut no_progress);
         let touched = match touch(KeepForUndo::Yes)? {
@@ -289,8 +297,12 @@ impl StoreAccess for Store {
         } else {
             ("clear", Cause::Cleared)
         };
-        let operation = self.operation(verb, &selection, cause);
         let (writer, now) = (self.writer()?, self.now());
+        let operation = self.operation(&Change {
+            verb,
+            filter: words(&selection, now),
+            cause,
+        });
         let removal =
             writer.remove_undoably(&selection, None, &operation, now, &mut no_progress)?;
         match removal {
