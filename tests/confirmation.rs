@@ -159,6 +159,55 @@ fn a_question_says_what_computing_the_entries_took_whatever_the_limit() {
 }
 
 #[test]
+fn a_dry_prune_says_of_undo_what_the_real_one_says() {
+    let session = session();
+    session.set_clock("2026-11-23T08:32:51.000Z");
+    session.run("set s new of-today --policy evict").succeeds();
+    let both = "--older-than 1h --max-size 3B";
+    let dry = unasked(&session, &format!("prune {both} -n"));
+    let part = "1 entry (8 B) of them would go for good; undo would bring the others back";
+    assert!(dry.contains(part), "{dry}");
+    let wet = unasked(&session, &format!("prune {both} --yes"));
+    assert!(
+        wet.contains("1 entry (8 B) of them is gone for good"),
+        "{wet}"
+    );
+    assert!(
+        wet.contains("ecache undo takes the others back, until"),
+        "{wet}"
+    );
+    session.run("undo").succeeds();
+    session.run("ls --fields key").prints("a\nb\nc\n");
+    // Without undo there is nothing to say of it, and what --max-size takes alone is gone.
+    for words in [
+        "prune --older-than 1h --max-size 3B --no-undo",
+        "prune --max-size 3B --no-undo",
+    ] {
+        for words in [format!("{words} -n"), words.to_owned()] {
+            let said = unasked(&session, &words);
+            assert!(
+                !said.contains("for good") && !said.contains("undo"),
+                "{words}: {said}"
+            );
+        }
+        session.run("set s a first --policy evict").succeeds();
+    }
+    let dry = unasked(&session, "prune --max-size 3B -n");
+    assert!(dry.contains("they would go for good here"), "{dry}");
+    let wet = unasked(&session, "prune --max-size 3B --yes");
+    assert!(wet.contains("they are gone for good here"), "{wet}");
+    session.run("set s a first --policy evict").succeeds();
+    session.set_clock("2026-11-23T10:32:51.000Z");
+    let dry = unasked(&session, "prune --retired --older-than 1h -n");
+    assert!(dry.contains("they would go for good here"), "{dry}");
+    let wet = unasked(&session, "prune --retired --older-than 1h --yes");
+    assert!(
+        wet.contains("they are gone for good here") && !wet.contains("takes"),
+        "{wet}"
+    );
+}
+
+#[test]
 fn an_entry_that_is_too_large_for_undo_is_asked_about_and_no_undo_is_an_answer() {
     const MOST: usize = 64 << 20;
     let session = session();

@@ -6,9 +6,10 @@ use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::shared::changes::confirmation::step_confirmed;
-use super::shared::changes::deletion::{Run, Step, amount_with, keep_unless, open, remove_logged};
+use super::shared::changes::deletion::{Run, Step, amount_with, open, remove_logged};
 use super::shared::changes::dry_run::list_stores;
 use super::shared::changes::jobs::{note_running, spare_running};
+use super::shared::changes::loss::Keeping;
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::{
     DefaultSelection, filter, note_unknown_names, refuse_keys, require_narrowed,
@@ -39,7 +40,7 @@ pub(crate) fn run(context: &Context, args: ClearArgs) -> Result<Exit> {
     let step = Step {
         selection: &selection,
         documents: Some(&taken),
-        keep: keep_unless(args.no_undo),
+        keeping: Keeping::unless(args.no_undo),
         cause: Cause::Cleared,
     };
     if run == Run::Wet && !step_confirmed(context, backend.as_ref(), args.confirm, &step, now)? {

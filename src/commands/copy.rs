@@ -306,7 +306,13 @@ impl Copy<'_> {
         if let Some(until) = importer.log().and_then(|log| log.until) {
             // The operation is in the log of the other store.
             if !has_password(self.to.as_os_str()) {
-                tell_undo_by(self.context, &own_command_at(&self.to, "undo"), until, now);
+                tell_undo_by(
+                    self.context,
+                    &own_command_at(&self.to, "undo"),
+                    "this",
+                    until,
+                    now,
+                );
             }
         }
         let omitted = refused.finish().max_trouble(foreign.finish());

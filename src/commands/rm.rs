@@ -14,7 +14,8 @@ use super::shared::address::cut_name::{Accept, is_marked};
 use super::shared::address::keys_from::{self, Line, Listed};
 use super::shared::address::resolve::{Request, note_missing, note_other_call, store_address};
 use super::shared::changes::confirmation::step_confirmed;
-use super::shared::changes::deletion::{Run, Step, keep_unless, open, remove_logged};
+use super::shared::changes::deletion::{Run, Step, open, remove_logged};
+use super::shared::changes::loss::Keeping;
 use super::shared::command::args::{
     entries_of, keys_behind_dashes, meant_call, refuse_options_of_none,
 };
@@ -87,7 +88,7 @@ fn remove_named(context: &Context, mut args: RmArgs) -> Result<Exit> {
     let step = Step {
         selection: &selection,
         documents: None,
-        keep: keep_unless(args.no_undo),
+        keeping: Keeping::unless(args.no_undo),
         cause: Cause::Removed,
     };
     if run == Run::Wet && !step_confirmed(context, backend.as_ref(), args.confirm, &step, now)? {

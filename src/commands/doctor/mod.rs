@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::collections::BTreeSet;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Cause, CollectionDamage, KeepForUndo};
+use ecache_core::backend::{Backend, Cause, CollectionDamage};
 use ecache_core::doctor::{Check, Examination, Finding, Remedy, examine};
 use ecache_core::entry::Policy;
 use ecache_core::error::Error;
@@ -17,6 +17,7 @@ use ecache_core::time::Timestamp;
 
 use super::shared::changes::deletion::{Run, Step, Verb, counting, metadata, open, remove_logged};
 use super::shared::changes::jobs::{note_running, without_running};
+use super::shared::changes::loss::Keeping;
 use super::shared::filter::live_datasets::Live;
 use super::shared::filter::{DefaultSelection, filter, note_unknown_names};
 use crate::cli::{DoctorArgs, FailOn, Fix};
@@ -182,11 +183,11 @@ impl Doctor<'_> {
         let meant = self.selection(collection, finding)?;
         let selection = without_running(self.context, &meant)?;
         self.context.note(&format!("{}:", finding.check.id()));
-        let (cause, keep) = match finding.check {
-            Check::Expired => (Cause::Expired, KeepForUndo::No),
-            Check::Orphaned => (Cause::Orphaned, KeepForUndo::No),
-            Check::Damaged => (Cause::Removed, KeepForUndo::No),
-            _ => (Cause::Removed, KeepForUndo::Yes),
+        let (cause, keeping) = match finding.check {
+            Check::Expired => (Cause::Expired, Keeping::Forgone),
+            Check::Orphaned => (Cause::Orphaned, Keeping::Forgone),
+            Check::Damaged => (Cause::Removed, Keeping::Forgone),
+            _ => (Cause::Removed, Keeping::Kept),
         };
         let orphans = selection.any_of.first().cloned();
         let documents = orphans.filter(|_| finding.check == Check::Orphaned);
@@ -197,7 +198,7 @@ impl Doctor<'_> {
         let step = Step {
             selection: &selection,
             documents: documents.as_ref(),
-            keep,
+            keeping,
             cause,
         };
         remove_logged(self.context, self.backend, &step, run, self.now)?;

@@ -4,7 +4,7 @@ mod plan;
 mod preview;
 
 use anyhow::{Context as _, Result};
-use ecache_core::backend::{Backend, Cause, Description, DropKept, KeepForUndo};
+use ecache_core::backend::{Backend, Cause, Description, DropKept};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
@@ -14,10 +14,10 @@ use preview::DryRun;
 
 use super::shared::changes::confirmation::{Removal, confirmed};
 use super::shared::changes::deletion::{
-    Run, Step, amount, amount_with, keep_unless, open, remove_in_steps,
+    Run, Step, amount, amount_with, forecast_undo, open, remove_in_steps,
 };
 use super::shared::changes::jobs::note_running;
-use super::shared::changes::loss::{Affected, Foretold, Loss, forecast_undo};
+use super::shared::changes::loss::{Affected, Foretold, Keeping};
 use super::shared::filter::collections::note_elsewhere;
 use super::shared::filter::{note_unknown_names, refuse_keys, refuse_unit};
 use crate::cli::PruneArgs;
@@ -167,8 +167,7 @@ fn parts<'s>(
     let mut parts = Vec::new();
     if alive.filters().next().is_some() {
         let affected = backend.usage(alive, plan.now)?.into();
-        let keep = keep_unless(args.no_undo);
-        parts.push(Foretold::new(backend, alive, affected, keep));
+        parts.push(Foretold::new(backend, alive, affected, args.keeping()));
     }
     if excess.beyond.is_some() {
         let all = backend.usage(&plan.selection, plan.now)?;
@@ -177,13 +176,8 @@ fn parts<'s>(
             entries: all.entries.saturating_sub(others.entries),
             bytes: all.bytes.saturating_sub(others.bytes),
         };
-        let keep = args.keeps_excess();
-        parts.push(Foretold::new(backend, excess, usage.into(), keep));
-    }
-    if args.retired && !args.no_undo {
-        // Those kept for undo are deleted at once.
-        let going = parts.iter_mut().filter(|part| !part.affected.is_none());
-        going.for_each(|part| part.loss = Some(Loss::ForGood));
+        let keeping = args.keeping_of_excess();
+        parts.push(Foretold::new(backend, excess, usage.into(), keeping));
     }
     Ok(parts)
 }
@@ -196,17 +190,17 @@ fn remove(
     plan: &Plan,
 ) -> Result<Affected> {
     let [dead, alive, excess] = plan.steps(args);
-    let step = |selection, documents, keep, cause| Step {
+    let step = |selection, documents, keeping, cause| Step {
         selection,
         documents,
-        keep,
+        keeping,
         cause,
     };
-    let (documents, keep) = (plan.documents.as_ref(), keep_unless(args.no_undo));
+    let documents = plan.documents.as_ref();
     let steps = [
-        step(&dead, documents, KeepForUndo::No, Cause::Orphaned),
-        step(&alive, None, keep, Cause::Pruned),
-        step(&excess, None, args.keeps_excess(), Cause::Pruned),
+        step(&dead, documents, Keeping::Forgone, Cause::Orphaned),
+        step(&alive, None, args.keeping(), Cause::Pruned),
+        step(&excess, None, args.keeping_of_excess(), Cause::Pruned),
     ];
     let steps = steps.into_iter().filter(|step| {
         let selection = step.selection;

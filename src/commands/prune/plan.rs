@@ -1,15 +1,15 @@
 //! The entries that a `prune` is to remove, by the options that were typed.
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Dimension, KeepForUndo};
+use ecache_core::backend::{Backend, Dimension};
 use ecache_core::filter::{Capacity, Filter, Freshness, Latest, Selection, Spared};
 use ecache_core::time::Timestamp;
 
 use super::preview::{Reason, Reasons};
 use crate::cli::PruneArgs;
 use crate::cli::filter::{FilterArgs, PolicyChoice};
-use crate::commands::shared::changes::deletion::keep_unless;
 use crate::commands::shared::changes::jobs::{spare_running, without_running};
+use crate::commands::shared::changes::loss::Keeping;
 use crate::commands::shared::filter::live_datasets::Live;
 use crate::commands::shared::filter::{DefaultSelection, check_possible, filter};
 use crate::context::Context;
@@ -168,8 +168,20 @@ pub(super) fn scope(context: &Context, args: &PruneArgs, now: Timestamp) -> Resu
 impl PruneArgs {
     /// Returns whether entries beyond the capacity are kept for undo. Those beyond --max-size are
     /// not: keeping them frees no space.
-    pub(super) fn keeps_excess(&self) -> KeepForUndo {
-        keep_unless(self.no_undo || self.max_size.is_some())
+    pub(super) fn keeping_of_excess(&self) -> Keeping {
+        match self.keeping() {
+            Keeping::Kept if self.max_size.is_some() => Keeping::Unkept,
+            keeping => keeping,
+        }
+    }
+
+    /// Returns whether old, unused and earlier entries are kept for undo.
+    pub(super) fn keeping(&self) -> Keeping {
+        match Keeping::unless(self.no_undo) {
+            // With all that is kept.
+            Keeping::Kept if self.retired => Keeping::Dropped,
+            keeping => keeping,
+        }
     }
 
     fn has_capacity(&self) -> bool {

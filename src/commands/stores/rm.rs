@@ -1,12 +1,13 @@
 //! `ecache stores rm`: removes a store with all that it has, as FiftyOne's `delete_store` does.
 
 use anyhow::Result;
-use ecache_core::backend::{Cause, KeepForUndo};
+use ecache_core::backend::Cause;
 use ecache_core::entry::Policy;
 use ecache_core::filter::Filter;
 
 use super::super::shared::changes::confirmation::step_confirmed;
 use super::super::shared::changes::deletion::{Run, Step, open, remove_logged};
+use super::super::shared::changes::loss::Keeping;
 use super::{address, find};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;
@@ -32,7 +33,7 @@ pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
     let step = Step {
         selection: &selection,
         documents: Some(&all),
-        keep: KeepForUndo::Yes,
+        keeping: Keeping::Kept,
         cause: Cause::Cleared,
     };
     if run == Run::Wet && !step_confirmed(context, backend.as_ref(), args.confirm, &step, now)? {

@@ -11,7 +11,7 @@ use ecache_core::filter::{Filter, Judge, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::deletion::{Step, amount_with};
-use super::loss::{Affected, Foretold, Loss};
+use super::loss::{Affected, Foretold, Loss, sum};
 use super::operation;
 use crate::cli::ConfirmArgs;
 use crate::context::Context;
@@ -61,7 +61,7 @@ pub(in crate::commands) fn confirmed<'a>(
     let question = if lost.is_empty() {
         format!("Overwrite {}?", them(shredded))
     } else {
-        format!("Remove {}?", them(sum(&lost)))
+        format!("Remove {}?", them(sum(lost.iter().copied())))
     };
     context.voice.ask(&format!("{question} [y/N]"));
     let is_yes = is_yes()?;
@@ -101,7 +101,7 @@ fn describe(
     lost: &[&Foretold<'_>],
     now: Timestamp,
 ) -> Result<()> {
-    let all = sum(lost);
+    let all = sum(lost.iter().copied());
     let selections = || lost.iter().map(|one| one.selection);
     let mut text = format!("This removes {}", amount_with(all.usage, all.documents));
     let stores = stores(backend, selections(), now)?;
@@ -142,15 +142,6 @@ fn describe(
     let copy = own_command(operation::COPY);
     context.voice.note(&format!("{copy} keeps a copy."));
     Ok(())
-}
-
-fn sum(lost: &[&Foretold<'_>]) -> Affected {
-    let mut all = Affected::default();
-    for one in lost {
-        all.usage += one.affected.usage;
-        all.documents += one.affected.documents;
-    }
-    all
 }
 
 fn is_one(affected: Affected) -> bool {

@@ -1,5 +1,6 @@
 //! Removes or changes selected entries: the dry run, progress, interruption, and the report.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::time::Timestamp;
 
-use super::loss::{Affected, Foretold, forecast_undo, is_final, is_of_stores, tell_final};
+use super::loss::{Affected, Foretold, Keeping, Loss, is_of_stores, sum, tell_final};
 use super::operation;
 use crate::commands::shared::filter::no_match;
 use crate::commands::shared::filter::words::{words, words_of_touched};
@@ -149,15 +150,15 @@ pub(in crate::commands) struct Step<'a> {
     pub(in crate::commands) selection: &'a Selection,
     /// Filter of the stores' own documents that go along
     pub(in crate::commands) documents: Option<&'a Filter>,
-    pub(in crate::commands) keep: KeepForUndo,
+    pub(in crate::commands) keeping: Keeping,
     pub(in crate::commands) cause: Cause,
 }
 
 impl<'a> Step<'a> {
     /// Reports whether undo could not restore it, as far as that is known without counting.
     pub(in crate::commands) fn may_be_lost(&self, backend: &dyn Backend) -> bool {
-        let is_kept = self.keep == KeepForUndo::Yes;
-        is_final(backend, self.selection, self.keep)
+        let is_kept = self.keeping == Keeping::Kept;
+        self.keeping.is_final(backend)
             || is_kept && !(is_of_stores(self.selection) && backend.has_room_for_undo())
     }
 
@@ -174,7 +175,12 @@ impl<'a> Step<'a> {
                 None => 0,
             },
         };
-        Ok(Foretold::new(backend, self.selection, affected, self.keep))
+        Ok(Foretold::new(
+            backend,
+            self.selection,
+            affected,
+            self.keeping,
+        ))
     }
 }
 
@@ -187,6 +193,7 @@ pub(in crate::commands) fn remove_in_steps(
 ) -> Result<Affected> {
     let verb = Verb::REMOVE;
     let (mut all, mut until, mut is_lost) = (Affected::default(), None, false);
+    let mut lost = Affected::default();
     let mut kept_steps = 0;
     for step in steps {
         let removed = remove_step(context, backend, step, now).map_err(|error| {
@@ -198,12 +205,15 @@ pub(in crate::commands) fn remove_in_steps(
         })?;
         all.usage += removed.usage;
         all.documents += removed.documents;
+        if step.keeping.is_final(backend) {
+            lost.usage += removed.usage;
+            lost.documents += removed.documents;
+            continue;
+        }
         until = until.max(removed.until);
         kept_steps += usize::from(removed.until.is_some());
         let is_kept = removed.until.is_some() || removed.usage == Usage::default();
-        if step.keep == KeepForUndo::Yes && !is_kept && backend.keeps_for_undo() {
-            is_lost = true;
-        }
+        is_lost |= step.keeping == Keeping::Kept && !is_kept;
     }
     let selections = steps.iter().map(|step| step.selection);
     let nothing = || Ok(no_match::sentence_of(context, backend, selections, now));
@@ -213,19 +223,57 @@ pub(in crate::commands) fn remove_in_steps(
             "they are gone for good: a nearly full disk or a damaged file keeps nothing for undo",
         );
     }
-    let is_final = |step: &Step<'_>| is_final(backend, step.selection, step.keep);
     if let Some(until) = until {
+        let what = if lost.is_none() { "this" } else { "the others" };
+        if !lost.is_none() {
+            context.note(&part_lost(lost, Run::Wet));
+        }
         let undo = own_command("undo");
         let line = match kept_steps {
             1 => undo,
             2 => format!("{undo}, typed twice,"),
             times => format!("{undo}, typed {times} times,"),
         };
-        operation::tell_undo_by(context, &line, until, now);
-    } else if all.usage != Usage::default() && steps.iter().any(is_final) {
+        operation::tell_undo_by(context, &line, what, until, now);
+    } else if !lost.is_none() {
         tell_final(context, "are gone for good", "the next");
     }
     Ok(all)
+}
+
+/// Says of a dry run once that its removals could not be taken back, or which part of them.
+pub(in crate::commands) fn forecast_undo(context: &Context, foretold: &[Foretold<'_>]) {
+    let some = || foretold.iter().filter(|one| !one.affected.is_none());
+    let lost = sum(some().filter(|one| one.loss.is_some()));
+    if !lost.is_none() && some().any(|one| one.loss.is_none() && one.keeping == Keeping::Kept) {
+        context.note(&part_lost(lost, Run::Dry));
+        return;
+    }
+    let losses: BTreeSet<Loss> = some().filter_map(|one| one.loss).collect();
+    for loss in losses {
+        match loss {
+            Loss::ForGood => tell_final(context, "would go for good", "a"),
+            Loss::NoRoom => {
+                context.note("they would go for good: a nearly full disk keeps nothing for undo");
+            }
+            Loss::TooMany => {
+                context.note("these are too many to keep for undo");
+                context.tip(&format!("{} first", own_command(operation::COPY)));
+            }
+        }
+    }
+}
+
+/// Says how much of a removal undo does not bring back.
+fn part_lost(lost: Affected, run: Run) -> String {
+    let what = amount_with(lost.usage, lost.documents);
+    match run {
+        Run::Dry => format!("{what} of them would go for good; undo would bring the others back"),
+        Run::Wet => {
+            let are = human::plural(lost.usage.entries + lost.documents, "is", "are");
+            format!("{what} of them {are} gone for good")
+        }
+    }
 }
 
 fn remove_step(
@@ -238,11 +286,11 @@ fn remove_step(
     let Step {
         selection,
         documents,
-        keep,
+        keeping,
         cause,
     } = *step;
     let operation = &operation::this(cause, words(selection, now));
-    if keep == KeepForUndo::Yes {
+    if keeping.for_undo() == KeepForUndo::Yes {
         let removal = run_batches(context, verb, |progress| {
             backend.remove_undoably(selection, documents, operation, now, progress)
         })?;

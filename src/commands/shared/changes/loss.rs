@@ -1,7 +1,5 @@
 //! Tells beforehand which removals undo could not take back, and why.
 
-use std::collections::BTreeSet;
-
 use ecache_core::backend::{Backend, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Selection, Usage};
@@ -31,6 +29,42 @@ impl From<Usage> for Affected {
     }
 }
 
+/// The fate of the entries of a removal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::commands) enum Keeping {
+    /// Undo restores them
+    Kept,
+    /// They are kept for undo, and deleted at once with all that is
+    Dropped,
+    /// They go for good, since keeping them frees no space
+    Unkept,
+    /// They go for good, as was asked for or as they are of no use
+    Forgone,
+}
+
+impl Keeping {
+    /// Takes the option `--no-undo`.
+    pub(in crate::commands) fn unless(no_undo: bool) -> Self {
+        if no_undo { Self::Forgone } else { Self::Kept }
+    }
+
+    pub(super) fn for_undo(self) -> KeepForUndo {
+        match self {
+            Self::Kept | Self::Dropped => KeepForUndo::Yes,
+            Self::Unkept | Self::Forgone => KeepForUndo::No,
+        }
+    }
+
+    /// Reports whether a removal takes for good what its caller might expect to be kept for undo.
+    pub(super) fn is_final(self, backend: &dyn Backend) -> bool {
+        match self {
+            Self::Kept => !backend.keeps_for_undo(),
+            Self::Dropped | Self::Unkept => true,
+            Self::Forgone => false,
+        }
+    }
+}
+
 /// Says on a terminal that a removal cannot be taken back, and how to be able to before `next`.
 pub(super) fn tell_final(context: &Context, how: &str, next: &str) {
     let copy = own_command(operation::COPY);
@@ -55,6 +89,7 @@ pub(in crate::commands) struct Foretold<'a> {
     pub(in crate::commands) selection: &'a Selection,
     pub(in crate::commands) affected: Affected,
     pub(in crate::commands) loss: Option<Loss>,
+    pub(in crate::commands) keeping: Keeping,
     /// What computing the entries took, in milliseconds, where the selection alone does not tell
     pub(in crate::commands) cost_ms: Option<u64>,
 }
@@ -64,15 +99,15 @@ impl<'a> Foretold<'a> {
         backend: &dyn Backend,
         selection: &'a Selection,
         affected: Affected,
-        keep: KeepForUndo,
+        keeping: Keeping,
     ) -> Self {
         let usage = affected.usage;
         let is_large = usage.entries > MAX_UNDO_ENTRIES || usage.bytes > MAX_UNDO_BYTES;
         let loss = if affected.is_none() {
             None
-        } else if is_final(backend, selection, keep) {
+        } else if keeping.is_final(backend) {
             Some(Loss::ForGood)
-        } else if keep == KeepForUndo::No {
+        } else if keeping == Keeping::Forgone {
             None
         } else if !backend.has_room_for_undo() {
             Some(Loss::NoRoom)
@@ -83,16 +118,9 @@ impl<'a> Foretold<'a> {
             selection,
             affected,
             loss,
+            keeping,
             cost_ms: None,
         }
-    }
-}
-
-/// Reports whether a removal takes for good what its caller might expect to be kept for undo.
-pub(super) fn is_final(backend: &dyn Backend, selection: &Selection, keep: KeepForUndo) -> bool {
-    match keep {
-        KeepForUndo::Yes => !backend.keeps_for_undo(),
-        KeepForUndo::No => selection.beyond.is_some(),
     }
 }
 
@@ -109,19 +137,12 @@ pub(super) fn is_of_stores(selection: &Selection) -> bool {
     selection.beyond.is_none() && selection.any_of.iter().all(is_whole)
 }
 
-/// Says of a dry run once that its removals could not be taken back.
-pub(in crate::commands) fn forecast_undo(context: &Context, foretold: &[Foretold<'_>]) {
-    let losses: BTreeSet<Loss> = foretold.iter().filter_map(|one| one.loss).collect();
-    for loss in losses {
-        match loss {
-            Loss::ForGood => tell_final(context, "would go for good", "a"),
-            Loss::NoRoom => {
-                context.note("they would go for good: a nearly full disk keeps nothing for undo");
-            }
-            Loss::TooMany => {
-                context.note("these are too many to keep for undo");
-                context.tip(&format!("{} first", own_command(operation::COPY)));
-            }
-        }
+/// Returns the sum of what several operations would remove.
+pub(super) fn sum<'a>(foretold: impl Iterator<Item = &'a Foretold<'a>>) -> Affected {
+    let mut all = Affected::default();
+    for one in foretold {
+        all.usage += one.affected.usage;
+        all.documents += one.affected.documents;
     }
+    all
 }

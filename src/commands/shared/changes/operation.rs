@@ -124,17 +124,18 @@ pub(in crate::commands) const COPY: &str = "copy @ backup.db";
 
 /// Says on a terminal how to take a removal back, below all else that there is to say.
 pub(in crate::commands) fn tell_undo(context: &Context, until_time: Timestamp, now: Timestamp) {
-    tell_undo_by(context, &own_command("undo"), until_time, now);
+    tell_undo_by(context, &own_command("undo"), "this", until_time, now);
 }
 
-/// Says on a terminal that a line, typed, takes a removal back.
+/// Says on a terminal that a line, typed, takes a removal back, or what of it.
 pub(in crate::commands) fn tell_undo_by(
     context: &Context,
     line: &str,
+    what: &str,
     until_time: Timestamp,
     now: Timestamp,
 ) {
     context.summary.set_undo_until(until_time);
     let until = until(until_time, now);
-    context.tip_at_end(format!("{line} takes this back, until {until}"));
+    context.tip_at_end(format!("{line} takes {what} back, until {until}"));
 }
