@@ -11,6 +11,7 @@ use super::names::{Names, store_rows};
 use super::operations::{LoggedOperation, Part};
 use super::row::{self, Uses};
 use super::tombstones;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::{Effect, Fate, OperationRecord, Tombstone, UndoState};
 use crate::entry::Entry;
 use crate::scope::Address;
@@ -108,7 +109,7 @@ fn marked(
     let mut found = Vec::new();
     for id in ids {
         let id = id?;
-        if stores.contains(&(id >> 32)) {
+        if stores.contains(&store_of(id)) {
             found.push(id);
         }
     }
@@ -141,7 +142,7 @@ fn read(
     }
     if is_marked {
         fields.kind -= MARK;
-        fields.store = id >> 32;
+        fields.store = store_of(id);
     }
     row::entry(connection, names, &fields, Uses::default()).map(Some)
 }

@@ -11,6 +11,7 @@ use super::format::column::{number, size};
 use super::format::damage::RowError;
 use super::format::encoding::{key_text, kind, policy};
 use super::names::{ById, Names};
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::{Chunked, Content, START_SIZE};
 use crate::entry::{Entry, EntryRef};
 use crate::scope::StoreAddress;
@@ -55,7 +56,7 @@ pub(super) const NO_USES: &str = "NULL, NULL, NULL";
 /// Returns what a row of [`columns`] uses, as the triggers count it.
 pub(super) fn counted(row: &Row<'_>) -> rusqlite::Result<(Cell, Amount)> {
     let cell = Cell {
-        store: row.get::<_, i64>(0)? >> 32,
+        store: store_of(row.get(0)?),
         user: number(row, 3)?,
         operator: number(row, 4)?,
         prompt: number(row, 5)?,

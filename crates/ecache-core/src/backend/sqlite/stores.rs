@@ -12,6 +12,7 @@ use super::format::encoding::{UNMARKED, policy};
 use super::names::store_rows::{self, set_metadata, write_metadata};
 use super::names::{NameKind, verified_name};
 use super::query::Range;
+use crate::backend::sqlite::format::entry_id::{last_of_store, store_of};
 use crate::backend::{Dimension, StoreMetadata, StoreRecord, StoresBackend};
 use crate::error::{Error, Result};
 use crate::filter::Filter;
@@ -174,7 +175,7 @@ pub(super) fn damaged_documents(
     if ranges.iter().all(Range::is_store) {
         let mut is_intact = true;
         for range in ranges {
-            let document = own_document(connection, range.end >> 32)?;
+            let document = own_document(connection, store_of(range.end))?;
             is_intact &= !matches!(document, OwnDocument::Damaged);
         }
         if is_intact {
@@ -183,7 +184,7 @@ pub(super) fn damaged_documents(
     }
     let mut damaged = Vec::new();
     for (id, store) in store_rows::stores(connection)? {
-        let is_meant = ranges.iter().any(|range| range.contains(id << 32 | 1));
+        let is_meant = ranges.iter().any(|range| range.contains(last_of_store(id)));
         if is_meant && matches!(own_document(connection, id)?, OwnDocument::Damaged) {
             let store = store.unwrap_or_else(|| StoreAddress::new(UNREADABLE));
             damaged.push(store.document());

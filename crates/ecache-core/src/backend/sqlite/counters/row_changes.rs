@@ -23,6 +23,7 @@ use rusqlite::{Connection, Result, Row};
 
 use crate::backend::sqlite::format::column::number;
 use crate::backend::sqlite::format::encoding::stored_key;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::entry::Entry;
 use crate::eviction::{self, OVERHEAD};
 use crate::sync::lock;
@@ -41,7 +42,7 @@ impl Cell {
     /// and prompt.
     pub(in super::super) fn of_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
-            store: row.get::<_, i64>(0)? >> 32,
+            store: store_of(row.get(0)?),
             user: number(row, 1)?,
             operator: number(row, 2)?,
             prompt: number(row, 3)?,
@@ -139,7 +140,7 @@ impl RowChanges {
                 };
                 let (sign, id) = (number(0).unwrap_or(0), number(1).unwrap_or(0));
                 let cell = Cell {
-                    store: id >> 32,
+                    store: store_of(id),
                     user: number(2),
                     operator: number(3),
                     prompt: number(4),

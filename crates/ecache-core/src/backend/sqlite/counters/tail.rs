@@ -14,6 +14,7 @@ use rusqlite::Connection;
 use super::row_changes::{Amount, Cell, footprint_sql};
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::readable;
+use crate::backend::sqlite::format::entry_id::{last_of_store, store_of};
 use crate::backend::sqlite::history::codec::{number, put_number};
 use crate::backend::sqlite::history::{self, RecordKind};
 
@@ -82,10 +83,10 @@ impl Tail {
 
     /// Returns the stores that the record is to name once an entry was `added`.
     pub(in super::super) fn stores(&self, added: Option<i64>) -> Vec<i64> {
-        let mut stores: Vec<i64> = self.known.iter().map(|id| store_of(*id)).collect();
+        let mut stores: Vec<i64> = self.known.iter().map(|id| store_after(*id)).collect();
         if let Some(id) = added {
-            stores.retain(|store| *store != id >> 32);
-            stores.push(id >> 32);
+            stores.retain(|store| *store != store_of(id));
+            stores.push(store_of(id));
             let too_many = stores.len().saturating_sub(MOST_STORES);
             stores.drain(..too_many);
         }
@@ -114,11 +115,11 @@ impl Tail {
     /// Returns the ids between which the entries are, store by store.
     pub(in super::super) fn ranges(&self) -> impl Iterator<Item = RangeInclusive<i64>> {
         let known = self.known.iter();
-        known.map(|last| last + 1..=store_of(*last) << 32 | 0xffff_ffff)
+        known.map(|last| last + 1..=last_of_store(store_after(*last)))
     }
 }
 
 /// Returns the store whose last id is given; a store without entries has the one before its first.
-fn store_of(last: i64) -> i64 {
-    (last + 1) >> 32
+fn store_after(last: i64) -> i64 {
+    store_of(last + 1)
 }

@@ -13,6 +13,7 @@ use rusqlite::types::{FromSqlResult, ValueRef};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::encoding::is_marked;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::{Chunked, Content, StoreMetadata};
 use crate::scope::StoreAddress;
 
@@ -122,7 +123,7 @@ impl<'a> Fields<'a> {
     /// Reports whether the row is where its id says. A removed entry whose key was written again
     /// has made way: its `store` is its negative id.
     pub(in super::super) fn is_in_place(&self) -> bool {
-        self.store == self.id >> 32 || (self.is_marked() && self.store == -self.id)
+        self.store == store_of(self.id) || (self.is_marked() && self.store == -self.id)
     }
 
     /// Returns the fields that a hit depends on.

@@ -10,6 +10,7 @@ pub(super) mod chunks;
 pub(super) mod column;
 pub(super) mod damage;
 pub(super) mod encoding;
+pub(super) mod entry_id;
 pub(super) mod errors;
 pub(super) mod identify;
 pub(super) mod schema;

@@ -38,6 +38,7 @@ use crate::backend::sqlite::counters::{Counter, Shared};
 use crate::backend::sqlite::entry_rows::forget_uses;
 use crate::backend::sqlite::format::damage::RowError;
 use crate::backend::sqlite::format::encoding::policy_number;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows::{bump_generation, store_rows};
 use crate::backend::sqlite::selection::verify::StoresInUse;
 use crate::backend::sqlite::tombstones::{Burial, Graves};
@@ -254,7 +255,7 @@ impl Room<'_> {
             self.gone.kept += u64::from(self.kept.contains(&sample[place].id));
             if removed.is_in_use {
                 self.gone.evicted += 1;
-                stores.insert(sample[place].id >> 32);
+                stores.insert(store_of(sample[place].id));
                 evicted += 1;
             }
         }
@@ -289,12 +290,12 @@ impl Room<'_> {
             Ok(_) | Err(RowError::Damaged) => return Ok(None),
             Err(error) => return Err(error),
         };
-        let is_in_use = !fields.is_marked() && in_use.has(transaction, id >> 32)?;
+        let is_in_use = !fields.is_marked() && in_use.has(transaction, store_of(id))?;
         if is_in_use {
             self.evictions.add(&fields);
         }
         // One whose key was written again is not missed.
-        if fields.store == id >> 32 {
+        if fields.store == store_of(id) {
             let address = self.backend.names.store(transaction, fields.store)?;
             let graves = if is_in_use {
                 &mut self.graves

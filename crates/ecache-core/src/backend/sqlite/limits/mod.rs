@@ -415,6 +415,7 @@ mod tests {
     use crate::backend::sqlite::connection::failure::SessionResult;
     use crate::backend::sqlite::connection::session::Session;
     use crate::backend::sqlite::counters::row_changes::{Amount, Cell};
+    use crate::backend::sqlite::format::entry_id::store_of;
     use crate::backend::sqlite::{Access, SqliteBackend};
     use crate::backend::{Condition, Content, LimitBackend, Operation, UndoBackend, WriteBackend};
     use crate::entry::Entry;
@@ -456,7 +457,7 @@ mod tests {
             let last = session.query_row("SELECT max(id) FROM entries", (), |row| row.get(0));
             let last: i64 = last.expect("an entry");
             let cell = Cell {
-                store: last >> 32,
+                store: store_of(last),
                 user: None,
                 operator: None,
                 prompt: None,

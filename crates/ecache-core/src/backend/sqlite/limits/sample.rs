@@ -19,6 +19,7 @@ use crate::backend::sqlite::counters::tail::Tail;
 use crate::backend::sqlite::format::column::{number, size};
 use crate::backend::sqlite::format::damage::RowError;
 use crate::backend::sqlite::format::encoding::MARK;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::format::schema;
 use crate::backend::sqlite::query::Range;
 use crate::backend::sqlite::selection::verify::StoresInUse;
@@ -270,7 +271,7 @@ fn sampled(
                 .and_then(|hits| u64::try_from(hits).ok())
                 .unwrap_or(0),
             idle_ms: idle_ms(used_at, now),
-            is_dead: is_marked || is_expired || !in_use.has(connection, id >> 32)?,
+            is_dead: is_marked || is_expired || !in_use.has(connection, store_of(id))?,
         },
     })
 }

@@ -22,6 +22,7 @@ use rusqlite::types::ValueRef;
 use super::sample::Sampled;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::format::column::number;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::usage::unfolded_from;
 use crate::entry::idle_ms;
 use crate::scope::StoreAddress;
@@ -90,7 +91,7 @@ impl UnfoldedHits {
             let Some(all) = key.and_then(|key| self.0.get(&key)) else {
                 continue;
             };
-            let store = backend.names.store(connection, *id >> 32)?;
+            let store = backend.names.store(connection, store_of(*id))?;
             let created_at = number(row, 1)?.unwrap_or(i64::MAX);
             for hits in all {
                 if *hits.store == *store && created_at <= hits.written_at.as_millis() {

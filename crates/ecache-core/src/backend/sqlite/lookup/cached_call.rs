@@ -14,6 +14,7 @@ use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::format::checksum::Identity;
 use crate::backend::sqlite::format::damage::RowError;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::format::{chunks, encoding};
 use crate::backend::sqlite::names::interned::Interned;
 use crate::backend::sqlite::row::{self, Kept, Uses};
@@ -221,7 +222,7 @@ impl SqliteBackend {
             cost_ms: row.get(4)?,
         };
         // A damaged index can lead to the same key of another store.
-        if id >> 32 != store {
+        if store_of(id) != store {
             return Err(RowError::Damaged);
         }
         if encoding::is_marked(identity.kind) {

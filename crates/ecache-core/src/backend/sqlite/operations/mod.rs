@@ -25,6 +25,7 @@ use super::names::store_rows::{self, write_metadata};
 use super::query::{Range, WRITTEN};
 use super::settings::{self, SettingChange};
 use super::stores::{OwnDocument, has_entries, has_row, last_id, meant_documents};
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::{ChangeReport, Effect, Operation, StoreMetadata, UNDO_KEEP};
 use crate::filter::{Filter, Usage};
 use crate::scope::StoreAddress;
@@ -231,7 +232,7 @@ impl LoggedOperation {
         let mut ids: BTreeSet<i64> = self.swaps.iter().map(|swap| swap.retired).collect();
         for number in 1..=self.parts {
             let part = self.part(connection, number)?;
-            ids.extend(part.ids().map(|id| id >> 32));
+            ids.extend(part.ids().map(store_of));
         }
         let changed = self.changed.iter().map(|change| change.store.clone());
         let renamed = self.renamed.clone().into_iter();

@@ -1,5 +1,7 @@
 //! Ranges of ids.
 
+use crate::backend::sqlite::format::entry_id::{first_of_store, last_of_store, store_of};
+
 /// A range of `id`, and the store it belongs to if it is one store's.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::backend::sqlite) struct Range {
@@ -18,14 +20,14 @@ impl Range {
     /// Returns the ids of one store's entries.
     pub(in crate::backend::sqlite) fn store(store: i64) -> Self {
         Self {
-            after: (store << 32) - 1,
-            end: (store << 32) | 0xffff_ffff,
+            after: first_of_store(store) - 1,
+            end: last_of_store(store),
         }
     }
 
     /// Reports whether it is that of one store.
     pub(in crate::backend::sqlite) fn is_store(&self) -> bool {
-        self.after.checked_add(1).map(|first| first >> 32) == Some(self.end >> 32)
+        self.after.checked_add(1).map(store_of) == Some(store_of(self.end))
     }
 
     /// Returns the range of one id alone.

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 
 use crate::backend::sqlite::format::damage::{UNREADABLE, intact, unreadable};
 use crate::backend::sqlite::format::encoding;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::Names;
 use crate::backend::sqlite::query::Range;
 use crate::key::Key;
@@ -149,8 +150,14 @@ impl Salvage {
             let after = table.ids.last().copied().unwrap_or(0);
             let end = behind.first().copied().unwrap_or(i64::MAX);
             let mut stores = Ids::of(connection, "SELECT id FROM stores NOT INDEXED")?.ids;
-            stores.extend(by_key.ids.iter().chain(&by_time.ids).map(|id| id >> 32));
-            let left = after >> 32..=i32::MAX.into();
+            stores.extend(
+                by_key
+                    .ids
+                    .iter()
+                    .chain(&by_time.ids)
+                    .map(|id| store_of(*id)),
+            );
+            let left = store_of(after)..=i32::MAX.into();
             let stores = stores.into_iter().filter(|store| left.contains(store));
             table
                 .ids
@@ -213,7 +220,7 @@ pub(in super::super) fn addresses(
     }
     let address = |id: &i64| Address {
         store: names
-            .store(connection, id >> 32)
+            .store(connection, store_of(*id))
             .unwrap_or_else(|_| StoreAddress::new(UNREADABLE).into()),
         key: keys.remove(id).unwrap_or_else(unreadable),
     };
@@ -230,7 +237,7 @@ pub(in super::super) fn indexed(
     let mut statement = connection.prepare_cached(sql)?;
     let mut count = 0;
     for range in ranges {
-        let stores = ((range.after + 1) >> 32, range.end >> 32);
+        let stores = (store_of(range.after + 1), store_of(range.end));
         match intact(statement.query_row(stores, |row| row.get::<_, u64>(0)))? {
             Some(some) => count += some,
             None => return Ok(None),

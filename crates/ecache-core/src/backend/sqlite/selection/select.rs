@@ -8,6 +8,7 @@ use super::salvage::Salvage;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::{self, intact};
 use crate::backend::sqlite::format::encoding::policy_number;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::Names;
 use crate::backend::sqlite::names::store_rows::all_stores;
 use crate::backend::sqlite::query::{Plan, Range, WRITTEN, worth};
@@ -138,7 +139,7 @@ fn latest_of(
     let (stores, _) = all_stores(connection)?;
     let stores: BTreeMap<i64, Option<StoreAddress>> = stores.into_iter().collect();
     let name_of = |id: i64| {
-        let store = stores.get(&(id >> 32))?.as_ref()?;
+        let store = stores.get(&store_of(id))?.as_ref()?;
         match latest.per? {
             Per::Store => Some(store.store_name.clone()),
             Per::Dataset => store.dataset_id.clone(),

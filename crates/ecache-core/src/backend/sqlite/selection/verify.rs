@@ -17,6 +17,7 @@ use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::{self, RowError, intact};
 use crate::backend::sqlite::format::encoding::policy_number;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::{Names, store_rows};
 use crate::backend::sqlite::operations::Touched;
 use crate::backend::sqlite::query::{Conditions, Parameter, Plan, Range};
@@ -83,7 +84,7 @@ pub(in super::super) fn visit(
     let mut in_use = StoresInUse::default();
     while let Some(row) = rows.next()? {
         // A store that was retired since its entries were selected is not seen any more.
-        if !in_use.has(connection, row.get::<_, i64>(0)? >> 32)? {
+        if !in_use.has(connection, store_of(row.get(0)?))? {
             continue;
         }
         let is_meant = column::number(row, row::COLUMNS)? == Some(1);
@@ -122,7 +123,7 @@ fn witnessed(
     let is_known = |store| -> rusqlite::Result<bool> {
         Ok(damage::readable(names.store(connection, store))?.is_some())
     };
-    let (by_id, by_column) = (id >> 32, column::number(row, 1)?);
+    let (by_id, by_column) = (store_of(id), column::number(row, 1)?);
     if plan.means_all() {
         return Ok(by_column != Some(by_id) || is_known(by_id)?);
     }
@@ -136,7 +137,7 @@ fn witnessed(
             let sql = "SELECT 1 FROM entries INDEXED BY entries_persist \
                        WHERE policy = 0 AND store = ?1 AND id = ?2";
             let mut statement = connection.prepare_cached(sql)?;
-            let is_persistent = statement.exists([id >> 32, id])?;
+            let is_persistent = statement.exists([store_of(id), id])?;
             Ok(is_persistent == (policy == Policy::Persist))
         }
         Conditions::Others => Ok(false),
@@ -228,7 +229,7 @@ impl Judged {
 
     /// Removes the rows.
     pub(in super::super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
-        let stores: BTreeSet<i64> = self.ids.iter().map(|id| id >> 32).collect();
+        let stores: BTreeSet<i64> = self.ids.iter().map(|id| store_of(*id)).collect();
         delete_rows(transaction, self.ids, self.blobs)?;
         for store in stores {
             store_rows::bump_generation(transaction, store)?;

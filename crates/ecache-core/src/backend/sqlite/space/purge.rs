@@ -16,6 +16,7 @@ use super::reclaim::Due;
 use crate::backend::sqlite::file::reserve;
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::damage::{self, RowError};
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows;
 use crate::backend::sqlite::operations::{LoggedOperation, Part};
 use crate::backend::sqlite::query::Range;
@@ -357,7 +358,7 @@ fn delete(
             Ok(fields) if is_meant(Some(&fields)) => {
                 large.extend(fields.blob);
                 meant.push(*id);
-                let store = *id >> 32;
+                let store = store_of(*id);
                 if known.as_ref().is_none_or(|(id, _)| *id != store) {
                     known = Some((store, address(store)?));
                 }

@@ -15,6 +15,7 @@ use crate::backend::sqlite::entry_rows::{full_store, id_after};
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::damage::RowError;
 use crate::backend::sqlite::format::encoding::UNMARKED;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows::{self, bump_generation, store_row, write_metadata};
 use crate::backend::sqlite::operations::{
     self, Added, DocumentChange, LoggedOperation, Part, Swap, Touched,
@@ -93,7 +94,7 @@ impl SqliteBackend {
         let mut last = operations::last_id_ever(transaction, store)?;
         let (mut moves, mut left) = (BTreeMap::new(), BTreeSet::new());
         for id in ids {
-            let row = store_row(transaction, id >> 32)?;
+            let row = store_row(transaction, store_of(*id))?;
             let is_there = row.is_some_and(|row| row.retired == 0 && row.address == from)
                 && is_live(transaction, *id)?;
             if !is_there {
@@ -117,7 +118,7 @@ impl SqliteBackend {
                 Err(RowError::Sqlite(error)) => return Err(error.into()),
             }
             last = last.max(next);
-            left.insert(id >> 32);
+            left.insert(store_of(*id));
             moves.insert(*id, next);
         }
         for store in left.into_iter().chain([store]) {
@@ -151,7 +152,7 @@ impl SqliteBackend {
         }
         let newer = written_before_id(transaction, first, target.at)?;
         if newer.len() as u64 <= MOST_BEHIND {
-            self.move_after(transaction, first, &newer, first >> 32, store)?;
+            self.move_after(transaction, first, &newer, store_of(first), store)?;
         }
         Ok(())
     }
@@ -173,7 +174,7 @@ pub(super) fn set_lifetimes_back(
             old,
             new,
         } = *touched;
-        let is_in_use = in_use.has(transaction, id >> 32)?;
+        let is_in_use = in_use.has(transaction, store_of(id))?;
         let mut statement = transaction.prepare_cached(BY_ID)?;
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()?.filter(|_| is_in_use) else {
@@ -200,7 +201,7 @@ pub(super) fn set_lifetimes_back(
         }
         if lifetime != new || is_rewritten {
             drop(rows);
-            if let Some(row) = store_row(transaction, id >> 32)? {
+            if let Some(row) = store_row(transaction, store_of(id))? {
                 findings.add_newer(transaction, &row.address, id);
             }
             continue;
@@ -242,7 +243,7 @@ pub(super) fn mark_added(
     let mut in_use = StoresInUse::default();
     let is_counted = undo.effect == Effect::Removed;
     for id in findings.without_own(&added.ids) {
-        let store = id >> 32;
+        let store = store_of(id);
         let is_in_use = in_use.has(transaction, store)?;
         let row = findings.replaced_by(id);
         if let Some(row) = row
@@ -351,7 +352,7 @@ pub(super) fn set_settings_back(
 
 /// Returns the entries of a store with an id below `id` that were written after `at`.
 fn written_before_id(connection: &Connection, id: i64, at: i64) -> rusqlite::Result<Vec<i64>> {
-    let Range { after, .. } = Range::store(id >> 32);
+    let Range { after, .. } = Range::store(store_of(id));
     let sql = format!(
         "SELECT id FROM entries AS e NOT INDEXED WHERE id > ?1 AND id < ?2 AND {WRITTEN} > ?3 \
          AND {UNMARKED} ORDER BY id"

@@ -12,6 +12,7 @@ use crate::backend::sqlite::entry_rows::{full_store, id_after, id_of_key};
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows::{self, StoreRow, bump_generation, store_row};
 use crate::backend::sqlite::operations::{self, Added, LoggedOperation, Part, Swap};
 use crate::backend::sqlite::query::{Range, WRITTEN};
@@ -234,7 +235,7 @@ impl<'a> Restoring<'a> {
             }
             return Ok(());
         };
-        let Some(row) = store_row(transaction, id >> 32)? else {
+        let Some(row) = store_row(transaction, store_of(id))? else {
             self.findings.damaged += 1;
             return Ok(());
         };
