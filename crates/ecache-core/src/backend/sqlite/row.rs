@@ -243,7 +243,7 @@ pub(super) fn inline<'a>(
 pub(super) fn unread(fields: &Fields<'_>, row: &Row<'_>) -> Result<Content, RowError> {
     let size = u64::try_from(fields.size).map_err(|_| RowError::Damaged)?;
     let kept = Kept {
-        identity: fields.identity(),
+        identity: &fields.identity(),
         checksum: checksum(row)?,
         large: fields.blob.map(|id| Chunked { id, size }),
         bytes: row.get_ref(VALUE)?.as_blob()?,
@@ -278,7 +278,7 @@ pub(super) fn start(
 
 /// A value as it is stored in its row.
 pub(super) struct Kept<'a> {
-    pub(super) identity: Identity<'a>,
+    pub(super) identity: &'a Identity<'a>,
     pub(super) checksum: i64,
     /// Location of the value, if it is stored in chunks
     pub(super) large: Option<Chunked>,

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use super::feed::InputUse;
 use super::pass_on::Ended;
 use crate::backend::{Backend, Condition, Expiry, Lookup, PutOptions};
+use crate::command::Runner;
 use crate::command::output::recorder::NotRecorded;
 use crate::command::settings::{Arguments, Failures, Report};
-use crate::command::{InputLeft, Runner};
 use crate::entry::{Entry, Policy};
 use crate::error::{Error, Result};
 use crate::time::{Timestamp, whole_millis};
@@ -31,48 +30,26 @@ impl Runner<'_> {
     pub(crate) fn keep(
         &self,
         backend: &dyn Backend,
-        ended: Ended,
+        mut ended: Ended,
         report: &mut Report,
     ) -> Result<()> {
-        let Some(mut records) = ended.records else {
+        let Some(mut records) = ended.records.take() else {
             return Ok(());
         };
-        match ended.status.code() {
-            None => return self.leave("a signal ended it"),
-            _ if ended.interrupted => return self.leave("it was interrupted"),
-            // Followers run it themselves: their files may not have changed.
-            Some(_) if let Some(file) = self.call.changed_file() => {
-                return self.leave(&format!("{} changed while it ran", file.display()));
-            }
-            // Followers get all of it, whether it is kept or not.
-            Some(_) => records.end(report.exit),
+        if let Err(why) = self.check_end(&ended) {
+            return self.leave(&why);
         }
-        let settings = &self.call.settings;
-        let (ttl, expiry) = match (report.exit, settings.failures) {
-            (0, _) | (_, Failures::KeepAlike) => (settings.ttl, settings.expiry),
-            (_, Failures::KeepFor(ttl)) => (ttl, Expiry::Named),
-            (_, Failures::Forget) => return self.leave("it failed"),
+        // Followers get all of it, whether it is kept or not.
+        records.end(report.exit);
+        let lifetime = self.lifetime(report);
+        let is_known = lifetime.and_then(|lifetime| {
+            records.add_input(ended.input)?;
+            Ok(lifetime)
+        });
+        let (ttl, expiry) = match is_known {
+            Ok(lifetime) => lifetime,
+            Err(why) => return self.leave(&why),
         };
-        if let Some(cost) = report.cost.filter(|cost| *cost < settings.min_cost) {
-            let [took, least] = [cost, settings.min_cost].map(spelled);
-            return self.leave(&if took == least {
-                format!("took less than the {least} of --min-cost")
-            } else {
-                format!("took {took}, below the {least} of --min-cost")
-            });
-        }
-        match ended.input {
-            InputUse::Unknown(why) => return self.leave(why),
-            InputUse::LeftAt(position) => records.leave_input(InputLeft {
-                position,
-                saw_end: false,
-            }),
-            InputUse::Took(taken) => records.leave_input(InputLeft {
-                position: taken.bytes,
-                saw_end: taken.saw_end,
-            }),
-            InputUse::Known => {}
-        }
         let recording = records
             .recorder
             .and_then(|r| Ok((r.form(), r.finish(report.exit)?)));
@@ -110,17 +87,52 @@ impl Runner<'_> {
         if let Err(error @ Error::OverLimit { .. }) = &kept {
             return self.leave(&error.to_string());
         }
-        report.size = self.attempt_late(kept)?;
-        report.key = report.size.map(|_| entry.address.key.clone());
-        report.kept_at = report.size.map(|_| now);
-        if let (Some(_), Some(publisher)) = (report.size, records.publisher) {
+        let Some(size) = self.attempt_late(kept)? else {
+            return Ok(());
+        };
+        if let Some(publisher) = records.publisher {
             publisher.settle();
         }
-        report.ttl_left = report.size.and(match expiry {
+        report.size = Some(size);
+        report.key = Some(entry.address.key.clone());
+        report.kept_at = Some(now);
+        report.ttl_left = match expiry {
             Expiry::Named => ttl,
             Expiry::Default => self.ttl_left(backend, &entry, now),
-        });
+        };
         Ok(())
+    }
+
+    /// Returns the reason if the output of a run may not be that of the whole command.
+    fn check_end(&self, ended: &Ended) -> Result<(), String> {
+        match (ended.status.code(), self.call.changed_file()) {
+            (None, _) => Err("a signal ended it".into()),
+            _ if ended.interrupted => Err("it was interrupted".into()),
+            // Followers run it themselves: their files may not have changed.
+            (_, Some(file)) => Err(format!("{} changed while it ran", file.display())),
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns for how long the result of a run is kept, or why it is not.
+    fn lifetime(&self, report: &Report) -> Result<(Option<Duration>, Expiry), String> {
+        let settings = &self.call.settings;
+        let lifetime = match (report.exit, settings.failures) {
+            (0, _) | (_, Failures::KeepAlike) => (settings.ttl, settings.expiry),
+            (_, Failures::KeepFor(ttl)) => (ttl, Expiry::Named),
+            (_, Failures::Forget) => return Err("it failed".into()),
+        };
+        match report.cost.filter(|cost| *cost < settings.min_cost) {
+            Some(cost) => {
+                let [took, least] = [cost, settings.min_cost].map(spelled);
+                Err(if took == least {
+                    format!("took less than the {least} of --min-cost")
+                } else {
+                    format!("took {took}, below the {least} of --min-cost")
+                })
+            }
+            None => Ok(lifetime),
+        }
     }
 
     /// Returns the lifetime of an entry that was just written: a limit may have given it another.

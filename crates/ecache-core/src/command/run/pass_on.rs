@@ -86,11 +86,19 @@ impl Receivers {
         }
     }
 
-    /// Records the state in which the command left its standard input.
-    pub(crate) fn leave_input(&mut self, left: InputLeft) {
+    /// Records the state in which the command left its standard input. Fails with the reason if
+    /// that is unknown.
+    pub(super) fn add_input(&mut self, input: InputUse) -> Result<(), String> {
+        let (position, saw_end) = match input {
+            InputUse::Unknown(why) => return Err(why.into()),
+            InputUse::Known => return Ok(()),
+            InputUse::LeftAt(position) => (position, false),
+            InputUse::Took(taken) => (taken.bytes, taken.saw_end),
+        };
         if let Ok(recorder) = &mut self.recorder {
-            recorder.leave_input(left);
+            recorder.leave_input(InputLeft { position, saw_end });
         }
+        Ok(())
     }
 
     /// Discards the recording: the reader went away, so the output will be incomplete.

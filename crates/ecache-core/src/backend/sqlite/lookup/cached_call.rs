@@ -86,6 +86,54 @@ const TAKEN: &str = concat!(
     kept!("?4")
 );
 
+/// A statement for the result of a call.
+struct CallQuery {
+    sql: &'static str,
+    /// The function that the result is taken to have, with the split of the call
+    claimed: Option<i64>,
+    /// The column with the generation of the store
+    generation: Option<usize>,
+}
+
+impl CallQuery {
+    /// Returns the one that reads the least: a claimed function is not read.
+    fn of(claimed: Option<i64>, call: &CallIdentity<'_>) -> Self {
+        let (sql, generation) = match (claimed, call.with_generation) {
+            (Some(_), false) => (CALL, None),
+            (Some(_), true) => (CALL_AND_GENERATION, Some(7)),
+            (None, false) => (WHOLE_CALL, None),
+            (None, true) => (WHOLE_CALL_AND_GENERATION, Some(9)),
+        };
+        Self {
+            sql,
+            claimed,
+            generation,
+        }
+    }
+
+    /// Reads the fields of a row that its checksum covers.
+    fn identity<'a>(
+        &self,
+        row: &Row<'_>,
+        call: &'a CallIdentity<'_>,
+    ) -> rusqlite::Result<Identity<'a>> {
+        let (function, split) = match self.claimed {
+            Some(function) => (Some(function), Some(call.split())),
+            None => (row.get(7)?, row.get(8)?),
+        };
+        Ok(Identity {
+            id: row.get(0)?,
+            key: ValueRef::Blob(call.hash),
+            kind: row.get(1)?,
+            function,
+            split,
+            written_at: row.get(3)?,
+            expires_at: row.get(2)?,
+            cost_ms: row.get(4)?,
+        })
+    }
+}
+
 impl CallBackend for SqliteBackend {
     fn lookup_call(&self, call: &CallIdentity<'_>, now: Timestamp) -> Result<CallLookup> {
         let connection = self.connection()?;
@@ -189,13 +237,8 @@ impl SqliteBackend {
         claimed: Option<i64>,
         now: Timestamp,
     ) -> Result<Option<CallLookup>, RowError> {
-        let (sql, generation_column) = match (claimed, call.with_generation) {
-            (Some(_), false) => (CALL, None),
-            (Some(_), true) => (CALL_AND_GENERATION, Some(7)),
-            (None, false) => (WHOLE_CALL, None),
-            (None, true) => (WHOLE_CALL_AND_GENERATION, Some(9)),
-        };
-        let mut statement = connection.prepare_kept(sql)?;
+        let query = CallQuery::of(claimed, call);
+        let mut statement = connection.prepare_kept(query.sql)?;
         let mut rows = statement.get().query((store, &call.hash[..]))?;
         let row = rows.next()?;
         if known.is_outdated(connection) {
@@ -204,57 +247,25 @@ impl SqliteBackend {
         let Some(row) = row else {
             return Ok(Some(CallLookup::Missing(Miss::default())));
         };
-        let Some(id) = row.get(0)? else {
+        if row.get_ref(0)? == ValueRef::Null {
             return self.miss(connection, store, row, call).map(Some);
-        };
-        let (function, split) = match claimed {
-            Some(function) => (Some(function), Some(call.split())),
-            None => (row.get(7)?, row.get(8)?),
-        };
-        let identity = Identity {
-            id,
-            key: ValueRef::Blob(call.hash),
-            kind: row.get(1)?,
-            function,
-            split,
-            written_at: row.get(3)?,
-            expires_at: row.get(2)?,
-            cost_ms: row.get(4)?,
-        };
+        }
+        let identity = query.identity(row, call)?;
         // A damaged index can lead to the same key of another store.
-        if store_of(id) != store {
+        if store_of(identity.id) != store {
             return Err(RowError::Damaged);
         }
         if encoding::is_marked(identity.kind) {
             return self.miss_after(connection, store, rows, call).map(Some);
         }
-        let bytes = row.get_ref(6)?.as_blob()?;
-        let kept = Kept {
-            checksum: row.get(5)?,
-            large: match bytes {
-                [] => large(connection, id)?,
-                _ => None,
-            },
-            bytes,
-            identity,
-        };
-        let content = kept.content()?;
-        let identity = kept.identity;
+        let content = verified_content(connection, row, &identity)?;
         let expires_at = identity.expires_at.map(Timestamp::from_millis);
         let written_at = Timestamp::from_millis(identity.written_at);
         if !entry::is_fresh(written_at, expires_at, now) {
             return self.miss_after(connection, store, rows, call).map(Some);
         }
         chunks::verify_chunks(connection, &content)?;
-        let is_known = claimed.is_some()
-            || identity.split == Some(call.split())
-                && self
-                    .names
-                    .is_name(connection, identity.function, call.function)?;
-        if let Some(function) = identity.function.filter(|_| is_known && claimed.is_none()) {
-            connection.remember_function(call.function, function);
-        }
-        if !is_known && !self.is_of_call(connection, id, call)? {
+        if claimed.is_none() && !self.belongs_to(connection, &identity, call)? {
             let function = self.names.name(connection, identity.function)?;
             return Ok(Some(CallLookup::Other(function)));
         }
@@ -264,11 +275,30 @@ impl SqliteBackend {
             written_at,
             expires_at,
             cost_ms: identity.cost_ms.map(|cost| cost.unsigned_abs()),
-            generation: match generation_column {
+            generation: match query.generation {
                 Some(column) => Some(self.generation_in_file(row.get(column)?)),
                 None => None,
             },
         })))
+    }
+
+    /// Reports whether an entry is the result of a call, and remembers the id of its function.
+    fn belongs_to(
+        &self,
+        session: &Session,
+        identity: &Identity<'_>,
+        call: &CallIdentity<'_>,
+    ) -> Result<bool, RowError> {
+        let is_of_function = identity.split == Some(call.split())
+            && self
+                .names
+                .is_name(session, identity.function, call.function)?;
+        match identity.function.filter(|_| is_of_function) {
+            Some(function) => session.remember_function(call.function, function),
+            None if is_of_function => {}
+            None => return self.is_of_call(session, identity.id, call),
+        }
+        Ok(true)
     }
 
     /// Returns what a call without a result needs, after the row of one that is not to be served.
@@ -318,6 +348,25 @@ impl SqliteBackend {
         let entry = row::entry(connection, &self.names, &fields, Uses::default())?;
         Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
     }
+}
+
+/// Reads a value and verifies it. For a chunked one, only its name and size are verified.
+fn verified_content(
+    connection: &Connection,
+    row: &Row<'_>,
+    identity: &Identity<'_>,
+) -> Result<Content, RowError> {
+    let bytes = row.get_ref(6)?.as_blob()?;
+    let kept = Kept {
+        identity,
+        checksum: row.get(5)?,
+        large: match bytes {
+            [] => large(connection, identity.id)?,
+            _ => None,
+        },
+        bytes,
+    };
+    kept.content()
 }
 
 /// Reports which further places of a key have an entry.

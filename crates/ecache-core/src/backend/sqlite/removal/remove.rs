@@ -116,6 +116,14 @@ pub(in super::super) enum Pace {
     Frugal,
 }
 
+/// A removal under way.
+struct Deletion<'a, 'p> {
+    selection: &'a Selection,
+    log: &'a ForGood<'a>,
+    progress: Progress<'p>,
+    done: Batch,
+}
+
 impl ChangeBackend for SqliteBackend {
     fn remove(
         &self,
@@ -153,49 +161,62 @@ impl SqliteBackend {
         log: &ForGood<'_>,
         progress: Progress<'_>,
     ) -> Result<Usage> {
-        let now = log.now;
         let _held = self.hold(Look::Always);
         self.count_clear(selection)?;
-        let mut done = Batch::default();
-        let mut change = |pace| {
-            let parts = self.select(selection, now)?;
-            done.left = 0;
-            self.change(
-                &parts,
-                pace,
-                &mut done,
-                progress,
-                |transaction, plan, ids| {
-                    let mut batch = delete_batch(self, transaction, plan, ids)?;
-                    // On a full disk there is no space to say why.
-                    if pace == Pace::Timed {
-                        let evictions = std::mem::take(&mut batch.evictions);
-                        evictions.write(self, transaction, now)?;
-                        log.add(transaction, &mut batch)?;
-                    }
-                    Ok(batch)
-                },
-            )
+        let mut deletion = Deletion {
+            selection,
+            log,
+            progress,
+            done: Batch::default(),
         };
         if !reserve::is_needed(&self.path) {
-            match change(Pace::Timed) {
+            match self.delete_at(Pace::Timed, &mut deletion) {
                 Err(Error::Full { .. }) => {}
-                result => {
-                    let result = match result {
-                        Err(error @ Error::Damaged { .. }) => {
-                            done.left = 0;
-                            let repaired = self.delete_damaged(selection, now, error);
-                            repaired.map(|batch| done += batch)
-                        }
-                        result => result.and_then(|()| self.repair_empty(selection, now)),
-                    };
-                    // Includes entries removed before a failure. Best effort: the next removal
-                    // retries.
-                    let _ = self.reclaim(Due::By(now));
-                    return result.and_then(|()| done.finish());
-                }
+                result => return self.end_deletion(deletion, result),
             }
         }
+        self.delete_on_full_disk(deletion)
+    }
+
+    /// Removes entries, in transactions at a pace.
+    fn delete_at(&self, pace: Pace, deletion: &mut Deletion<'_, '_>) -> Result<()> {
+        let log = deletion.log;
+        let parts = self.select(deletion.selection, log.now)?;
+        deletion.done.left = 0;
+        let delete = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
+            let mut batch = delete_batch(self, transaction, plan, ids)?;
+            // On a full disk there is no space to say why.
+            if pace == Pace::Timed {
+                let evictions = std::mem::take(&mut batch.evictions);
+                evictions.write(self, transaction, log.now)?;
+                log.add(transaction, &mut batch)?;
+            }
+            Ok(batch)
+        };
+        let done = &mut deletion.done;
+        self.change(&parts, pace, done, deletion.progress, delete)
+    }
+
+    /// Repairs what a removal found damaged, and frees what it removed.
+    fn end_deletion(&self, mut deletion: Deletion<'_, '_>, result: Result<()>) -> Result<Usage> {
+        let (selection, now) = (deletion.selection, deletion.log.now);
+        let result = match result {
+            Err(error @ Error::Damaged { .. }) => {
+                deletion.done.left = 0;
+                let repaired = self.delete_damaged(selection, now, error);
+                repaired.map(|batch| deletion.done += batch)
+            }
+            result => result.and_then(|()| self.repair_empty(selection, now)),
+        };
+        // Includes entries removed before a failure. Best effort: the next removal retries.
+        let _ = self.reclaim(Due::By(now));
+        result.and_then(|()| deletion.done.finish())
+    }
+
+    /// Removes entries where there is hardly any space: gives up the reserve first, and what was
+    /// removed before.
+    fn delete_on_full_disk(&self, mut deletion: Deletion<'_, '_>) -> Result<Usage> {
+        let (selection, now) = (deletion.selection, deletion.log.now);
         // Moves the log into the file first, since the log takes space, too.
         self.checkpoint(&*self.connection()?);
         reserve::release(&self.path);
@@ -206,25 +227,26 @@ impl SqliteBackend {
         }
         if self.usage(selection, now)? == Usage::default() {
             reserve::restore(&self.path);
-            return done.finish();
+            return deletion.done.finish();
         }
         let result = match self.delete_all(selection, now) {
             Ok(None) | Err(Error::Full { .. }) => {
-                let changed = change(Pace::Frugal);
+                let changed = self.delete_at(Pace::Frugal, &mut deletion);
                 // Deletes replaced values even if they are being read: no other space is left.
                 let _ = self.reclaim(Due::All);
                 self.give_back();
                 changed
             }
             Ok(Some(removed)) => {
-                done += removed;
+                deletion.done += removed;
                 Ok(())
             }
             Err(error) => Err(error),
         };
-        self.count_late(&std::mem::take(&mut done.evictions), now);
+        let evictions = std::mem::take(&mut deletion.done.evictions);
+        self.count_late(&evictions, now);
         reserve::restore(&self.path);
-        result.and_then(|()| done.finish())
+        result.and_then(|()| deletion.done.finish())
     }
 
     /// Empties the file in one transaction if the selection matches everything in it.
