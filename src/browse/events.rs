@@ -8,7 +8,7 @@ use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::scope::Address;
 
 use super::keys::Key;
-use super::list::{Part, Row};
+use super::list::{ListPart, Row};
 use crate::units::Ttl;
 
 /// A place on the left: all entries, those of a store, or those of a dataset.
@@ -73,7 +73,7 @@ pub(crate) enum Event {
     Rows {
         /// The list that they are of
         generation: u64,
-        part: Part,
+        part: ListPart,
         rows: Vec<Row>,
         /// There are no more in that direction
         is_all: bool,
@@ -112,7 +112,7 @@ impl Request {
 pub(crate) enum Request {
     /// Read the words of the filter, when no key follows
     Read(String),
-    Rows(u64, Part, Box<Scan>),
+    Rows(u64, ListPart, Box<Scan>),
     Count {
         /// The list that the numbers are for
         generation: u64,

@@ -39,7 +39,7 @@ enum Start {
     /// A key of that many bytes, or bytes that are none
     Whole(usize, Option<Key>),
     /// The beginning of a key
-    Part,
+    ListPart,
 }
 
 impl Parser {
@@ -53,8 +53,8 @@ impl Parser {
                     self.pending.drain(..length);
                     keys.extend(key);
                 }
-                Start::Part if self.pending.len() > LONGEST => self.pending.clear(),
-                Start::Part => break,
+                Start::ListPart if self.pending.len() > LONGEST => self.pending.clear(),
+                Start::ListPart => break,
             }
         }
         keys
@@ -97,20 +97,20 @@ fn character(bytes: &[u8]) -> Start {
         Err(error) => {
             return match error.error_len() {
                 Some(length) => Start::Whole(length, None),
-                None => Start::Part,
+                None => Start::ListPart,
             };
         }
     };
     match valid.chars().next() {
         Some(c) => Start::Whole(c.len_utf8(), Some(Key::Char(c))),
-        None => Start::Part,
+        None => Start::ListPart,
     }
 }
 
 /// Reads an escape sequence; those of no key here are left out.
 fn sequence(bytes: &[u8]) -> Start {
     match bytes.get(1) {
-        None => Start::Part,
+        None => Start::ListPart,
         Some(b'[') if bytes.starts_with(PASTE) => {
             let text = &bytes[PASTE.len()..];
             let end = text
@@ -122,7 +122,7 @@ fn sequence(bytes: &[u8]) -> Start {
                     let length = PASTE.len() + end + PASTE_END.len();
                     Start::Whole(length, Some(Key::Paste(pasted)))
                 }
-                None => Start::Part,
+                None => Start::ListPart,
             }
         }
         Some(b'[') => {
@@ -134,18 +134,18 @@ fn sequence(bytes: &[u8]) -> Start {
                     let length = last + 3;
                     Start::Whole(length, control(&bytes[2..length]))
                 }
-                None => Start::Part,
+                None => Start::ListPart,
             }
         }
         Some(b'O') => match bytes.get(2) {
             Some(last) => Start::Whole(3, control(&[*last])),
-            None => Start::Part,
+            None => Start::ListPart,
         },
         // A key together with Alt has no meaning here.
         Some(0x1b) => Start::Whole(1, Some(Key::Esc)),
         Some(_) => match character(&bytes[1..]) {
             Start::Whole(length, _) => Start::Whole(length + 1, None),
-            Start::Part => Start::Part,
+            Start::ListPart => Start::ListPart,
         },
     }
 }

@@ -34,7 +34,7 @@ impl Row {
 
 /// A part of the list that is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum ListPart {
     /// The first rows
     First,
     /// The last rows
@@ -70,7 +70,7 @@ pub(crate) struct List {
     begins: bool,
     ends: bool,
     /// The part that is being read
-    asked: Option<Part>,
+    asked: Option<ListPart>,
 }
 
 impl List {
@@ -92,7 +92,7 @@ impl List {
 
     /// Reports whether rows are being read that the screen waits for.
     pub(super) fn is_waiting(&self) -> bool {
-        matches!(self.asked, Some(Part::First | Part::Last))
+        matches!(self.asked, Some(ListPart::First | ListPart::Last))
     }
 
     /// Reports whether the window begins where the list does.
@@ -101,31 +101,31 @@ impl List {
     }
 
     /// Notes that a part is being read.
-    pub(super) fn ask(&mut self, part: Part) {
+    pub(super) fn ask(&mut self, part: ListPart) {
         self.asked = Some(part);
     }
 
     /// Returns the part that has to be read, if none is.
-    pub(super) fn wanted(&self) -> Option<Part> {
+    pub(super) fn wanted(&self) -> Option<ListPart> {
         if self.asked.is_some() {
             None
         } else if self.rows.is_empty() {
             // The rows of a window at the end of the list are gone.
-            (self.ends && !self.begins).then_some(Part::First)
+            (self.ends && !self.begins).then_some(ListPart::First)
         } else if !self.ends && self.cursor + NEAR >= self.rows.len() {
-            Some(Part::After)
+            Some(ListPart::After)
         } else if !self.begins && self.cursor < NEAR {
-            Some(Part::Before)
+            Some(ListPart::Before)
         } else {
             None
         }
     }
 
     /// Takes rows that were read; `is_all` if there are no more in that direction.
-    pub(super) fn take(&mut self, part: Part, rows: Vec<Row>, is_all: bool) {
+    pub(super) fn take(&mut self, part: ListPart, rows: Vec<Row>, is_all: bool) {
         self.asked = None;
         match part {
-            Part::First => {
+            ListPart::First => {
                 *self = Self {
                     rows: rows.into(),
                     begins: true,
@@ -133,7 +133,7 @@ impl List {
                     ..Self::default()
                 };
             }
-            Part::Last => {
+            ListPart::Last => {
                 *self = Self {
                     cursor: rows.len().saturating_sub(1),
                     top: usize::MAX,
@@ -143,7 +143,7 @@ impl List {
                     asked: None,
                 };
             }
-            Part::After => {
+            ListPart::After => {
                 let new = self.unknown(rows);
                 self.rows.extend(new);
                 self.ends = is_all;
@@ -154,7 +154,7 @@ impl List {
                 self.top -= excess;
                 self.begins &= excess == 0;
             }
-            Part::Before => {
+            ListPart::Before => {
                 let new = self.unknown(rows);
                 self.cursor += new.len();
                 self.top = self.top.saturating_add(new.len());
@@ -166,7 +166,7 @@ impl List {
                 self.ends &= self.rows.len() <= kept;
                 self.rows.truncate(kept);
             }
-            Part::Again => {
+            ListPart::Again => {
                 let before = self.current().map(|row| row.address().clone());
                 let on_screen = self.cursor.saturating_sub(self.top);
                 // The row behind which was read may be gone; it is read again from the next one.
@@ -207,14 +207,14 @@ impl List {
     }
 
     /// Moves the cursor to the first or last row of the window, where that is one of the list.
-    pub(super) fn jump(&mut self, part: Part) -> bool {
+    pub(super) fn jump(&mut self, part: ListPart) -> bool {
         let is_there = match part {
-            Part::First => self.begins,
+            ListPart::First => self.begins,
             _ => self.ends,
         };
         if is_there {
             self.cursor = match part {
-                Part::First => 0,
+                ListPart::First => 0,
                 _ => self.rows.len().saturating_sub(1),
             };
         }
@@ -227,11 +227,11 @@ impl List {
     /// matches.
     pub(super) fn seek(
         &mut self,
-        part: Part,
+        part: ListPart,
         are_here: bool,
         is_meant: impl Fn(&Row) -> bool,
     ) -> Sought {
-        let is_behind = part == Part::After;
+        let is_behind = part == ListPart::After;
         let found = if is_behind {
             let behind = self.rows.iter().enumerate().skip(self.cursor + 1);
             behind.into_iter().find(|(_, row)| is_meant(row))
@@ -298,18 +298,18 @@ mod tests {
             list.ask(part);
             let size = PAGE as usize;
             let (from, to) = match part {
-                Part::After => {
+                ListPart::After => {
                     let next = list.rows().back().map_or(0, |row| number(row) + 1);
                     (next, (next + size).min(count))
                 }
-                Part::Before => {
+                ListPart::Before => {
                     let first = list.rows().front().map_or(0, number);
                     (first.saturating_sub(size), first)
                 }
                 other => panic!("{other:?} is asked for by keys alone"),
             };
             let is_all = match part {
-                Part::After => to == count,
+                ListPart::After => to == count,
                 _ => from == 0,
             };
             list.take(part, (from..to).map(row).collect(), is_all);
@@ -320,8 +320,8 @@ mod tests {
     fn a_long_list_is_walked_from_end_to_end_within_a_window() {
         const COUNT: usize = 5_000;
         let mut list = List::default();
-        list.ask(Part::First);
-        list.take(Part::First, (0..200).map(row).collect(), false);
+        list.ask(ListPart::First);
+        list.take(ListPart::First, (0..200).map(row).collect(), false);
         for step in [1, 17, -1, -30] {
             let mut seen = Vec::new();
             loop {
@@ -353,35 +353,35 @@ mod tests {
     #[test]
     fn a_window_that_is_read_again_keeps_the_cursor_on_its_entry() {
         let mut list = List::default();
-        list.take(Part::First, (10..60).map(row).collect(), true);
+        list.take(ListPart::First, (10..60).map(row).collect(), true);
         list.move_by(20);
         list.scroll(10);
         let (place, entry) = (list.cursor() - list.top(), list.current().cloned());
-        list.take(Part::Again, (0..60).map(row).collect(), true);
+        list.take(ListPart::Again, (0..60).map(row).collect(), true);
         list.scroll(10);
         assert_eq!(list.current().cloned(), entry);
         assert_eq!(list.cursor() - list.top(), place);
         // The entry is gone.
-        list.take(Part::Again, (0..5).map(row).collect(), true);
+        list.take(ListPart::Again, (0..5).map(row).collect(), true);
         list.scroll(10);
         assert_eq!(list.cursor(), 4);
-        list.take(Part::Again, Vec::new(), true);
+        list.take(ListPart::Again, Vec::new(), true);
         assert_eq!(list.current(), None);
     }
 
     #[test]
     fn a_window_whose_rows_are_gone_is_read_from_the_start() {
         let mut list = List::default();
-        list.take(Part::Last, (800..1000).map(row).collect(), false);
+        list.take(ListPart::Last, (800..1000).map(row).collect(), false);
         list.scroll(20);
-        list.take(Part::Again, Vec::new(), true);
+        list.take(ListPart::Again, Vec::new(), true);
         assert_eq!(list.current(), None);
-        assert_eq!(list.wanted(), Some(Part::First));
-        list.take(Part::First, Vec::new(), true);
+        assert_eq!(list.wanted(), Some(ListPart::First));
+        list.take(ListPart::First, Vec::new(), true);
         assert_eq!(list.wanted(), None);
         // The first row of the window alone is gone.
-        list.take(Part::Last, (800..1000).map(row).collect(), false);
-        list.take(Part::Again, (801..1000).map(row).collect(), true);
+        list.take(ListPart::Last, (800..1000).map(row).collect(), false);
+        list.take(ListPart::Again, (801..1000).map(row).collect(), true);
         assert_eq!(list.rows().front(), Some(&row(801)));
         assert_eq!(list.current(), Some(&row(999)));
     }
@@ -389,14 +389,14 @@ mod tests {
     #[test]
     fn the_end_of_a_list_is_read_from_there() {
         let mut list = List::default();
-        list.take(Part::First, (0..200).map(row).collect(), false);
-        assert!(!list.jump(Part::Last));
-        list.take(Part::Last, (800..1000).map(row).collect(), false);
+        list.take(ListPart::First, (0..200).map(row).collect(), false);
+        assert!(!list.jump(ListPart::Last));
+        list.take(ListPart::Last, (800..1000).map(row).collect(), false);
         list.scroll(20);
         assert_eq!((list.cursor(), list.top()), (199, 180));
-        assert!(list.jump(Part::Last) && !list.jump(Part::First));
+        assert!(list.jump(ListPart::Last) && !list.jump(ListPart::First));
         assert_eq!(list.wanted(), None);
         list.move_by(-150);
-        assert_eq!(list.wanted(), Some(Part::Before));
+        assert_eq!(list.wanted(), Some(ListPart::Before));
     }
 }

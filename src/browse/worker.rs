@@ -18,7 +18,7 @@ use ecache_core::filter::{Filter, Selection};
 use ecache_core::scope::Address;
 
 use super::events::{Changed, Counts, Event, Figures, Request, Whole};
-use super::list::{Part, Row};
+use super::list::{ListPart, Row};
 use crate::units::Ttl;
 
 /// Time between two looks for changes.
@@ -207,10 +207,10 @@ fn read_rows(source: &dyn StoreAccess, asked: &Receiver<Request>, answers: &Answ
 }
 
 /// Reads a page; one that goes backwards is turned round.
-fn page(source: &dyn StoreAccess, generation: u64, part: Part, scan: &Scan) -> Result<Event> {
+fn page(source: &dyn StoreAccess, generation: u64, part: ListPart, scan: &Scan) -> Result<Event> {
     let mut rows = source.rows(scan)?;
     let is_all = (rows.len() as u64) < scan.limit.unwrap_or(u64::MAX);
-    if matches!(part, Part::Before | Part::Last) {
+    if matches!(part, ListPart::Before | ListPart::Last) {
         rows.reverse();
     }
     Ok(Event::Rows {

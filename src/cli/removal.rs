@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::builder::Resettable;
 use clap::{Arg, Args};
-use ecache_core::filter::{Order, Per};
+use ecache_core::filter::{EvictionOrder, Per};
 
 use super::entry::{CallArgs, CommandArgs, IdentityArgs, ScopeArgs, only_in_long_help};
 use super::filter::{self, FilterArgs, StoreNames};
@@ -126,7 +126,7 @@ pub(crate) struct PruneArgs {
         long,
         value_enum
     )]
-    pub(crate) order: Option<Order>,
+    pub(crate) order: Option<EvictionOrder>,
     /// Keep results that took longer than this to compute, until they expire
     #[arg(hide_short_help = true, long, value_name = "DURATION", value_parser = parse_duration)]
     pub(crate) keep_cost_above: Option<u64>,

@@ -21,7 +21,7 @@ use ecache_core::key::Key;
 use ecache_core::scope::StoreAddress;
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Batch, Event, Log, Outcome};
+use ecache_core::usage::{Event, Log, Outcome, UsageBatch};
 use ecache_core::value::Kind;
 use processor::processor_time;
 use smoke::usually;
@@ -67,7 +67,7 @@ fn main() {
             times[0].push(measured(|| {
                 statistics::fold(&backend, &log, NOW).expect("folded");
             }));
-            let batch = Batch::of(&events);
+            let batch = UsageBatch::of(&events);
             times[1].push(measured(|| {
                 let added = backend.add_usage(&batch, None, NOW);
                 assert!(added.expect("added"));

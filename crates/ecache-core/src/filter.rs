@@ -6,7 +6,7 @@
 mod selection;
 
 #[doc(hidden)]
-pub use selection::{Capacity, Judge, Latest, Order, Per, Selection, Spared};
+pub use selection::{Capacity, EvictionOrder, Judge, Latest, Per, Selection, Spared};
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::sidecar::Sidecar;
 use crate::single_flight::FlightLocks;
 use crate::time::Timestamp;
-use crate::usage::{Batch, Gap, Log, LogId, LogRange, OpenLog, Recorded, SHORT_LOG, Tally};
+use crate::usage::{Gap, Log, LogId, LogRange, OpenLog, Recorded, SHORT_LOG, Tally, UsageBatch};
 
 /// Size of the log, in bytes, above which a writer folds it.
 pub const FOLD_ABOVE: u64 = 64 << 10;
@@ -61,9 +61,9 @@ fn fold_most(backend: &dyn Backend, log: &Log, most: usize, now: Timestamp) -> R
             open.remove(|open| {
                 let is_done = fold_file(backend, open, usize::MAX, now)?;
                 // Otherwise the file would be missed.
-                let batch = Batch {
+                let batch = UsageBatch {
                     closed: vec![open.id()],
-                    ..Batch::default()
+                    ..UsageBatch::default()
                 };
                 Ok::<_, Error>(is_done && backend.add_usage(&batch, None, now)?)
             })?;
@@ -74,10 +74,10 @@ fn fold_most(backend: &dyn Backend, log: &Log, most: usize, now: Timestamp) -> R
         missing.retain(|one| one.folded_until.is_none());
     }
     if !missing.is_empty() {
-        let batch = Batch {
+        let batch = UsageBatch {
             gaps: missing.iter().filter_map(|one| one.gap(now)).collect(),
             forgotten: missing.iter().map(|one| one.log).collect(),
-            ..Batch::default()
+            ..UsageBatch::default()
         };
         backend.add_usage(&batch, None, now)?;
     }
@@ -87,10 +87,10 @@ fn fold_most(backend: &dyn Backend, log: &Log, most: usize, now: Timestamp) -> R
     }
     let gone = gone(log, backend.tallies()?);
     if !gone.is_empty() {
-        let batch = Batch {
+        let batch = UsageBatch {
             gaps: gone.iter().map(gap_of).collect(),
             ended: gone,
-            ..Batch::default()
+            ..UsageBatch::default()
         };
         backend.add_usage(&batch, None, now)?;
     }
@@ -207,21 +207,21 @@ fn fold_file(
 
 /// Sums the records behind an offset, in at most so many bytes; also returns the offset behind
 /// them.
-fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(Batch, u64)> {
+fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(UsageBatch, u64)> {
     let size = open.size()?;
     if from > size {
         // A crash of the machine cut off folded records, and perhaps more.
-        let batch = Batch {
+        let batch = UsageBatch {
             gaps: vec![Gap {
                 from: now,
                 until: now,
             }],
-            ..Batch::default()
+            ..UsageBatch::default()
         };
         return Ok((batch, size));
     }
     let bytes = open.read(from, most)?;
-    let (batch, read) = Batch::read(&bytes);
+    let (batch, read) = UsageBatch::read(&bytes);
     Ok((batch, open.after(from, read)))
 }
 

@@ -53,7 +53,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, ParseError> {
     let mut nanos = 0_u128;
     let mut rest = text.trim();
     loop {
-        let part = Part::split(rest).map_err(error)?;
+        let part = Amount::split(rest).map_err(error)?;
         let unit = if !part.unit.is_empty() {
             duration_unit(part.unit).ok_or_else(|| unknown_unit(part.unit))
         } else if part.number == text.trim() {
@@ -168,7 +168,7 @@ fn unknown_unit(name: &str) -> String {
 /// Refuses a text that is not one number with one of these units, and a size that overflows.
 pub fn parse_size(text: &str) -> Result<u64, ParseError> {
     let error = |reason: String| ParseError::new("size", text, reason);
-    let part = Part::split(text).map_err(error)?;
+    let part = Amount::split(text).map_err(error)?;
     if !part.rest.is_empty() {
         return Err(error(format!("{:?} is left over", part.rest)));
     }
@@ -195,13 +195,13 @@ pub fn parse_size(text: &str) -> Result<u64, ParseError> {
 }
 
 /// A number and the unit that follows it, at the start of a text.
-struct Part<'a> {
+struct Amount<'a> {
     number: &'a str,
     unit: &'a str,
     rest: &'a str,
 }
 
-impl<'a> Part<'a> {
+impl<'a> Amount<'a> {
     fn split(text: &'a str) -> Result<Self, String> {
         let is_number = |c: char| c.is_ascii_digit() || c == '.';
         let number_end = text.find(|c| !is_number(c)).unwrap_or(text.len());

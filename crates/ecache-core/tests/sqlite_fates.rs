@@ -10,7 +10,7 @@ use ecache_core::backend::{
 };
 use ecache_core::entry::Entry;
 use ecache_core::error::Error;
-use ecache_core::filter::{Capacity, Filter, Freshness, Order, Pattern, Selection};
+use ecache_core::filter::{Capacity, EvictionOrder, Filter, Freshness, Pattern, Selection};
 use ecache_core::time::Timestamp;
 use ecache_core::value::Kind;
 
@@ -110,7 +110,7 @@ fn every_removal_leaves_a_cause() {
         scope: key("excess"),
         max_size: None,
         max_entries: Some(0),
-        order: Order::Use,
+        order: EvictionOrder::Use,
     }));
     remove_for_good(&backend, excess, Cause::Pruned);
     remove_for_good(&backend, key("erased"), Cause::Removed);

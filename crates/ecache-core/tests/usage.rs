@@ -15,7 +15,9 @@ use ecache_core::key::Key;
 use ecache_core::scope::{Scopes, StoreAddress};
 use ecache_core::statistics;
 use ecache_core::time::Timestamp;
-use ecache_core::usage::{Batch, CallGroup, Counts, Event, HOUR, Log, MAX_ROWS, Outcome, Period};
+use ecache_core::usage::{
+    CallGroup, Counts, Event, HOUR, Log, MAX_ROWS, Outcome, Period, UsageBatch,
+};
 use ecache_core::value::Kind;
 
 const NOW: Timestamp = Timestamp::from_millis(1_795_415_570_948);
@@ -172,9 +174,9 @@ fn beyond_a_hundred_thousand_rows_calls_are_summed() {
                 counts,
             }
         };
-        let batch = Batch {
+        let batch = UsageBatch {
             periods: vec![period(1)],
-            ..Batch::default()
+            ..UsageBatch::default()
         };
         backend.add_usage(&batch, None, NOW).expect("added");
     };

@@ -11,7 +11,7 @@ use super::{Marks, Mode, Model, Removal, Renewal};
 use crate::browse::events::Request;
 use crate::browse::keys::Key;
 use crate::browse::line::Line;
-use crate::browse::list::{Part, Row, Sought};
+use crate::browse::list::{ListPart, Row, Sought};
 use crate::units::parse_ttl;
 
 impl Model {
@@ -118,7 +118,7 @@ impl Model {
     }
 
     /// Begins to look for the next marked entry, or the one before.
-    pub(super) fn seek_mark(&mut self, part: Part) {
+    pub(super) fn seek_mark(&mut self, part: ListPart) {
         match &self.marks {
             Marks::These(marks) if marks.is_empty() => {
                 self.message = Some("nothing is marked: space marks an entry".to_owned());
@@ -146,7 +146,7 @@ impl Model {
         }
         self.seek = None;
         if found == Sought::Nothing {
-            let place = if part == Part::After {
+            let place = if part == ListPart::After {
                 "below this one"
             } else {
                 "above this one"

@@ -15,7 +15,7 @@ mod on_key;
 use super::events::{Changed, Counts, Event, Figures, Place, Request, Whole};
 use super::layout::{self, Pane};
 use super::line::Line;
-use super::list::{List, PAGE, Part, Row};
+use super::list::{List, ListPart, PAGE, Row};
 
 /// The orders of the list, with the direction that comes first.
 pub(super) const SORTS: [(Sort, Direction, &str); 9] = [
@@ -105,7 +105,7 @@ pub(crate) struct Model {
     pub(super) operations: Option<Vec<OperationRecord>>,
     pub(super) figures: Option<Box<Figures>>,
     /// The direction in which a marked entry is looked for
-    seek: Option<Part>,
+    seek: Option<ListPart>,
     /// The filter of the words that were read last
     meant: Filter,
     /// Grows with each other list; answers of an earlier one come too late
@@ -304,14 +304,14 @@ impl Model {
     /// Lists from the beginning.
     fn list_anew(&mut self) -> Vec<Request> {
         self.generation += 1;
-        vec![self.rows(Part::First), self.count()]
+        vec![self.rows(ListPart::First), self.count()]
     }
 
     /// Reads the window again.
     fn again(&mut self) -> Vec<Request> {
         let current = self.list.current().map(|row| row.address().clone());
         let whole = current.map(Request::Whole);
-        let mut requests = vec![self.rows(Part::Again), self.count()];
+        let mut requests = vec![self.rows(ListPart::Again), self.count()];
         requests.extend(whole);
         requests
     }
@@ -325,19 +325,19 @@ impl Model {
     }
 
     /// Returns the request of a part of the list.
-    fn rows(&mut self, part: Part) -> Request {
+    fn rows(&mut self, part: ListPart) -> Request {
         self.list.ask(part);
         let (sort, direction, _) = SORTS[self.sort];
-        let is_backwards = matches!(part, Part::Before | Part::Last);
+        let is_backwards = matches!(part, ListPart::Before | ListPart::Last);
         let after = match part {
-            Part::After => self.list.rows().back(),
-            Part::Before => self.list.rows().front(),
-            Part::Again if !self.list.begins() => self.list.rows().front(),
-            Part::First | Part::Last | Part::Again => None,
+            ListPart::After => self.list.rows().back(),
+            ListPart::Before => self.list.rows().front(),
+            ListPart::Again if !self.list.begins() => self.list.rows().front(),
+            ListPart::First | ListPart::Last | ListPart::Again => None,
         };
         let length = self.list.rows().len() as u64;
         let limit = match part {
-            Part::Again => PAGE.max(length),
+            ListPart::Again => PAGE.max(length),
             _ => PAGE,
         };
         let scan = Scan {
@@ -407,9 +407,9 @@ impl Model {
         self.restart()
     }
 
-    fn jump(&mut self, part: Part) -> Vec<Request> {
+    fn jump(&mut self, part: ListPart) -> Vec<Request> {
         match (self.pane, part) {
-            (Pane::Places, Part::First) => self.go_to(0),
+            (Pane::Places, ListPart::First) => self.go_to(0),
             (Pane::Places, _) => {
                 let places = self.counts.as_ref().map_or(0, |counts| counts.places.len());
                 self.go_to(places.saturating_sub(1))

@@ -9,7 +9,7 @@ use super::{Marks, Mode, Model, SORTS};
 use crate::browse::events::{Copied, Request};
 use crate::browse::keys::Key;
 use crate::browse::layout::Pane;
-use crate::browse::list::Part;
+use crate::browse::list::ListPart;
 
 impl Model {
     pub(super) fn key(&mut self, key: Key) -> Vec<Request> {
@@ -165,8 +165,8 @@ impl Model {
             Key::Down | Key::Char('j') => return self.move_by(1),
             Key::PageUp | Key::Ctrl('b') => return self.move_by(-page),
             Key::PageDown | Key::Ctrl('f') => return self.move_by(page),
-            Key::Home | Key::Char('g') => return self.jump(Part::First),
-            Key::End | Key::Char('G') => return self.jump(Part::Last),
+            Key::Home | Key::Char('g') => return self.jump(ListPart::First),
+            Key::End | Key::Char('G') => return self.jump(ListPart::Last),
             Key::Char('s') => {
                 self.sort = (self.sort + 1) % SORTS.len();
                 self.is_reversed = false;
@@ -186,8 +186,8 @@ impl Model {
             Key::Char('d') => self.ask_to_remove(),
             Key::Char('p') => return self.pin(),
             Key::Char('t') => self.ask_for_lifetime(),
-            Key::Char('n') => self.seek_mark(Part::After),
-            Key::Char('N') => self.seek_mark(Part::Before),
+            Key::Char('n') => self.seek_mark(ListPart::After),
+            Key::Char('N') => self.seek_mark(ListPart::Before),
             Key::Char('e' | 'r' | 'y' | 'Y') => return self.ask_of_current(&key),
             Key::Char('i') => {
                 (self.mode, self.figures) = (Mode::Figures, None);

@@ -26,7 +26,7 @@ fn usage(entries: u64) -> Usage {
     }
 }
 
-fn rows_of(generation: u64, part: Part, rows: Vec<Row>, is_all: bool) -> Event {
+fn rows_of(generation: u64, part: ListPart, rows: Vec<Row>, is_all: bool) -> Event {
     Event::Rows {
         generation,
         part,
@@ -48,7 +48,7 @@ fn browser() -> Model {
     model.take(Event::Size(80, 24));
     let asked = model.begin();
     let [
-        Request::Rows(generation, Part::First, scan),
+        Request::Rows(generation, ListPart::First, scan),
         Request::Count { .. },
     ] = &asked[..]
     else {
@@ -56,7 +56,7 @@ fn browser() -> Model {
     };
     assert_eq!((scan.sort, scan.limit), (Sort::Updated, Some(PAGE)));
     let rows = vec![row("a", "1"), row("a", "2"), row("b", "3")];
-    let asked = model.take(rows_of(*generation, Part::First, rows, true));
+    let asked = model.take(rows_of(*generation, ListPart::First, rows, true));
     assert_eq!(asked, [Request::Whole(row("a", "1").address().clone())]);
     model.take(Event::Counted(*generation, counts()));
     model
@@ -123,7 +123,7 @@ fn a_filter_is_read_after_its_words_and_wrong_words_leave_the_list() {
     };
     let asked = model.take(Event::Filter(Ok(Box::new(filter.clone()))));
     let [
-        Request::Rows(generation, Part::First, scan),
+        Request::Rows(generation, ListPart::First, scan),
         Request::Count { .. },
     ] = &asked[..]
     else {
@@ -132,9 +132,9 @@ fn a_filter_is_read_after_its_words_and_wrong_words_leave_the_list() {
     assert_eq!(scan.filter, filter);
     assert_eq!(model.filter_problem, None);
     // The rows of the list before come too late.
-    model.take(rows_of(generation - 1, Part::First, Vec::new(), true));
+    model.take(rows_of(generation - 1, ListPart::First, Vec::new(), true));
     assert_eq!(*model.list.rows(), before);
-    model.take(rows_of(*generation, Part::First, Vec::new(), true));
+    model.take(rows_of(*generation, ListPart::First, Vec::new(), true));
     assert!(model.list.rows().is_empty());
     // Escape takes the filter away.
     let asked = type_keys(&mut model, "\x1b");
@@ -148,7 +148,7 @@ fn a_place_narrows_the_list() {
     type_keys(&mut model, "\t");
     let asked = type_keys(&mut model, "j");
     let [
-        Request::Rows(_, Part::First, scan),
+        Request::Rows(_, ListPart::First, scan),
         Request::Count {
             filter: found,
             everywhere,
@@ -186,7 +186,7 @@ fn marked_entries_are_removed_after_a_yes() {
     };
     assert_eq!(keys_of(selection), ["1", "3"]);
     let asked = model.take(done("removed", 7));
-    assert!(matches!(&asked[0], Request::Rows(_, Part::Again, _)));
+    assert!(matches!(&asked[0], Request::Rows(_, ListPart::Again, _)));
     assert_eq!(model.marks, Marks::These(BTreeMap::new()));
     assert_eq!(type_keys(&mut model, "u"), [Request::Undo(7)]);
     assert!(type_keys(&mut model, "u").is_empty(), "once");
@@ -229,7 +229,7 @@ fn orders_begin_anew_and_keep_marks() {
     let mut model = browser();
     for (_, (sort, direction, _)) in (0..SORTS.len()).zip(SORTS.iter().cycle().skip(1)) {
         let asked = type_keys(&mut model, "s");
-        let Request::Rows(_, Part::First, scan) = &asked[0] else {
+        let Request::Rows(_, ListPart::First, scan) = &asked[0] else {
             panic!("{asked:?}");
         };
         assert_eq!((scan.sort, scan.direction), (*sort, *direction));
@@ -250,11 +250,11 @@ fn a_change_elsewhere_is_read_and_keeps_the_cursor() {
     type_keys(&mut model, "j");
     assert_eq!(type_keys(&mut model, "w"), [Request::Watch(true)]);
     let asked = model.take(Event::Changed);
-    let Request::Rows(generation, Part::Again, _) = &asked[0] else {
+    let Request::Rows(generation, ListPart::Again, _) = &asked[0] else {
         panic!("{asked:?}");
     };
     let rows = ["0", "1", "2", "3"].map(|key| row("a", key));
-    model.take(rows_of(*generation, Part::Again, rows.into(), true));
+    model.take(rows_of(*generation, ListPart::Again, rows.into(), true));
     let current = model.list.current().map(|row| row.address().key.clone());
     assert_eq!(current, EntryKey::new("2").ok());
 }
@@ -331,14 +331,14 @@ fn a_marked_entry_far_away_is_read_for() {
         keys.map(|key| row("a", &format!("{key:04}"))).collect()
     };
     let generation = model.generation;
-    model.take(rows_of(generation, Part::First, page(0), false));
+    model.take(rows_of(generation, ListPart::First, page(0), false));
     // One that is three pages away was marked before the list was read anew.
     let far = row("a", "0650");
     model.marks = Marks::These([(far.address().clone(), 10)].into());
     let mut asked = type_keys(&mut model, "n");
     let mut from = PAGE;
-    while let Some(Request::Rows(_, Part::After, _)) = asked.first() {
-        asked = model.take(rows_of(generation, Part::After, page(from), false));
+    while let Some(Request::Rows(_, ListPart::After, _)) = asked.first() {
+        asked = model.take(rows_of(generation, ListPart::After, page(from), false));
         from += PAGE;
     }
     assert_eq!(model.list.current().map(Row::address), Some(far.address()));
@@ -360,7 +360,7 @@ fn keys_ask_for_the_entry_with_the_cursor() {
     let mut command = first;
     command.entry.kind = Kind::Command;
     let rows = vec![command.clone()];
-    model.take(rows_of(model.generation, Part::Again, rows, true));
+    model.take(rows_of(model.generation, ListPart::Again, rows, true));
     assert_eq!(type_keys(&mut model, "r"), [Request::Rerun(address)]);
     assert_eq!(
         type_keys(&mut model, "Y"),

@@ -12,7 +12,7 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, Effect, Fate, OperationRecord};
 use ecache_core::command::Outputs;
 use ecache_core::entry::Entry;
-use ecache_core::explain::{Difference, Explanation, Missing, Part, Question, explain};
+use ecache_core::explain::{Difference, Explanation, IdentityPart, Missing, Question, explain};
 use ecache_core::python_json::Json;
 use ecache_core::scope::StoreAddress;
 use ecache_core::secrets::mask_json;
@@ -167,9 +167,9 @@ fn explained(
         return Ok((here, None));
     };
     let is_other = |explanation: &Explanation| match explanation {
-        Explanation::Another(_, differences) => {
-            differences.iter().all(|it| it.part == Part::Outputs)
-        }
+        Explanation::Another(_, differences) => differences
+            .iter()
+            .all(|it| it.part == IdentityPart::Outputs),
         _ => false,
     };
     if !matches!(here, Explanation::Hit(_)) && !is_other(&here) {
@@ -212,7 +212,7 @@ impl View<'_> {
     fn sides(&self, entry: &Entry, difference: &Difference) -> Sides {
         let (mut asked, mut recorded) = (difference.asked.clone(), difference.recorded.clone());
         if self.secrets == Secrets::Masked {
-            if let Part::Argument(index) = difference.part {
+            if let IdentityPart::Argument(index) = difference.part {
                 let own = self.question.arguments.clone().map(Json::Array);
                 let theirs = entry
                     .args

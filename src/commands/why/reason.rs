@@ -2,7 +2,7 @@
 
 use ecache_core::backend::{Effect, Fate, OperationRecord, Tombstone};
 use ecache_core::entry::Entry;
-use ecache_core::explain::{Difference, Explanation, Part};
+use ecache_core::explain::{Difference, Explanation, IdentityPart};
 
 use super::View;
 
@@ -39,7 +39,10 @@ impl<'a> Reason<'a> {
             Explanation::Failure(entry, exit) => Self::Failure(entry, *exit),
             Explanation::Damaged => Self::Damaged,
             Explanation::Another(entry, differences) => {
-                if differences.iter().all(|it| it.part == Part::Outputs) {
+                if differences
+                    .iter()
+                    .all(|it| it.part == IdentityPart::Outputs)
+                {
                     Self::OtherOutputs(entry)
                 } else {
                     Self::OtherCall(entry, differences)

@@ -3,7 +3,7 @@
 use ecache_core::backend::{Cause, Effect, Fate, OperationRecord, Tombstone};
 use ecache_core::command::Outputs;
 use ecache_core::entry::Entry;
-use ecache_core::explain::{Difference, Explanation, Missing, Part};
+use ecache_core::explain::{Difference, Explanation, IdentityPart, Missing};
 use ecache_core::python_json::Json;
 use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
@@ -276,7 +276,7 @@ impl View<'_> {
         let Sides { asked, recorded } = self.sides(entry, difference);
         let show = |side: &Option<Json>| match (side, &difference.part) {
             (None, _) => "nothing".to_owned(),
-            (Some(Json::Integer(nanos)), Part::ProgramTime) => {
+            (Some(Json::Integer(nanos)), IdentityPart::ProgramTime) => {
                 Timestamp::from_millis(nanos / 1_000_000).to_string()
             }
             (Some(json), _) => json.dumps(),
@@ -285,21 +285,27 @@ impl View<'_> {
         let is_null = |side: &Option<Json>| matches!(side, Some(Json::Null));
         let kinds = [&recorded, &asked].map(|side| side.as_ref().and_then(input_kind));
         match part {
-            Part::Input if kinds[0] != kinds[1] => {
+            IdentityPart::Input if kinds[0] != kinds[1] => {
                 let [there, here] = kinds.map(|kind| kind.unwrap_or("nothing"));
                 format!("    {part}: {there} there, {here} here")
             }
-            Part::Variable(_) if is_null(&asked) != is_null(&recorded) => {
+            IdentityPart::Variable(_) if is_null(&asked) != is_null(&recorded) => {
                 let [there, here] =
                     [&recorded, &asked].map(|side| if is_null(side) { "not set" } else { "set" });
                 format!("    {part}: {there} there, {here} here")
             }
-            Part::Variable(_) | Part::File(_) | Part::Input | Part::Token
+            IdentityPart::Variable(_)
+            | IdentityPart::File(_)
+            | IdentityPart::Input
+            | IdentityPart::Token
                 if asked.is_some() && recorded.is_some() =>
             {
                 format!("    {part}: differs")
             }
-            Part::Variable(_) | Part::File(_) | Part::Input | Part::Token => match asked {
+            IdentityPart::Variable(_)
+            | IdentityPart::File(_)
+            | IdentityPart::Input
+            | IdentityPart::Token => match asked {
                 Some(_) => format!("    {part}: no part of it there"),
                 None => format!("    {part}: no part of it here"),
             },
@@ -316,16 +322,16 @@ impl View<'_> {
 }
 
 /// Returns how far two values are apart, where that has a measure.
-fn by_how_much(part: &Part, there: Option<&Json>, here: Option<&Json>) -> String {
+fn by_how_much(part: &IdentityPart, there: Option<&Json>, here: Option<&Json>) -> String {
     /// Length of a common beginning that is hard to see through.
     const LONG: usize = 12;
     match (part, there, here) {
-        (Part::ProgramTime, Some(Json::Integer(there)), Some(Json::Integer(here))) => {
+        (IdentityPart::ProgramTime, Some(Json::Integer(there)), Some(Json::Integer(here))) => {
             let word = if here > there { "later" } else { "earlier" };
             let apart = here.abs_diff(*there) / 1_000_000;
             format!(", {} {word}", human::duration(apart))
         }
-        (Part::ProgramSize, Some(Json::Integer(there)), Some(Json::Integer(here))) => {
+        (IdentityPart::ProgramSize, Some(Json::Integer(there)), Some(Json::Integer(here))) => {
             let word = if here > there { "larger" } else { "smaller" };
             let apart = here.abs_diff(*there);
             format!(", {} {word}", human::size(apart))

@@ -288,7 +288,7 @@ impl LimitScope {
     }
 
     /// Reports whether an entry of these names is in the scope.
-    pub(crate) fn matches(&self, entry: &Names<'_>) -> bool {
+    pub(crate) fn matches(&self, entry: &LimitNames<'_>) -> bool {
         self.names.matches_store(entry.store)
             && any_matches(&self.names.users, entry.user)
             && any_matches(&self.names.operators, entry.operator)
@@ -297,7 +297,7 @@ impl LimitScope {
 
     /// Returns the part of the scope that an entry of these names belongs to: all of it, or those
     /// with the same names.
-    pub(crate) fn group(&self, entry: &Names<'_>) -> Self {
+    pub(crate) fn group(&self, entry: &LimitNames<'_>) -> Self {
         if !self.is_each {
             return self.clone();
         }
@@ -476,7 +476,7 @@ pub(crate) struct IsOne {
 }
 
 /// The names that decide which limits an entry belongs to.
-pub(crate) struct Names<'a> {
+pub(crate) struct LimitNames<'a> {
     pub(crate) store: &'a StoreAddress,
     pub(crate) user: Option<&'a str>,
     pub(crate) operator: Option<&'a str>,

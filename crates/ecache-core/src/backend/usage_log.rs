@@ -2,7 +2,7 @@
 
 use crate::error::Result;
 use crate::time::Timestamp;
-use crate::usage::{Batch, LogId, LogRange, Recorded, Tally};
+use crate::usage::{LogId, LogRange, Recorded, Tally, UsageBatch};
 
 /// Counts the calls of the caches that use a storage, and the hits of its entries.
 pub trait CallCountBackend {
@@ -17,7 +17,12 @@ pub trait CallCountBackend {
     /// # Errors
     /// [`Error::Name`](crate::error::Error::Name) as
     /// [`StoreAddress::check`](crate::scope::StoreAddress::check) says.
-    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool>;
+    fn add_usage(
+        &self,
+        batch: &UsageBatch,
+        position: Option<LogRange>,
+        now: Timestamp,
+    ) -> Result<bool>;
 
     /// Reports whether processes of several hosts count calls here. Each host has a usage log of
     /// its own then, which others cannot read, and no lock that others see.

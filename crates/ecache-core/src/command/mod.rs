@@ -24,6 +24,7 @@
 mod batch;
 mod call;
 mod error;
+mod file_state;
 mod input;
 mod output;
 mod run;

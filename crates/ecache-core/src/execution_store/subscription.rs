@@ -157,7 +157,7 @@ mod tests {
     use crate::key::Key;
     use crate::scope::StoreAddress;
     use crate::time::{ManualClock, Timestamp};
-    use crate::usage::{Batch, EntryUse};
+    use crate::usage::{EntryUse, UsageBatch};
     use crate::value::Value;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -282,9 +282,9 @@ mod tests {
             hits: 1,
         };
         let backend = &fixture.store.backend;
-        let batch = Batch {
+        let batch = UsageBatch {
             uses: vec![hit],
-            ..Batch::default()
+            ..UsageBatch::default()
         };
         let now = Timestamp::from_millis(2_000_000);
         backend.add_usage(&batch, None, now).expect("recorded");

@@ -14,7 +14,7 @@ use crate::value::Kind;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// The kind of input that differs
-    pub part: Part,
+    pub part: IdentityPart,
     /// The requested value, `None` for nothing
     pub asked: Option<Json>,
     /// The entry's value, `None` for nothing
@@ -22,7 +22,11 @@ pub struct Difference {
 }
 
 impl Difference {
-    pub(super) fn new(part: Part, asked: Option<Json>, recorded: Option<Json>) -> Option<Self> {
+    pub(super) fn new(
+        part: IdentityPart,
+        asked: Option<Json>,
+        recorded: Option<Json>,
+    ) -> Option<Self> {
         (asked != recorded).then_some(Self {
             part,
             asked,
@@ -34,7 +38,7 @@ impl Difference {
 /// A part of a call's identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Part {
+pub enum IdentityPart {
     /// The collection
     Collection,
     /// The store's name
@@ -82,7 +86,7 @@ pub enum Part {
 }
 
 /// Names the part as messages do: `argument 2`, `dataset`, `variable LANG`, `file Cargo.lock`.
-impl fmt::Display for Part {
+impl fmt::Display for IdentityPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Collection => f.write_str("collection"),
@@ -117,9 +121,9 @@ pub fn differences(question: &Question, entry: &Entry) -> Vec<Difference> {
     let mut found = of_arguments(question, entry);
     found.extend(of_scopes(question, entry));
     // The function of a command is the path of its program.
-    let is_program = |difference: &Difference| difference.part == Part::Program;
+    let is_program = |difference: &Difference| difference.part == IdentityPart::Program;
     if found.iter().any(is_program) {
-        found.retain(|difference| difference.part != Part::Function);
+        found.retain(|difference| difference.part != IdentityPart::Function);
     }
     found
 }
@@ -135,47 +139,50 @@ pub(super) fn of_scopes(question: &Question, entry: &Entry) -> Vec<Difference> {
     let kind = |kind: Kind| Some(Json::from(kind.as_str()));
     [
         text(
-            Part::Collection,
+            IdentityPart::Collection,
             Some(&store.collection),
             Some(&other.collection),
         ),
         text(
-            Part::Store,
+            IdentityPart::Store,
             Some(&store.store_name),
             Some(&other.store_name),
         ),
         text(
-            Part::Dataset,
+            IdentityPart::Dataset,
             store.dataset_id.as_ref(),
             other.dataset_id.as_ref(),
         ),
         text(
-            Part::User,
+            IdentityPart::User,
             asked.user_id.as_ref(),
             recorded.user_id.as_ref(),
         ),
         text(
-            Part::Operator,
+            IdentityPart::Operator,
             asked.operator_uri.as_ref(),
             recorded.operator_uri.as_ref(),
         ),
         text(
-            Part::Prompt,
+            IdentityPart::Prompt,
             asked.prompt_id.as_ref(),
             recorded.prompt_id.as_ref(),
         ),
         Difference::new(
-            Part::Token,
+            IdentityPart::Token,
             token(&asked.jwt_sha256),
             token(&recorded.jwt_sha256),
         ),
-        question
-            .function
-            .as_ref()
-            .and_then(|function| text(Part::Function, Some(function), entry.function.as_ref())),
+        question.function.as_ref().and_then(|function| {
+            text(
+                IdentityPart::Function,
+                Some(function),
+                entry.function.as_ref(),
+            )
+        }),
         question
             .kind
-            .and_then(|asked| Difference::new(Part::Kind, kind(asked), kind(entry.kind))),
+            .and_then(|asked| Difference::new(IdentityPart::Kind, kind(asked), kind(entry.kind))),
     ]
     .into_iter()
     .flatten()
@@ -194,7 +201,7 @@ pub(super) fn of_arguments(question: &Question, entry: &Entry) -> Vec<Difference
         for index in 0..asked.len().max(recorded.len()) {
             let (asked, recorded) = (asked.get(index), recorded.get(index));
             found.extend(Difference::new(
-                Part::Argument(index),
+                IdentityPart::Argument(index),
                 asked.cloned(),
                 recorded.cloned(),
             ));
@@ -236,17 +243,20 @@ fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
         )
     };
     let of = |part, outer: &str, name: &str| of_name(part, outer, &name.into());
-    match of(Part::Program, "program", "path") {
+    match of(IdentityPart::Program, "program", "path") {
         Some(path) => found.push(path),
         None => {
-            found.extend(of(Part::ProgramName, "program", "name"));
-            found.extend(of(Part::ProgramCalled, "program", "called"));
-            found.extend(of(Part::ProgramFile, "program", "file"));
-            found.extend(of(Part::ProgramSize, "program", "size"));
-            found.extend(of(Part::ProgramTime, "program", "mtime_ns"));
+            found.extend(of(IdentityPart::ProgramName, "program", "name"));
+            found.extend(of(IdentityPart::ProgramCalled, "program", "called"));
+            found.extend(of(IdentityPart::ProgramFile, "program", "file"));
+            found.extend(of(IdentityPart::ProgramSize, "program", "size"));
+            found.extend(of(IdentityPart::ProgramTime, "program", "mtime_ns"));
         }
     }
-    for (part, name) in [(Part::Folder, "cwd"), (Part::Input, "stdin")] {
+    for (part, name) in [
+        (IdentityPart::Folder, "cwd"),
+        (IdentityPart::Input, "stdin"),
+    ] {
         found.extend(Difference::new(
             part,
             asked.get(name).cloned(),
@@ -254,13 +264,13 @@ fn of_contexts(asked: &Json, recorded: &Json, found: &mut Vec<Difference>) {
         ));
     }
     for name in names(asked, recorded, "env") {
-        found.extend(of_name(Part::Variable(shown(&name)), "env", &name));
+        found.extend(of_name(IdentityPart::Variable(shown(&name)), "env", &name));
     }
     for name in names(asked, recorded, "files") {
-        found.extend(of_name(Part::File(shown(&name)), "files", &name));
+        found.extend(of_name(IdentityPart::File(shown(&name)), "files", &name));
     }
     for name in names(asked, recorded, "marks") {
-        found.extend(of_name(Part::Mark(shown(&name)), "marks", &name));
+        found.extend(of_name(IdentityPart::Mark(shown(&name)), "marks", &name));
     }
 }
 

@@ -7,7 +7,7 @@
 
 mod difference;
 
-pub use difference::{Difference, Part, differences};
+pub use difference::{Difference, IdentityPart, differences};
 
 use std::sync::Arc;
 
@@ -189,7 +189,7 @@ fn of_outputs(
         Outputs::Apart => (apart, one),
         Outputs::Merged => (one, apart),
     };
-    let difference = Difference::new(Part::Outputs, Some(asked), Some(recorded));
+    let difference = Difference::new(IdentityPart::Outputs, Some(asked), Some(recorded));
     Ok(difference.filter(|_| form.is_some_and(|form| !form.answers(outputs))))
 }
 

@@ -154,7 +154,7 @@ fn hits_and_near_misses_are_told_apart() {
     let Explanation::Another(_, differences) = explained else {
         panic!("{explained:?}");
     };
-    assert_eq!(differences[0].part, Part::User);
+    assert_eq!(differences[0].part, IdentityPart::User);
     let expired = Entry {
         expires_at: Some(NOW),
         ..entry(&asked)

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 /// The order in which the entries beyond a capacity are removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[cfg_attr(feature = "clap", derive(clap::ValueEnum))]
-pub enum Order {
+pub enum EvictionOrder {
     /// Those that save the least time for their size first
     #[default]
     Worth,
@@ -23,7 +23,7 @@ pub enum Order {
     Size,
 }
 
-impl Order {
+impl EvictionOrder {
     /// Returns its word on a command line.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -46,7 +46,7 @@ pub struct Capacity {
     /// Maximum number of entries
     pub max_entries: Option<u64>,
     /// The order in which entries are removed until the rest fits
-    pub order: Order,
+    pub order: EvictionOrder,
 }
 
 impl Capacity {

@@ -128,13 +128,13 @@ pub(super) struct GivenNames<'a> {
 }
 
 /// The names of an entry.
-pub(super) struct Names<'a> {
+pub(super) struct EntryNames<'a> {
     pub(super) store_name: Cow<'a, str>,
     pub(super) key: Cow<'a, str>,
     pub(super) dataset_id: Option<Cow<'a, str>>,
 }
 
-impl<'a> Names<'a> {
+impl<'a> EntryNames<'a> {
     /// Reads the names of one of ecache's own lines, which has a kind, or of a document of
     /// MongoDB's, where they are values of any type.
     pub(super) fn read(given: GivenNames<'a>, kind: Option<Kind>) -> Result<Self> {

@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::Arc;
 
 use super::errors::{DocumentError, Result};
-use super::fields::{Fields, Names, missing};
+use super::fields::{EntryNames, Fields, missing};
 use super::raw::Parts;
 use crate::backend::{Record, StoreMetadata, StoreRecord};
 use crate::entry::{Entry, Policy};
@@ -141,7 +141,7 @@ impl Recorder {
 
     /// Returns the address that a document has, and takes its names.
     fn address(&mut self, fields: &mut Fields<'_>) -> Result<Address> {
-        let names = Names::read(mem::take(&mut fields.names), fields.kind)?;
+        let names = EntryNames::read(mem::take(&mut fields.names), fields.kind)?;
         let collection = match (&fields.collection, fields.kind) {
             (Some(collection), _) => collection.as_ref(),
             // A line of ecache's own says its collection unless it is FiftyOne's.

@@ -20,7 +20,7 @@ const LOOKS: u32 = 16;
 
 /// The knowledge of a type.
 #[derive(Clone, Copy)]
-enum Order {
+enum KnownOrder {
     /// Equal values had one order, so many times
     Same(u32),
     /// Equal values had two orders
@@ -28,7 +28,7 @@ enum Order {
 }
 
 thread_local! {
-    static ORDERS: RefCell<HashMap<&'static str, Order>> = RefCell::default();
+    static ORDERS: RefCell<HashMap<&'static str, KnownOrder>> = RefCell::default();
 }
 
 /// Checks the order in which an argument is `written`; an equal one was read back from that.
@@ -44,18 +44,18 @@ pub(crate) fn check_order<T: Serialize + ?Sized>(
     }
     let name = type_name::<T>();
     let order = ORDERS.with_borrow(|orders| orders.get(name).copied());
-    let looks = match order.unwrap_or(Order::Same(0)) {
-        Order::Same(LOOKS..) => return Ok(()),
-        Order::Same(looks) => looks,
-        Order::Unordered => return Err(StoredError::Unordered(name)),
+    let looks = match order.unwrap_or(KnownOrder::Same(0)) {
+        KnownOrder::Same(LOOKS..) => return Ok(()),
+        KnownOrder::Same(looks) => looks,
+        KnownOrder::Unordered => return Err(StoredError::Unordered(name)),
     };
     let mut again = Vec::with_capacity(written.len());
     write_checked_argument(equal, &mut again)?;
     let is_unordered = again != written && counts(&again) == counts(written);
     let order = if is_unordered {
-        Order::Unordered
+        KnownOrder::Unordered
     } else {
-        Order::Same(looks + 1)
+        KnownOrder::Same(looks + 1)
     };
     ORDERS.with_borrow_mut(|orders| orders.insert(name, order));
     if is_unordered {

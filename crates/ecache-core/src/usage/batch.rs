@@ -75,7 +75,7 @@ pub struct EntryUse {
 
 /// The sum of some events.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Batch {
+pub struct UsageBatch {
     /// Counts by hour and group, each at most once
     pub periods: Vec<Period>,
     /// Uses by entry and the time at which its result was written, each at most once
@@ -92,7 +92,7 @@ pub struct Batch {
     pub forgotten: Vec<LogId>,
 }
 
-impl Batch {
+impl UsageBatch {
     /// Sums events.
     #[must_use]
     pub fn of(events: &[Event]) -> Self {
@@ -290,7 +290,7 @@ impl<'a> Sums<'a> {
         }
     }
 
-    fn finish(mut self) -> Batch {
+    fn finish(mut self) -> UsageBatch {
         self.end_period();
         let group = |group: usize| {
             let (_, (store, user, operator)) = self.names[group].clone()?;
@@ -314,10 +314,10 @@ impl<'a> Sums<'a> {
             })
         });
         let periods = periods.collect();
-        Batch {
+        UsageBatch {
             periods,
             uses: self.sum_uses(),
-            ..Batch::default()
+            ..UsageBatch::default()
         }
     }
 
@@ -395,7 +395,7 @@ mod tests {
         ) {
             let some: Vec<_> = some.into_iter().map(|(event, alike)| alike.unwrap_or(event)).collect();
             let events: Vec<_> = turns.iter().map(|turn| turn.get(&some).clone()).collect();
-            let batch = Batch::of(&events);
+            let batch = UsageBatch::of(&events);
             let mut uses: BTreeMap<(Address, Timestamp), (u64, u64)> = BTreeMap::new();
             let mut counts = Counts::default();
             for event in &events {

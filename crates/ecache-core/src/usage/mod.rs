@@ -37,7 +37,7 @@ use std::sync::Arc;
 
 #[cfg(feature = "mongodb")]
 pub(crate) use batch::sum_by_group;
-pub use batch::{Batch, EntryUse, Period};
+pub use batch::{EntryUse, Period, UsageBatch};
 pub use header::{Gap, LogId};
 pub(crate) use log::OpenLog;
 pub use log::{Appended, Log};

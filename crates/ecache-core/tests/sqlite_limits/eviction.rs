@@ -243,7 +243,7 @@ fn a_hit_keeps_an_entry() {
         used_at: Timestamp::from_millis(NOW.as_millis() + 1),
         hits: 5,
     };
-    let batch = ecache_core::usage::Batch {
+    let batch = ecache_core::usage::UsageBatch {
         uses: vec![hit],
         ..Default::default()
     };

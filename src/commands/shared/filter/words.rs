@@ -2,7 +2,9 @@
 
 use std::fmt::Display;
 
-use ecache_core::filter::{DatasetPattern, Filter, Freshness, Jobs, Order, Pattern, Selection};
+use ecache_core::filter::{
+    DatasetPattern, EvictionOrder, Filter, Freshness, Jobs, Pattern, Selection,
+};
 use ecache_core::scope::DEFAULT_COLLECTION;
 use ecache_core::secrets::mask;
 use ecache_core::time::{Timestamp, whole_millis};
@@ -43,7 +45,7 @@ fn written(selection: &Selection, now: Timestamp, policy: &str) -> String {
         words.extend(capacity.max_size.map(|size| format!("--max-size {size}")));
         let entries = capacity.max_entries;
         words.extend(entries.map(|count| format!("--max-entries {count}")));
-        if capacity.order != Order::default() {
+        if capacity.order != EvictionOrder::default() {
             words.push(format!("--order {}", capacity.order.as_str()));
         }
         words.retain(|word| !word.is_empty());
@@ -230,7 +232,7 @@ mod tests {
             scope: Filter::default(),
             max_size: Some(1),
             max_entries: Some(1),
-            order: Order::Size,
+            order: EvictionOrder::Size,
         });
         selection.spared.cost_above = Some(1);
         selection.spared.latest = Some(Latest {

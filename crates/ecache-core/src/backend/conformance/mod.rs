@@ -28,7 +28,7 @@ use crate::filter::Filter;
 use crate::key::Key;
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
-use crate::usage::{Batch, EntryUse};
+use crate::usage::{EntryUse, UsageBatch};
 use crate::value::Kind;
 
 /// One behaviour of an empty backend.
@@ -69,9 +69,9 @@ pub(crate) fn record_uses(
     backend: &(impl Backend + ?Sized),
     uses: &[EntryUse],
 ) -> crate::error::Result<()> {
-    let batch = Batch {
+    let batch = UsageBatch {
         uses: uses.to_vec(),
-        ..Batch::default()
+        ..UsageBatch::default()
     };
     backend.add_usage(&batch, None, NOW).map(drop)
 }

@@ -13,7 +13,8 @@ use crate::backend::{
 use crate::entry::Policy;
 use crate::error::Error;
 use crate::filter::{
-    Capacity, DatasetPattern, Freshness, Latest, Order, Pattern, Per, Selection, Spared, Usage,
+    Capacity, DatasetPattern, EvictionOrder, Freshness, Latest, Pattern, Per, Selection, Spared,
+    Usage,
 };
 use crate::glob::Glob;
 use crate::scope::Scopes;
@@ -173,10 +174,10 @@ prop_compose! {
         any_of in proptest::collection::vec(filters(), 0..3),
         unless_spared in proptest::collection::vec(filters(), 0..2),
         beyond in rarely((filters(), maybe(0..9_u64), maybe(0..9_u64), select(vec![
-            Order::Worth,
-            Order::Use,
-            Order::Age,
-            Order::Size,
+            EvictionOrder::Worth,
+            EvictionOrder::Use,
+            EvictionOrder::Age,
+            EvictionOrder::Size,
         ]))),
         cost_above in rarely(select(vec![0, 3, 8, u64::MAX])),
         latest in rarely((filters(), 0..3_u64, maybe(select(vec![

@@ -8,7 +8,9 @@ use crate::backend::{
 };
 use crate::entry::Policy;
 use crate::error::{Error, Result};
-use crate::filter::{Capacity, Freshness, Latest, Order, Pattern, Per, Selection, Spared, Usage};
+use crate::filter::{
+    Capacity, EvictionOrder, Freshness, Latest, Pattern, Per, Selection, Spared, Usage,
+};
 use crate::usage::{CallGroup, HOUR};
 
 pub(super) const BEHAVIOURS: &[Behaviour] = &[
@@ -83,7 +85,7 @@ fn beyond(max_size: Option<u64>, max_entries: Option<u64>) -> Option<Capacity> {
         scope: Filter::default(),
         max_size,
         max_entries,
-        order: Order::Use,
+        order: EvictionOrder::Use,
     })
 }
 
@@ -176,10 +178,13 @@ fn left(backend: &dyn Backend) -> Vec<String> {
 
 fn orders(backend: &dyn Backend) {
     for (order, expected) in [
-        (Order::Worth, ["expired", "large", "usual", "unknown"]),
-        (Order::Use, ["costly", "usual", "large", "unknown"]),
-        (Order::Age, ["costly", "usual", "large", "unknown"]),
-        (Order::Size, ["large", "unknown", "usual", "costly"]),
+        (
+            EvictionOrder::Worth,
+            ["expired", "large", "usual", "unknown"],
+        ),
+        (EvictionOrder::Use, ["costly", "usual", "large", "unknown"]),
+        (EvictionOrder::Age, ["costly", "usual", "large", "unknown"]),
+        (EvictionOrder::Size, ["large", "unknown", "usual", "costly"]),
     ] {
         valued(backend);
         let (sort, direction): (Sort, Direction) = order.into();

@@ -63,9 +63,9 @@ fn rename(backend: &dyn Backend) {
         operator: None,
     };
     let hits = |store, count| Period::of(group(store), Outcome::Hit, count, NOW);
-    let batch = Batch {
+    let batch = UsageBatch {
         periods: vec![hits(&one, 3), hits(&two, 5), hits(&new, 7)],
-        ..Batch::default()
+        ..UsageBatch::default()
     };
     backend.add_usage(&batch, None, NOW).expect("counts");
     let counted = || {

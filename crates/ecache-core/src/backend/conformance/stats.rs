@@ -110,7 +110,7 @@ fn usage_by_period(backend: &dyn Backend) {
         ..Event::new(outcome, at(hours * HOUR), store.clone(), &Scopes::default())
     };
     let add = |events: &[Event], position| {
-        let added = backend.add_usage(&Batch::of(events), position, NOW);
+        let added = backend.add_usage(&UsageBatch::of(events), position, NOW);
         added.expect("usage is added")
     };
     let since = |hours: i64, logs: &[LogId]| {
@@ -176,15 +176,15 @@ fn usage_by_period(backend: &dyn Backend) {
     assert_eq!(since(0, &[]).periods[0].counts.misses, 2);
 
     let nameless = Arc::new(StoreAddress::new("s").with_dataset(""));
-    let batch = Batch::of(&[event(miss, &nameless, 0)]);
+    let batch = UsageBatch::of(&[event(miss, &nameless, 0)]);
     assert!(backend.add_usage(&batch, None, NOW).is_err());
     let gap = Gap {
         from: at(HOUR),
         until: at(HOUR + 5),
     };
-    let batch = Batch {
+    let batch = UsageBatch {
         gaps: vec![gap],
-        ..Batch::default()
+        ..UsageBatch::default()
     };
     for _ in 0..2 {
         backend.add_usage(&batch, None, NOW).expect("a gap");

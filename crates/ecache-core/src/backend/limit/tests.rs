@@ -92,7 +92,7 @@ fn each_has_a_group_for_each_name() {
         true,
     );
     let store = StoreAddress::new("s");
-    let of = |user| Names {
+    let of = |user| LimitNames {
         store: &store,
         user,
         operator: None,

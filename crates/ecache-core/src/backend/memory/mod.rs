@@ -27,7 +27,7 @@ use crate::filter::{Filter, Selection, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::sync::lock;
 use crate::time::Timestamp;
-use crate::usage::{self, Batch, HOUR, LogId, LogRange, Period, Recorded};
+use crate::usage::{self, HOUR, LogId, LogRange, Period, Recorded, UsageBatch};
 
 /// A store in memory.
 #[derive(Debug, Default)]
@@ -320,7 +320,12 @@ impl ObserveBackend for MemoryBackend {
 }
 
 impl CallCountBackend for MemoryBackend {
-    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, _: Timestamp) -> Result<bool> {
+    fn add_usage(
+        &self,
+        batch: &UsageBatch,
+        position: Option<LogRange>,
+        _: Timestamp,
+    ) -> Result<bool> {
         for period in &batch.periods {
             if let usage::CallGroup::Of { store, .. } = &period.group {
                 store.check()?;

@@ -24,14 +24,19 @@ use crate::entry::MAX_COUNT;
 use crate::error::Result;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, CallGroup, EntryUse, Gap, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally,
+    CallGroup, EntryUse, Gap, HOUR, KEPT, LogId, LogRange, Period, Recorded, Tally, UsageBatch,
 };
 
 /// The field of the `_id` of a tally.
 const TALLY: &str = "tally";
 
 impl CallCountBackend for MongoBackend {
-    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
+    fn add_usage(
+        &self,
+        batch: &UsageBatch,
+        position: Option<LogRange>,
+        now: Timestamp,
+    ) -> Result<bool> {
         for period in &batch.periods {
             if let CallGroup::Of { store, .. } = &period.group {
                 store.check()?;

@@ -9,7 +9,7 @@ use super::spread::Spread;
 use crate::entry::{Entry, EntryRef, Policy, is_input_record};
 use crate::error::Result;
 use crate::eviction;
-use crate::filter::{Filter, Order, Usage};
+use crate::filter::{EvictionOrder, Filter, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::Kind;
@@ -73,13 +73,13 @@ impl Sort {
     }
 }
 
-impl From<Order> for (Sort, Direction) {
-    fn from(order: Order) -> Self {
+impl From<EvictionOrder> for (Sort, Direction) {
+    fn from(order: EvictionOrder) -> Self {
         match order {
-            Order::Worth => (Sort::Worth, Direction::Ascending),
-            Order::Use => (Sort::Used, Direction::Ascending),
-            Order::Age => (Sort::Updated, Direction::Ascending),
-            Order::Size => (Sort::Size, Direction::Descending),
+            EvictionOrder::Worth => (Sort::Worth, Direction::Ascending),
+            EvictionOrder::Use => (Sort::Used, Direction::Ascending),
+            EvictionOrder::Age => (Sort::Updated, Direction::Ascending),
+            EvictionOrder::Size => (Sort::Size, Direction::Descending),
         }
     }
 }

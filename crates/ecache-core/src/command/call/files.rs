@@ -12,13 +12,14 @@ use std::ffi::OsStr;
 use std::fs::{self, File, FileType, Metadata, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
 use super::pattern::{is_dangling, is_pattern, matches, sorted};
+use crate::command::file_state::FileState;
 
 /// The files that a path or pattern names, and the SHA-256 of all of them.
 ///
@@ -44,48 +45,16 @@ type Kind = u8;
 #[derive(Clone, Debug)]
 struct Found {
     /// The state of a file before it was read
-    state: Option<State>,
+    state: Option<FileState>,
     /// The hash of its own content; `None` for a file that was not read
     content: Option<[u8; 32]>,
-}
-
-/// Metadata of a file that differs after a write to it, or if another file took its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    file: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-    /// The file changed so recently that the next change may leave the same times
-    is_recent: bool,
-}
-
-/// Maximum distance of two changes that leave the same times: a file system takes them from a clock
-/// that advances once per tick, which is 10 ms or less.
-const TICK: Duration = Duration::from_millis(20);
-
-impl State {
-    /// `before` is a time before the metadata was read.
-    fn new(metadata: &Metadata, before: SystemTime) -> Self {
-        let seconds = u64::try_from(metadata.ctime()).unwrap_or(0);
-        let nanos = u32::try_from(metadata.ctime_nsec()).unwrap_or(0);
-        let changed = UNIX_EPOCH.checked_add(Duration::new(seconds, nanos));
-        Self {
-            file: (metadata.dev(), metadata.ino()),
-            size: metadata.len(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-            is_recent: changed.is_none_or(|changed| changed + TICK >= before),
-        }
-    }
 }
 
 impl Found {
     /// Reports whether this is what was found before, as far as metadata tells.
     fn looks_like(&self, before: &Self) -> bool {
-        let is_same = |state: State| !state.is_recent && self.state == Some(state);
         match before.state {
-            Some(state) => is_same(state),
+            Some(before) => self.state.is_some_and(|state| state.is_surely(&before)),
             None => self.content == before.content,
         }
     }
@@ -275,9 +244,7 @@ impl Walk {
         };
         let is_executable = metadata.permissions().mode() & 0o100 != 0;
         let kind = if is_executable { b'x' } else { b'f' };
-        let mut state = State::new(&metadata, before);
-        // Only the first look has to tell later changes.
-        state.is_recent &= content.is_some();
+        let state = FileState::new(&metadata, before);
         self.note(path, kind, Some(state), content);
         Ok((kind, content.unwrap_or_default()))
     }
@@ -315,7 +282,13 @@ impl Walk {
         Ok((b'l', hash.finalize().into()))
     }
 
-    fn note(&mut self, path: &Path, kind: Kind, state: Option<State>, content: Option<[u8; 32]>) {
+    fn note(
+        &mut self,
+        path: &Path,
+        kind: Kind,
+        state: Option<FileState>,
+        content: Option<[u8; 32]>,
+    ) {
         let found = Found { state, content };
         self.found.insert((path.to_owned(), kind), found);
     }

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::os::unix::fs::FileExt;
+use std::time::SystemTime;
 
 use rustix::fs::{SeekFrom, seek};
 use sha2::{Digest, Sha256};
 
 use super::{InputKey, system};
+use crate::command::file_state::FileState;
 
 /// A regular file at an offset.
 ///
@@ -19,26 +21,7 @@ pub struct FileInput {
     file: File,
     sha256: [u8; 32],
     offset: u64,
-    state: State,
-}
-
-/// File metadata that changes with every write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct State {
-    length: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl State {
-    fn of(file: &File) -> io::Result<Self> {
-        let file = file.metadata()?;
-        Ok(Self {
-            length: file.len(),
-            modified: (file.mtime(), file.mtime_nsec()),
-            changed: (file.ctime(), file.ctime_nsec()),
-        })
-    }
+    state: FileState,
 }
 
 impl FileInput {
@@ -48,22 +31,9 @@ impl FileInput {
     /// Fails if it cannot be read.
     pub fn new(file: File) -> io::Result<Self> {
         let offset = seek(&file, SeekFrom::Current(0))?;
-        let state = State::of(&file)?;
-        let (mut hash, mut position) = (Sha256::new(), 0);
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            match file.read_at(&mut buffer, position) {
-                Ok(0) => break,
-                Ok(count) => {
-                    hash.update(&buffer[..count]);
-                    position += count as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let state = FileState::new(&file.metadata()?, SystemTime::now());
         Ok(Self {
-            sha256: hash.finalize().into(),
+            sha256: content_hash(&file)?,
             file,
             offset,
             state,
@@ -78,10 +48,15 @@ impl FileInput {
 
     /// Returns the current offset, or `None` if the file changed since it was hashed.
     pub(crate) fn left_at(&self) -> Option<u64> {
-        let is_same = State::of(&self.file).is_ok_and(|state| state == self.state);
-        seek(&self.file, SeekFrom::Current(0))
-            .ok()
-            .filter(|_| is_same)
+        let offset = seek(&self.file, SeekFrom::Current(0)).ok()?;
+        self.is_unchanged().unwrap_or(false).then_some(offset)
+    }
+
+    /// Reports whether the content is still the hashed one; it is read only if metadata leaves that
+    /// open.
+    fn is_unchanged(&self) -> io::Result<bool> {
+        let state = FileState::new(&self.file.metadata()?, SystemTime::now());
+        Ok(state.is_surely(&self.state) || content_hash(&self.file)? == self.sha256)
     }
 
     /// Sets the offset, as the recorded command left it.
@@ -97,5 +72,42 @@ impl FileInput {
         let file = system::reopen(&self.file)?;
         seek(&file, SeekFrom::Start(self.offset))?;
         Ok(file)
+    }
+}
+
+/// Hashes the whole content of a file, and leaves its offset where it is.
+fn content_hash(file: &File) -> io::Result<[u8; 32]> {
+    let (mut hash, mut position) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read_at(&mut buffer, position) {
+            Ok(0) => return Ok(hash.finalize().into()),
+            Ok(count) => {
+                hash.update(&buffer[..count]);
+                position += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Seek, Write};
+
+    use super::*;
+
+    #[test]
+    fn a_change_right_after_hashing_is_noticed() {
+        for _ in 0..50 {
+            let mut file = tempfile::tempfile().expect("a file");
+            file.write_all(b"a").expect("its content");
+            let input = FileInput::new(file.try_clone().expect("a descriptor")).expect("an input");
+            assert_eq!(input.left_at(), Some(1));
+            file.rewind().expect("the beginning");
+            file.write_all(b"b").expect("another content of that size");
+            assert_eq!(input.left_at(), None);
+        }
     }
 }

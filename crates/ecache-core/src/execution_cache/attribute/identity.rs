@@ -51,7 +51,7 @@ pub struct Declaration {
 }
 
 /// Names derived from the path of a companion type.
-struct Names {
+struct FunctionNames {
     /// The function and the items that enclose it
     path: String,
     /// The default store name
@@ -74,10 +74,10 @@ impl Declaration {
         self.options_of(names, (self.companion_id)())
     }
 
-    fn function_names(&self, companion: &str) -> Names {
+    fn function_names(&self, companion: &str) -> FunctionNames {
         let path = companion.replace("r#", "");
         let readable = format!("{}::{}", self.module, self.name).replace("r#", "");
-        Names {
+        FunctionNames {
             is_in_a_body: path != readable,
             path,
             readable,
@@ -85,7 +85,7 @@ impl Declaration {
         }
     }
 
-    fn method_names(&self, companion: &str) -> Names {
+    fn method_names(&self, companion: &str) -> FunctionNames {
         let companion = companion.replace("r#", "");
         let module = self.module.replace("r#", "");
         // Drops two segments: the type, and the companion function that declares it.
@@ -114,7 +114,7 @@ impl Declaration {
         } else {
             format!("{bare}::{}", self.name)
         };
-        Names {
+        FunctionNames {
             path: format!("{enclosing}::{}", self.name),
             readable,
             owner: Some(bare.to_owned()),
@@ -140,7 +140,7 @@ impl Declaration {
         target
     }
 
-    fn options_of(&self, names: Names, companion: TypeId) -> Options {
+    fn options_of(&self, names: FunctionNames, companion: TypeId) -> Options {
         let mut identity = names.path;
         if names.is_in_a_body {
             let (line, column) = self.place;

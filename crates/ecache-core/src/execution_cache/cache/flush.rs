@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::location;
 use crate::statistics;
 use crate::time::Timestamp;
-use crate::usage::{Appended, Batch, Log};
+use crate::usage::{Appended, Log, UsageBatch};
 
 impl Cache {
     /// Flushes the counters once a minute. In between, the log says that there are some.
@@ -24,9 +24,9 @@ impl Cache {
             && backend.has_many_hosts()
             && !self.marker.has_begun()
         {
-            let batch = Batch {
+            let batch = UsageBatch {
                 begun: vec![self.marker.begin_unlocked(now)],
-                ..Batch::default()
+                ..UsageBatch::default()
             };
             let _ = backend.add_usage(&batch, None, now);
         }
@@ -64,10 +64,10 @@ impl Cache {
             None => {
                 let goes_on = and_then == AndThen::CountOn && backend.has_many_hosts();
                 let begun = goes_on.then(|| self.marker.begin_unlocked(now));
-                let batch = Batch {
+                let batch = UsageBatch {
                     begun: begun.into_iter().collect(),
                     ended: ended.into_iter().collect(),
-                    ..Batch::of(&events)
+                    ..UsageBatch::of(&events)
                 };
                 let added = backend.add_usage(&batch, None, now);
                 added.map(|_| Appended::default())

@@ -9,7 +9,7 @@ use super::TemporaryDatabase;
 use crate::backend::conformance::{NOW, scan};
 use crate::backend::{Backend, Operation, Record, Scan, StoreMetadata, no_progress};
 use crate::entry::Policy;
-use crate::filter::{Capacity, Filter, Jobs, Order, Pattern, Selection, Usage};
+use crate::filter::{Capacity, EvictionOrder, Filter, Jobs, Pattern, Selection, Usage};
 use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
 use crate::time::Timestamp;
 use crate::transfer::{FoundRecord, Records};
@@ -208,7 +208,7 @@ fn a_capacity_leaves_jobs_that_run() {
                 scope: means(jobs),
                 max_size: None,
                 max_entries: Some(0),
-                order: Order::Use,
+                order: EvictionOrder::Use,
             }),
             ..Selection::default()
         };

@@ -16,7 +16,7 @@ use crate::filter::{Filter, Pattern, Usage};
 use crate::scope::{Scopes, StoreAddress};
 use crate::statistics;
 use crate::time::Timestamp;
-use crate::usage::{Batch, Event, Gap, Log, Outcome, Tally};
+use crate::usage::{Event, Gap, Log, Outcome, Tally, UsageBatch};
 
 fn operation(command: &str) -> Operation {
     Operation {
@@ -194,10 +194,10 @@ fn calls_that_other_hosts_may_not_have_added_are_missed() {
         id: 7,
     };
     let renew = |ended: Option<Tally>, begun: Option<Tally>| {
-        let batch = Batch {
+        let batch = UsageBatch {
             begun: begun.into_iter().collect(),
             ended: ended.into_iter().collect(),
-            ..Batch::default()
+            ..UsageBatch::default()
         };
         database.add_usage(&batch, None, NOW).expect("added");
     };

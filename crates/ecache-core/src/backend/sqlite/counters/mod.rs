@@ -17,7 +17,7 @@ use super::SqliteBackend;
 use super::format::damage::readable;
 use super::history::codec::{number, put_number, put_text, text};
 use super::history::{self, RecordKind};
-use crate::backend::limit::{Limit, Names};
+use crate::backend::limit::{Limit, LimitNames};
 use row_changes::{Amount, Cell, Changes, RowChanges};
 use tail::Tail;
 
@@ -116,7 +116,7 @@ impl Limits {
             let name = |id| readable(backend.names.name(connection, id)).map(Option::flatten);
             let (user, operator, prompt) =
                 (name(cell.user)?, name(cell.operator)?, name(cell.prompt)?);
-            let names = Names {
+            let names = LimitNames {
                 store: &store,
                 user: user.as_deref(),
                 operator: operator.as_deref(),

@@ -31,7 +31,7 @@ pub(super) const SORTED_AT_ONCE: u64 = 8192;
 const SORTED_BYTES: usize = 8 << 20;
 
 /// One transaction of an import, and the ids that are known while it holds the lock.
-pub(super) struct Batch<'a, 'b> {
+pub(super) struct ImportBatch<'a, 'b> {
     backend: &'a SqliteBackend,
     transaction: &'a Session,
     on_conflict: OnConflict,
@@ -48,7 +48,7 @@ pub(super) struct Batch<'a, 'b> {
     pub(super) seen: Option<SeenKeys>,
 }
 
-impl<'a, 'b> Batch<'a, 'b> {
+impl<'a, 'b> ImportBatch<'a, 'b> {
     pub(super) fn new(
         backend: &'a SqliteBackend,
         transaction: &'a Session,

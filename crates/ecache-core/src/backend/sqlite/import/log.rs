@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::entry_rows::Existing;
 use crate::backend::sqlite::names::store_rows::bump_generation;
-use crate::backend::sqlite::operations::{Added, DocumentChange, LoggedOperation, Part};
+use crate::backend::sqlite::operations::{Added, DocumentChange, LoggedOperation, OperationPart};
 use crate::backend::sqlite::selection::marks;
 use crate::backend::sqlite::space::purge::delete_marked;
 use crate::backend::{Effect, ImportLog, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
@@ -156,7 +156,7 @@ impl<'a, 'b> Recorder<'a, 'b> {
         self.log.keep = KeepForUndo::No;
         delete_marked(transaction, &self.set_aside)?;
         for number in 1..=self.stored.parts {
-            if let Part::Removed(ids) = self.stored.part(transaction, number)? {
+            if let OperationPart::Removed(ids) = self.stored.part(transaction, number)? {
                 delete_marked(transaction, &ids)?;
             }
             self.stored.delete_part(transaction, number)?;
@@ -172,10 +172,12 @@ impl<'a, 'b> Recorder<'a, 'b> {
         let set_aside = std::mem::take(&mut self.set_aside);
         let added = std::mem::take(&mut self.added);
         self.stored
-            .add_part(transaction, &Part::Removed(set_aside))?;
-        self.stored.add_part(transaction, &Part::Added(added))?;
+            .add_part(transaction, &OperationPart::Removed(set_aside))?;
+        self.stored
+            .add_part(transaction, &OperationPart::Added(added))?;
         let replaced = std::mem::take(&mut self.replaced);
-        self.stored.add_part(transaction, &Part::Replaced(replaced))
+        self.stored
+            .add_part(transaction, &OperationPart::Replaced(replaced))
     }
 
     /// Writes the operation, and returns what to tell once the transaction is committed.

@@ -12,7 +12,7 @@ mod seen_keys;
 
 use rusqlite::Connection;
 
-use self::batch::{Batch, SORTED_AT_ONCE};
+use self::batch::{ImportBatch, SORTED_AT_ONCE};
 use super::SqliteBackend;
 use super::connection::session::Session;
 use super::connection::transaction::End;
@@ -112,7 +112,7 @@ impl SqliteBackend {
                     .as_deref_mut()
                     .map(|log| Recorder::new(transaction, log))
                     .transpose()?;
-                let mut batch = Batch::new(self, transaction, on_conflict, recorder);
+                let mut batch = ImportBatch::new(self, transaction, on_conflict, recorder);
                 batch.seen = rebuild.then(SeenKeys::default);
                 let mut count = 0;
                 while count < size && !ended {

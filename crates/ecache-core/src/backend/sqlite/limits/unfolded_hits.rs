@@ -27,7 +27,7 @@ use crate::backend::sqlite::usage::unfolded_from;
 use crate::entry::idle_ms;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
-use crate::usage::{Batch, Log, RecordedKey, SHORT_LOG};
+use crate::usage::{Log, RecordedKey, SHORT_LOG, UsageBatch};
 
 /// Hits by the keys of entries.
 #[derive(Default)]
@@ -54,7 +54,7 @@ impl UnfoldedHits {
             let Ok(bytes) = open.read(folded.max(last), SHORT_LOG as usize) else {
                 continue;
             };
-            for used in Batch::read(&bytes).0.uses {
+            for used in UsageBatch::read(&bytes).0.uses {
                 let hits = Hits {
                     store: used.entry.store,
                     hits: used.hits,

@@ -41,7 +41,7 @@ struct Place {
 }
 
 /// A batch of look-ups, and the one to whom their results are handed.
-struct Batch<'a> {
+struct LookupBatch<'a> {
     addresses: &'a [Address],
     /// The keys of the addresses
     keys: Vec<StoredKey<'a>>,
@@ -51,7 +51,7 @@ struct Batch<'a> {
     size: usize,
 }
 
-impl Batch<'_> {
+impl LookupBatch<'_> {
     fn visit(&mut self, index: usize, found: LookedUp<'_>) {
         self.size += found.size();
         (self.visit)(index, found);
@@ -75,7 +75,7 @@ impl SqliteBackend {
         visit: &mut dyn FnMut(usize, LookedUp<'_>),
     ) -> Result<usize> {
         let keys = addresses.iter().map(|one| stored_key(one.key.as_str()));
-        let mut batch = Batch {
+        let mut batch = LookupBatch {
             addresses,
             keys: keys.collect(),
             now,
@@ -112,7 +112,7 @@ impl SqliteBackend {
     fn visit_places(
         &self,
         session: &Session,
-        batch: &mut Batch<'_>,
+        batch: &mut LookupBatch<'_>,
         places: &[Place],
     ) -> Result<usize> {
         let sqlite = |error| self.error(error);
@@ -155,7 +155,12 @@ impl SqliteBackend {
     }
 
     /// Looks up an entry by itself.
-    fn visit_alone(&self, session: &Session, batch: &mut Batch<'_>, index: usize) -> Result<()> {
+    fn visit_alone(
+        &self,
+        session: &Session,
+        batch: &mut LookupBatch<'_>,
+        index: usize,
+    ) -> Result<()> {
         let address = &batch.addresses[index];
         let lookup = self.lookup_with(session, address, batch.now, Verified::Here)?;
         batch.visit(index, LookedUp::Other(lookup));
@@ -163,7 +168,7 @@ impl SqliteBackend {
     }
 
     /// Returns the places of those entries that the index of keys has.
-    fn places(&self, session: &Session, batch: &Batch<'_>) -> rusqlite::Result<Vec<Place>> {
+    fn places(&self, session: &Session, batch: &LookupBatch<'_>) -> rusqlite::Result<Vec<Place>> {
         let mut stores: BTreeMap<&StoreAddress, Option<i64>> = BTreeMap::new();
         let mut last: Option<(&Arc<StoreAddress>, Option<i64>)> = None;
         let mut order = Vec::with_capacity(batch.addresses.len());
@@ -199,7 +204,7 @@ impl SqliteBackend {
         session: &Session,
         (row, known): (&Row<'_>, &mut Known),
         place: Place,
-        batch: &mut Batch<'_>,
+        batch: &mut LookupBatch<'_>,
     ) -> Result<bool, RowError> {
         let fields = row::fields(row)?;
         if fields.is_marked() {

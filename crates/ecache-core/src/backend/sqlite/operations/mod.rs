@@ -13,7 +13,7 @@ mod uncounted;
 
 pub(super) use chain::Chains;
 pub(super) use moved_counts::{MovedCounts, MovedRow};
-pub(super) use parts::{Added, Part, Touched};
+pub(super) use parts::{Added, OperationPart, Touched};
 pub(super) use record::{DocumentChange, Swap};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -193,7 +193,7 @@ impl LoggedOperation {
     pub(super) fn add_part(
         &mut self,
         connection: &Connection,
-        part: &Part,
+        part: &OperationPart,
     ) -> rusqlite::Result<()> {
         if part.is_empty() {
             return Ok(());
@@ -206,7 +206,7 @@ impl LoggedOperation {
         &self,
         connection: &Connection,
         number: i64,
-        part: &Part,
+        part: &OperationPart,
     ) -> rusqlite::Result<()> {
         let body = part.encode();
         history::put(
@@ -219,11 +219,15 @@ impl LoggedOperation {
     }
 
     /// Returns the entries of one part; none if it is gone.
-    pub(super) fn part(&self, connection: &Connection, number: i64) -> rusqlite::Result<Part> {
+    pub(super) fn part(
+        &self,
+        connection: &Connection,
+        number: i64,
+    ) -> rusqlite::Result<OperationPart> {
         let body = history::get(connection, RecordKind::Operation, self.number, number)?;
         match body {
-            Some(body) => Part::decode(&body),
-            None => Ok(Part::Removed(Vec::new())),
+            Some(body) => OperationPart::decode(&body),
+            None => Ok(OperationPart::Removed(Vec::new())),
         }
     }
 
@@ -337,7 +341,7 @@ impl LoggedOperation {
     pub(super) fn places(&self, connection: &Connection) -> rusqlite::Result<BTreeMap<i64, i64>> {
         let mut found = BTreeMap::new();
         for number in 1..=self.parts {
-            if let Part::Stayed(places) = self.part(connection, number)? {
+            if let OperationPart::Stayed(places) = self.part(connection, number)? {
                 found.extend(places);
             }
         }
@@ -352,7 +356,7 @@ impl LoggedOperation {
     ) -> rusqlite::Result<BTreeMap<i64, i64>> {
         let mut found = BTreeMap::new();
         for number in 1..=self.parts {
-            if let Part::Replaced(rows) = self.part(connection, number)? {
+            if let OperationPart::Replaced(rows) = self.part(connection, number)? {
                 found.extend(rows);
             }
         }
@@ -378,9 +382,11 @@ impl LoggedOperation {
         let replaced = self.replaced_rows(connection)?;
         for number in 1..=self.parts {
             let ids = match self.part(connection, number)? {
-                Part::Removed(ids) => ids,
+                OperationPart::Removed(ids) => ids,
                 // Others are removed again whatever is kept.
-                Part::Added(added) if added.ids.iter().any(|id| !replaced.contains_key(id)) => {
+                OperationPart::Added(added)
+                    if added.ids.iter().any(|id| !replaced.contains_key(id)) =>
+                {
                     return Ok(false);
                 }
                 _ => continue,
@@ -473,7 +479,7 @@ pub(super) fn follow(
             }
         }
         if !restored.ids.is_empty() {
-            undo.add_part(connection, &Part::Added(restored))?;
+            undo.add_part(connection, &OperationPart::Added(restored))?;
             undo.write(connection)?;
         }
     }

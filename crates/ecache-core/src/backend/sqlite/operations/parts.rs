@@ -9,7 +9,7 @@ use crate::backend::sqlite::history::codec::{
 
 /// The entries of one transaction. Ids are in order.
 #[derive(Clone, Debug, PartialEq)]
-pub(in super::super) enum Part {
+pub(in super::super) enum OperationPart {
     /// Their rows are marked
     Removed(Vec<i64>),
     /// They are new, or back
@@ -63,7 +63,7 @@ pub(in super::super) struct Touched {
 /// Policy and expiry, as stored.
 pub(in super::super) type Lifetime = (i64, Option<i64>);
 
-impl Part {
+impl OperationPart {
     /// Gives entries that moved their new ids, and reports whether there are any.
     pub(super) fn follow(&mut self, moves: &BTreeMap<i64, i64>) -> bool {
         let mut has_moved = false;
@@ -351,40 +351,43 @@ mod tests {
             rows: vec![row(1 << 40, of_store), row(-1, CallGroup::Other)],
         };
         for part in [
-            Part::Removed(ids.clone()),
-            Part::Removed(Vec::new()),
-            Part::Moved(ids),
-            Part::Stayed(BTreeMap::from([
+            OperationPart::Removed(ids.clone()),
+            OperationPart::Removed(Vec::new()),
+            OperationPart::Moved(ids),
+            OperationPart::Stayed(BTreeMap::from([
                 (store | 1, 9),
                 (store | 2, 5),
                 (i64::MAX, 7),
             ])),
-            Part::Replaced(BTreeMap::from([(store | 8, store | 2), (store | 9, 3)])),
-            Part::Counts(counts),
-            Part::Added(added),
-            Part::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
+            OperationPart::Replaced(BTreeMap::from([(store | 8, store | 2), (store | 9, 3)])),
+            OperationPart::Counts(counts),
+            OperationPart::Added(added),
+            OperationPart::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
         ] {
-            assert_eq!(Part::decode(&part.encode()), Ok(part));
+            assert_eq!(OperationPart::decode(&part.encode()), Ok(part));
         }
-        assert!(Part::decode(b"").is_err());
-        assert!(Part::decode(b"\x09").is_err());
+        assert!(OperationPart::decode(b"").is_err());
+        assert!(OperationPart::decode(b"\x09").is_err());
     }
 
     #[test]
     fn parts_follow_entries_that_move() {
         let moves = BTreeMap::from([(1, 11), (3, 4)]);
-        let mut part = Part::Moved(vec![1, 2, 3]);
+        let mut part = OperationPart::Moved(vec![1, 2, 3]);
         assert!(part.follow(&moves));
-        assert_eq!(part, Part::Moved(vec![11, 2, 4]));
-        assert!(!Part::Moved(vec![5]).follow(&moves));
-        let mut part = Part::Stayed(BTreeMap::from([(1, 3), (2, 1)]));
+        assert_eq!(part, OperationPart::Moved(vec![11, 2, 4]));
+        assert!(!OperationPart::Moved(vec![5]).follow(&moves));
+        let mut part = OperationPart::Stayed(BTreeMap::from([(1, 3), (2, 1)]));
         assert!(part.follow(&moves));
-        assert_eq!(part, Part::Stayed(BTreeMap::from([(11, 3), (2, 1)])));
+        assert_eq!(
+            part,
+            OperationPart::Stayed(BTreeMap::from([(11, 3), (2, 1)]))
+        );
         let mut added = Added::default();
         added.push(3, 20, 10);
-        let mut part = Part::Added(added);
+        let mut part = OperationPart::Added(added);
         assert!(part.follow(&moves));
-        let Part::Added(added) = part else {
+        let OperationPart::Added(added) = part else {
             panic!("{part:?}")
         };
         assert!(added.is_unchanged(4, 20, 10));

@@ -3,7 +3,7 @@
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::query::Parameter;
-use crate::backend::sqlite::selection::select::Part;
+use crate::backend::sqlite::selection::select::SelectedPart;
 use crate::backend::{MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
 use crate::error::Result;
 use crate::filter::Usage;
@@ -21,7 +21,7 @@ impl SqliteBackend {
     /// Returns the usage of the selected entries if they are more than one operation keeps.
     pub(in super::super) fn beyond_limits(
         &self,
-        parts: &[Part],
+        parts: &[SelectedPart],
         kept: KeptPart,
     ) -> Result<Option<Usage>> {
         let entries: usize = parts.iter().map(|part| part.ids.len()).sum();

@@ -17,8 +17,8 @@ use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::file::reserve;
 use crate::backend::sqlite::operations::LoggedOperation;
 use crate::backend::sqlite::query::Plan;
-use crate::backend::sqlite::selection::select::{Part, select};
-use crate::backend::sqlite::selection::verify::{Batch, Judged, delete_batch, touch_batch};
+use crate::backend::sqlite::selection::select::{SelectedPart, select};
+use crate::backend::sqlite::selection::verify::{ChangeBatch, Judged, delete_batch, touch_batch};
 use crate::backend::sqlite::space::purge::Purge;
 use crate::backend::sqlite::space::reclaim::Due;
 use crate::backend::sqlite::tombstones::Burial;
@@ -54,7 +54,7 @@ impl<'a> ForGood<'a> {
     }
 
     /// Logs a batch in the transaction that deletes it.
-    fn add(&self, transaction: &Connection, batch: &mut Batch) -> rusqlite::Result<()> {
+    fn add(&self, transaction: &Connection, batch: &mut ChangeBatch) -> rusqlite::Result<()> {
         let graves = std::mem::take(&mut batch.graves);
         if batch.usage.entries == 0 {
             return Ok(());
@@ -121,7 +121,7 @@ struct Deletion<'a, 'p> {
     selection: &'a Selection,
     log: &'a ForGood<'a>,
     progress: Progress<'p>,
-    done: Batch,
+    done: ChangeBatch,
 }
 
 impl ChangeBackend for SqliteBackend {
@@ -142,7 +142,7 @@ impl ChangeBackend for SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<Usage> {
         let _held = self.hold(Look::Always);
-        let mut done = Batch::default();
+        let mut done = ChangeBatch::default();
         let parts = self.select(selection, now)?;
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
             let (batch, _) = touch_batch(transaction, &self.names, plan, ids, touch)?;
@@ -167,7 +167,7 @@ impl SqliteBackend {
             selection,
             log,
             progress,
-            done: Batch::default(),
+            done: ChangeBatch::default(),
         };
         if !reserve::is_needed(&self.path) {
             match self.delete_at(Pace::Timed, &mut deletion) {
@@ -253,9 +253,9 @@ impl SqliteBackend {
     ///
     /// Deleting single rows changes every page before freeing it. A `DELETE` without a condition
     /// frees pages without writing them.
-    fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<Batch>> {
+    fn delete_all(&self, selection: &Selection, now: Timestamp) -> Result<Option<ChangeBatch>> {
         let oldest = now.saturating_sub(STAGED_FOR);
-        let delete_all = |transaction: &Session| -> SessionResult<Option<Batch>> {
+        let delete_all = |transaction: &Session| -> SessionResult<Option<ChangeBatch>> {
             let all: u64 =
                 transaction.query_row("SELECT count(*) FROM entries", (), |row| row.get(0))?;
             // Without entries nothing would be gained, and what another process is staging
@@ -263,8 +263,8 @@ impl SqliteBackend {
             if all == 0 || is_staged_since(transaction, oldest)? {
                 return Ok(None);
             }
-            let mut removed = Batch::default();
-            for Part { ids, plan } in select(transaction, selection, now)? {
+            let mut removed = ChangeBatch::default();
+            for SelectedPart { ids, plan } in select(transaction, selection, now)? {
                 let part = Judged::new(transaction, &self.names, &plan, &ids)?;
                 removed.usage += part.usage;
                 removed.evictions.append(part.evictions);
@@ -294,11 +294,11 @@ impl SqliteBackend {
     /// fails.
     pub(in super::super) fn change(
         &self,
-        parts: &[Part],
+        parts: &[SelectedPart],
         pace: Pace,
-        done: &mut Batch,
+        done: &mut ChangeBatch,
         progress: Progress<'_>,
-        batch: impl Fn(&Connection, &Plan, &[i64]) -> rusqlite::Result<Batch>,
+        batch: impl Fn(&Connection, &Plan, &[i64]) -> rusqlite::Result<ChangeBatch>,
     ) -> Result<()> {
         let mut size = match pace {
             Pace::Timed => FIRST_BATCH,
@@ -306,7 +306,7 @@ impl SqliteBackend {
         };
         // Set after giving space back, until a batch succeeds
         let mut gave_back = false;
-        for Part { ids, plan } in parts {
+        for SelectedPart { ids, plan } in parts {
             let mut rest = ids.as_slice();
             while !rest.is_empty() {
                 let (ids, later) = rest.split_at(size.min(rest.len()));
@@ -347,7 +347,7 @@ impl SqliteBackend {
         &self,
         selection: &Selection,
         now: Timestamp,
-    ) -> Result<Vec<Part>> {
+    ) -> Result<Vec<SelectedPart>> {
         let connection = self.connection()?;
         let snapshot = connection
             .unchecked_transaction()
@@ -382,7 +382,7 @@ mod tests {
         Condition, Content, KeepForUndo, Operation, Touch, UndoBackend, WriteBackend, no_progress,
     };
     use crate::entry::Entry;
-    use crate::filter::{Capacity, Filter, Order};
+    use crate::filter::{Capacity, EvictionOrder, Filter};
     use crate::key::Key;
     use crate::scope::StoreAddress;
     use crate::value::Kind;
@@ -453,7 +453,7 @@ mod tests {
                 scope: Filter::default(),
                 max_size: None,
                 max_entries: Some(1),
-                order: Order::Use,
+                order: EvictionOrder::Use,
             }),
             ..Selection::default()
         };
@@ -467,7 +467,7 @@ mod tests {
             hits: 1,
         };
         crate::backend::conformance::record_uses(&backend, &[one]).expect("a hit is recorded");
-        let mut done = Batch::default();
+        let mut done = ChangeBatch::default();
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
             delete_batch(&backend, transaction, plan, ids)
         };
@@ -497,7 +497,7 @@ mod tests {
         let (_, report) = put.expect("replaced");
         assert_eq!(report.usage.entries, 1);
         let kept = backend.kept_for_undo().expect("counted").usage;
-        let (mut done, names) = (Batch::default(), &backend.names);
+        let (mut done, names) = (ChangeBatch::default(), &backend.names);
         let touch = Touch {
             expires_at: Some(None),
             policy: None,

@@ -18,12 +18,12 @@ use crate::backend::sqlite::entry_rows::{full_store, id_after};
 use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
 use crate::backend::sqlite::names::store_rows::{self, write_metadata};
-use crate::backend::sqlite::operations::{self, LoggedOperation, Part as OperationPart, Swap};
+use crate::backend::sqlite::operations::{self, LoggedOperation, OperationPart, Swap};
 use crate::backend::sqlite::query::{Conditions, Plan, Range};
 use crate::backend::sqlite::rename::move_entry;
 use crate::backend::sqlite::selection::marks::mark_batch;
 use crate::backend::sqlite::selection::select::COUNT;
-use crate::backend::sqlite::selection::verify::Batch;
+use crate::backend::sqlite::selection::verify::ChangeBatch;
 use crate::backend::sqlite::stores::{OwnDocument, last_id, own_document};
 use crate::backend::{ChangeOutcome, ChangeReport, Effect, Operation, Progress};
 use crate::entry::Policy;
@@ -218,7 +218,7 @@ impl SqliteBackend {
                 }
             }
         };
-        let mut done = Batch::default();
+        let mut done = ChangeBatch::default();
         let is_begun = Cell::new(false);
         let batch = |transaction: &Connection, plan: &Plan, ids: &[i64]| {
             let mut operation = begin(transaction)?;

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rusqlite::Connection;
 
 use crate::backend::sqlite::history::{self, RecordKind};
-use crate::backend::sqlite::operations::{LoggedOperation, MovedCounts, MovedRow, Part};
+use crate::backend::sqlite::operations::{LoggedOperation, MovedCounts, MovedRow, OperationPart};
 use crate::backend::sqlite::usage::{Slot, begin_of_row, find_row, merged_until};
 use crate::scope::StoreAddress;
 use crate::usage::{CallGroup, Counts, StoredRow};
@@ -79,7 +79,7 @@ pub(in super::super) fn move_back(
         movers: Vec::new(),
         rows,
     };
-    undo.add_part(transaction, &Part::Counts(back))
+    undo.add_part(transaction, &OperationPart::Counts(back))
 }
 
 /// Adds counts to the row of a group. The number of rows does not grow by a renaming, and an undo
@@ -119,7 +119,7 @@ fn moved_counts(
     operation: &LoggedOperation,
 ) -> rusqlite::Result<Option<MovedCounts>> {
     for number in 1..=operation.parts {
-        if let Part::Counts(moved) = operation.part(connection, number)? {
+        if let OperationPart::Counts(moved) = operation.part(connection, number)? {
             return Ok(Some(moved));
         }
     }
@@ -139,12 +139,12 @@ fn follow_counts(
             continue;
         }
         for number in 1..=operation.parts {
-            if let Part::Counts(mut moved) = operation.part(connection, number)?
+            if let OperationPart::Counts(mut moved) = operation.part(connection, number)?
                 && is_meant(&moved)
             {
                 moved.store = to.clone();
                 moved.movers.extend(mover);
-                operation.write_part(connection, number, &Part::Counts(moved))?;
+                operation.write_part(connection, number, &OperationPart::Counts(moved))?;
             }
         }
     }

@@ -19,7 +19,7 @@ use super::format::column;
 use super::format::damage::RowError;
 use super::format::encoding::{self, UNMARKED};
 use super::names::store_rows::{self, bump_generation, write_metadata};
-use super::operations::{self, LoggedOperation, Part};
+use super::operations::{self, LoggedOperation, OperationPart};
 use super::query::Range;
 use super::selection::marks;
 use super::stores::{OwnDocument, has_entries, last_id, own_document};
@@ -93,7 +93,7 @@ impl SqliteBackend {
                 });
             };
             if logged.is_undoable() {
-                logged.add_part(transaction, &Part::Counts(counts))?;
+                logged.add_part(transaction, &OperationPart::Counts(counts))?;
             }
             logged.write(transaction)?;
             Ok(logged.removed())
@@ -210,7 +210,7 @@ impl Renaming<'_> {
         let (moved, kept) = (self.moved.as_ref(), self.kept.as_ref());
         logged.add_documents(self.from, self.to, moved, kept);
         match keep {
-            KeepForUndo::Yes => logged.add_part(transaction, &Part::Moved(ids))?,
+            KeepForUndo::Yes => logged.add_part(transaction, &OperationPart::Moved(ids))?,
             KeepForUndo::No => logged.forget(),
         }
         Ok(logged)

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use rusqlite::Connection;
 
 use super::select::one;
-use super::verify::{Batch, Judged, visit};
+use super::verify::{ChangeBatch, Judged, visit};
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::RowError;
@@ -83,10 +83,10 @@ pub(in super::super) fn mark_batch(
     plan: &Plan,
     ids: &[i64],
     now: Timestamp,
-) -> rusqlite::Result<(Batch, Vec<i64>)> {
+) -> rusqlite::Result<(ChangeBatch, Vec<i64>)> {
     let names = &backend.names;
     let mut evictions = Evictions::default();
-    let mut batch = Batch::default();
+    let mut batch = ChangeBatch::default();
     let (mut changes, mut stores, mut damaged) = (Vec::new(), BTreeSet::new(), Vec::new());
     visit(transaction, names, plan, ids, |fields, row| {
         let Some(fields) = fields else {

@@ -10,8 +10,8 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::types::Value;
 use rusqlite::{Connection, Row, params_from_iter};
 
-use super::select::{self, Part};
-use super::verify::{Batch, Judged};
+use super::select::{self, SelectedPart};
+use super::verify::{ChangeBatch, Judged};
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::format::damage::{damaged, is_corrupt};
 use crate::backend::sqlite::format::schema;
@@ -27,7 +27,7 @@ impl SqliteBackend {
         selection: &Selection,
         now: Timestamp,
         error: Error,
-    ) -> Result<Batch> {
+    ) -> Result<ChangeBatch> {
         match self.delete_indexing(selection, now) {
             Err(Error::Damaged { .. }) => match self.write_anew(selection, now)? {
                 Some(batch) => Ok(batch),
@@ -55,14 +55,14 @@ impl SqliteBackend {
     /// Rebuilds the indexes from the table and removes the entries, in one transaction.
     ///
     /// Selects the entries beforehand, since the old indexes identify damaged rows.
-    fn delete_indexing(&self, selection: &Selection, now: Timestamp) -> Result<Batch> {
+    fn delete_indexing(&self, selection: &Selection, now: Timestamp) -> Result<ChangeBatch> {
         self.transaction(|transaction| {
             let mut judged = Vec::new();
-            for Part { ids, plan } in select::select(transaction, selection, now)? {
+            for SelectedPart { ids, plan } in select::select(transaction, selection, now)? {
                 judged.push(Judged::new(transaction, &self.names, &plan, &ids)?);
             }
             transaction.execute("REINDEX", ())?;
-            let mut done = Batch::default();
+            let mut done = ChangeBatch::default();
             for judged in judged {
                 done += judged.delete(transaction)?;
             }
@@ -124,7 +124,7 @@ impl SqliteBackend {
     }
 
     /// Overwrites the damaged file with an empty one if the selection matches everything.
-    fn write_anew(&self, selection: &Selection, now: Timestamp) -> Result<Option<Batch>> {
+    fn write_anew(&self, selection: &Selection, now: Timestamp) -> Result<Option<ChangeBatch>> {
         if !self.means_all(selection, now)? {
             return Ok(None);
         }
@@ -137,9 +137,9 @@ impl SqliteBackend {
         })?;
         let written = Backup::new(&new, &mut connection).and_then(|backup| backup.step(-1));
         match written.map_err(sqlite)? {
-            StepResult::Done => Ok(Some(Batch {
+            StepResult::Done => Ok(Some(ChangeBatch {
                 usage,
-                ..Batch::default()
+                ..ChangeBatch::default()
             })),
             _ => Err(Error::Busy),
         }

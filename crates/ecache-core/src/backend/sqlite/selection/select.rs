@@ -15,7 +15,7 @@ use crate::backend::sqlite::query::{Plan, Range, WRITTEN, worth};
 use crate::backend::{Direction, Sort};
 use crate::entry::Policy;
 use crate::eviction;
-use crate::filter::{Capacity, Latest, Order, Per, Selection, Usage};
+use crate::filter::{Capacity, EvictionOrder, Latest, Per, Selection, Usage};
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
@@ -24,7 +24,7 @@ pub(in super::super) const COUNT: &str =
     "count(*), coalesce(sum(e.size) FILTER (WHERE e.size BETWEEN 0 AND 1 << 40), 0)";
 
 /// A part of the entries of a selection, in order.
-pub(in super::super) struct Part {
+pub(in super::super) struct SelectedPart {
     pub(in super::super) ids: Vec<i64>,
     /// The condition under which they are still selected
     pub(in super::super) plan: Plan,
@@ -80,7 +80,7 @@ pub(in super::super) fn select(
     connection: &Connection,
     selection: &Selection,
     now: Timestamp,
-) -> rusqlite::Result<Vec<Part>> {
+) -> rusqlite::Result<Vec<SelectedPart>> {
     let mut parts = Vec::new();
     let mut known: Vec<i64> = Vec::new();
     let is_one = selection.only_filter().is_some();
@@ -99,7 +99,7 @@ pub(in super::super) fn select(
             known.extend_from_slice(&ids);
             known.sort_unstable();
         }
-        parts.push(Part { ids, plan });
+        parts.push(SelectedPart { ids, plan });
         Ok(())
     };
     for filter in &selection.any_of {
@@ -179,7 +179,7 @@ fn beyond(
     gone: &[i64],
     (spared, cost_above): (&[i64], Option<u64>),
     now: Timestamp,
-) -> rusqlite::Result<Part> {
+) -> rusqlite::Result<SelectedPart> {
     let mut plan = Plan::new(connection, &capacity.scope, now)?;
     let mut left = Usage::default();
     let mut candidates: Vec<(i128, i64, i64, u64)> = Vec::new();
@@ -201,10 +201,10 @@ fn beyond(
                 && spared.binary_search(&id).is_err()
             {
                 let rank = match capacity.order {
-                    Order::Worth => eviction::rank(worth::read(row, 3, now)?),
-                    Order::Use => used_at.into(),
-                    Order::Age => column::number(row, 2)?.unwrap_or(i64::MAX).into(),
-                    Order::Size => size.into(),
+                    EvictionOrder::Worth => eviction::rank(worth::read(row, 3, now)?),
+                    EvictionOrder::Use => used_at.into(),
+                    EvictionOrder::Age => column::number(row, 2)?.unwrap_or(i64::MAX).into(),
+                    EvictionOrder::Size => size.into(),
                 };
                 candidates.push((rank, id, used_at, size));
             }
@@ -229,5 +229,5 @@ fn beyond(
     ids.sort_unstable();
     // An entry that is used in the meantime stays.
     plan.narrow_to_used_by(latest);
-    Ok(Part { ids, plan })
+    Ok(SelectedPart { ids, plan })
 }

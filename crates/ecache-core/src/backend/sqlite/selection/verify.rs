@@ -146,7 +146,7 @@ fn witnessed(
 
 /// The result of a change, with the number of damaged rows left.
 #[derive(Default)]
-pub(in super::super) struct Batch {
+pub(in super::super) struct ChangeBatch {
     pub(in super::super) usage: Usage,
     pub(in super::super) left: u64,
     /// The deleted entries; those of one batch only
@@ -155,7 +155,7 @@ pub(in super::super) struct Batch {
     pub(in super::super) evictions: Evictions,
 }
 
-impl AddAssign for Batch {
+impl AddAssign for ChangeBatch {
     fn add_assign(&mut self, other: Self) {
         self.usage += other.usage;
         self.left += other.left;
@@ -163,7 +163,7 @@ impl AddAssign for Batch {
     }
 }
 
-impl Batch {
+impl ChangeBatch {
     pub(in super::super) fn finish(self) -> Result<Usage> {
         let Self { usage, left, .. } = self;
         if left == 0 {
@@ -228,13 +228,16 @@ impl Judged {
     }
 
     /// Removes the rows.
-    pub(in super::super) fn delete(self, transaction: &Connection) -> rusqlite::Result<Batch> {
+    pub(in super::super) fn delete(
+        self,
+        transaction: &Connection,
+    ) -> rusqlite::Result<ChangeBatch> {
         let stores: BTreeSet<i64> = self.ids.iter().map(|id| store_of(*id)).collect();
         delete_rows(transaction, self.ids, self.blobs)?;
         for store in stores {
             store_rows::bump_generation(transaction, store)?;
         }
-        Ok(Batch {
+        Ok(ChangeBatch {
             usage: self.usage,
             left: self.left,
             graves: self.graves,
@@ -268,7 +271,7 @@ pub(in super::super) fn delete_batch(
     transaction: &Connection,
     plan: &Plan,
     ids: &[i64],
-) -> rusqlite::Result<Batch> {
+) -> rusqlite::Result<ChangeBatch> {
     Judged::new(transaction, &backend.names, plan, ids)?.delete(transaction)
 }
 
@@ -283,8 +286,8 @@ pub(in super::super) fn touch_batch(
     plan: &Plan,
     ids: &[i64],
     touch: Touch,
-) -> rusqlite::Result<(Batch, Vec<Touched>)> {
-    let mut batch = Batch::default();
+) -> rusqlite::Result<(ChangeBatch, Vec<Touched>)> {
+    let mut batch = ChangeBatch::default();
     let mut touched = Vec::new();
     if touch == Touch::default() {
         return Ok((batch, touched));

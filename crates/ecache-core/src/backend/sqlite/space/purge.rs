@@ -18,7 +18,7 @@ use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::damage::{self, RowError};
 use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows;
-use crate::backend::sqlite::operations::{LoggedOperation, Part};
+use crate::backend::sqlite::operations::{LoggedOperation, OperationPart};
 use crate::backend::sqlite::query::Range;
 use crate::backend::sqlite::selection::verify::delete_rows;
 use crate::backend::sqlite::tombstones::{Burial, Graves};
@@ -254,7 +254,7 @@ impl SqliteBackend {
             stored.part(&connection, part)
         };
         // All others are in use.
-        if let Part::Removed(mut ids) = entries.map_err(|error| self.error(error))? {
+        if let OperationPart::Removed(mut ids) = entries.map_err(|error| self.error(error))? {
             if stored.undone_by != 0 {
                 let later = self.removed_since(stored.number)?;
                 ids.retain(|id| !later.contains(id));
@@ -286,7 +286,7 @@ impl SqliteBackend {
                     continue;
                 }
                 for part in 1..=stored.parts {
-                    if let Part::Removed(ids) = stored.part(&connection, part)? {
+                    if let OperationPart::Removed(ids) = stored.part(&connection, part)? {
                         removed.extend(ids);
                     }
                 }

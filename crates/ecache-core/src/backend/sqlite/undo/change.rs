@@ -18,7 +18,7 @@ use crate::backend::sqlite::format::encoding::UNMARKED;
 use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows::{self, bump_generation, store_row, write_metadata};
 use crate::backend::sqlite::operations::{
-    self, Added, DocumentChange, LoggedOperation, Part, Swap, Touched,
+    self, Added, DocumentChange, LoggedOperation, OperationPart, Swap, Touched,
 };
 use crate::backend::sqlite::query::{Range, WRITTEN};
 use crate::backend::sqlite::removal::retire::{Meant, has_more};
@@ -125,7 +125,10 @@ impl SqliteBackend {
             bump_generation(transaction, store)?;
         }
         operations::follow(transaction, &moves, i64::MAX)?;
-        Ok(undo.add_part(transaction, &Part::Moved(moves.into_values().collect()))?)
+        Ok(undo.add_part(
+            transaction,
+            &OperationPart::Moved(moves.into_values().collect()),
+        )?)
     }
 }
 
@@ -143,7 +146,7 @@ impl SqliteBackend {
         };
         let mut first = i64::MAX;
         for number in 1..=undo.parts {
-            if let Part::Moved(ids) = undo.part(transaction, number)? {
+            if let OperationPart::Moved(ids) = undo.part(transaction, number)? {
                 first = ids.into_iter().fold(first, i64::min);
             }
         }
@@ -224,7 +227,7 @@ pub(super) fn set_lifetimes_back(
     for store in stores {
         bump_generation(transaction, store)?;
     }
-    undo.add_part(transaction, &Part::Touched(changed))
+    undo.add_part(transaction, &OperationPart::Touched(changed))
 }
 
 /// Removes entries that an operation wrote or brought back, unless they were written since. Returns
@@ -282,7 +285,7 @@ pub(super) fn mark_added(
     for store in stores {
         bump_generation(transaction, store)?;
     }
-    undo.add_part(transaction, &Part::Removed(marked))?;
+    undo.add_part(transaction, &OperationPart::Removed(marked))?;
     Ok(replaced)
 }
 
@@ -371,7 +374,7 @@ fn is_live(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
 fn added_ids(connection: &Connection, target: &LoggedOperation) -> rusqlite::Result<BTreeSet<i64>> {
     let mut found = BTreeSet::new();
     for number in 1..=target.parts {
-        if let Part::Added(added) = target.part(connection, number)? {
+        if let OperationPart::Added(added) = target.part(connection, number)? {
             found.extend(added.ids);
         }
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::Connection;
 
-use crate::backend::sqlite::operations::{LoggedOperation, Part};
+use crate::backend::sqlite::operations::{LoggedOperation, OperationPart};
 use crate::backend::sqlite::removal::retire::usage_of;
 use crate::backend::sqlite::rename;
 use crate::backend::{Effect, OperationRecord, Undone};
@@ -58,16 +58,16 @@ impl Findings {
         let mut replaced = BTreeSet::new();
         for number in (1..=target.parts).rev() {
             match target.part(connection, number)? {
-                Part::Removed(ids) => replaced.extend(ids),
-                Part::Added(added) => {
+                OperationPart::Removed(ids) => replaced.extend(ids),
+                OperationPart::Added(added) => {
                     let ids = added.ids.into_iter();
                     findings.own.extend(ids.filter(|id| replaced.contains(id)));
                 }
-                Part::Touched(_)
-                | Part::Moved(_)
-                | Part::Stayed(_)
-                | Part::Replaced(_)
-                | Part::Counts(_) => {}
+                OperationPart::Touched(_)
+                | OperationPart::Moved(_)
+                | OperationPart::Stayed(_)
+                | OperationPart::Replaced(_)
+                | OperationPart::Counts(_) => {}
             }
         }
         Ok(findings)

@@ -21,11 +21,11 @@ use super::connection::session::Session;
 use super::fates::find_fate;
 use super::file::reserve;
 use super::format::damage::RowError;
-use super::operations::{Chains, LoggedOperation, Part};
+use super::operations::{Chains, LoggedOperation, OperationPart};
 use super::query::Plan;
 use super::removal::bounds::KeptPart;
 use super::removal::remove::{ForGood, Pace};
-use super::selection::verify::{Batch, touch_batch};
+use super::selection::verify::{ChangeBatch, touch_batch};
 use super::settings::{self, SettingChange};
 use super::space::purge::Purge;
 use super::space::reclaim::Due;
@@ -119,7 +119,7 @@ impl UndoBackend for SqliteBackend {
         progress: Progress<'_>,
     ) -> Result<ChangeOutcome> {
         let _held = self.hold(Look::Always);
-        let mut done = Batch::default();
+        let mut done = ChangeBatch::default();
         let parts = self.select(selection, now)?;
         if keep == KeepForUndo::Yes
             && let Some(usage) = self.beyond_limits(&parts, KeptPart::Lifetimes)?
@@ -137,7 +137,7 @@ impl UndoBackend for SqliteBackend {
                 };
                 logged.add_usage(batch.usage);
                 if keep == KeepForUndo::Yes {
-                    logged.add_part(transaction, &Part::Touched(touched))?;
+                    logged.add_part(transaction, &OperationPart::Touched(touched))?;
                 }
                 logged.write(transaction)?;
                 stored.replace(Some(logged));

@@ -14,7 +14,7 @@ use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
 use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows::{self, StoreRow, bump_generation, store_row};
-use crate::backend::sqlite::operations::{self, Added, LoggedOperation, Part, Swap};
+use crate::backend::sqlite::operations::{self, Added, LoggedOperation, OperationPart, Swap};
 use crate::backend::sqlite::query::{Range, WRITTEN};
 use crate::backend::sqlite::removal::retire::{set_retired, take_over, usage_of};
 use crate::backend::sqlite::selection::marks;
@@ -75,7 +75,7 @@ impl SqliteBackend {
             let mut claim = claim_later(transaction, retired, last, undo.at)?;
             claim.ids.retain(|id| !stayed.contains_key(id));
             claim.later.retain(|id, _| !stayed.contains_key(id));
-            for part in [Part::Added(claim), Part::Stayed(stayed)] {
+            for part in [OperationPart::Added(claim), OperationPart::Stayed(stayed)] {
                 undo.add_part(transaction, &part)?;
             }
             undo.swaps.push(Swap {
@@ -115,7 +115,7 @@ impl SqliteBackend {
         for id in moved {
             back.push(id, written_at(transaction, id)?, undo.at);
         }
-        undo.add_part(transaction, &Part::Added(back))?;
+        undo.add_part(transaction, &OperationPart::Added(back))?;
         bump_generation(transaction, used)?;
         Ok(())
     }
@@ -179,7 +179,7 @@ impl SqliteBackend {
         let back = self.unmark(transaction, &ids, undo, findings)?;
         findings.settled.extend(ids);
         let replaced = back.into_iter().map(|(row, id)| (id, rows[&row]));
-        undo.add_part(transaction, &Part::Replaced(replaced.collect()))?;
+        undo.add_part(transaction, &OperationPart::Replaced(replaced.collect()))?;
         Ok(())
     }
 }
@@ -296,11 +296,11 @@ impl<'a> Restoring<'a> {
         moves.retain(|id, to| id != to);
         operations::follow(transaction, &moves, self.undo.undoes)?;
         for (mut revived, places) in self.revived {
-            revived.add_part(transaction, &Part::Stayed(places))?;
+            revived.add_part(transaction, &OperationPart::Stayed(places))?;
             revived.write(transaction)?;
         }
         self.undo
-            .add_part(transaction, &Part::Added(self.restored))?;
+            .add_part(transaction, &OperationPart::Added(self.restored))?;
         Ok(self.ids)
     }
 }

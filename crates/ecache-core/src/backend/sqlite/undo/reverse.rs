@@ -16,7 +16,7 @@ use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::connection::transaction::End;
-use crate::backend::sqlite::operations::{Chains, LoggedOperation, Part};
+use crate::backend::sqlite::operations::{Chains, LoggedOperation, OperationPart};
 use crate::backend::sqlite::rename::counts;
 use crate::backend::sqlite::space::purge::delete_marked;
 use crate::backend::{Effect, Operation, OperationRecord, Progress, Undone};
@@ -192,35 +192,35 @@ impl SqliteBackend {
         &self,
         transaction: &Session,
         target: &LoggedOperation,
-        part: &Part,
+        part: &OperationPart,
         undo: &mut LoggedOperation,
         findings: &mut Findings,
     ) -> SessionResult<()> {
         match part {
-            Part::Removed(ids) => {
+            OperationPart::Removed(ids) => {
                 let (own, mut others) = findings.split_own(ids);
                 delete_marked(transaction, &own)?;
                 others.retain(|id| !findings.settled.contains(id));
                 self.unmark(transaction, &others, undo, findings).map(drop)
             }
-            Part::Added(added) => {
+            OperationPart::Added(added) => {
                 let rows = change::mark_added(transaction, added, target, undo, findings);
                 let rows = rows?;
                 self.put_replaced_back(transaction, &rows, undo, findings)
             }
-            Part::Touched(entries) => Ok(change::set_lifetimes_back(
+            OperationPart::Touched(entries) => Ok(change::set_lifetimes_back(
                 transaction,
                 entries,
                 undo,
                 findings,
             )?),
-            Part::Moved(ids) => self.move_back(transaction, ids, undo, findings),
+            OperationPart::Moved(ids) => self.move_back(transaction, ids, undo, findings),
             // They went back with the others of their store.
-            Part::Stayed(_) => Ok(()),
+            OperationPart::Stayed(_) => Ok(()),
             // They are read beforehand.
-            Part::Replaced(_) => Ok(()),
+            OperationPart::Replaced(_) => Ok(()),
             // They move at the end, once.
-            Part::Counts(_) => Ok(()),
+            OperationPart::Counts(_) => Ok(()),
         }
     }
 

@@ -132,7 +132,7 @@ mod tests {
     use crate::key::Key;
     use crate::scope::StoreAddress;
     use crate::time::Timestamp;
-    use crate::usage::{Batch, Event, Outcome};
+    use crate::usage::{Event, Outcome, UsageBatch};
     use crate::value::Kind;
 
     #[test]
@@ -152,7 +152,7 @@ mod tests {
             entry
         };
         let entry = put(1);
-        let batch = Batch::of(&[Event::of_entry(Outcome::Hit, at(2), &entry, 3)]);
+        let batch = UsageBatch::of(&[Event::of_entry(Outcome::Hit, at(2), &entry, 3)]);
         let session = ours.writing_connection().expect("a connection");
         for (is_replaced, hits) in [(false, 1), (true, 0)] {
             let found = Found::before_writing(&session, &batch.uses).expect("entries");

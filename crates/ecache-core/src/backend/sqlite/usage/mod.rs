@@ -21,8 +21,8 @@ use crate::backend::CallCountBackend;
 use crate::error::Result;
 use crate::time::Timestamp;
 use crate::usage::{
-    Batch, CallGroup, Counts, DAY, Gap, HOUR, HOURS_KEPT, KEPT, Log, LogId, LogRange, MAX_ROWS,
-    OpenLog, Period, Recorded, StoredRow, Tally,
+    CallGroup, Counts, DAY, Gap, HOUR, HOURS_KEPT, KEPT, Log, LogId, LogRange, MAX_ROWS, OpenLog,
+    Period, Recorded, StoredRow, Tally, UsageBatch,
 };
 use entry_uses::{Found, Hits};
 
@@ -48,7 +48,12 @@ fn ids(group: &[u8]) -> impl Iterator<Item = i64> + use<> {
 }
 
 impl CallCountBackend for SqliteBackend {
-    fn add_usage(&self, batch: &Batch, position: Option<LogRange>, now: Timestamp) -> Result<bool> {
+    fn add_usage(
+        &self,
+        batch: &UsageBatch,
+        position: Option<LogRange>,
+        now: Timestamp,
+    ) -> Result<bool> {
         for period in &batch.periods {
             if let CallGroup::Of { store, .. } = &period.group {
                 store.check()?;
@@ -159,7 +164,7 @@ impl SqliteBackend {
     /// entries that were hit.
     fn add_batch(
         transaction: &Connection,
-        batch: &Batch,
+        batch: &UsageBatch,
         found: &[Hits],
         position: Option<LogRange>,
         now: Timestamp,
@@ -208,7 +213,7 @@ fn fold_next(
     let Ok(bytes) = open.read(from, most) else {
         return Ok(false);
     };
-    let (batch, read) = Batch::read(&bytes);
+    let (batch, read) = UsageBatch::read(&bytes);
     let to = open.after(from, read);
     let is_valid = |period: &Period| match &period.group {
         CallGroup::Of { store, .. } => store.check().is_ok(),

@@ -15,7 +15,7 @@ use crate::backend::sqlite::counters::row_changes;
 use crate::backend::sqlite::entry_rows::{Existing, Write, existing, full_store, id_after, write};
 use crate::backend::sqlite::names::interned::Interned;
 use crate::backend::sqlite::names::store_rows::bump_generation;
-use crate::backend::sqlite::operations::{Added, LoggedOperation, Part};
+use crate::backend::sqlite::operations::{Added, LoggedOperation, OperationPart};
 use crate::backend::sqlite::selection::marks;
 use crate::backend::sqlite::stores::last_id;
 use crate::backend::{ChangeReport, Content, Effect, Operation, Put, PutOptions, WriteBackend};
@@ -51,9 +51,9 @@ impl SqliteBackend {
             let mut added = Added::default();
             added.push(id, entry.written_at().as_millis(), now.as_millis());
             let parts = [
-                Part::Removed(vec![old.id]),
-                Part::Added(added),
-                Part::Replaced(BTreeMap::from([(id, old.id)])),
+                OperationPart::Removed(vec![old.id]),
+                OperationPart::Added(added),
+                OperationPart::Replaced(BTreeMap::from([(id, old.id)])),
             ];
             let sizes = (content.size(), size);
             let logged = log(transaction, operation, sizes, &parts, now)?;
@@ -130,7 +130,7 @@ fn log(
     transaction: &Session,
     operation: &Operation,
     (size, old_size): (u64, u64),
-    parts: &[Part],
+    parts: &[OperationPart],
     now: Timestamp,
 ) -> rusqlite::Result<LoggedOperation> {
     let usage = |bytes| Usage { entries: 1, bytes };
