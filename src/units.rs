@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat};
 use ecache_core::time::whole_millis;
-use ecache_core::units::ParseError;
+use ecache_core::units::UnitError;
 
 pub(crate) use ecache_core::units::{parse_rate, parse_size};
 
@@ -14,7 +14,7 @@ pub(crate) use ecache_core::units::{parse_rate, parse_size};
 /// # Errors
 ///
 /// Fails as [`ecache_core::units::parse_duration`] does.
-pub(crate) fn parse_duration(text: &str) -> Result<u64, ParseError> {
+pub(crate) fn parse_duration(text: &str) -> Result<u64, UnitError> {
     let duration = ecache_core::units::parse_duration(text)?;
     Ok(whole_millis(duration))
 }
@@ -50,7 +50,7 @@ pub(crate) enum Lifetime {
 }
 
 /// Reads what [`parse_ttl`] does, `boot` or `session`.
-pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, ParseError> {
+pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, UnitError> {
     match text {
         "boot" => Ok(Lifetime::Boot),
         "session" => Ok(Lifetime::Session),
@@ -59,7 +59,7 @@ pub(crate) fn parse_lifetime(text: &str) -> Result<Lifetime, ParseError> {
 }
 
 /// Reads a duration, or `none`.
-pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, ParseError> {
+pub(crate) fn parse_ttl(text: &str) -> Result<Ttl, UnitError> {
     match text {
         "none" | "never" => Ok(Ttl::Never),
         duration => parse_duration(duration).map(Ttl::Millis),
@@ -104,13 +104,13 @@ impl fmt::Display for Moment {
 /// # Errors
 ///
 /// Refuses what [`parse_time`] or [`parse_duration`] refuses.
-pub(crate) fn parse_moment(text: &str) -> Result<Moment, ParseError> {
+pub(crate) fn parse_moment(text: &str) -> Result<Moment, UnitError> {
     // Every time has a dash after its year, and no duration has one inside.
     match text.find('-') {
         Some(1..) => parse_time(text).map(Moment::At),
         _ if text.starts_with(char::is_alphabetic) => {
             let reason = "use a duration, as in 90s or 30d, or a time, as in 2026-11-23 or 2026-11-23T06:32:50Z";
-            Err(ParseError::new("time", text, reason))
+            Err(UnitError::new("time", text, reason))
         }
         _ => parse_duration(text).map(Moment::Ago),
     }
@@ -121,13 +121,13 @@ pub(crate) fn parse_moment(text: &str) -> Result<Moment, ParseError> {
 /// # Errors
 ///
 /// Refuses anything else, above all a time without an offset: it would depend on where it is read.
-pub(crate) fn parse_time(text: &str) -> Result<i64, ParseError> {
+pub(crate) fn parse_time(text: &str) -> Result<i64, UnitError> {
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_rfc3339(&format!("{text}T00:00:00Z")))
         .map(|time| time.timestamp_millis())
         .map_err(|_| {
             let reason = "use RFC 3339, as in 2026-11-23 or 2026-11-23T06:32:50Z";
-            ParseError::new("time", text, reason)
+            UnitError::new("time", text, reason)
         })
 }
 
@@ -135,7 +135,7 @@ pub(crate) fn parse_time(text: &str) -> Result<i64, ParseError> {
 mod tests {
     use super::*;
 
-    fn message<T: fmt::Debug>(result: Result<T, ParseError>) -> String {
+    fn message<T: fmt::Debug>(result: Result<T, UnitError>) -> String {
         result.expect_err("is invalid").to_string()
     }
 

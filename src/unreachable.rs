@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use ecache_core::error::Error;
-use ecache_core::sidecar::{Purpose, Sidecar};
+use ecache_core::sidecar::{OpenPurpose, Sidecar};
 use ecache_core::time::Timestamp;
 
 /// Time after which the server is tried again.
@@ -16,7 +16,7 @@ const MEMORY: Duration = Duration::from_secs(30);
 
 /// Returns how long ago the server was found unreachable, if that is still remembered.
 pub(crate) fn remembered(beside: &Path, now: Timestamp) -> Option<Duration> {
-    let file = Sidecar::Down.open(beside, Purpose::Read).ok()?;
+    let file = Sidecar::Down.open(beside, OpenPurpose::Read).ok()?;
     let modified = file.metadata().ok()?.modified().ok()?;
     let modified = modified.duration_since(UNIX_EPOCH).ok()?;
     let now = Duration::from_millis(u64::try_from(now.as_millis()).ok()?);
@@ -29,7 +29,7 @@ pub(crate) fn remember(beside: &Path, error: &Error, now: Timestamp) {
     if !matches!(error, Error::Unreachable { .. }) {
         return;
     }
-    let file = Sidecar::Down.open(beside, Purpose::Share);
+    let file = Sidecar::Down.open(beside, OpenPurpose::Share);
     let millis = u64::try_from(now.as_millis()).unwrap_or_default();
     let _ = file.and_then(|file| file.set_modified(UNIX_EPOCH + Duration::from_millis(millis)));
 }

@@ -46,7 +46,7 @@ pub(crate) enum TtlChange {
 }
 
 /// Reads what [`parse_ttl`] does, or `keep`.
-pub(crate) fn parse_ttl_change(text: &str) -> Result<TtlChange, ecache_core::units::ParseError> {
+pub(crate) fn parse_ttl_change(text: &str) -> Result<TtlChange, ecache_core::units::UnitError> {
     match text {
         "keep" => Ok(TtlChange::Keep),
         ttl => parse_ttl(ttl).map(TtlChange::To),

@@ -33,7 +33,7 @@ pub enum Sidecar {
 
 /// The intended use of an opened sidecar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
+pub enum OpenPurpose {
     /// Reads an existing file
     Read,
     /// Reads and writes a file, creating it if missing
@@ -67,7 +67,7 @@ impl Sidecar {
     ///
     /// # Errors
     /// Those of [`open`].
-    pub fn open(self, store: &Path, purpose: Purpose) -> io::Result<File> {
+    pub fn open(self, store: &Path, purpose: OpenPurpose) -> io::Result<File> {
         open(&self.path(store), purpose)
     }
 }
@@ -84,15 +84,15 @@ pub(crate) fn file_of(store: &Path) -> PathBuf {
 ///
 /// # Errors
 /// If it cannot be opened, or wraps [`Error::Untrusted`] if it is not safe to use.
-pub fn open(path: &Path, purpose: Purpose) -> io::Result<File> {
+pub fn open(path: &Path, purpose: OpenPurpose) -> io::Result<File> {
     check_folder(path)?;
     let mut options = OpenOptions::new();
     match purpose {
-        Purpose::Read => options.read(true),
-        Purpose::Share => options.read(true).write(true).create(true),
-        Purpose::Append => options.append(true).create(true),
-        Purpose::Change => options.write(true),
-        Purpose::Create => options.write(true).create_new(true),
+        OpenPurpose::Read => options.read(true),
+        OpenPurpose::Share => options.read(true).write(true).create(true),
+        OpenPurpose::Append => options.append(true).create(true),
+        OpenPurpose::Change => options.write(true),
+        OpenPurpose::Create => options.write(true).create_new(true),
     };
     let file = options
         .mode(0o600)
@@ -198,12 +198,12 @@ mod tests {
 
     use super::*;
 
-    const ALL: [Purpose; 5] = [
-        Purpose::Read,
-        Purpose::Share,
-        Purpose::Append,
-        Purpose::Change,
-        Purpose::Create,
+    const ALL: [OpenPurpose; 5] = [
+        OpenPurpose::Read,
+        OpenPurpose::Share,
+        OpenPurpose::Append,
+        OpenPurpose::Change,
+        OpenPurpose::Create,
     ];
 
     fn why(result: io::Result<File>) -> String {
@@ -219,10 +219,10 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db-locks");
         let refused = |expected: &str| {
-            for purpose in ALL.into_iter().filter(|one| *one != Purpose::Create) {
+            for purpose in ALL.into_iter().filter(|one| *one != OpenPurpose::Create) {
                 assert_eq!(why(open(&path, purpose)), expected, "{purpose:?}");
             }
-            assert!(open(&path, Purpose::Create).is_err());
+            assert!(open(&path, OpenPurpose::Create).is_err());
             fs::remove_file(&path).expect("it is still there");
         };
         fs::write(folder.path().join("other"), "").expect("a file");
@@ -238,7 +238,7 @@ mod tests {
         }
         let _reader = OpenOptions::new().read(true).write(true).open(&path);
         refused("it is a named pipe");
-        for purpose in [Purpose::Share, Purpose::Append, Purpose::Create] {
+        for purpose in [OpenPurpose::Share, OpenPurpose::Append, OpenPurpose::Create] {
             open(&path, purpose).expect("a file");
             fs::remove_file(&path).expect("it was made");
         }
@@ -256,10 +256,10 @@ mod tests {
         fs::write(&path, "").expect("a file");
         give(&path).expect("root may");
         let theirs = format!("it belongs to another user (uid {OTHER_USER})");
-        assert_eq!(why(open(&path, Purpose::Share)), theirs);
+        assert_eq!(why(open(&path, OpenPurpose::Share)), theirs);
         fs::remove_file(&path).expect("it is there");
         give(folder.path()).expect("root may");
-        for purpose in [Purpose::Share, Purpose::Append, Purpose::Create] {
+        for purpose in [OpenPurpose::Share, OpenPurpose::Append, OpenPurpose::Create] {
             assert_eq!(why(open(&path, purpose)), theirs);
         }
         assert!(make_folder(&path).is_err());

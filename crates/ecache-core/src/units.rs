@@ -10,13 +10,13 @@ use std::time::Duration;
 
 /// An error parsing a duration, a rate, a size or a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseError {
+pub struct UnitError {
     kind: &'static str,
     text: String,
     reason: String,
 }
 
-impl ParseError {
+impl UnitError {
     /// Creates an error for `text`, which should have been a `kind`.
     pub fn new(kind: &'static str, text: &str, reason: impl Into<String>) -> Self {
         Self {
@@ -27,14 +27,14 @@ impl ParseError {
     }
 }
 
-impl std::fmt::Display for ParseError {
+impl std::fmt::Display for UnitError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { kind, text, reason } = self;
         write!(f, "invalid {kind} {text:?}: {reason}")
     }
 }
 
-impl std::error::Error for ParseError {}
+impl std::error::Error for UnitError {}
 
 const DURATION_UNITS: &str =
     "use ms, s, min, h, d, w, months or years, as in 90s, 1d12h or 10 minutes";
@@ -48,8 +48,8 @@ const DURATION_UNITS: &str =
 ///
 /// Refuses a text that is not made of numbers with units, less than a millisecond, and more than
 /// 2^64 milliseconds.
-pub fn parse_duration(text: &str) -> Result<Duration, ParseError> {
-    let error = |reason: String| ParseError::new("duration", text, reason);
+pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
+    let error = |reason: String| UnitError::new("duration", text, reason);
     let mut nanos = 0_u128;
     let mut rest = text.trim();
     loop {
@@ -120,8 +120,8 @@ pub fn spelled(duration: Duration) -> String {
 ///
 /// Refuses a text that is not a number above zero with a unit of time, and rates too slow for a
 /// [`Duration`].
-pub fn parse_rate(text: &str) -> Result<Duration, ParseError> {
-    let error = |reason: &str| ParseError::new("rate", text, reason.to_owned());
+pub fn parse_rate(text: &str) -> Result<Duration, UnitError> {
+    let error = |reason: &str| UnitError::new("rate", text, reason.to_owned());
     let (number, unit) = text.split_once('/').unwrap_or((text, "s"));
     let nanos = duration_unit(unit.trim())
         .ok_or_else(|| error("use /s, /min, /h or /d, as in 5/s or 100/min"))?;
@@ -166,8 +166,8 @@ fn unknown_unit(name: &str) -> String {
 /// # Errors
 ///
 /// Refuses a text that is not one number with one of these units, and a size that overflows.
-pub fn parse_size(text: &str) -> Result<u64, ParseError> {
-    let error = |reason: String| ParseError::new("size", text, reason);
+pub fn parse_size(text: &str) -> Result<u64, UnitError> {
+    let error = |reason: String| UnitError::new("size", text, reason);
     let part = Amount::split(text).map_err(error)?;
     if !part.rest.is_empty() {
         return Err(error(format!("{:?} is left over", part.rest)));
@@ -255,11 +255,11 @@ mod tests {
     const HOUR: u64 = 3_600_000;
     const DAY: u64 = 24 * HOUR;
 
-    fn millis(text: &str) -> Result<u128, ParseError> {
+    fn millis(text: &str) -> Result<u128, UnitError> {
         parse_duration(text).map(|duration| duration.as_millis())
     }
 
-    fn message<T: std::fmt::Debug>(result: Result<T, ParseError>) -> String {
+    fn message<T: std::fmt::Debug>(result: Result<T, UnitError>) -> String {
         result.expect_err("is invalid").to_string()
     }
 

@@ -16,7 +16,7 @@ use ecache_core::command::{
     Outputs, Purpose, Report, Runner, Settings, StoreUse, Streams,
 };
 use ecache_core::time::whole_millis;
-use ecache_core::usage::{Event, Outcome as Counted};
+use ecache_core::usage::{Event, Outcome};
 use rustix::fs::FileType;
 
 use report::Status;
@@ -85,7 +85,7 @@ fn take_place(context: &Context, args: &RunArgs, status: &mut Option<File>) -> R
     let is_off = settings.mode == Mode::Off;
     let call = Invocation::unkeyed(&command_line(args, None), settings)?.call;
     if !is_off {
-        count(context, Counted::Bypass, &call);
+        count(context, Outcome::Bypass, &call);
     }
     context
         .detail("bypass: standard output or standard error is closed; running without the cache");
@@ -288,7 +288,7 @@ fn keyed(context: &Context, args: &RunArgs) -> Result<(Invocation, bool)> {
     }
     let settings = settings(args, Mode::Off, None);
     let invocation = Invocation::unkeyed(&command_line(args, None), settings)?;
-    for outcome in [Counted::Error, Counted::Bypass] {
+    for outcome in [Outcome::Error, Outcome::Bypass] {
         count(context, outcome, &invocation.call);
     }
     Ok((invocation, false))
@@ -347,15 +347,15 @@ fn count_unkeyed(context: &Context, invocation: &Invocation) {
         return;
     }
     if let Some(why) = &invocation.unkeyed {
-        count(context, Counted::Bypass, &invocation.call);
+        count(context, Outcome::Bypass, &invocation.call);
         if matches!(why, Unkeyed::Trouble(_)) {
-            count(context, Counted::Error, &invocation.call);
+            count(context, Outcome::Error, &invocation.call);
         }
     }
 }
 
 /// Counts a failure of the cache, or a run without it.
-fn count(context: &Context, outcome: Counted, call: &Call) {
+fn count(context: &Context, outcome: Outcome, call: &Call) {
     let store = call.entry.address.store.clone();
     context.count(&[Event::new(outcome, context.now(), store, &call.scopes)]);
 }

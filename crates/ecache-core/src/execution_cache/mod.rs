@@ -82,7 +82,7 @@ use crate::sync::lock;
 use call::Call;
 pub use counters::Counters;
 use counters::pending::CounterGroup;
-use counters::{Counting, Event};
+use counters::{Counted, Counting};
 use memory::tier::{MemoryKey, MemoryTier};
 
 /// A value that a leader shares with its followers.
@@ -243,7 +243,7 @@ impl ExecutionCache {
             }
         };
         if call.is_none() {
-            self.count(ctx, Event::Bypass);
+            self.count(ctx, Counted::Bypass);
         }
         call
     }
@@ -281,7 +281,7 @@ impl ExecutionCache {
     }
 
     /// Counts an event of a call in this process and, if results are kept in the store, there.
-    fn count(&self, ctx: &ExecutionContext, event: Event) {
+    fn count(&self, ctx: &ExecutionContext, event: Counted) {
         self.counting.count(event);
         if self.options.residency.has_store() && ctx.cache.is_on() {
             ctx.cache.pending.count(&self.counter_group(ctx), event);
@@ -297,7 +297,7 @@ impl ExecutionCache {
         result: Result<T, E>,
     ) -> Option<T> {
         if result.is_err() {
-            self.count(ctx, Event::Error);
+            self.count(ctx, Counted::Error);
         }
         ctx.cache.attempt_for(Some(&self.function), what, result)
     }

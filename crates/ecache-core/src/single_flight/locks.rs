@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use super::inherited::{self, Held};
 use super::interrupt;
 use super::timer::Timer;
-use crate::sidecar::{self, Purpose};
+use crate::sidecar::{self, OpenPurpose};
 
 /// Shortest pause between two attempts to lock a key.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(1);
@@ -40,12 +40,12 @@ impl FlightLocks {
     /// # Errors
     /// If it cannot be opened for writing, or belongs to another user.
     pub fn open(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(sidecar::open(path, Purpose::Share)?))
+        Ok(Self::new(sidecar::open(path, OpenPurpose::Share)?))
     }
 
     /// Opens the lock file read-only, to inspect locks without taking any.
     pub(crate) fn look(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(sidecar::open(path, Purpose::Read)?))
+        Ok(Self::new(sidecar::open(path, OpenPurpose::Read)?))
     }
 
     /// Locks of another file, which may be one's own and hold data.

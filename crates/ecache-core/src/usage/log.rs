@@ -20,7 +20,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::header::{GAP, Gap, HEADER, LogId, gap_bytes, gap_of, id_of, new_header};
 use super::record::{self, SLOT, What};
 use super::{Event, Tally};
-use crate::sidecar::{Purpose, Sidecar, file_of};
+use crate::sidecar::{OpenPurpose, Sidecar, file_of};
 use crate::time::Timestamp;
 
 /// Size from which nothing is appended any more, in bytes: the log is not folded for some reason.
@@ -145,7 +145,7 @@ impl Log {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         let is_open = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
-        match Sidecar::Usage.open(&self.beside, Purpose::Read) {
+        match Sidecar::Usage.open(&self.beside, OpenPurpose::Read) {
             Ok(_) => is_open(&Sidecar::Usage.path(&self.beside)),
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let folder = self
@@ -164,7 +164,7 @@ impl Log {
             if attempt > 0 {
                 std::thread::sleep(PAUSE);
             }
-            let (mut file, found) = match self.open_shared(sidecar, Purpose::Append)? {
+            let (mut file, found) = match self.open_shared(sidecar, OpenPurpose::Append)? {
                 Opened::Shared(file, found) => (file, found),
                 Opened::Missing(error) if !self.has_folder() => return Err(error),
                 // `Missing`: it was removed between opening and the first look.
@@ -191,7 +191,7 @@ impl Log {
     }
 
     /// Opens a file of the log with a shared lock, under which it is not removed.
-    fn open_shared(&self, sidecar: Sidecar, purpose: Purpose) -> io::Result<Opened> {
+    fn open_shared(&self, sidecar: Sidecar, purpose: OpenPurpose) -> io::Result<Opened> {
         let file = match sidecar.open(&self.beside, purpose) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 return Ok(Opened::Missing(error));
@@ -217,7 +217,7 @@ impl Log {
 
     /// Writes the header of a file that has none.
     fn begin(&self, sidecar: Sidecar) -> io::Result<()> {
-        let file = sidecar.open(&self.beside, Purpose::Share)?;
+        let file = sidecar.open(&self.beside, OpenPurpose::Share)?;
         if !try_lock(&file, FlockOperation::NonBlockingLockExclusive)? {
             return Ok(());
         }
@@ -232,8 +232,8 @@ impl Log {
     /// Notes that calls at `at` could not be appended.
     pub(crate) fn note_gap(&self, at: Timestamp) -> io::Result<()> {
         for sidecar in FILES {
-            let (reader, writer) = match sidecar.open(&self.beside, Purpose::Read) {
-                Ok(reader) => (reader, sidecar.open(&self.beside, Purpose::Change)?),
+            let (reader, writer) = match sidecar.open(&self.beside, OpenPurpose::Read) {
+                Ok(reader) => (reader, sidecar.open(&self.beside, OpenPurpose::Change)?),
                 Err(_) => continue,
             };
             let mut header = [0; HEADER];
@@ -264,7 +264,7 @@ impl Log {
 
     pub(super) fn open_one(&self, sidecar: Sidecar) -> io::Result<Option<OpenLog>> {
         for _ in 0..ATTEMPTS * 10 {
-            match self.open_shared(sidecar, Purpose::Read)? {
+            match self.open_shared(sidecar, OpenPurpose::Read)? {
                 Opened::Shared(_, found) if found.len() < HEADER as u64 => return Ok(None),
                 Opened::Shared(file, _) => {
                     return OpenLog::new(file, self.path(sidecar)).map(Some);
@@ -398,7 +398,9 @@ mod tests {
         let store = folder.path().join("store.db");
         let log = Log::beside(&store);
         log.append(&[event(1)]).expect("appended");
-        let held = Sidecar::Usage.open(&store, Purpose::Read).expect("the log");
+        let held = Sidecar::Usage
+            .open(&store, OpenPurpose::Read)
+            .expect("the log");
         assert!(try_lock(&held, FlockOperation::NonBlockingLockExclusive).expect("a lock"));
         log.append(&[event(2)]).expect("appended");
         drop(held);
@@ -417,7 +419,7 @@ mod tests {
         let log = Log::beside(&store);
         log.append(&[event(1)]).expect("appended");
         let file = Sidecar::Usage
-            .open(&store, Purpose::Change)
+            .open(&store, OpenPurpose::Change)
             .expect("the log");
         file.set_len(MAX_SIZE + 1).expect("a sparse file");
         assert!(log.append(&[event(9)]).is_err());

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension, ToSql};
 
 use super::blobs::{self, Unnamed};
 use super::connection::session::Session;
-use super::counters::row_changes::{Amount, Cell};
+use super::counters::row_changes::{Amount, NameIds};
 use super::format::checksum::Fields;
 use super::format::damage::{RowError, damaged};
 use super::format::encoding::{kind_number, policy, policy_number, stored_key};
@@ -35,7 +35,7 @@ pub(super) struct Existing {
     pub(super) lifetime: Option<Lifespan>,
     pub(super) is_fresh: bool,
     /// The part of limits that its row uses
-    pub(super) counted: (Cell, Amount),
+    pub(super) counted: (NameIds, Amount),
 }
 
 impl Existing {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension, Row};
 
-use super::counters::row_changes::{Amount, Cell, footprint};
+use super::counters::row_changes::{Amount, NameIds, footprint};
 use super::format::checksum::{Fields, Identity};
 use super::format::chunks::{chunk_id, verify_chunks};
 use super::format::column::{number, size};
@@ -54,8 +54,8 @@ pub(super) const USES: (&str, usize) = (uses!(), 21);
 pub(super) const NO_USES: &str = "NULL, NULL, NULL";
 
 /// Returns what a row of [`columns`] uses, as the triggers count it.
-pub(super) fn counted(row: &Row<'_>) -> rusqlite::Result<(Cell, Amount)> {
-    let cell = Cell {
+pub(super) fn counted(row: &Row<'_>) -> rusqlite::Result<(NameIds, Amount)> {
+    let names = NameIds {
         store: store_of(row.get(0)?),
         user: number(row, 3)?,
         operator: number(row, 4)?,
@@ -63,7 +63,7 @@ pub(super) fn counted(row: &Row<'_>) -> rusqlite::Result<(Cell, Amount)> {
     };
     let args = row.get_ref(17)?.as_str_or_null().unwrap_or_default();
     let bytes = footprint(size(row, SIZE)?, row.get_ref(2)?, args);
-    Ok((cell, Amount::one(i64::try_from(bytes).unwrap_or(i64::MAX))))
+    Ok((names, Amount::one(i64::try_from(bytes).unwrap_or(i64::MAX))))
 }
 
 /// Reads a point in time.

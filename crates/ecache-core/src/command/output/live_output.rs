@@ -24,7 +24,7 @@ use std::sync::Arc;
 use super::reader::{Next, RunReader, Source};
 use super::recording::{END, Stream};
 use crate::key::Key;
-use crate::sidecar::{self, Purpose, Sidecar};
+use crate::sidecar::{self, OpenPurpose, Sidecar};
 use crate::single_flight::{FlightLock, FlightLocks};
 
 /// Maximum number of bytes read from a file at once.
@@ -66,7 +66,7 @@ impl LiveOutput {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
-        let file = sidecar::open(&path, Purpose::Create)?;
+        let file = sidecar::open(&path, OpenPurpose::Create)?;
         let lock = FlightLocks::new(file.try_clone()?).try_lock(flight)?;
         let _lock = lock.ok_or(io::ErrorKind::WouldBlock)?;
         Ok(Self {
@@ -122,7 +122,7 @@ pub(crate) fn frame(stream: Stream, bytes: &[u8]) -> Vec<u8> {
 fn remove_orphans(folder: &Path) {
     for file in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = file.path();
-        if sidecar::open(&path, Purpose::Read)
+        if sidecar::open(&path, OpenPurpose::Read)
             .is_ok_and(|file| is_written(&file).is_ok_and(|is_written| !is_written))
         {
             let _ = fs::remove_file(path);
@@ -208,7 +208,7 @@ impl Listener {
 }
 
 fn begin(path: &Path) -> io::Result<Option<Current>> {
-    let file = match sidecar::open(path, Purpose::Read) {
+    let file = match sidecar::open(path, OpenPurpose::Read) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),

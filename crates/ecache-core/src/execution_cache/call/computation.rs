@@ -10,7 +10,7 @@ use super::leader::{Leadership, Spent, open_locks_async};
 use super::{Call, StaleUse};
 use crate::execution_cache::cache::fork;
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult, SharedCodec};
-use crate::execution_cache::counters::Event;
+use crate::execution_cache::counters::Counted;
 use crate::execution_cache::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{Flight, Inside, Joined, Landed, Leader};
 use crate::time::{Timestamp, whole_millis};
@@ -224,10 +224,10 @@ impl<'a> Role<'a> {
 
 impl<'a> Computation<'a> {
     fn new(call: &Call<'_>, role: Role<'a>) -> Self {
-        call.count(Event::Computation);
+        call.count(Counted::Computation);
         match role {
-            Role::Replaces(_) => call.count(Event::Refresh),
-            Role::Alone => call.count(Event::Miss),
+            Role::Replaces(_) => call.count(Counted::Refresh),
+            Role::Alone => call.count(Counted::Miss),
             Role::Verifies(..) | Role::Leads(_) => {}
         }
         Self {

@@ -4,7 +4,7 @@ use std::sync::RwLockReadGuard;
 
 use super::{Call, StaleUse};
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult, SharedCodec, copied};
-use crate::execution_cache::counters::Event;
+use crate::execution_cache::counters::Counted;
 use crate::execution_cache::{ExecutionCache, FlightKey, Shared};
 use crate::single_flight::{FlightLock, FlightLocks, Inside, Joined, Leader};
 use crate::time::Timestamp;
@@ -134,9 +134,9 @@ impl<'a> Leadership<'a> {
     /// Counts that the result is computed.
     fn counted(self, call: &Call<'_>) -> Self {
         call.count(if self.is_refresh {
-            Event::Refresh
+            Counted::Refresh
         } else {
-            Event::Miss
+            Counted::Miss
         });
         self
     }

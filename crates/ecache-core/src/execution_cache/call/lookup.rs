@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::execution_cache::Shared;
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult, copied};
 use crate::execution_cache::counters::pending::Version;
-use crate::execution_cache::counters::{Event, Tier};
+use crate::execution_cache::counters::{Counted, Tier};
 use crate::execution_cache::memory::tier::Slot;
 use crate::panics::caught;
 use crate::time::{Moment, Timestamp};
@@ -96,7 +96,7 @@ impl Call<'_> {
         }
         function.counting.hit(Tier::Memory, slot.cost_ms);
         if is_stale {
-            self.count(Event::StaleHit);
+            self.count(Counted::StaleHit);
         }
         Some(FoundResult::in_memory(slot, is_stale))
     }
@@ -157,7 +157,7 @@ impl Call<'_> {
             return Ok(None);
         }
         let Some(backend) = cache.store() else {
-            self.count(Event::Error);
+            self.count(Counted::Error);
             return Err(Troubled);
         };
         // Read before the look-up, so that any later change moves it.
@@ -256,7 +256,7 @@ impl Call<'_> {
         let (function, cache) = (self.function, &self.ctx.cache);
         function.counting.hit(Tier::Store, version.cost_ms);
         if is_stale {
-            self.count(Event::StaleHit);
+            self.count(Counted::StaleHit);
         }
         let group = function.counter_group(self.ctx);
         cache.pending.hit(&group, self.place(), version, now);

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 
 use super::codec::any::{AnyCodec, FoundResult};
 use super::counters::pending::Version;
-use super::counters::{Event, Tier};
+use super::counters::{Counted, Tier};
 use super::memory::tier::MemoryKey;
 use super::{ExecutionCache, ExecutionContext, FlightKey, Options, Shared};
 use crate::backend::{Backend, CallIdentity};
@@ -268,7 +268,7 @@ impl<'a> Call<'a> {
     }
 
     /// Counts an event of the call.
-    pub(super) fn count(&self, event: Event) {
+    pub(super) fn count(&self, event: Counted) {
         self.function.count(self.ctx, event);
     }
 
@@ -276,7 +276,7 @@ impl<'a> Call<'a> {
     /// that this has just stored.
     fn count_shared(&self) {
         let (function, cache) = (self.function, &self.ctx.cache);
-        function.counting.count(Event::Shared);
+        function.counting.count(Counted::Shared);
         if function.options.residency.has_store() && cache.is_on() {
             let group = function.counter_group(self.ctx);
             cache.pending.share(&group, self.place(), cache.now());

@@ -8,7 +8,7 @@ use super::{Call, Fallback, StaleUse};
 use crate::execution_cache::Shared;
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult};
 use crate::execution_cache::counters::pending::Version;
-use crate::execution_cache::counters::{Event, Tier};
+use crate::execution_cache::counters::{Counted, Tier};
 use crate::time::{Moment, Timestamp};
 
 impl Call<'_> {
@@ -48,7 +48,7 @@ impl Call<'_> {
         function
             .counting
             .hit(fallback.tier, fallback.version.cost_ms);
-        self.count(Event::StaleHit);
+        self.count(Counted::StaleHit);
         if function.options.residency.has_store() {
             let group = function.counter_group(self.ctx);
             cache

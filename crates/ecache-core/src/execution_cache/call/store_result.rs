@@ -14,7 +14,7 @@ use crate::error::{Error, Result, Unsupported};
 use crate::execution_cache::Shared;
 use crate::execution_cache::codec::any::{AnyCodec, AnyResult, copied};
 use crate::execution_cache::codec::{CodecError, round_trip};
-use crate::execution_cache::counters::Event;
+use crate::execution_cache::counters::Counted;
 use crate::execution_cache::counters::pending::{CounterGroup, Hits, Version};
 use crate::execution_cache::memory::tier::{Slot, Stored};
 use crate::filter::{Filter, Freshness, Pattern};
@@ -102,7 +102,7 @@ impl Call<'_> {
     ) -> Option<Kept> {
         let cache = &self.ctx.cache;
         if self.function.options.residency.has_store() && cache.writes_are_paused() {
-            self.count(Event::Error);
+            self.count(Counted::Error);
             return None;
         }
         let kept = self.keep(codec, value, Some(spent), lead);
@@ -353,7 +353,7 @@ impl Call<'_> {
         lead: Option<&Leadership<'_>>,
     ) {
         if !round_trip::is_same(codec, hit, &**value) {
-            self.count(Event::Mismatch);
+            self.count(Counted::Mismatch);
             log::warn!(
                 "a cached result of {} is not what it computes now: its arguments do not determine it",
                 self.function.options.function

@@ -69,7 +69,7 @@ pub(super) enum Tier {
 
 /// An event of a call that is counted, alone or in addition to a hit.
 #[derive(Clone, Copy)]
-pub(super) enum Event {
+pub(super) enum Counted {
     StaleHit,
     Shared,
     Miss,
@@ -80,7 +80,7 @@ pub(super) enum Event {
     Error,
 }
 
-impl Event {
+impl Counted {
     /// Returns the counter of the event.
     fn of(self, counters: &mut Counters) -> &mut u64 {
         match self {
@@ -109,7 +109,7 @@ impl Counting {
         }
     }
 
-    pub(super) fn count(&self, event: Event) {
+    pub(super) fn count(&self, event: Counted) {
         *event.of(&mut self.counters()) += 1;
     }
 

@@ -8,13 +8,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::Event;
+use super::Counted;
 use crate::hashed::Hashed;
 use crate::key::Key;
 use crate::scope::{Scopes, StoreAddress};
 use crate::sync::lock;
 use crate::time::Timestamp;
-use crate::usage::{Event as Usage, Outcome};
+use crate::usage::{Event, Outcome};
 
 /// Time between two batches, in milliseconds.
 const FLUSH_AFTER_MS: u64 = 60_000;
@@ -83,8 +83,8 @@ impl CounterGroup {
         }
     }
 
-    fn usage(&self, outcome: Outcome, at: Timestamp, count: u64) -> Usage {
-        Usage {
+    fn usage(&self, outcome: Outcome, at: Timestamp, count: u64) -> Event {
+        Event {
             outcome,
             at,
             count,
@@ -135,7 +135,7 @@ impl GroupCounters {
         stale: &mut u64,
         group: &CounterGroup,
         (hash, hits): (&[u8; 32], &Hits),
-        events: &mut Vec<Usage>,
+        events: &mut Vec<Event>,
     ) {
         let Some((at, count)) = hits.take() else {
             return;
@@ -145,7 +145,7 @@ impl GroupCounters {
         *stale -= old;
         for (outcome, count) in [(Outcome::Stale, old), (Outcome::Hit, count - old)] {
             if count > 0 {
-                events.push(Usage {
+                events.push(Event {
                     saved_ms: count.saturating_mul(hits.version.cost_ms),
                     key: Some(Key::of_hash(hash)),
                     written_at: Some(hits.version.written_at),
@@ -161,7 +161,7 @@ pub(in super::super) struct PendingCounters {
     // In order: there are few, and comparing their names takes less than hashing them.
     groups: Mutex<BTreeMap<CounterGroup, GroupCounters>>,
     /// Events that could not be appended before
-    unwritten: Mutex<Vec<Usage>>,
+    unwritten: Mutex<Vec<Event>>,
     /// Time of the last batch, or of the first check before it; milliseconds since the epoch
     flushed_at: AtomicI64,
 }
@@ -188,7 +188,7 @@ impl PendingCounters {
         lock(&self.groups)
     }
 
-    fn unwritten(&self) -> MutexGuard<'_, Vec<Usage>> {
+    fn unwritten(&self) -> MutexGuard<'_, Vec<Event>> {
         lock(&self.unwritten)
     }
 
@@ -222,16 +222,16 @@ impl PendingCounters {
     }
 
     /// Counts an event other than a hit.
-    pub(in super::super) fn count(&self, group: &CounterGroup, event: Event) {
+    pub(in super::super) fn count(&self, group: &CounterGroup, event: Counted) {
         let outcome = match event {
-            Event::StaleHit => return self.with_group(group, |counters| counters.stale += 1),
+            Counted::StaleHit => return self.with_group(group, |counters| counters.stale += 1),
             // A miss or a refresh says so already; a mismatch is the function's alone. A shared
             // result is counted with its entry.
-            Event::Computation | Event::Mismatch | Event::Shared => return,
-            Event::Miss => Outcome::Miss,
-            Event::Refresh => Outcome::Refresh,
-            Event::Bypass => Outcome::Bypass,
-            Event::Error => Outcome::Error,
+            Counted::Computation | Counted::Mismatch | Counted::Shared => return,
+            Counted::Miss => Outcome::Miss,
+            Counted::Refresh => Outcome::Refresh,
+            Counted::Bypass => Outcome::Bypass,
+            Counted::Error => Outcome::Error,
         };
         self.with_group(group, |counters| {
             counters
@@ -273,7 +273,7 @@ impl PendingCounters {
     }
 
     /// Takes the counts since the last time.
-    pub(in super::super) fn take(&self, now: Timestamp) -> Vec<Usage> {
+    pub(in super::super) fn take(&self, now: Timestamp) -> Vec<Event> {
         let mut events = std::mem::take(&mut *self.unwritten());
         self.groups().retain(|group, counters| {
             let stale = &mut counters.stale;
@@ -289,7 +289,7 @@ impl PendingCounters {
                 Arc::strong_count(hits) > 1
             });
             for (hash, (count, at)) in counters.shared.drain() {
-                events.push(Usage {
+                events.push(Event {
                     key: Some(Key::of_hash(&hash)),
                     // The entry was written before, and one that is created later is another.
                     written_at: Some(at),
@@ -316,7 +316,7 @@ impl PendingCounters {
     }
 
     /// Keeps events that could not be appended, up to a number, for another attempt.
-    pub(in super::super) fn give_back(&self, events: Vec<Usage>) {
+    pub(in super::super) fn give_back(&self, events: Vec<Event>) {
         let mut unwritten = self.unwritten();
         let room = MAX_UNWRITTEN.saturating_sub(unwritten.len());
         unwritten.extend(events.into_iter().take(room));

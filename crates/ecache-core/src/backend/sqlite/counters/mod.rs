@@ -18,7 +18,7 @@ use super::format::damage::readable;
 use super::history::codec::{number, put_number, put_text, text};
 use super::history::{self, RecordKind};
 use crate::backend::limit::{Limit, LimitNames};
-use row_changes::{Amount, Cell, Changes, RowChanges};
+use row_changes::{Amount, Changes, NameIds, RowChanges};
 use tail::Tail;
 
 /// The id of a limit's own counter; groups have others.
@@ -86,7 +86,7 @@ pub(super) struct Limits {
     /// Set if the transaction changes more than that
     pub(super) is_due: bool,
     pub(super) tail: Tail,
-    pub(super) known: BTreeMap<Cell, Arc<[Counter]>>,
+    pub(super) known: BTreeMap<NameIds, Arc<[Counter]>>,
     pub(super) groups: BTreeMap<Counter, String>,
     pub(super) shared: BTreeMap<Counter, Shared>,
     pub(super) used: BTreeMap<Counter, Used>,
@@ -105,17 +105,17 @@ impl Limits {
         &mut self,
         connection: &Connection,
         backend: &SqliteBackend,
-        cell: Cell,
+        ids: NameIds,
     ) -> rusqlite::Result<Arc<[Counter]>> {
-        if let Some(known) = self.known.get(&cell) {
+        if let Some(known) = self.known.get(&ids) {
             return Ok(known.clone());
         }
         let mut found = Vec::new();
         // Damaged names belong to no limit.
-        if let Some(store) = readable(backend.names.store(connection, cell.store))? {
+        if let Some(store) = readable(backend.names.store(connection, ids.store))? {
             let name = |id| readable(backend.names.name(connection, id)).map(Option::flatten);
             let (user, operator, prompt) =
-                (name(cell.user)?, name(cell.operator)?, name(cell.prompt)?);
+                (name(ids.user)?, name(ids.operator)?, name(ids.prompt)?);
             let names = LimitNames {
                 store: &store,
                 user: user.as_deref(),
@@ -136,9 +136,9 @@ impl Limits {
                 };
                 let is_one = limit.scope.is_one();
                 let shared = Shared {
-                    user: cell.user.filter(|_| is_one.user),
-                    operator: cell.operator.filter(|_| is_one.operator),
-                    prompt: cell.prompt.filter(|_| is_one.prompt),
+                    user: ids.user.filter(|_| is_one.user),
+                    operator: ids.operator.filter(|_| is_one.operator),
+                    prompt: ids.prompt.filter(|_| is_one.prompt),
                 };
                 self.shared.insert(counter, shared);
                 found.push(counter);
@@ -148,7 +148,7 @@ impl Limits {
         if self.known.len() >= MOST_KNOWN {
             self.known.clear();
         }
-        self.known.insert(cell, found.clone());
+        self.known.insert(ids, found.clone());
         Ok(found)
     }
 
@@ -256,11 +256,11 @@ impl Limits {
         &mut self,
         connection: &Connection,
         backend: &SqliteBackend,
-        amounts: impl IntoIterator<Item = (Cell, Amount)>,
+        amounts: impl IntoIterator<Item = (NameIds, Amount)>,
         is_meant: impl Fn(usize) -> bool,
     ) -> rusqlite::Result<()> {
-        for (cell, amount) in amounts {
-            let counters = self.counters(connection, backend, cell)?;
+        for (names, amount) in amounts {
+            let counters = self.counters(connection, backend, names)?;
             for counter in counters.iter().filter(|(limit, _)| is_meant(*limit)) {
                 let used = self.used_of(connection, *counter)?;
                 used.now += amount;

@@ -30,14 +30,14 @@ use crate::sync::lock;
 
 /// The names of an entry that decide which limits it belongs to, by their ids.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in super::super) struct Cell {
+pub(in super::super) struct NameIds {
     pub(in super::super) store: i64,
     pub(in super::super) user: Option<i64>,
     pub(in super::super) operator: Option<i64>,
     pub(in super::super) prompt: Option<i64>,
 }
 
-impl Cell {
+impl NameIds {
     /// Reads the names from a row that has the id of an entry first, and then its user, operator
     /// and prompt.
     pub(in super::super) fn of_row(row: &Row<'_>) -> Result<Self> {
@@ -90,7 +90,7 @@ impl std::ops::AddAssign for Amount {
 /// Changes of the table.
 #[derive(Default)]
 pub(in super::super) struct Changes {
-    pub(in super::super) amounts: BTreeMap<Cell, Amount>,
+    pub(in super::super) amounts: BTreeMap<NameIds, Amount>,
     /// Ids of entries that were added, changed or removed, some more than once
     pub(in super::super) ids: Vec<i64>,
 }
@@ -139,7 +139,7 @@ impl RowChanges {
                     _ => None,
                 };
                 let (sign, id) = (number(0).unwrap_or(0), number(1).unwrap_or(0));
-                let cell = Cell {
+                let names = NameIds {
                     store: store_of(id),
                     user: number(2),
                     operator: number(3),
@@ -149,7 +149,7 @@ impl RowChanges {
                 let entries = sign;
                 let mut changes = counted.lock();
                 if sign != 0 {
-                    *changes.amounts.entry(cell).or_default() += Amount { entries, bytes };
+                    *changes.amounts.entry(names).or_default() += Amount { entries, bytes };
                 }
                 changes.ids.push(id);
                 Ok(sign)
@@ -187,17 +187,17 @@ impl RowChanges {
 }
 
 /// Counts all entries in the file, removed ones that are kept included.
-pub(in super::super) fn count_all(connection: &Connection) -> Result<BTreeMap<Cell, Amount>> {
+pub(in super::super) fn count_all(connection: &Connection) -> Result<BTreeMap<NameIds, Amount>> {
     let sql = format!(
         "SELECT e.id, e.user, e.operator, e.prompt, {} FROM entries AS e NOT INDEXED",
         footprint_sql("e")
     );
-    let mut all: BTreeMap<Cell, Amount> = BTreeMap::new();
+    let mut all: BTreeMap<NameIds, Amount> = BTreeMap::new();
     let mut statement = connection.prepare(&sql)?;
     let mut rows = statement.query(())?;
     while let Some(row) = rows.next()? {
         let bytes = number(row, 4)?.unwrap_or(0);
-        *all.entry(Cell::of_row(row)?).or_default() += Amount { entries: 1, bytes };
+        *all.entry(NameIds::of_row(row)?).or_default() += Amount { entries: 1, bytes };
     }
     Ok(all)
 }

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 
 use rusqlite::Connection;
 
-use super::row_changes::{Amount, Cell, footprint_sql};
+use super::row_changes::{Amount, NameIds, footprint_sql};
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::readable;
 use crate::backend::sqlite::format::entry_id::{last_of_store, store_of};
@@ -55,7 +55,7 @@ impl Tail {
     pub(in super::super) fn amounts(
         &mut self,
         connection: &Connection,
-    ) -> rusqlite::Result<Vec<(Cell, Amount)>> {
+    ) -> rusqlite::Result<Vec<(NameIds, Amount)>> {
         let mut amounts = Vec::new();
         for range in self.ranges() {
             let mut statement = connection.prepare_cached(&format!(
@@ -66,7 +66,7 @@ impl Tail {
             let mut rows = statement.query((range.start(), range.end()))?;
             while let Some(row) = rows.next()? {
                 let bytes = column::number(row, 4)?.unwrap_or(0);
-                amounts.push((Cell::of_row(row)?, Amount::one(bytes)));
+                amounts.push((NameIds::of_row(row)?, Amount::one(bytes)));
             }
         }
         self.len = amounts.len();

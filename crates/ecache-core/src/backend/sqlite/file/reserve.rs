@@ -7,7 +7,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use crate::sidecar::{Purpose, Sidecar};
+use crate::sidecar::{OpenPurpose, Sidecar};
 
 /// Size of the reserve in bytes; a batch of removals with its index pages fits.
 const SIZE: usize = 512 * 1024;
@@ -48,7 +48,7 @@ pub(in super::super) fn restore(store: &Path) {
     }
     // A killed process, or one without space, may have left a partial reserve.
     release(store);
-    let Ok(mut file) = Sidecar::Reserve.open(store, Purpose::Create) else {
+    let Ok(mut file) = Sidecar::Reserve.open(store, OpenPurpose::Create) else {
         return;
     };
     // The bytes are not zero, so that no file system stores them as a hole. If not all of them fit,
@@ -60,7 +60,7 @@ pub(in super::super) fn restore(store: &Path) {
 
 /// Gives up a part of the reserve. Returns `false` if there was none.
 pub(super) fn lend(store: &Path) -> bool {
-    let file = Sidecar::Reserve.open(store, Purpose::Change);
+    let file = Sidecar::Reserve.open(store, OpenPurpose::Change);
     let shorten = |file: fs::File| {
         let found = file.metadata()?;
         let is_lent = found.len() > 0;

@@ -171,8 +171,9 @@ impl<'a, 'b> ImportBatch<'a, 'b> {
         let next = next.ok_or_else(|| entry_rows::full_store(&entry.address.store))?;
         if self.transaction.has_limits() {
             let footprint = row_changes::footprint_of(entry, value.len() as u64);
-            let cell = interned.cell();
-            self.backend.check_fits(self.transaction, cell, footprint)?;
+            let names = interned.name_ids();
+            self.backend
+                .check_fits(self.transaction, names, footprint)?;
             let used_at = entry.last_used_at.unwrap_or(entry.written_at());
             self.latest = self.latest.max(entry.written_at()).max(used_at);
         }
@@ -270,7 +271,7 @@ impl<'a, 'b> ImportBatch<'a, 'b> {
         self.last = Some(id);
         if self.transaction.has_limits() {
             let (backend, transaction) = (self.backend, self.transaction);
-            backend.count_loss(transaction, interned.cell(), entry, self.latest)?;
+            backend.count_loss(transaction, interned.name_ids(), entry, self.latest)?;
         }
         Ok(self.write_uses(entry, id)?)
     }

@@ -8,7 +8,7 @@ use crate::backend::Expiry;
 use crate::backend::limit::Bounds;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::counters::row_changes::Cell;
+use crate::backend::sqlite::counters::row_changes::NameIds;
 use crate::backend::sqlite::{SqliteBackend, tombstones, usage};
 use crate::entry::{Entry, Policy};
 use crate::error::Error;
@@ -21,7 +21,7 @@ impl SqliteBackend {
     pub(in super::super) fn with_default_ttl<'a>(
         &self,
         transaction: &Session,
-        cell: Cell,
+        names: NameIds,
         entry: &'a Entry,
         expiry: Expiry,
         now: Timestamp,
@@ -29,7 +29,7 @@ impl SqliteBackend {
         if expiry == Expiry::Named || entry.policy == Policy::Persist {
             return Ok(Cow::Borrowed(entry));
         }
-        let ttl = self.bound(transaction, cell, |bounds| bounds.default_ttl_ms)?;
+        let ttl = self.bound(transaction, names, |bounds| bounds.default_ttl_ms)?;
         Ok(match ttl {
             None => Cow::Borrowed(entry),
             Some((ttl, _)) => Cow::Owned(Entry {
@@ -44,13 +44,13 @@ impl SqliteBackend {
     pub(in super::super) fn check_worth(
         &self,
         transaction: &Session,
-        cell: Cell,
+        names: NameIds,
         entry: &Entry,
     ) -> SessionResult<()> {
         let Some(cost) = entry.cost_ms.filter(|_| entry.policy == Policy::Evict) else {
             return Ok(());
         };
-        match self.bound(transaction, cell, |bounds| bounds.min_cost_ms)? {
+        match self.bound(transaction, names, |bounds| bounds.min_cost_ms)? {
             Some((least, scope)) if cost < least => {
                 let why = "keeps only what takes longer to compute".into();
                 Err(Error::OverLimit { scope, why }.into())
@@ -63,14 +63,14 @@ impl SqliteBackend {
     pub(in super::super) fn check_fits(
         &self,
         transaction: &Session,
-        cell: Cell,
+        names: NameIds,
         footprint: u64,
     ) -> SessionResult<()> {
         if !transaction.has_limits() {
             return Ok(());
         }
         let mut limits = transaction.limits.borrow_mut();
-        let counters = limits.counters(transaction, self, cell);
+        let counters = limits.counters(transaction, self, names);
         for counter in counters?.iter() {
             let alone = Usage {
                 entries: 1,
@@ -89,7 +89,7 @@ impl SqliteBackend {
     pub(in super::super) fn count_loss(
         &self,
         transaction: &Session,
-        cell: Cell,
+        names: NameIds,
         entry: &Entry,
         now: Timestamp,
     ) -> rusqlite::Result<()> {
@@ -97,7 +97,7 @@ impl SqliteBackend {
             return Ok(());
         };
         let mut limits = transaction.limits.borrow_mut();
-        let counters = limits.counters(transaction, self, cell)?;
+        let counters = limits.counters(transaction, self, names)?;
         if !limits.have_evicted(transaction, &counters)? {
             return Ok(());
         }
@@ -131,11 +131,11 @@ impl SqliteBackend {
     fn bound(
         &self,
         transaction: &Session,
-        cell: Cell,
+        names: NameIds,
         bound: impl Fn(&Bounds) -> Option<u64>,
     ) -> SessionResult<Option<(u64, String)>> {
         let mut limits = transaction.limits.borrow_mut();
-        let counters = limits.counters(transaction, self, cell);
+        let counters = limits.counters(transaction, self, names);
         // Those of the narrowest scopes come first.
         for counter in counters?.iter() {
             if let Some(bound) = bound(&limits.all[counter.0].bounds) {

@@ -33,7 +33,7 @@ use crate::backend::Cause;
 use crate::backend::sqlite::blobs::{self, Unnamed};
 use crate::backend::sqlite::connection::failure::{SessionError, SessionResult};
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::counters::row_changes::{Amount, Cell as Names};
+use crate::backend::sqlite::counters::row_changes::{Amount, NameIds};
 use crate::backend::sqlite::counters::{Counter, Shared};
 use crate::backend::sqlite::entry_rows::forget_uses;
 use crate::backend::sqlite::format::damage::RowError;
@@ -304,7 +304,7 @@ impl Room<'_> {
             };
             graves.add(fields.store, &address, fields.key, fields.expires_at)?;
         }
-        let (cell, amount) = row::counted(row)?;
+        let (names, amount) = row::counted(row)?;
         let blob = fields.blob;
         drop(rows);
         transaction
@@ -314,7 +314,7 @@ impl Room<'_> {
         if let Some(blob) = blob {
             blobs::leave(transaction, blob, Unnamed::Replaced)?;
         }
-        transaction.note_changed(id, cell, -amount);
+        transaction.note_changed(id, names, -amount);
         Ok(Some(Removed { amount, is_in_use }))
     }
 
@@ -392,19 +392,19 @@ impl Room<'_> {
     }
 
     /// Reports whether entries of some names belong to a counter.
-    fn is_in(&self, counter: Counter, names: Names) -> rusqlite::Result<bool> {
+    fn is_in(&self, counter: Counter, names: NameIds) -> rusqlite::Result<bool> {
         let mut limits = self.transaction.limits.borrow_mut();
         let counters = limits.counters(self.transaction, self.backend, names)?;
         Ok(counters.contains(&counter))
     }
 
     /// Reports whether an entry of some names may go for a limit.
-    fn may_go(&self, counter: Counter, one: &Sampled, cell: Names) -> rusqlite::Result<bool> {
+    fn may_go(&self, counter: Counter, one: &Sampled, names: NameIds) -> rusqlite::Result<bool> {
         if Some(one.id) == self.written {
             return Ok(false);
         }
         let mut limits = self.transaction.limits.borrow_mut();
-        let counters = limits.counters(self.transaction, self.backend, cell)?;
+        let counters = limits.counters(self.transaction, self.backend, names)?;
         if !counters.contains(&counter) {
             return Ok(false);
         }

@@ -42,7 +42,7 @@ use rusqlite::Connection;
 use super::SqliteBackend;
 use super::connection::session::Session;
 use super::connection::transaction::Counting;
-use super::counters::row_changes::{Amount, Cell, RowChanges, count_all};
+use super::counters::row_changes::{Amount, NameIds, RowChanges, count_all};
 use super::counters::tail::Tail;
 use super::counters::{Counter, Limits, Used, WHOLE, decode};
 use super::format::damage::readable;
@@ -177,24 +177,24 @@ impl Session {
     }
 
     /// Notes that a transaction which counts itself added an entry to the table `entries`.
-    pub(super) fn note_added(&self, id: i64, cell: Cell, amount: Amount) {
-        self.note(cell, amount);
+    pub(super) fn note_added(&self, id: i64, names: NameIds, amount: Amount) {
+        self.note(names, amount);
         let mut limits = self.limits.borrow_mut();
         debug_assert_eq!(limits.added, None);
         limits.added = Some(id);
     }
 
     /// Notes that it changed or removed an entry.
-    pub(super) fn note_changed(&self, id: i64, cell: Cell, amount: Amount) {
-        self.note(cell, amount);
+    pub(super) fn note_changed(&self, id: i64, names: NameIds, amount: Amount) {
+        self.note(names, amount);
         self.limits.borrow_mut().noted.ids.push(id);
     }
 
     /// Notes an amount, unless triggers have counted it already.
-    fn note(&self, cell: Cell, amount: Amount) {
+    fn note(&self, names: NameIds, amount: Amount) {
         let mut limits = self.limits.borrow_mut();
         if limits.changes.is_none() && !limits.all.is_empty() {
-            *limits.noted.amounts.entry(cell).or_default() += amount;
+            *limits.noted.amounts.entry(names).or_default() += amount;
         }
     }
 
@@ -359,11 +359,11 @@ impl SqliteBackend {
         &self,
         counted: &mut Counted,
         connection: &Connection,
-        amounts: impl IntoIterator<Item = (Cell, Amount)>,
+        amounts: impl IntoIterator<Item = (NameIds, Amount)>,
     ) -> rusqlite::Result<()> {
         let Counted { limits, used } = counted;
-        for (cell, amount) in amounts {
-            for counter in limits.counters(connection, self, cell)?.iter() {
+        for (names, amount) in amounts {
+            for counter in limits.counters(connection, self, names)?.iter() {
                 let used = used.entry(*counter).or_default();
                 used.now += amount;
                 used.group = limits.groups.get(counter).cloned().or(used.group.take());
@@ -414,7 +414,7 @@ mod tests {
     use crate::backend::limit::{Bounds, LimitScope};
     use crate::backend::sqlite::connection::failure::SessionResult;
     use crate::backend::sqlite::connection::session::Session;
-    use crate::backend::sqlite::counters::row_changes::{Amount, Cell};
+    use crate::backend::sqlite::counters::row_changes::{Amount, NameIds};
     use crate::backend::sqlite::format::entry_id::store_of;
     use crate::backend::sqlite::{Access, SqliteBackend};
     use crate::backend::{Condition, Content, LimitBackend, Operation, UndoBackend, WriteBackend};
@@ -456,13 +456,13 @@ mod tests {
         let taken_back = backend.transaction_of_one(|session: &Session| -> SessionResult<()> {
             let last = session.query_row("SELECT max(id) FROM entries", (), |row| row.get(0));
             let last: i64 = last.expect("an entry");
-            let cell = Cell {
+            let names = NameIds {
                 store: store_of(last),
                 user: None,
                 operator: None,
                 prompt: None,
             };
-            session.note_added(last + 1, cell, Amount::one(10));
+            session.note_added(last + 1, names, Amount::one(10));
             session.absorb(&backend).expect("it is counted");
             session.execute_batch("ROLLBACK").expect("it is taken back");
             Err(Error::Full { path: path.clone() }.into())

@@ -14,7 +14,7 @@ use std::ops::RangeInclusive;
 use rusqlite::{Connection, Params, Row};
 
 use crate::backend::sqlite::counters::Shared;
-use crate::backend::sqlite::counters::row_changes::Cell;
+use crate::backend::sqlite::counters::row_changes::NameIds;
 use crate::backend::sqlite::counters::tail::Tail;
 use crate::backend::sqlite::format::column::{number, size};
 use crate::backend::sqlite::format::damage::RowError;
@@ -121,7 +121,7 @@ pub(in super::super) fn take(
     connection: &Connection,
     source: Source,
     now: Timestamp,
-    mut may_go: impl FnMut(&Sampled, Cell) -> rusqlite::Result<bool>,
+    mut may_go: impl FnMut(&Sampled, NameIds) -> rusqlite::Result<bool>,
 ) -> Result<Vec<Sampled>, RowError> {
     let mut in_use = StoresInUse::default();
     let mut sample = Vec::with_capacity(source.size);
@@ -143,7 +143,7 @@ pub(in super::super) fn take(
         let mut rows = statement.query((from, to, user, operator, prompt))?;
         while let Some(row) = rows.next()? {
             let one = sampled(connection, row, &mut in_use, now)?;
-            if may_go(&one, Cell::of_row(row)?)? {
+            if may_go(&one, NameIds::of_row(row)?)? {
                 sample.push(one);
             }
             read += 1;
@@ -160,7 +160,7 @@ pub(super) fn take_of(
     connection: &Connection,
     mut ids: Vec<i64>,
     now: Timestamp,
-    mut may_go: impl FnMut(&Sampled, Cell) -> rusqlite::Result<bool>,
+    mut may_go: impl FnMut(&Sampled, NameIds) -> rusqlite::Result<bool>,
 ) -> Result<Vec<Sampled>, RowError> {
     let mut in_use = StoresInUse::default();
     let mut sample = Vec::new();
@@ -171,7 +171,7 @@ pub(super) fn take_of(
         let mut rows = statement.query([ids[place]])?;
         if let Some(row) = rows.next()? {
             let one = sampled(connection, row, &mut in_use, now)?;
-            if may_go(&one, Cell::of_row(row)?)? {
+            if may_go(&one, NameIds::of_row(row)?)? {
                 sample.push(one);
             }
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{NameKind, Names};
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::counters::row_changes::Cell;
+use crate::backend::sqlite::counters::row_changes::NameIds;
 use crate::entry::Entry;
 
 /// The ids that stand for the names of an entry.
@@ -44,8 +44,8 @@ impl Interned {
     }
 
     /// Returns the names that decide which limits the entry belongs to.
-    pub(in super::super) fn cell(&self) -> Cell {
-        Cell {
+    pub(in super::super) fn name_ids(&self) -> NameIds {
+        NameIds {
             store: self.store,
             user: self.user,
             operator: self.operator,

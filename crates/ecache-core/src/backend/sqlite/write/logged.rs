@@ -98,7 +98,7 @@ impl SqliteBackend {
     ) -> SessionResult<(i64, u64)> {
         if transaction.has_limits() {
             let footprint = row_changes::footprint_of(entry, content.size());
-            self.check_fits(transaction, interned.cell(), footprint)?;
+            self.check_fits(transaction, interned.name_ids(), footprint)?;
         }
         let id = last_id(transaction, interned.store)
             .and_then(|last| id_after(transaction, interned.store, last))?

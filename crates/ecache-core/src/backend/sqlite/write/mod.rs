@@ -124,18 +124,18 @@ impl SqliteBackend {
             let (put, _) = self.put_row(transaction, interned, entry, content, options, now)?;
             return Ok((put, entry.expires_at));
         }
-        let cell = interned.cell();
-        let entry = &*self.with_default_ttl(transaction, cell, entry, options.expiry, now)?;
+        let names = interned.name_ids();
+        let entry = &*self.with_default_ttl(transaction, names, entry, options.expiry, now)?;
         let (put, id) = self.put_row(transaction, interned, entry, content, options, now)?;
         if let Some(id) = id {
             let footprint = row_changes::footprint_of(entry, content.size());
-            self.check_worth(transaction, cell, entry)?;
-            self.check_fits(transaction, cell, footprint)?;
-            self.count_loss(transaction, cell, entry, now)?;
+            self.check_worth(transaction, names, entry)?;
+            self.check_fits(transaction, names, footprint)?;
+            self.count_loss(transaction, names, entry, now)?;
             let amount = Amount::one(footprint as i64);
             match put {
-                Put::Created => transaction.note_added(id, cell, amount),
-                _ => transaction.note_changed(id, cell, amount),
+                Put::Created => transaction.note_added(id, names, amount),
+                _ => transaction.note_changed(id, names, amount),
             }
             self.make_room(transaction, Some(id), &HashSet::new(), now)?;
         }
@@ -189,8 +189,8 @@ impl SqliteBackend {
         let created_at = Some(existing.created_at);
         let entry = &*existing.with_kept_lifetime(entry, options.keep, now);
         replace(transaction, &existing, interned, entry, content, created_at)?;
-        let (cell, amount) = existing.counted;
-        transaction.note_changed(existing.id, cell, -amount);
+        let (names, amount) = existing.counted;
+        transaction.note_changed(existing.id, names, -amount);
         Ok((Put::Replaced, Some(existing.id)))
     }
 
