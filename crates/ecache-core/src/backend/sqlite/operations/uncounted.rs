@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, Params};
 
-use super::{LoggedOperation, Part};
+use super::{LoggedOperation, OperationPart};
 use crate::backend::Effect;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::format::encoding::UNMARKED;
@@ -53,13 +53,15 @@ impl LoggedOperation {
         let mut stayed = Usage::default();
         for number in 1..=self.parts {
             match self.part(connection, number)? {
-                Part::Removed(ids) if is_removal => usage += usage_of_all(connection, ids)?,
-                Part::Added(added) if !is_removal => {
+                OperationPart::Removed(ids) if is_removal => {
+                    usage += usage_of_all(connection, ids)?
+                }
+                OperationPart::Added(added) if !is_removal => {
                     let mut ids = added.ids;
                     ids.retain(|id| !is_of_store(id));
                     usage += usage_of_all(connection, ids)?;
                 }
-                Part::Stayed(places) if !is_removal => {
+                OperationPart::Stayed(places) if !is_removal => {
                     let ids = places.into_keys().filter(is_of_store).collect();
                     stayed += usage_of_all(connection, ids)?;
                 }

@@ -6,10 +6,10 @@
 //! reserve file (`reserve`) and continues in small steps, each of which gives space back.
 
 use std::cell::RefCell;
-use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
+use super::batches::Pace;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::pool::Look;
@@ -28,14 +28,6 @@ use crate::backend::{
 use crate::error::{Error, Result};
 use crate::filter::{Selection, Usage};
 use crate::time::Timestamp;
-
-/// Time for which a batch aims to hold the write lock.
-const LOCK_TIME: Duration = Duration::from_millis(75);
-
-/// Entries in the first batch; [`SMALLEST_BATCH`] is that of every batch on a full disk.
-const FIRST_BATCH: usize = 1000;
-const SMALLEST_BATCH: usize = 50;
-const LARGEST_BATCH: usize = 50_000;
 
 /// The log of a removal for good: its operation, if it is one, and the tombstones.
 pub(in super::super) struct ForGood<'a> {
@@ -105,15 +97,6 @@ impl<'a> ForGood<'a> {
         stored.write(transaction)?;
         Ok(Some(stored.number.unsigned_abs()))
     }
-}
-
-/// The way in which a change is cut into transactions.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(in super::super) enum Pace {
-    /// By the time for which each holds the write lock
-    Timed,
-    /// By the free space, which is replenished before it runs out
-    Frugal,
 }
 
 /// A removal under way.
@@ -289,81 +272,6 @@ impl SqliteBackend {
         }
         Ok(removed)
     }
-
-    /// Runs `batch` over the selected ids and adds up the results in `done`, even if a later batch
-    /// fails.
-    pub(in super::super) fn change(
-        &self,
-        parts: &[SelectedPart],
-        pace: Pace,
-        done: &mut ChangeBatch,
-        progress: Progress<'_>,
-        batch: impl Fn(&Connection, &Plan, &[i64]) -> rusqlite::Result<ChangeBatch>,
-    ) -> Result<()> {
-        let mut size = match pace {
-            Pace::Timed => FIRST_BATCH,
-            Pace::Frugal => SMALLEST_BATCH,
-        };
-        // Set after giving space back, until a batch succeeds
-        let mut gave_back = false;
-        for SelectedPart { ids, plan } in parts {
-            let mut rest = ids.as_slice();
-            while !rest.is_empty() {
-                let (ids, later) = rest.split_at(size.min(rest.len()));
-                let started = Instant::now();
-                let run = |transaction: &Session| Ok(batch(transaction, plan, ids)?);
-                let changed = match pace {
-                    Pace::Timed => self.transaction(run),
-                    Pace::Frugal => {
-                        self.frugally(|connection| self.transaction_on(connection, run))
-                    }
-                };
-                match (pace, changed) {
-                    (Pace::Frugal, Err(Error::Full { .. })) if !gave_back => {
-                        self.give_back();
-                        gave_back = true;
-                        continue;
-                    }
-                    (Pace::Frugal, Err(Error::Full { .. })) if ids.len() > 1 => {
-                        size = ids.len() / 2;
-                        continue;
-                    }
-                    (_, changed) => *done += changed?,
-                }
-                gave_back = false;
-                rest = later;
-                if pace == Pace::Timed {
-                    size = next_batch(ids.len(), started.elapsed());
-                }
-                if progress(done.usage.entries).is_break() {
-                    return Err(Error::Interrupted { done: done.usage });
-                }
-            }
-        }
-        Ok(())
-    }
-
-    pub(in super::super) fn select(
-        &self,
-        selection: &Selection,
-        now: Timestamp,
-    ) -> Result<Vec<SelectedPart>> {
-        let connection = self.connection()?;
-        let snapshot = connection
-            .unchecked_transaction()
-            .map_err(|error| self.error(error))?;
-        select(&snapshot, selection, now).map_err(|error| self.error(error))
-    }
-}
-
-/// Returns the number of entries for the next batch, so that it holds the lock for [`LOCK_TIME`].
-fn next_batch(count: usize, took: Duration) -> usize {
-    let per_entry = took.as_secs_f64() / count as f64;
-    let fitting = LOCK_TIME.as_secs_f64() / per_entry.max(1e-9);
-    (fitting as usize).clamp(
-        SMALLEST_BATCH,
-        (count * 2).clamp(SMALLEST_BATCH, LARGEST_BATCH),
-    )
 }
 
 /// Reports whether a value was staged at `oldest` or later; its writer may still write its entry.

@@ -9,8 +9,8 @@ use std::cell::{Cell, RefCell};
 
 use rusqlite::Connection;
 
+use super::batches::Pace;
 use super::bounds::KeptPart;
-use super::remove::Pace;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
