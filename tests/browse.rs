@@ -356,3 +356,22 @@ fn it_is_refused_where_there_is_no_terminal() {
     let dumb = session.with("TERM", "dumb").run_on_terminal("browse");
     assert_eq!(dumb.code, 2);
 }
+
+#[test]
+fn datasets_are_listed_by_their_names() {
+    let session = filled();
+    for id in ["6b03de1228195dbc2df5c505", "6b03de1228195dbc2df5c682"] {
+        session
+            .run(["set", "labels", "k", "v", "--dataset", id])
+            .notes("");
+    }
+    session
+        .run("config set datasets.street 6b03de1228195dbc2df5c505")
+        .succeeds();
+    let mut screen = Screen::of(&session, "browse", (80, 30));
+    screen.until(|shown| shown.contains("6 entries") && shown.contains("DATASETS"));
+    let text = screen.text();
+    assert!(text.contains(" street           1"), "{text}");
+    assert!(text.contains(" …f5c682          1"), "{text}");
+    assert_eq!(screen.quit("q"), 0);
+}

@@ -29,6 +29,8 @@ pub(crate) trait Texts {
     fn figures(&self, figures: &Figures, width: usize) -> Vec<String>;
     /// Returns the call of an entry, and the facts about it.
     fn summary(&self, row: &Row, width: usize) -> [String; 2];
+    /// Returns the name of a dataset, if it has one.
+    fn dataset(&self, id: &str) -> Option<&str>;
     /// Reports whether an entry is expired.
     fn is_expired(&self, row: &Row) -> bool;
 }
@@ -276,7 +278,9 @@ impl View<'_> {
                 Place::Store(name) => name::shown(name).into_owned(),
                 Place::Dataset(None) => "none".to_owned(),
                 Place::Dataset(Some(id)) => {
-                    ids.id(id).unwrap_or_else(|| name::shown(id).into_owned())
+                    let named = self.texts.dataset(id);
+                    let short = || ids.id(id).filter(|_| named.is_none());
+                    short().unwrap_or_else(|| name::shown(named.unwrap_or(id)).into_owned())
                 }
             };
             lines.push((name, Some((index, *usage))));

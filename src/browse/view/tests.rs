@@ -16,6 +16,10 @@ use crate::browse::keys::Key;
 struct Plain;
 
 impl Texts for Plain {
+    fn dataset(&self, _: &str) -> Option<&str> {
+        None
+    }
+
     fn table(&self, page: &Page<'_>, width: usize) -> Vec<String> {
         let line = |text: &str| cut::shorten(&escape::for_line(text), width, Cut::End);
         let names = page.rows.iter().map(|row| line(row.address().key.as_str()));

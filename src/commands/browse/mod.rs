@@ -250,8 +250,9 @@ impl Texts for Table<'_> {
             (None, Policy::Evict) => "never expires".to_owned(),
         });
         let scopes = &entry.scopes;
+        let dataset = entry.address.store.dataset_id.as_deref();
         for (name, scope) in [
-            ("dataset", entry.address.store.dataset_id.as_deref()),
+            ("dataset", self.datasets.name(dataset).or(dataset)),
             ("user", scopes.user_id.as_deref()),
             ("by", scopes.operator_uri.as_deref()),
         ] {
@@ -263,6 +264,10 @@ impl Texts for Table<'_> {
             }
         }
         [call, cut::shorten(&facts.join("   "), width, Cut::End)]
+    }
+
+    fn dataset(&self, id: &str) -> Option<&str> {
+        self.datasets.name(Some(id))
     }
 
     fn is_expired(&self, row: &Row) -> bool {
