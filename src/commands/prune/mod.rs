@@ -149,7 +149,7 @@ fn is_confirmed(
                 reasons,
                 now: plan.now,
             };
-            excess.cost_ms = Some(dry_run.cost_ms(reasons.of_filters.len())?);
+            excess.weight = Some(dry_run.weight(reasons.of_filters.len())?);
         }
         Ok(Removal { foretold, shredded })
     };

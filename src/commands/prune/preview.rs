@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::commands::shared::changes::deletion::Verb;
 use crate::commands::shared::changes::dry_run::{ROWS, is_shown};
-use crate::commands::shared::changes::loss::Affected;
+use crate::commands::shared::changes::loss::{Affected, Weight};
 use crate::commands::shared::filter::no_match;
 use crate::commands::shared::view::fields::Field;
 use crate::commands::shared::view::listing::{Entries, Listing, Shown, scopes};
@@ -104,23 +104,19 @@ impl DryRun<'_> {
         Ok(())
     }
 
-    /// Returns what computing the entries took that go for the reasons from a place on, in
-    /// milliseconds.
-    pub(super) fn cost_ms(&self, from: usize) -> Result<u64> {
+    /// Weighs the entries that go for the reasons from a place on.
+    pub(super) fn weight(&self, from: usize) -> Result<Weight> {
         let judge = Judge::new(self.selection, self.now);
         let latest = self.latest(&judge)?;
-        let mut cost_ms = 0_u64;
-        self.each(Values::Omit, &judge.sparing(latest), &mut |(
-            place,
-            entry,
-            _,
-        )| {
+        let mut weight = Weight::default();
+        let visit = &mut |(place, entry, _): Going| {
             if place >= from {
-                cost_ms = cost_ms.saturating_add(entry.cost_ms.unwrap_or(0));
+                weight.count(&entry);
             }
             ControlFlow::Continue(())
-        })?;
-        Ok(cost_ms)
+        };
+        self.each(Values::Omit, &judge.sparing(latest), visit)?;
+        Ok(weight)
     }
 
     /// Lists the first entries in a table.

@@ -1,17 +1,15 @@
 //! The question before a removal that undo cannot take back. Only a terminal is asked.
 
-use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, IsTerminal as _, stdin};
-use std::sync::Arc;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Dimension, Row, Scan, Values};
+use ecache_core::backend::{Backend, Row, Scan, Values};
 use ecache_core::entry::Policy;
 use ecache_core::filter::{Filter, Judge, Selection, Usage};
 use ecache_core::time::Timestamp;
 
 use super::deletion::{Step, amount_with};
-use super::loss::{Affected, Foretold, Loss, sum};
+use super::loss::{Affected, Foretold, Loss, Weight, sum};
 use super::operation;
 use crate::cli::ConfirmArgs;
 use crate::context::Context;
@@ -104,7 +102,15 @@ fn describe(
     let all = sum(lost.iter().copied());
     let selections = || lost.iter().map(|one| one.selection);
     let mut text = format!("This removes {}", amount_with(all.usage, all.documents));
-    let stores = stores(backend, selections(), now)?;
+    // Stores and costs are read in one pass.
+    let mut weight = Weight::default();
+    for one in lost {
+        match &one.weight {
+            Some(known) => weight.add(known),
+            None => weight.weigh(backend, one.selection, now)?,
+        }
+    }
+    let stores = weight.stores.len() as u64;
     if stores > 1 {
         text.push_str(" of ");
         text.push_str(&human::counted(stores, "store", "stores"));
@@ -118,13 +124,7 @@ fn describe(
     context.voice.note(&format!("{text}."));
     let is_one = is_one(all);
     let they = if is_one { "It" } else { "They" };
-    let mut cost = 0_u64;
-    for one in lost {
-        cost = cost.saturating_add(match one.cost_ms {
-            Some(cost) => cost,
-            None => cost_ms(backend, one.selection, now)?,
-        });
-    }
+    let cost = weight.cost_ms;
     let (took, they) = if cost > 0 {
         let took = human::duration(cost);
         let joint = if is_one { "it" } else { "they" };
@@ -152,25 +152,6 @@ fn them(affected: Affected) -> &'static str {
     if is_one(affected) { "it" } else { "them" }
 }
 
-/// Returns the number of stores that have entries which the filters select.
-fn stores<'a>(
-    backend: &dyn Backend,
-    selections: impl Iterator<Item = &'a Selection>,
-    now: Timestamp,
-) -> Result<u64> {
-    let mut names: BTreeSet<Option<Arc<str>>> = BTreeSet::new();
-    for selection in selections {
-        if !is_plain(selection) {
-            return Ok(0);
-        }
-        for filter in selection.filters() {
-            let groups = backend.groups(filter, Dimension::Store, now)?;
-            names.extend(groups.into_iter().map(|group| group.name));
-        }
-    }
-    Ok(names.len() as u64)
-}
-
 /// Returns the number of entries that stay only for their policy.
 fn persistent<'a>(
     backend: &dyn Backend,
@@ -193,27 +174,35 @@ fn persistent<'a>(
     Ok(entries)
 }
 
-/// Returns what computing the entries took, in milliseconds; 0 if it is not known.
-fn cost_ms(backend: &dyn Backend, selection: &Selection, now: Timestamp) -> Result<u64> {
-    let mut all = 0_u64;
-    if !is_plain(selection) {
-        return Ok(all);
-    }
-    let judge = Judge::new(selection, now);
-    for (place, filter) in selection.filters().enumerate() {
-        let scan = Scan {
-            values: Values::Omit,
-            ..Scan::new(filter.clone())
-        };
-        for row in backend.scan(&scan, now)? {
-            if let Row::Entry(entry, _) = row?
-                && judge.is_first(place, &entry)
-            {
-                all = all.saturating_add(entry.cost_ms.unwrap_or(0));
+impl Weight {
+    /// Adds the entries of a selection, unless only a removal can tell which they are.
+    fn weigh(
+        &mut self,
+        backend: &dyn Backend,
+        selection: &Selection,
+        now: Timestamp,
+    ) -> Result<()> {
+        if !is_plain(selection) {
+            return Ok(());
+        }
+        let judge = Judge::new(selection, now);
+        for (place, filter) in selection.filters().enumerate() {
+            let scan = Scan {
+                values: Values::Omit,
+                ..Scan::new(filter.clone())
+            };
+            for row in backend.scan(&scan, now)? {
+                match row? {
+                    Row::Entry(entry, _) if judge.is_first(place, &entry) => self.count(&entry),
+                    Row::Foreign(found) if judge.is_first(place, &found.entry) => {
+                        self.count(&found.entry);
+                    }
+                    Row::Entry(..) | Row::Foreign(_) | Row::Damaged(_) => {}
+                }
             }
         }
+        Ok(())
     }
-    Ok(all)
 }
 
 /// Reports whether a selection takes all that its filters match.

@@ -1,7 +1,10 @@
 //! Tells beforehand which removals undo could not take back, and why.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use ecache_core::backend::{Backend, KeepForUndo, MAX_UNDO_BYTES, MAX_UNDO_ENTRIES};
-use ecache_core::entry::Policy;
+use ecache_core::entry::{Entry, Policy};
 use ecache_core::filter::{Filter, Selection, Usage};
 
 use super::operation;
@@ -84,14 +87,37 @@ pub(in crate::commands) enum Loss {
     NoRoom,
 }
 
+/// The stores of entries, and what computing these took.
+#[derive(Debug, Default)]
+pub(in crate::commands) struct Weight {
+    pub(super) stores: BTreeSet<Arc<str>>,
+    pub(super) cost_ms: u64,
+}
+
+impl Weight {
+    /// Adds an entry.
+    pub(in crate::commands) fn count(&mut self, entry: &Entry) {
+        let store = &entry.address.store.store_name;
+        if !self.stores.contains(store) {
+            self.stores.insert(store.clone());
+        }
+        self.cost_ms = self.cost_ms.saturating_add(entry.cost_ms.unwrap_or(0));
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.stores.extend(other.stores.iter().cloned());
+        self.cost_ms = self.cost_ms.saturating_add(other.cost_ms);
+    }
+}
+
 /// The amount that one operation would remove, and whether it would be lost.
 pub(in crate::commands) struct Foretold<'a> {
     pub(in crate::commands) selection: &'a Selection,
     pub(in crate::commands) affected: Affected,
     pub(in crate::commands) loss: Option<Loss>,
     pub(in crate::commands) keeping: Keeping,
-    /// What computing the entries took, in milliseconds, where the selection alone does not tell
-    pub(in crate::commands) cost_ms: Option<u64>,
+    /// The weight of the entries, where the selection alone does not tell them
+    pub(in crate::commands) weight: Option<Weight>,
 }
 
 impl<'a> Foretold<'a> {
@@ -119,7 +145,7 @@ impl<'a> Foretold<'a> {
             affected,
             loss,
             keeping,
-            cost_ms: None,
+            weight: None,
         }
     }
 }
