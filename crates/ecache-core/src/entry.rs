@@ -67,6 +67,7 @@ pub const MAX_COUNT: u64 = i64::MAX as u64;
 
 /// The metadata of an entry.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Entry {
     /// Its store and key
     pub address: Address,
@@ -104,6 +105,7 @@ pub struct Entry {
 /// Building an [`Entry`] allocates its key and its arguments and counts a reference to each name,
 /// which takes longer than formatting the fields.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct EntryRef<'a> {
     /// Its store
     pub store: &'a Arc<StoreAddress>,

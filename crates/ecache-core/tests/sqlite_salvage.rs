@@ -316,11 +316,9 @@ fn export(path: &Path, entries: &BTreeMap<Address, (Entry, Vec<u8>)>, what: &str
                 let (written, bytes) = &entries[&entry.address];
                 assert_eq!(value, *bytes, "{what}");
                 // Hits are history, and are lost with their table.
-                let entry = Entry {
-                    hits: written.hits,
-                    last_used_at: written.last_used_at,
-                    ..*entry
-                };
+                let mut entry = *entry;
+                entry.hits = written.hits;
+                entry.last_used_at = written.last_used_at;
                 assert_eq!(entry, *written, "{what}");
                 assert!(found.insert(entry.address), "{what}: it comes once");
             }

@@ -130,6 +130,7 @@ pub struct OperationRecord {
 
 /// The entries and documents that are kept for undo.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KeptForUndo {
     /// The removed and replaced entries that are still there
     pub usage: Usage,

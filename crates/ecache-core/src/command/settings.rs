@@ -261,6 +261,7 @@ pub enum Unusable {
 
 /// The outcome and statistics of a memoized command.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The outcome
     pub outcome: RunOutcome,

@@ -11,6 +11,7 @@ use crate::time::Timestamp;
 
 /// A failed check, with the entries that it concerns.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Finding {
     /// The check that failed
     pub check: Check,
@@ -72,6 +73,7 @@ impl Finding {
 
 /// The growth of a store.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Growth {
     /// The store
     pub store_name: Arc<str>,
@@ -83,6 +85,7 @@ pub struct Growth {
 
 /// The result of examining one collection.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Examination {
     /// The checks that found something, in the order of [`Check::ALL`]
     pub findings: Vec<Finding>,

@@ -12,6 +12,7 @@ use crate::value::Kind;
 
 /// A part of a call's identity in which an entry differs.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Difference {
     /// The kind of input that differs
     pub part: IdentityPart,

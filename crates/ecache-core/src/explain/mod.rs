@@ -69,6 +69,7 @@ pub enum Explanation {
 
 /// Entries that resemble a missing call.
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Missing {
     /// Entries under its key in other stores, datasets or collections
     pub elsewhere: Vec<Entry>,
@@ -80,6 +81,7 @@ pub struct Missing {
 
 /// An entry that resembles the requested call.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Near {
     /// The entry
     pub entry: Entry,

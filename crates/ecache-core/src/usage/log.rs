@@ -35,6 +35,7 @@ pub(super) const FILES: [Sidecar; 2] = [Sidecar::Usage, Sidecar::MoreUsage];
 
 /// The state of a log after something was appended to it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Appended {
     /// Size of the file in bytes
     size: u64,

@@ -160,11 +160,9 @@ fn clearing_the_cache_removes_what_expires_whatever_its_policy_as_fiftyones_does
         let (store, now) = (&fixture.store, fixture.clock.now());
         // As FiftyOne's `update_ttl` leaves an entry that persists.
         for (name, lifetime) in [("expired", Duration::ZERO), ("expiring", MINUTE)] {
-            let entry = Entry {
-                policy: Policy::Persist,
-                expires_at: Some(now.saturating_add(lifetime)),
-                ..Entry::new(store.address().entry(key(name)), Kind::Text, now)
-            };
+            let mut entry = Entry::new(store.address().entry(key(name)), Kind::Text, now);
+            entry.policy = Policy::Persist;
+            entry.expires_at = Some(now.saturating_add(lifetime));
             let value = Content::Inline(b"v".to_vec());
             let put = fixture
                 .backend

@@ -159,25 +159,26 @@ prop_compose! {
     ) -> Record {
         let [user_id, operator_uri, prompt_id, function] = names;
         let [updated_at, expires_at, last_used_at] = times;
-        let entry = Entry {
-            address: Address {
-                store: Arc::new(store),
-                key: Key::new(key).expect("a short key is valid"),
-            },
-            policy: if persist && expires_at.is_none() { Policy::Persist } else { Policy::Evict },
-            kind: value.kind,
-            size: value.bytes.len() as u64,
-            created_at,
-            updated_at,
-            expires_at,
-            last_used_at,
-            hits,
-            saved_ms: hits / 2,
-            scopes: Scopes { user_id, operator_uri, prompt_id, jwt_sha256 },
-            function,
-            args: args.map(|args| format!("[{}]", args.join(","))),
-            cost_ms,
+        let address = Address {
+            store: Arc::new(store),
+            key: Key::new(key).expect("a short key is valid"),
         };
+        let mut entry = Entry::new(address, value.kind, created_at);
+        if persist && expires_at.is_none() {
+            entry.policy = Policy::Persist;
+        } else {
+            entry.policy = Policy::Evict;
+        }
+        entry.size = value.bytes.len() as u64;
+        entry.updated_at = updated_at;
+        entry.expires_at = expires_at;
+        entry.last_used_at = last_used_at;
+        entry.hits = hits;
+        entry.saved_ms = hits / 2;
+        entry.scopes = Scopes { user_id, operator_uri, prompt_id, jwt_sha256 };
+        entry.function = function;
+        entry.args = args.map(|args| format!("[{}]", args.join(",")));
+        entry.cost_ms = cost_ms;
         Record::Entry(Box::new(entry), value.bytes)
     }
 }

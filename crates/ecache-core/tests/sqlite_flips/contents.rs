@@ -137,11 +137,9 @@ impl Call {
 
 /// Reports whether an entry is as written, apart from its hits.
 pub(super) fn is_as_written(entry: &Entry, written: &Entry) -> bool {
-    let entry = Entry {
-        hits: written.hits,
-        last_used_at: written.last_used_at,
-        ..entry.clone()
-    };
+    let mut entry = entry.clone();
+    entry.hits = written.hits;
+    entry.last_used_at = written.last_used_at;
     entry == *written
 }
 

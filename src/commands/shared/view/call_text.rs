@@ -273,11 +273,10 @@ mod tests {
 
     fn entry(store: &str, kind: Kind, function: &str, args: &str) -> Entry {
         let address = StoreAddress::new(store).entry(Key::of_preimage("x"));
-        Entry {
-            function: Some(function.into()),
-            args: Some(args.to_owned()),
-            ..Entry::new(address, kind, Timestamp::from_millis(0))
-        }
+        let mut entry = Entry::new(address, kind, Timestamp::from_millis(0));
+        entry.function = Some(function.into());
+        entry.args = Some(args.to_owned());
+        entry
     }
 
     #[test]

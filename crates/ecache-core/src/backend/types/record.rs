@@ -40,6 +40,7 @@ impl Record {
 
 /// A store and its metadata.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct StoreRecord {
     /// The store
     pub address: Arc<StoreAddress>,
@@ -51,6 +52,7 @@ pub struct StoreRecord {
 
 /// A store's own document that would not be the same elsewhere.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct ForeignDocument {
     /// Why it would not be
     pub reason: String,

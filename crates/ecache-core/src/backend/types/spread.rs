@@ -10,6 +10,7 @@ const STEPS: u64 = 16;
 ///
 /// Takes 8 KiB at most, whatever the number of entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Histogram {
     counts: Vec<u64>,
     count: u64,

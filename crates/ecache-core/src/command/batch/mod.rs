@@ -80,6 +80,7 @@ pub enum Warmed {
 
 /// The outcome and statistics of an item.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Done {
     /// The outcome
     pub outcome: Warmed,
