@@ -21,6 +21,30 @@
 //! | 15 | switched off, `clear_cache` does nothing | `defects::defect_15_switched_off_clearing_still_clears` |
 //! | 16 | prompt- and JWT-scoped entries stay for ever | `defects::defect_16_results_of_prompts_and_tokens_can_be_found_and_go` |
 //! | 17 | `max_size=0` means 1024, `version=0` is ignored | `defects::defect_17_zero_is_a_size_and_a_version` |
+//!
+//! What the decorator itself once got wrong, beside the identity of calls, of which `distinct` has
+//! a table:
+//!
+//! | case | before | now | test |
+//! |---|---|---|---|
+//! | `Some(None)`, `Some(())`, options in options | memory and store differed | one value | `values::an_optional_record_is_one_value_everywhere` |
+//! | a result with a skipped field, or a `_cls` that FiftyOne reads | the same | kept in neither tier, with the place | `values::results_with_parts_skipped_by_serde_are_kept_nowhere_and_the_warning_names_the_place`, `a_result_that_reads_as_another_value_is_kept_nowhere` |
+//! | `type ApiResult<T> = Result<T, E>` | errors kept for ever | returned only | `results::the_err_of_a_result_by_another_name_is_not_kept` |
+//! | a program's own `enum Result` | failed | kept as it is | `results::an_enum_that_is_called_result_is_kept_as_it_is` |
+//! | `Result<Option<T>, E>` with `cache_none = false` | did not compile | `None` is not kept | `results::the_none_of_a_result_is_not_kept_where_that_is_asked_for` |
+//! | a `serialize`, `deserialize` or `key_fn` that fails or panics | the call failed | a miss that computes | `codecs`, `panics`, `panics_of_options` |
+//! | a stored text that cannot be decoded | each call panicked | computed anew | `trouble::a_stored_value_of_another_type_is_computed_anew` |
+//! | `verify_every` with a function that fails | its error | the good hit | `results::a_verification_that_fails_returns_the_good_hit` |
+//! | two functions of one `store_name` and equal arguments | one row | both are kept | `identity::results_of_functions_that_share_a_store_are_all_kept` |
+//! | 100 MB of numbers | JSON of several times their size | bytes | `arrays::a_hundred_megabytes_take_little_more_on_disk_and_few_copies_in_memory` |
+//! | large results in memory | bounded by number alone | and by `max_bytes` | `memory::the_bytes_are_bounded_as_well_as_the_number` |
+//! | results of a dropped `Cache`, expired results | stayed in memory | freed | `memory::results_of_a_cache_that_is_dropped_are_freed`, `expired_results_are_freed_without_a_further_call` |
+//! | expired entries | stayed in the store | removed, a few with each write | `expired` |
+//! | an `async fn` whose store is locked, slow or large | blocked its executor | runs on workers | `executor` |
+//! | calls that wait for another process | a thread for each key | no thread for a key | `executor::waiting_for_another_process_takes_no_thread_per_key_and_blocks_no_executor` |
+//! | a function without a context | did not compile | the process's cache, or a `static` | `without_context` |
+//! | `get`, `contains`, `refresh`, `with_status` | missing | companions | `results::companions_look_renew_and_tell` |
+//! | a use that does not fit | several errors, or one at the attribute | one, at the word or type | `refused` of `ecache-macros` |
 
 mod administration;
 mod arrays;
