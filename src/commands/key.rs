@@ -3,6 +3,7 @@
 use anyhow::Result;
 use ecache_core::key::{Key, preimage};
 
+use super::shared::address::abbreviated::whole_scope;
 use super::shared::address::resolve::{call_scopes, token};
 use super::shared::command::args::{meant_call, refuse_options_of_none};
 use crate::cli::KeyArgs;
@@ -10,8 +11,9 @@ use crate::context::Context;
 use crate::error::Exit;
 use crate::output::{Cell, Column, Format};
 
-pub(crate) fn run(context: &Context, args: KeyArgs) -> Result<Exit> {
+pub(crate) fn run(context: &Context, mut args: KeyArgs) -> Result<Exit> {
     refuse_options_of_none(&args.command.command, args.command.option())?;
+    whole_scope(context, &mut args.scope)?;
     let text = if args.command.command.is_empty() {
         let token = token(&args.scope)?;
         let scopes = call_scopes(&args.scope, token.as_deref());

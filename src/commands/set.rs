@@ -8,6 +8,7 @@ use ecache_core::backend::{Backend, Condition, Expiry, Keep, Lookup, Put, PutOpt
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::value::{CheckedReader, Kind, Value};
 
+use super::shared::address::abbreviated::whole_scope;
 use super::shared::address::resolve::{Named, Request, check_written};
 use super::shared::changes::lifetime::{LifetimeChange, lifetime};
 use crate::cli::SetArgs;
@@ -28,6 +29,7 @@ pub(crate) fn run(context: &Context, mut args: SetArgs) -> Result<Exit> {
     };
     let (named, value) = positionals(&mut args)?;
     let source = source(&args, value)?;
+    whole_scope(context, &mut args.scope)?;
     let request = Request::of(context, &args.store, named, &args.scope)?;
     check_written("store", &request.address.store.store_name)?;
     check_written("key", request.address.key.as_str())?;

@@ -277,6 +277,11 @@ impl<'a, W: Write> Table<'a, W> {
                 } else {
                     cut_cells(&mut cells, width, cut, free);
                 }
+                // The word that says what a sum is stands at its start.
+                let is_sum = |row: &usize| moods[*row] == Mood::Total && !free;
+                for row in (0..rows.len()).filter(is_sum) {
+                    cells[row] = cut::shorten(&rows[row][index], width, Cut::End);
+                }
                 columns.push((index, width, cells));
             }
         }

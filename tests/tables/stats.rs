@@ -1,7 +1,7 @@
 //! `stats`: shares, sums and periods.
 
-use crate::shown_before_tips;
 use crate::support::Session;
+use crate::{filled, shown, shown_before_tips};
 
 #[test]
 fn a_period_that_begins_within_an_hour_says_what_it_counts() {
@@ -44,4 +44,20 @@ fn shares_have_a_percent_sign_and_the_sum_says_of_how_many() {
     assert!(row("total, 2 stores").contains("50%"), "{lines:#?}");
     let lines = shown_before_tips(&session, "stats --since 1d", 100);
     assert!(lines[0].contains("BY TIME"), "{lines:#?}");
+}
+
+#[test]
+fn a_sum_says_that_it_is_one_at_every_width() {
+    let session = filled();
+    for by in ["dataset", "store", "user"] {
+        for width in [40, 50, 80] {
+            let lines = shown(&session, &format!("stats --by {by}"), width);
+            let is_sum = |line: &&String| line.starts_with("total");
+            assert_eq!(
+                lines.iter().filter(is_sum).count(),
+                1,
+                "{by} at {width}: {lines:#?}"
+            );
+        }
+    }
 }

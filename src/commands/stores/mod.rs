@@ -10,6 +10,7 @@ use anyhow::Result;
 use ecache_core::backend::{Backend, StoreRecord};
 use ecache_core::scope::StoreAddress;
 
+use super::shared::address::abbreviated::whole_store;
 use super::shared::address::resolve::store_address;
 use crate::cli::entry::ScopeArgs;
 use crate::cli::filter::FilterArgs;
@@ -44,6 +45,11 @@ pub(crate) fn run(context: &Context, args: StoresArgs) -> Result<Exit> {
         StoresVerb::Rm(args) => rm::run(context, args),
         StoresVerb::Rename(args) => rename::run(context, args),
     }
+}
+
+/// Returns the address of a store that exists. Its name may be pasted from a table.
+fn known(context: &Context, store: &str, link: &LinkArgs) -> Result<StoreAddress> {
+    address(context, &whole_store(context, store)?, link)
 }
 
 /// Returns the address of the store of that name and dataset.

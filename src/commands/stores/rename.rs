@@ -11,7 +11,7 @@ use super::super::shared::address::resolve::{check_name, check_written};
 use super::super::shared::changes::deletion::{Run, amount, counting, keep_unless, open};
 use super::super::shared::changes::operation::{tell_undo, this};
 use super::super::shared::filter::words::words;
-use super::{address, find};
+use super::{address, find, known};
 use crate::cli::{LinkArgs, StoresRenameArgs};
 use crate::context::Context;
 use crate::error::{Exit, usage};
@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context, args: StoresRenameArgs) -> Result<Exit> {
     context
         .summary
         .begin("stores rename", args.summary.is_json());
-    let old = address(context, &args.old, &args.link)?;
+    let old = known(context, &args.old, &args.link)?;
     let new = target(context, &args)?;
     if old == new {
         return Err(usage(format!("{old} has that name already")));

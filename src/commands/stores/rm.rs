@@ -8,7 +8,7 @@ use ecache_core::filter::Filter;
 use super::super::shared::changes::confirmation::step_confirmed;
 use super::super::shared::changes::deletion::{Run, Step, open, remove_logged};
 use super::super::shared::changes::loss::Keeping;
-use super::{address, find};
+use super::{find, known};
 use crate::cli::StoresRmArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -16,7 +16,7 @@ use crate::output::human::entries;
 
 pub(super) fn run(context: &Context, args: StoresRmArgs) -> Result<Exit> {
     context.summary.begin("stores rm", args.summary.is_json());
-    let store = address(context, &args.store.store, &args.store.link)?;
+    let store = known(context, &args.store.store, &args.store.link)?;
     let run = Run::from(args.dry_run);
     let backend = open(context, run)?;
     let now = context.now();

@@ -6,7 +6,7 @@ use ecache_core::error::Error;
 use ecache_core::filter::{Filter, Freshness};
 use ecache_core::time::Timestamp;
 
-use super::{address, find};
+use super::{find, known};
 use crate::cli::StoresShowArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -15,7 +15,7 @@ use crate::output::{Cell, Column};
 pub(super) fn run(context: &Context, args: StoresShowArgs) -> Result<Exit> {
     let backend = context.reader()?;
     let now = context.now();
-    let store = address(context, &args.store.store, &args.store.link)?;
+    let store = known(context, &args.store.store, &args.store.link)?;
     if find(context, backend.as_ref(), "show", &store)?.is_none() {
         return Ok(Exit::No);
     }

@@ -4,6 +4,7 @@
 //! so. Without the mark a key is always whole where something may be changed, so that an absent key
 //! in a script never stands for another one.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use ecache_core::filter::{DatasetPattern, Filter, Pattern};
 use ecache_core::scope::{Address, STORE_KEY};
 use ecache_core::time::Timestamp;
 
+use super::ambiguous::{LISTED, MOST, ambiguous, in_datasets, is_one_key};
 use super::cut_name::{Accept, CutName, is_marked};
 use crate::cli::entry::{CallArgs, EntryArgs, ScopeArgs};
 use crate::cli::filter::FilterArgs;
@@ -23,12 +25,6 @@ use crate::near_names;
 use crate::output::cut::MARK;
 use crate::output::escape::{is_unsafe, shell};
 use crate::output::own_command;
-
-/// Number of entries from which an ambiguous key is not searched further.
-const MOST: usize = 20;
-
-/// Number of candidates that an error lists.
-const LISTED: usize = 4;
 
 /// Returns the whole name that a typed one stands for.
 ///
@@ -83,6 +79,42 @@ fn whole_scopes(backend: &dyn Backend, scope: &mut ScopeArgs, accept: Accept) ->
         }
     }
     Ok(())
+}
+
+/// Replaces the names of scopes that were pasted by whole ones, where no entry is looked for.
+///
+/// # Errors
+/// If one stands for nothing, or for several.
+pub(in crate::commands) fn whole_scope(context: &Context, scope: &mut ScopeArgs) -> Result<()> {
+    let names = [&scope.dataset, &scope.user, &scope.operator, &scope.prompt];
+    if names.into_iter().flatten().any(|name| is_marked(name)) {
+        whole_scopes(context.reader()?.as_ref(), scope, Accept::Marked)?;
+    }
+    Ok(())
+}
+
+/// Returns the whole name of a dataset that was pasted.
+///
+/// # Errors
+/// If it stands for no dataset, or for several.
+pub(super) fn whole_dataset<'a>(context: &Context, typed: &'a str) -> Result<Cow<'a, str>> {
+    if !is_marked(typed) {
+        return Ok(Cow::Borrowed(typed));
+    }
+    let dataset = (Dimension::Dataset, "dataset");
+    whole_name(context.reader()?.as_ref(), dataset, typed, Accept::Marked).map(Cow::Owned)
+}
+
+/// Returns the whole name of a store that was pasted.
+///
+/// # Errors
+/// If it stands for no store, or for several.
+pub(in crate::commands) fn whole_store(context: &Context, typed: &str) -> Result<String> {
+    if !is_marked(typed) {
+        return Ok(typed.to_owned());
+    }
+    let store = (Dimension::Store, "store");
+    whole_name(context.reader()?.as_ref(), store, typed, Accept::Marked)
 }
 
 /// Replaces pasted names and keys of a filter by whole ones.
@@ -412,59 +444,4 @@ pub(in crate::commands) fn shown_so(
     } else {
         format!("did you mean {key}? A part of a key ends with its mark")
     }))
-}
-
-/// `my_labels has this key in 2 datasets`, and `add --dataset 6b03… or --dataset 6b03…`
-fn in_datasets(found: &[Address]) -> (String, String) {
-    let store = &found[0].store.store_name;
-    let options: Vec<String> = found.iter().take(LISTED).map(option).collect();
-    let place = match found {
-        [_] => "in another dataset".to_owned(),
-        several => format!("in {} datasets", several.len()),
-    };
-    (
-        format!("{store} has this key {place}"),
-        format!("add {}", options.join(" or ")),
-    )
-}
-
-/// Returns the option that names the dataset of an entry.
-fn option(address: &Address) -> String {
-    match &address.store.dataset_id {
-        Some(id) => format!("--dataset {id}"),
-        None => "no --dataset".to_owned(),
-    }
-}
-
-/// Reports whether entries have one key of one store, and so differ in their datasets alone.
-fn is_one_key(found: &[Address]) -> bool {
-    let first = &found[0];
-    found
-        .iter()
-        .all(|it| it.key == first.key && it.store.store_name == first.store.store_name)
-}
-
-/// Makes the error of a key that stands for several entries.
-fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
-    if is_one_key(found) {
-        let (message, tip) = in_datasets(found);
-        return usage_tip(message, tip);
-    }
-    let stores: BTreeSet<&str> = found.iter().map(|it| &*it.store.store_name).collect();
-    let keys: BTreeSet<&str> = found.iter().map(|it| it.key.as_str()).collect();
-    let list = |names: &BTreeSet<&str>| {
-        let names: Vec<_> = names.iter().take(LISTED).map(|name| shell(name)).collect();
-        names.join(", ")
-    };
-    if keys.len() == 1 {
-        return usage_tip(
-            format!("{} is in {} stores", found[0].key.as_str(), stores.len()),
-            format!("name one of {}", list(&stores)),
-        );
-    }
-    let many = if found.len() < MOST { "" } else { "at least " };
-    usage_tip(
-        format!("{typed} may be {many}{} keys", keys.len()),
-        format!("name one of {}", list(&keys)),
-    )
 }

@@ -179,7 +179,8 @@ pub(in crate::commands) fn store_address(
 ) -> Result<StoreAddress> {
     let dataset_id = match &scope.dataset {
         Some(dataset) => {
-            let dataset = check_name("dataset", dataset)?;
+            let whole = abbreviated::whole_dataset(context, dataset)?;
+            let dataset = check_name("dataset", &whole)?;
             let known = || context.datasets().map_err(hindered);
             Some(dataset_id(dataset, &known)?)
         }
