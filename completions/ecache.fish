@@ -1456,7 +1456,7 @@ complete -c ecache -n "__fish_ecache_using_subcommand export" -l time -d 'Show t
 local\t''
 utc\t''
 iso\t''"
-complete -c ecache -n "__fish_ecache_using_subcommand export" -s o -l output -d 'Write to this file, and replace it once all is written' -r -F
+complete -c ecache -n "__fish_ecache_using_subcommand export" -s o -l output -d 'Write to this file, replaced once all is written, or - for standard output' -r -F
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l store -d 'Entries of this store' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l dataset -d 'Entries linked to this dataset: its id, or in FiftyOne\'s database its name' -r -f
 complete -c ecache -n "__fish_ecache_using_subcommand export" -l user -d 'Entries made for this user' -r -f

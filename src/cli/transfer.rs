@@ -14,7 +14,7 @@ Examples:
   ecache export > backup.jsonl
   ecache export my_labels --user u-alice | jq .value")]
 pub(crate) struct ExportArgs {
-    /// Write to this file, and replace it once all is written
+    /// Write to this file, replaced once all is written, or - for standard output
     #[arg(long, short, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
     pub(crate) output: Option<PathBuf>,
     #[command(flatten)]

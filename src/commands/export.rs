@@ -43,13 +43,14 @@ pub(crate) fn run(context: &Context, args: ExportArgs) -> Result<Exit> {
         (is_empty, done) = (lines.is_empty, lines.done);
         lines.finish()
     };
-    let exit = match &args.output {
+    let file = args.output.as_ref().filter(|path| path.as_os_str() != "-");
+    let exit = match file {
         Some(path) => to_file(context, path, write),
         None => to_stdout(context, write),
     }?;
     // A file is not replaced by nothing, which was said.
     let is_kept = is_empty && exit == Exit::No;
-    if let Some(path) = args.output.as_ref().filter(|_| !is_kept) {
+    if let Some(path) = file.filter(|_| !is_kept) {
         let count = human::entries(done);
         context.note(&format!("exported {count} to {}", path.display()));
     }
