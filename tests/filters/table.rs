@@ -1,5 +1,7 @@
 //! Every verb, every option that filters, and the entries that both mean.
 
+use std::time::Duration;
+
 use ecache_core::backend::Record;
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::filter::{DatasetPattern, Filter, Freshness, Pattern, Usage};
@@ -159,7 +161,7 @@ pub(crate) const OPTIONS: &[(&str, Change)] = &[
         ..f
     }),
     ("--cost-above 3ms", |f| Filter {
-        cost_above: Some(3),
+        cost_above: Some(Duration::from_millis(3)),
         ..f
     }),
     ("--policy evict", |f| Filter {

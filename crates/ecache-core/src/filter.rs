@@ -15,7 +15,7 @@ use crate::glob::{Glob, GlobError};
 use crate::key::Key;
 use crate::python_json::Json;
 use crate::scope::{DEFAULT_COLLECTION, StoreAddress};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, whole_millis};
 use crate::value::Kind;
 
 /// A name to compare with: exact, or a shell pattern.
@@ -155,8 +155,8 @@ pub struct Filter {
     pub policy: Option<Policy>,
     /// Fresh, expired or without expiry
     pub freshness: Option<Freshness>,
-    /// Milliseconds since the expiry that [`Freshness::Expired`] asks for
-    pub expired_for_ms: u64,
+    /// Time since the expiry that [`Freshness::Expired`] asks for
+    pub expired_for: Duration,
     /// Written before that time, or at an unknown time: one in the future, from a clock that was
     /// wrong
     pub written_before: Option<Timestamp>,
@@ -176,8 +176,8 @@ pub struct Filter {
     pub jobs: Option<Jobs>,
     /// Values shorter than that, in bytes
     pub smaller_than: Option<u64>,
-    /// Results that took longer than that to compute, in milliseconds, as far as known
-    pub cost_above: Option<u64>,
+    /// Results that took longer than that to compute, as far as known
+    pub cost_above: Option<Duration>,
 }
 
 impl Default for Filter {
@@ -195,7 +195,7 @@ impl Default for Filter {
             kinds: Vec::new(),
             policy: None,
             freshness: None,
-            expired_for_ms: 0,
+            expired_for: Duration::ZERO,
             written_before: None,
             written_after: None,
             unused_since: None,
@@ -235,7 +235,7 @@ impl Filter {
     /// Returns the time at which entries have expired that [`Freshness::Expired`] means at `now`.
     #[must_use]
     pub fn expired_by(&self, now: Timestamp) -> Timestamp {
-        now.saturating_sub(Duration::from_millis(self.expired_for_ms))
+        now.saturating_sub(self.expired_for)
     }
 
     /// Reports whether the filter can match nothing but records of jobs.
@@ -430,7 +430,7 @@ impl Filter {
             && self.smaller_than.is_none_or(|size| entry.size < size)
             && self
                 .cost_above
-                .is_none_or(|cost| entry.cost_ms.is_some_and(|ms| ms > cost))
+                .is_none_or(|cost| entry.cost_ms.is_some_and(|ms| ms > whole_millis(cost)))
             && arguments_match(&self.arguments, entry.args.as_deref())
     }
 }

@@ -1,5 +1,7 @@
 //! The entries that a `prune` is to remove, by the options that were typed.
 
+use std::time::Duration;
+
 use anyhow::Result;
 use ecache_core::backend::{Backend, Dimension};
 use ecache_core::filter::{Capacity, Filter, Freshness, Latest, Selection, Spared};
@@ -230,7 +232,7 @@ fn expired(args: &PruneArgs, scope: &Filter) -> Option<Filter> {
     args.is_of_expired().then(|| Filter {
         policy: args.filter.policy.and_then(PolicyChoice::policy),
         freshness: Some(Freshness::Expired),
-        expired_for_ms: args.keep_stale.unwrap_or(0),
+        expired_for: Duration::from_millis(args.keep_stale.unwrap_or(0)),
         ..scope.clone()
     })
 }

@@ -131,7 +131,7 @@ pub(in crate::commands) fn filter_among(
             (.., true) => Some(Freshness::Endless),
             _ => None,
         },
-        expired_for_ms: 0,
+        expired_for: Duration::ZERO,
         written_before: moment(args.older_than),
         written_after: moment(args.newer_than),
         unused_since: moment(args.unused_for),
@@ -142,7 +142,7 @@ pub(in crate::commands) fn filter_among(
             .map(|millis| now.saturating_add(Duration::from_millis(millis))),
         larger_than: args.larger_than,
         smaller_than: args.smaller_than,
-        cost_above: args.cost_above,
+        cost_above: args.cost_above.map(Duration::from_millis),
         jobs: jobs(args)?,
     };
     check_possible(&filter)?;

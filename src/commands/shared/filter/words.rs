@@ -82,7 +82,7 @@ fn of_filter(filter: &Filter, now: Timestamp, policy_option: &str) -> String {
         kinds,
         policy,
         freshness,
-        expired_for_ms,
+        expired_for,
         written_before,
         written_after,
         unused_since,
@@ -135,8 +135,8 @@ fn of_filter(filter: &Filter, now: Timestamp, policy_option: &str) -> String {
         Freshness::Expired => "--expired".to_owned(),
         Freshness::Endless => "--no-expiry".to_owned(),
     }));
-    if *expired_for_ms > 0 {
-        words.push(format!("--keep-stale {expired_for_ms}ms"));
+    if !expired_for.is_zero() {
+        words.push(format!("--keep-stale {}ms", whole_millis(*expired_for)));
     }
     for (field, time) in [
         (Field::WrittenBefore, written_before),
@@ -153,7 +153,10 @@ fn of_filter(filter: &Filter, now: Timestamp, policy_option: &str) -> String {
     words.extend(never_used.then(|| Field::NeverUsed.option().to_owned()));
     words.extend(larger_than.map(|size| with(Field::LargerThan, &size)));
     words.extend(smaller_than.map(|size| with(Field::SmallerThan, &size)));
-    words.extend(cost_above.map(|cost| with(Field::CostAbove, &format!("{cost}ms"))));
+    words.extend(cost_above.map(|cost| {
+        let cost = whole_millis(cost);
+        with(Field::CostAbove, &format!("{cost}ms"))
+    }));
     words.join(" ")
 }
 
@@ -169,6 +172,8 @@ fn push_names(words: &mut Vec<String>, option: &str, patterns: &[Pattern]) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use clap::CommandFactory as _;
     use ecache_core::entry::Policy;
     use ecache_core::filter::{Capacity, Latest, Per};
@@ -211,7 +216,7 @@ mod tests {
             kinds: vec![Kind::Text],
             policy: Some(Policy::Evict),
             freshness: Some(Freshness::Expired),
-            expired_for_ms: 1,
+            expired_for: Duration::from_millis(1),
             written_before: Some(NOW),
             written_after: Some(NOW),
             unused_since: Some(NOW),
@@ -221,7 +226,7 @@ mod tests {
             larger_than: Some(1),
             jobs: Some(Jobs::Idle),
             smaller_than: Some(2),
-            cost_above: Some(1),
+            cost_above: Some(Duration::from_millis(1)),
         };
         let unlinked = Filter {
             datasets: vec![DatasetPattern::Unlinked],

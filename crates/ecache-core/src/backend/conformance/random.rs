@@ -1,6 +1,8 @@
 //! Random stores and random operations: SQLite against the definition of a filter, and against the
 //! model.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 
@@ -144,9 +146,9 @@ prop_compose! {
         ],
         kinds in few(select(vec![Kind::Json, Kind::Text, Kind::Bytes, Kind::Command])),
         policy in rarely(select(vec![Policy::Persist, Policy::Evict])),
-        (freshness, expired_for_ms) in (
+        (freshness, expired_for) in (
             rarely(select(vec![Freshness::Fresh, Freshness::Expired, Freshness::Endless])),
-            select(vec![0, 0, 1, 5]),
+            select(vec![0, 0, 1, 5]).prop_map(Duration::from_millis),
         ),
         (written_before, written_after) in (rarely(time()), rarely(time())),
         (unused_since, expires_by, min_hits, never_used) in (
@@ -158,12 +160,12 @@ prop_compose! {
         larger_than in rarely(select(vec![0, 2, 65_535, 65_536, u64::MAX])),
         (smaller_than, cost_above) in (
             rarely(select(vec![0, 2, 65_537, u64::MAX])),
-            rarely(select(vec![0, 3, 8, u64::MAX])),
+            rarely(select(vec![0, 3, 8, u64::MAX]).prop_map(Duration::from_millis)),
         ),
     ) -> Filter {
         Filter {
             collections, stores, datasets, keys, users, operators, prompts, arguments, kinds, policy,
-            freshness, expired_for_ms, written_before, written_after, unused_since, expires_by, larger_than,
+            freshness, expired_for, written_before, written_after, unused_since, expires_by, larger_than,
             smaller_than, cost_above, min_hits, never_used, jobs: None,
         }
     }

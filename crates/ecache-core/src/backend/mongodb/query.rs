@@ -10,7 +10,7 @@ use super::name;
 use super::value::date;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{DatasetPattern, Filter, Freshness, Jobs, Pattern};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, whole_millis};
 use crate::transient_job::{FIELDS, RUNNING, TOKEN};
 use crate::typed_name;
 use crate::value::Kind;
@@ -267,7 +267,7 @@ pub(super) fn notes(filter: &Filter) -> Option<Document> {
         all.push(doc! { "args": { "$type": "string" } });
     }
     if let Some(cost) = filter.cost_above {
-        let cost = i64::try_from(cost).unwrap_or(i64::MAX);
+        let cost = i64::try_from(whole_millis(cost)).unwrap_or(i64::MAX);
         all.push(doc! { "cost_ms": { "$gt": cost } });
     }
     (!all.is_empty()).then(|| doc! { "$and": all })

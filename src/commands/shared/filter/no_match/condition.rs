@@ -120,7 +120,7 @@ impl Field {
             Self::CostAbove => to.cost_above = from.cost_above,
             Self::Freshness => {
                 to.freshness = from.freshness;
-                to.expired_for_ms = from.expired_for_ms;
+                to.expired_for = from.expired_for;
             }
             Self::Policy => to.policy = from.policy,
         }
@@ -188,12 +188,15 @@ impl Field {
             Self::LargerThan => format!("larger than {}", size(filter.larger_than)),
             Self::SmallerThan => format!("smaller than {}", size(filter.smaller_than)),
             Self::CostAbove => {
-                let cost = human::duration(filter.cost_above.unwrap_or_default());
+                let cost = human::duration(whole_millis(filter.cost_above.unwrap_or_default()));
                 format!("that took more than {cost}")
             }
             Self::Freshness => match filter.freshness {
-                Some(Freshness::Expired) if filter.expired_for_ms > 0 => {
-                    format!("expired for {}", human::duration(filter.expired_for_ms))
+                Some(Freshness::Expired) if !filter.expired_for.is_zero() => {
+                    format!(
+                        "expired for {}",
+                        human::duration(whole_millis(filter.expired_for))
+                    )
                 }
                 Some(Freshness::Expired) => "expired".to_owned(),
                 Some(Freshness::Endless) => "that never expires".to_owned(),

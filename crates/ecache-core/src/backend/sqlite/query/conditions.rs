@@ -9,7 +9,7 @@ use crate::backend::sqlite::format::encoding::{kind_number, stored_key};
 use crate::backend::sqlite::format::schema::LARGE;
 use crate::entry::{CLOCK_SKEW, Policy};
 use crate::filter::{Filter, Freshness, Pattern};
-use crate::time::Timestamp;
+use crate::time::{Timestamp, whole_millis};
 
 /// Fields of an entry that a filter restricts, besides its store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,7 +177,10 @@ impl Plan {
             self.compare("e.size <", i64::try_from(size).unwrap_or(i64::MAX));
         }
         if let Some(cost) = filter.cost_above {
-            self.compare("e.cost_ms >", i64::try_from(cost).unwrap_or(i64::MAX));
+            self.compare(
+                "e.cost_ms >",
+                i64::try_from(whole_millis(cost)).unwrap_or(i64::MAX),
+            );
         }
         if !filter.kinds.is_empty() {
             let kinds = filter.kinds.iter().map(|kind| kind_number(*kind));

@@ -1,5 +1,7 @@
 //! The index that answers each filter, according to SQLite itself.
 
+use std::time::Duration;
+
 use super::*;
 use crate::backend::sqlite::format::schema::LARGE;
 use crate::backend::sqlite::{Access, SqliteBackend};
@@ -93,7 +95,7 @@ fn filters() -> Vec<(Filter, &'static str)> {
         ),
         (
             Filter {
-                cost_above: Some(5),
+                cost_above: Some(Duration::from_millis(5)),
                 ..any()
             },
             by_row,
