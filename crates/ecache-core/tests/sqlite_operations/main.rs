@@ -4,6 +4,7 @@
 mod common;
 #[path = "../common/generate.rs"]
 mod generate;
+mod out_of_order;
 mod refused;
 mod steps;
 

@@ -75,6 +75,10 @@ struct Change {
     is_removal: bool,
     entries: Contents,
     documents: BTreeMap<StoreAddress, StoreMetadata>,
+    /// Entries of the operation that this undid, which it left as they were
+    left: Contents,
+    /// Entries that the undo had left which this undid
+    inherited: Contents,
 }
 
 impl Change {
@@ -180,6 +184,8 @@ impl Model {
                         is_removal: true,
                         entries,
                         documents,
+                        left: Contents::new(),
+                        inherited: Contents::new(),
                     });
                 }
             }
@@ -210,9 +216,10 @@ impl Model {
                         self.undo(&undone);
                     }
                     None => {
-                        let mut kept = in_force.iter().map(|one| self.last(one));
-                        let latest = kept.find(|last| !last.is_empty());
-                        assert!(latest.is_none_or(|last| self.reversed(last).0.is_empty()));
+                        let mut kept = in_force.iter().map(|one| (*one, self.last(one)));
+                        let latest = kept.find(|(_, last)| !last.is_empty());
+                        let is_vain = |(meant, last)| self.reversed(meant, last).0.is_empty();
+                        assert!(latest.is_none_or(is_vain));
                     }
                 }
             }
@@ -226,7 +233,10 @@ impl Model {
                         self.undo(&undone);
                     }
                     // One that would change nothing is refused.
-                    None => assert!(!is_in_force || self.reversed(self.last(change)).0.is_empty()),
+                    None => {
+                        let (reversed, _) = self.reversed(change, self.last(change));
+                        assert!(!is_in_force || reversed.is_empty());
+                    }
                 }
             }
             Step::UndoOne(_) => {}
@@ -269,42 +279,59 @@ impl Model {
         last.map_or(change, |number| self.change(number))
     }
 
-    /// Returns what undoing an operation changes, and the number of newer entries in its way.
-    fn reversed(&self, target: &Change) -> (Change, u64) {
-        let mut changed = Change {
+    /// Returns what undoing an operation changes, by reversing the last of its chain, and the
+    /// number of entries that stay as they are.
+    fn reversed(&self, meant: &Change, target: &Change) -> (Change, u64) {
+        let is_of_chain = meant.number != target.number;
+        let (mut entries, mut documents) = (target.entries.clone(), target.documents.clone());
+        let mut left = Contents::new();
+        if is_of_chain {
+            entries.extend(target.inherited.clone());
+            for (store, metadata) in &meant.documents {
+                let added = documents.entry(store.clone());
+                added.or_insert_with(|| metadata.clone());
+            }
+        } else {
+            left.extend(target.inherited.clone());
+        }
+        let is_possible = |address: &Address, entry: &_| {
+            let there = self.contents.get(address);
+            if target.is_removal {
+                there.is_none()
+            } else {
+                there == Some(entry)
+            }
+        };
+        let (entries, staying): (Contents, Contents) = entries
+            .into_iter()
+            .partition(|(address, entry)| is_possible(address, entry));
+        let newer = staying.len() as u64;
+        left.extend(staying);
+        documents.retain(|store, metadata| {
+            let there = self.documents.get(store);
+            if target.is_removal {
+                there.is_none()
+            } else {
+                there == Some(metadata)
+            }
+        });
+        let changed = Change {
             number: 0,
             is_undo: true,
             undone_by: None,
             is_removal: !target.is_removal,
-            entries: target.entries.clone(),
-            documents: target.documents.clone(),
+            entries,
+            documents,
+            left,
+            inherited: target.left.clone(),
         };
-        if target.is_removal {
-            let contents = &self.contents;
-            changed
-                .entries
-                .retain(|address, _| !contents.contains_key(address));
-            let documents = &self.documents;
-            changed
-                .documents
-                .retain(|store, _| !documents.contains_key(store));
-        } else {
-            let is_there = |address: &Address, entry: &_| self.contents.get(address) == Some(entry);
-            changed
-                .entries
-                .retain(|address, entry| is_there(address, entry));
-            let documents = &self.documents;
-            changed
-                .documents
-                .retain(|store, metadata| documents.get(store) == Some(metadata));
-        }
-        let newer = target.entries.len() - changed.entries.len();
-        (changed, newer as u64)
+        (changed, newer)
     }
 
     fn undo(&mut self, undone: &Undone) {
         let last = self.last(self.change(undone.undone.id)).number;
-        let (mut changed, newer) = self.reversed(self.change(last));
+        let (meant, last_change) = (self.change(undone.undone.id), self.change(last));
+        let (mut changed, newer) = self.reversed(meant, last_change);
         assert!(!changed.is_empty(), "{undone:?}");
         changed.number = undone.operation;
         let mut changes = self.changes.iter_mut();

@@ -8,7 +8,7 @@ use super::entry_rows::id_of_key;
 use super::format::damage::RowError;
 use super::format::encoding::{MARK, StoredKey, stored_key};
 use super::names::{Names, store_rows};
-use super::operations::{LoggedOperation, OperationPart};
+use super::operations::LoggedOperation;
 use super::row::{self, Uses};
 use super::tombstones;
 use crate::backend::sqlite::format::entry_id::store_of;
@@ -82,9 +82,7 @@ fn find_kept(
             }
         }
         for part in (1..=operation.parts).filter(|_| !marked.is_empty()) {
-            let OperationPart::Removed(ids) = operation.part(connection, part)? else {
-                continue;
-            };
+            let ids = operation.part(connection, part)?.marked();
             let found = marked.iter().find(|id| ids.binary_search(id).is_ok());
             if let Some(id) = found
                 && let Some(entry) = read(connection, names, *id, true)?

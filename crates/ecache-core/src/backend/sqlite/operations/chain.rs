@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 use rusqlite::Connection;
 
-use super::{LoggedOperation, OperationPart};
+use super::LoggedOperation;
 use crate::backend::sqlite::format::damage::readable;
 use crate::backend::{OperationRecord, UndoState};
 use crate::error::NotUndoable;
@@ -108,9 +108,7 @@ impl Chains {
         }
         for one in self.all.iter().filter(|one| one.undone_by == 0) {
             for number in 1..=one.parts {
-                if let OperationPart::Removed(ids) = one.part(connection, number)?
-                    && ids.contains(&row)
-                {
+                if one.part(connection, number)?.marked().contains(&row) {
                     return Ok(Some(one));
                 }
             }

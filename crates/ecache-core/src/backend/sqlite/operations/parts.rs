@@ -26,6 +26,11 @@ pub(in super::super) enum OperationPart {
     Replaced(BTreeMap<i64, i64>),
     /// The counts of calls that moved with a renamed store
     Counts(MovedCounts),
+    /// An undo left them as they were, since they were changed or gone; a part of its target
+    Left(Box<OperationPart>),
+    /// The undo that this operation undoes had left them. They are reversed with it if the
+    /// operation is meant that began the chain
+    Inherited(Box<OperationPart>),
 }
 
 /// Entries that an operation wrote or brought back.
@@ -76,6 +81,7 @@ impl OperationPart {
         match self {
             // Marked rows keep their ids until they are restored.
             Self::Removed(_) | Self::Counts(_) => {}
+            Self::Left(part) | Self::Inherited(part) => return part.follow(moves),
             Self::Moved(ids) => ids.iter_mut().for_each(follow),
             Self::Stayed(places) | Self::Replaced(places) => {
                 let stayed = std::mem::take(places).into_iter();
@@ -124,7 +130,11 @@ impl OperationPart {
             Self::Moved(ids) => parts(&ids, Self::Moved),
             Self::Touched(entries) => cut(&entries, size).into_iter().map(Self::Touched).collect(),
             // They say where others are, and are read as a whole; and counts move at once.
-            Self::Stayed(_) | Self::Replaced(_) | Self::Counts(_) => vec![self],
+            Self::Stayed(_)
+            | Self::Replaced(_)
+            | Self::Counts(_)
+            | Self::Left(_)
+            | Self::Inherited(_) => vec![self],
             Self::Added(Added { ids, later }) => {
                 let parts = cut(&ids, size).into_iter();
                 let added = parts.map(|ids| {
@@ -150,6 +160,16 @@ impl OperationPart {
             Self::Touched(entries) => Box::new(entries.iter().map(|touched| touched.id)),
             Self::Stayed(places) | Self::Replaced(places) => Box::new(places.keys().copied()),
             Self::Counts(_) => Box::new(std::iter::empty()),
+            Self::Left(part) | Self::Inherited(part) => part.ids(),
+        }
+    }
+
+    /// Returns the ids of the marked rows, also of those that an undo left.
+    pub(in super::super) fn marked(self) -> Vec<i64> {
+        match self {
+            Self::Removed(ids) => ids,
+            Self::Left(part) | Self::Inherited(part) => part.marked(),
+            _ => Vec::new(),
         }
     }
 
@@ -161,6 +181,7 @@ impl OperationPart {
             Self::Touched(entries) => entries.is_empty(),
             Self::Stayed(places) | Self::Replaced(places) => places.is_empty(),
             Self::Counts(moved) => moved.rows.is_empty(),
+            Self::Left(part) | Self::Inherited(part) => part.is_empty(),
         }
     }
 
@@ -217,6 +238,14 @@ impl OperationPart {
                 body.push(6);
                 moved.encode(&mut body);
             }
+            Self::Left(part) => {
+                body.push(7);
+                body.extend(part.encode());
+            }
+            Self::Inherited(part) => {
+                body.push(8);
+                body.extend(part.encode());
+            }
         }
         body
     }
@@ -253,9 +282,17 @@ impl OperationPart {
             4 => Self::Stayed(pairs(rest)?),
             5 => Self::Replaced(pairs(rest)?),
             6 => Self::Counts(MovedCounts::decode(rest)?),
+            // They have none of the kind themselves.
+            7 if is_plain(rest) => Self::Left(Box::new(Self::decode(rest)?)),
+            8 if is_plain(rest) => Self::Inherited(Box::new(Self::decode(rest)?)),
             _ => return Err(unreadable()),
         })
     }
+}
+
+/// Reports whether a part begins with the number of one that is not within another one.
+fn is_plain(body: &[u8]) -> bool {
+    body.first().is_some_and(|kind| *kind < 7)
 }
 
 /// Appends pairs of ids: the distances from the last pair.
@@ -361,6 +398,8 @@ mod tests {
             ])),
             OperationPart::Replaced(BTreeMap::from([(store | 8, store | 2), (store | 9, 3)])),
             OperationPart::Counts(counts),
+            OperationPart::Left(Box::new(OperationPart::Added(added.clone()))),
+            OperationPart::Inherited(Box::new(OperationPart::Removed(vec![9]))),
             OperationPart::Added(added),
             OperationPart::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
         ] {
@@ -368,6 +407,7 @@ mod tests {
         }
         assert!(OperationPart::decode(b"").is_err());
         assert!(OperationPart::decode(b"\x09").is_err());
+        assert!(OperationPart::decode(b"\x07\x08\x00").is_err());
     }
 
     #[test]

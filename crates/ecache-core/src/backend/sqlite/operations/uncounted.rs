@@ -32,6 +32,19 @@ impl SqliteBackend {
 }
 
 impl LoggedOperation {
+    /// Reports whether it changed whole stores alone.
+    pub(in super::super) fn is_of_stores(&self, connection: &Connection) -> rusqlite::Result<bool> {
+        for number in 1..=self.parts {
+            if !matches!(
+                self.part(connection, number)?,
+                OperationPart::Stayed(_) | OperationPart::Left(_)
+            ) {
+                return Ok(false);
+            }
+        }
+        Ok(!self.swaps.is_empty())
+    }
+
     /// Counts its entries, if that is still to be done.
     pub(in super::super) fn count(&mut self, connection: &Connection) -> rusqlite::Result<()> {
         if self.usage.is_some() {

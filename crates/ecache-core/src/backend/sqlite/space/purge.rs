@@ -115,7 +115,38 @@ impl SqliteBackend {
             })?;
             count += u64::from(stored.is_undoable());
         }
+        if matches!(purge, Purge::All | Purge::Shred) {
+            self.purge_left()?;
+        }
         Ok(count)
+    }
+
+    /// Deletes the rows that undos left marked, since their keys had newer entries.
+    fn purge_left(&self) -> Result<()> {
+        let connection = self.connection()?;
+        let left = || -> rusqlite::Result<Vec<(LoggedOperation, i64)>> {
+            let mut found = Vec::new();
+            for stored in LoggedOperation::all(&connection)? {
+                for part in 1..=stored.parts {
+                    let is_left = match stored.part(&connection, part)? {
+                        OperationPart::Left(left) | OperationPart::Inherited(left) => {
+                            matches!(*left, OperationPart::Removed(_))
+                        }
+                        _ => false,
+                    };
+                    if is_left {
+                        found.push((stored.clone(), part));
+                    }
+                }
+            }
+            Ok(found)
+        };
+        let left = left().map_err(|error| self.error(error))?;
+        drop(connection);
+        for (stored, part) in left {
+            self.purge_part(&stored, part)?;
+        }
+        Ok(())
     }
 
     /// Deletes all that is kept for undo, and overwrites it in the file and in the log.
@@ -254,7 +285,8 @@ impl SqliteBackend {
             stored.part(&connection, part)
         };
         // All others are in use.
-        if let OperationPart::Removed(mut ids) = entries.map_err(|error| self.error(error))? {
+        let mut ids = entries.map_err(|error| self.error(error))?.marked();
+        if !ids.is_empty() {
             if stored.undone_by != 0 {
                 let later = self.removed_since(stored.number)?;
                 ids.retain(|id| !later.contains(id));
@@ -286,9 +318,7 @@ impl SqliteBackend {
                     continue;
                 }
                 for part in 1..=stored.parts {
-                    if let OperationPart::Removed(ids) = stored.part(&connection, part)? {
-                        removed.extend(ids);
-                    }
+                    removed.extend(stored.part(&connection, part)?.marked());
                 }
             }
             Ok(removed)

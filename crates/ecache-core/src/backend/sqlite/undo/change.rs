@@ -68,9 +68,7 @@ impl SqliteBackend {
         }
         staying.sort_unstable();
         staying.dedup();
-        if !has_more(transaction, row.id, staying.len())? {
-            return Ok(());
-        }
+        findings.has_stores |= has_more(transaction, row.id, staying.len())?;
         let store = Meant {
             id: row.id,
             address: row.address,
@@ -93,18 +91,21 @@ impl SqliteBackend {
         let store = store_rows::intern_store(transaction, &to)?;
         let mut last = operations::last_id_ever(transaction, store)?;
         let (mut moves, mut left) = (BTreeMap::new(), BTreeSet::new());
+        let mut staying = Vec::new();
         for id in ids {
             let row = store_row(transaction, store_of(*id))?;
             let is_there = row.is_some_and(|row| row.retired == 0 && row.address == from)
                 && is_live(transaction, *id)?;
             if !is_there {
                 findings.add_gone(*id);
+                staying.push(*id);
                 continue;
             }
             if let Some(other) = same_key(transaction, *id, store)?
                 && !marks::make_way(transaction, other)?
             {
                 findings.add_newer(transaction, &to, other);
+                staying.push(*id);
                 continue;
             }
             let next = id_after(transaction, store, last)?;
@@ -125,6 +126,10 @@ impl SqliteBackend {
             bump_generation(transaction, store)?;
         }
         operations::follow(transaction, &moves, i64::MAX)?;
+        undo.add_part(
+            transaction,
+            &OperationPart::Left(OperationPart::Moved(staying).into()),
+        )?;
         Ok(undo.add_part(
             transaction,
             &OperationPart::Moved(moves.into_values().collect()),
@@ -170,6 +175,7 @@ pub(super) fn set_lifetimes_back(
 ) -> rusqlite::Result<()> {
     let mut in_use = StoresInUse::default();
     let (mut changed, mut stores) = (Vec::new(), BTreeSet::new());
+    let mut left = Vec::new();
     for touched in entries {
         let Touched {
             id,
@@ -182,11 +188,13 @@ pub(super) fn set_lifetimes_back(
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()?.filter(|_| is_in_use) else {
             findings.add_gone(id);
+            left.push(*touched);
             continue;
         };
         let fields: Fields<'_> = match row::fields(row) {
             Ok(fields) if fields.is_marked() => {
                 findings.add_gone(id);
+                left.push(*touched);
                 continue;
             }
             Ok(fields) => fields,
@@ -200,10 +208,12 @@ pub(super) fn set_lifetimes_back(
         let is_rewritten = fields.identity().written_at != written_at;
         if lifetime == old && !is_rewritten {
             findings.unchanged += 1;
+            left.push(*touched);
             continue;
         }
         if lifetime != new || is_rewritten {
             drop(rows);
+            left.push(*touched);
             if let Some(row) = store_row(transaction, store_of(id))? {
                 findings.add_newer(transaction, &row.address, id);
             }
@@ -227,6 +237,10 @@ pub(super) fn set_lifetimes_back(
     for store in stores {
         bump_generation(transaction, store)?;
     }
+    undo.add_part(
+        transaction,
+        &OperationPart::Left(OperationPart::Touched(left).into()),
+    )?;
     undo.add_part(transaction, &OperationPart::Touched(changed))
 }
 
@@ -243,6 +257,7 @@ pub(super) fn mark_added(
 ) -> rusqlite::Result<BTreeMap<i64, i64>> {
     let (mut marked, mut stores) = (Vec::new(), BTreeSet::new());
     let mut replaced = BTreeMap::new();
+    let mut left = Added::default();
     let mut in_use = StoresInUse::default();
     let is_counted = undo.effect == Effect::Removed;
     for id in findings.without_own(&added.ids) {
@@ -273,6 +288,9 @@ pub(super) fn mark_added(
             findings.removed += Usage { entries: 1, bytes };
             marked.push(id);
         } else if is_counted {
+            left.ids.push(id);
+            let written_at = added.later.get(&id);
+            left.later.extend(written_at.map(|at| (id, *at)));
             let row = store_row(transaction, store)?;
             match row.filter(|_| is_in_use) {
                 Some(row) if is_live(transaction, id)? => {
@@ -285,6 +303,10 @@ pub(super) fn mark_added(
     for store in stores {
         bump_generation(transaction, store)?;
     }
+    undo.add_part(
+        transaction,
+        &OperationPart::Left(OperationPart::Added(left).into()),
+    )?;
     undo.add_part(transaction, &OperationPart::Removed(marked))?;
     Ok(replaced)
 }
@@ -293,9 +315,10 @@ pub(super) fn mark_added(
 pub(super) fn set_documents_back(
     transaction: &Connection,
     target: &LoggedOperation,
+    changed: Vec<DocumentChange>,
     undo: &mut LoggedOperation,
 ) -> rusqlite::Result<()> {
-    for DocumentChange { store, old, new } in target.changed.iter().rev().cloned() {
+    for DocumentChange { store, old, new } in changed.into_iter().rev() {
         let id = store_rows::intern_store(transaction, &store)?;
         let there = match own_document(transaction, id)? {
             OwnDocument::None => None,
@@ -322,14 +345,40 @@ pub(super) fn set_documents_back(
     Ok(())
 }
 
+/// Returns the changes of documents and settings to reverse: those of the target, and those of the
+/// operation `meant` that began its chain and that an undo had left as they were.
+pub(super) fn of_chain(
+    transaction: &Connection,
+    target: &LoggedOperation,
+    meant: u64,
+) -> rusqlite::Result<(Vec<DocumentChange>, Vec<SettingChange>)> {
+    let (mut changed, mut settings) = (target.changed.clone(), target.settings.clone());
+    if meant != target.number.unsigned_abs()
+        && let Some(first) = LoggedOperation::read(transaction, meant as i64)?
+    {
+        for change in first.changed {
+            if !target.changed.iter().any(|one| one.store == change.store) {
+                changed.push(change);
+            }
+        }
+        for change in first.settings {
+            if !target.settings.iter().any(|one| one.name == change.name) {
+                settings.push(change);
+            }
+        }
+    }
+    Ok((changed, settings))
+}
+
 /// Sets settings back, unless they were changed since. Returns the number of the operation that
 /// did, if none of them could be.
 pub(super) fn set_settings_back(
     transaction: &Session,
     target: &LoggedOperation,
+    changed: &[SettingChange],
     undo: &mut LoggedOperation,
 ) -> rusqlite::Result<Option<u64>> {
-    for SettingChange { name, old, new } in target.settings.iter().rev() {
+    for SettingChange { name, old, new } in changed.iter().rev() {
         let value = settings::get(transaction, name)?;
         let change = (old.as_deref(), new.as_deref());
         let back = without_change(name, value.as_deref(), change);

@@ -19,6 +19,8 @@ const EXAMPLES: usize = 10;
 /// An import's own entries are counted as newer or gone, and not again those that they replaced.
 #[derive(Default)]
 pub(super) struct Findings {
+    /// Number of the operation that is meant, which may have begun the chain of the target
+    pub(super) meant: u64,
     pub(super) newer: u64,
     pub(super) examples: Vec<Address>,
     pub(super) gone: u64,
@@ -29,6 +31,8 @@ pub(super) struct Findings {
     pub(super) damaged: u64,
     /// Entries that a limit took
     pub(super) evicted: u64,
+    /// Set if a store comes back or is retired again that has entries besides newer ones
+    pub(super) has_stores: bool,
     /// Rows of stores that are in use again, and the newer entries that moved there
     pub(super) revived: Vec<(i64, Usage)>,
     /// Entries that came back
@@ -47,8 +51,13 @@ pub(super) struct Findings {
 
 impl Findings {
     /// Begins to undo an operation.
-    pub(super) fn of(connection: &Connection, target: &LoggedOperation) -> rusqlite::Result<Self> {
+    pub(super) fn of(
+        connection: &Connection,
+        target: &LoggedOperation,
+        meant: u64,
+    ) -> rusqlite::Result<Self> {
         let mut findings = Self {
+            meant,
             replaced: target.replaced_rows(connection)?,
             ..Self::default()
         };
@@ -67,7 +76,9 @@ impl Findings {
                 | OperationPart::Moved(_)
                 | OperationPart::Stayed(_)
                 | OperationPart::Replaced(_)
-                | OperationPart::Counts(_) => {}
+                | OperationPart::Counts(_)
+                | OperationPart::Left(_)
+                | OperationPart::Inherited(_) => {}
             }
         }
         Ok(findings)

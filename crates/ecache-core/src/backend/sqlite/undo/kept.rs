@@ -9,7 +9,7 @@ use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::readable;
 use crate::backend::sqlite::format::encoding::UNMARKED;
 use crate::backend::sqlite::names::store_rows::store_row;
-use crate::backend::sqlite::operations::{LoggedOperation, OperationPart};
+use crate::backend::sqlite::operations::LoggedOperation;
 use crate::backend::sqlite::query::Parameter;
 use crate::backend::sqlite::removal::retire::usage_of;
 use crate::backend::{Effect, KeptForUndo};
@@ -22,10 +22,9 @@ pub(super) fn count(connection: &Connection) -> rusqlite::Result<KeptForUndo> {
     for operation in LoggedOperation::all(connection)? {
         let mut own = Usage::default();
         for number in 1..=operation.parts {
-            if let OperationPart::Removed(mut ids) = operation.part(connection, number)? {
-                ids.retain(|id| seen.insert(*id));
-                own += marked(connection, ids)?;
-            }
+            let mut ids = operation.part(connection, number)?.marked();
+            ids.retain(|id| seen.insert(*id));
+            own += marked(connection, ids)?;
         }
         for swap in &operation.swaps {
             let row = readable(store_row(connection, swap.retired))?.flatten();

@@ -57,7 +57,7 @@ impl<'a> Reversal<'a> {
         now: Timestamp,
     ) -> rusqlite::Result<Option<NotUndoable>> {
         let is_in_vain = self.findings.entries() == 0
-            && self.undo.swaps.is_empty()
+            && !self.findings.has_stores
             && self.undo.changed.is_empty()
             && self.undo.settings.is_empty();
         if !is_in_vain {

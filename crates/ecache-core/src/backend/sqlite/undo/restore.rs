@@ -48,14 +48,9 @@ impl SqliteBackend {
         let newer = rename::ids(transaction, used)?;
         let (stayed, written): (Vec<i64>, Vec<i64>) = newer.iter().partition(|id| is_back(id));
         let older = count(transaction, retired)?;
-        if newer.len() as u64 >= older && !has_others(transaction, retired, used)? {
-            for id in &newer {
-                if has_key_of(transaction, *id, retired)? {
-                    findings.add_newer(transaction, &address, *id);
-                }
-            }
-            return Ok(());
-        }
+        findings.has_stores |=
+            (newer.len() as u64) < older || has_others(transaction, retired, used)?;
+        let mut superseded = Vec::new();
         if written.len() as u64 <= older.max(MOST_BEHIND) {
             marks::make_way_for_all(transaction, used, retired)?;
             let last = last_id(transaction, retired)?;
@@ -64,7 +59,7 @@ impl SqliteBackend {
                 moved += usage_of_entry(transaction, *id)?;
                 if let Some(older) = same_key(transaction, *id, retired)? {
                     findings.add_newer(transaction, &address, *id);
-                    delete(transaction, older)?;
+                    set_aside(transaction, older, &mut superseded)?;
                 }
             }
             let stayed = self.put_back(transaction, &stayed, &places, (retired, &address))?;
@@ -75,7 +70,12 @@ impl SqliteBackend {
             let mut claim = claim_later(transaction, retired, last, undo.at)?;
             claim.ids.retain(|id| !stayed.contains_key(id));
             claim.later.retain(|id, _| !stayed.contains_key(id));
-            for part in [OperationPart::Added(claim), OperationPart::Stayed(stayed)] {
+            let left = OperationPart::Left(OperationPart::Removed(superseded).into());
+            for part in [
+                OperationPart::Added(claim),
+                OperationPart::Stayed(stayed),
+                left,
+            ] {
                 undo.add_part(transaction, &part)?;
             }
             undo.swaps.push(Swap {
@@ -100,10 +100,13 @@ impl SqliteBackend {
         findings: &mut Findings,
     ) -> SessionResult<()> {
         marks::make_way_for_all(transaction, retired, used)?;
-        let mut older = Vec::new();
+        let (mut older, mut superseded) = (Vec::new(), Vec::new());
         for id in rename::ids(transaction, retired)? {
             match same_key(transaction, id, used)? {
-                Some(newer) => findings.add_newer(transaction, address, newer),
+                Some(newer) => {
+                    findings.add_newer(transaction, address, newer);
+                    set_aside(transaction, id, &mut superseded)?;
+                }
                 None => {
                     findings.restored += usage_of_entry(transaction, id)?;
                     older.push(id);
@@ -115,6 +118,10 @@ impl SqliteBackend {
         for id in moved {
             back.push(id, written_at(transaction, id)?, undo.at);
         }
+        undo.add_part(
+            transaction,
+            &OperationPart::Left(OperationPart::Removed(superseded).into()),
+        )?;
         undo.add_part(transaction, &OperationPart::Added(back))?;
         bump_generation(transaction, used)?;
         Ok(())
@@ -194,6 +201,8 @@ struct Restoring<'a> {
     /// Their ids, by those of their rows
     ids: BTreeMap<i64, i64>,
     stores: BTreeSet<i64>,
+    /// Rows whose keys have newer entries
+    superseded: Vec<i64>,
     /// Undos that brought a store back while single entries of it were removed, with the ids that
     /// such entries have now
     revived: Vec<(LoggedOperation, BTreeMap<i64, i64>)>,
@@ -213,6 +222,7 @@ impl<'a> Restoring<'a> {
             restored: Added::default(),
             ids: BTreeMap::new(),
             stores: BTreeSet::new(),
+            superseded: Vec::new(),
             revived: revived
                 .into_iter()
                 .map(|one| (one, BTreeMap::new()))
@@ -250,6 +260,7 @@ impl<'a> Restoring<'a> {
             if is_counted {
                 self.findings.add_newer(transaction, &row.address, other);
             }
+            self.superseded.push(id);
             return Ok(());
         }
         let to = if store == row.id {
@@ -299,8 +310,10 @@ impl<'a> Restoring<'a> {
             revived.add_part(transaction, &OperationPart::Stayed(places))?;
             revived.write(transaction)?;
         }
-        self.undo
-            .add_part(transaction, &OperationPart::Added(self.restored))?;
+        let left = OperationPart::Left(OperationPart::Removed(self.superseded).into());
+        for part in [left, OperationPart::Added(self.restored)] {
+            self.undo.add_part(transaction, &part)?;
+        }
         Ok(self.ids)
     }
 }
@@ -343,15 +356,16 @@ fn has_others(connection: &Connection, store: i64, other: i64) -> rusqlite::Resu
     statement.exists((after, end, other))
 }
 
-/// Reports whether a store has an entry with the key of the entry `id`.
-fn has_key_of(connection: &Connection, id: i64, store: i64) -> rusqlite::Result<bool> {
-    match same_key(connection, id, store)? {
-        Some(other) => Ok(!marks::is_marked(connection, other)?),
-        None => Ok(false),
+/// Marks an entry whose key has a newer one, and adds it to `superseded`. A damaged one is deleted.
+fn set_aside(transaction: &Connection, id: i64, superseded: &mut Vec<i64>) -> rusqlite::Result<()> {
+    match marks::set_aside(transaction, id)? {
+        Some(_) => superseded.push(id),
+        None => delete(transaction, id)?,
     }
+    Ok(())
 }
 
-/// Deletes an entry whose key has a newer one.
+/// Deletes a damaged entry whose key has a newer one.
 fn delete(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     let blob: Option<i64> = connection
         .prepare_cached("SELECT blob FROM entries WHERE id = ?1")?

@@ -47,10 +47,10 @@ impl SqliteBackend {
         let _lock = self.lock_undo()?;
         let (meant, target, mut undo, mut findings) = self.transaction(|transaction| {
             let (meant, target) = self.choose(transaction, which, now)?;
-            let mut findings = Findings::of(transaction, &target)?;
+            let mut findings = Findings::of(transaction, &target, meant.id)?;
             let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
             let is_last = target.parts == 0;
-            if is_last {
+            if is_last || target.is_of_stores(transaction)? {
                 let reversal = Reversal::new(&meant, &target, &undo, &findings);
                 reversal.check(transaction, which, now)?;
             }
@@ -70,7 +70,7 @@ impl SqliteBackend {
                 let is_last = number == 1 && batch + 1 == count;
                 let refused = self.transaction(|transaction| {
                     self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
-                    if is_last {
+                    if is_last && undo.swaps.is_empty() {
                         let reversal = Reversal::new(&meant, &target, &undo, &findings);
                         if let refused @ Some(_) = reversal.refusal(transaction, which, now)? {
                             undo.delete(transaction)?;
@@ -108,7 +108,7 @@ impl SqliteBackend {
         let connection = self.writing_connection()?;
         self.transaction_ending(&connection, End::Rollback, |transaction| {
             let (meant, target) = self.choose(transaction, which, now)?;
-            let mut findings = Findings::of(transaction, &target)?;
+            let mut findings = Findings::of(transaction, &target, meant.id)?;
             let mut undo = self.begin_undo(transaction, &target, operation, now, &mut findings)?;
             findings.count_revived(transaction)?;
             for number in (1..=target.parts).rev() {
@@ -117,7 +117,10 @@ impl SqliteBackend {
                     self.reverse_part(transaction, &target, &part, &mut undo, &mut findings)?;
                 }
             }
-            Reversal::new(&meant, &target, &undo, &findings).check(transaction, which, now)?;
+            if undo.swaps.is_empty() || target.is_of_stores(transaction)? {
+                let reversal = Reversal::new(&meant, &target, &undo, &findings);
+                reversal.check(transaction, which, now)?;
+            }
             findings.count_retired(transaction, &target, &undo)?;
             findings.count_evicted(&target);
             sum_up(&mut undo, &findings);
@@ -173,8 +176,9 @@ impl SqliteBackend {
                 self.retire_again(transaction, swap, target, &mut undo, findings)?;
             }
         }
-        change::set_documents_back(transaction, target, &mut undo)?;
-        let later = change::set_settings_back(transaction, target, &mut undo)?;
+        let (changed, settings) = change::of_chain(transaction, target, findings.meant)?;
+        change::set_documents_back(transaction, target, changed, &mut undo)?;
+        let later = change::set_settings_back(transaction, target, &settings, &mut undo)?;
         if let Some(later) = later {
             let refused = NotUndoable::Later {
                 operation: target.number.unsigned_abs(),
@@ -219,6 +223,17 @@ impl SqliteBackend {
             OperationPart::Stayed(_) => Ok(()),
             // They are read beforehand.
             OperationPart::Replaced(_) => Ok(()),
+            // The target left them as they were.
+            OperationPart::Left(part) => {
+                let inherited = OperationPart::Inherited(part.clone());
+                Ok(undo.add_part(transaction, &inherited)?)
+            }
+            OperationPart::Inherited(part) if findings.meant != target.number.unsigned_abs() => {
+                self.reverse_part(transaction, target, part, undo, findings)
+            }
+            OperationPart::Inherited(part) => {
+                Ok(undo.add_part(transaction, &OperationPart::Left(part.clone()))?)
+            }
             // They move at the end, once.
             OperationPart::Counts(_) => Ok(()),
         }

@@ -1,0 +1,122 @@
+//! Operations that are undone while later ones are in force.
+
+use super::*;
+
+/// Undoes an operation, and reports whether it could be.
+fn undo_one(backend: &SqliteBackend, number: u64, at: i64) -> bool {
+    let before = contents(backend);
+    let rehearsed = backend.rehearse_undo(Some(number), &operation(), later(at));
+    let undone = backend.undo(Some(number), &operation(), later(at), &mut no_progress);
+    match undone {
+        Ok(undone) => {
+            assert_eq!(rehearsed.ok().as_ref(), Some(&undone));
+            true
+        }
+        Err(Error::NotUndoable(why)) => {
+            let rehearsed = rehearsed.expect_err("the same");
+            assert_eq!(rehearsed.to_string(), why.to_string());
+            assert!(contents(backend) == before, "it is refused: {why}");
+            false
+        }
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn import_of(key: &str, value: u8) -> Step {
+    let entry = Entry::new(common::address(key), Kind::Bytes, NOW);
+    Step::Import(vec![(entry, value)], None, OnConflict::Replace, 9)
+}
+
+fn all_of_store() -> Step {
+    Step::Remove(Filter::store(&StoreAddress::new("s")))
+}
+
+/// An undo leaves entries that were changed or removed since. If it is undone, and the later change
+/// as well, the next undo finds them.
+#[test]
+fn an_undo_that_left_something_is_undone_and_repeated() {
+    let touch = Touch {
+        expires_at: Some(Some(later(3_600_000))),
+        policy: None,
+    };
+    let (from, to) = (StoreAddress::new("s"), StoreAddress::new("t"));
+    let key = Filter {
+        keys: vec![ecache_core::filter::Pattern::exact("k")],
+        ..Filter::default()
+    };
+    let rename = Step::Rename(from, to, OnExistingStore::Fail);
+    // Each is undone while the next one is in force.
+    let cases = [
+        (all_of_store(), import_of("k", 3)),
+        (Step::Remove(key.clone()), import_of("k", 3)),
+        (import_of("k", 2), all_of_store()),
+        (import_of("k", 2), Step::Remove(key.clone())),
+        (Step::Touch(Filter::default(), touch), Step::Remove(key)),
+        (Step::Touch(Filter::default(), touch), all_of_store()),
+        (rename, import_of("k", 3)),
+    ];
+    for (first, second) in cases {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let path = folder.path().join("store.db");
+        let backend = write(&path);
+        for key in ["k", "l", "m"] {
+            common::put(&backend, key, key.as_bytes()).expect("an entry");
+        }
+        let before = contents(&backend);
+        make(&backend, &first, 1000);
+        make(&backend, &second, 2000);
+        let both = contents(&backend);
+        let mut at = 3000;
+        let mut undo = |number| {
+            at += 1000;
+            undo_one(&backend, number, at)
+        };
+        if undo(1) {
+            assert!(undo(3), "{first:?}");
+            assert_eq!(contents(&backend), both, "{first:?}");
+        }
+        assert!(undo(2), "{first:?}");
+        assert!(undo(1), "{first:?}");
+        assert_eq!(contents(&backend), before, "{first:?}");
+        assert_eq!(common::integrity(&path), "ok");
+    }
+}
+
+/// Older entries that an undo left in the file are counted, and go with the others kept for undo.
+#[test]
+fn entries_that_an_undo_left_are_kept_and_dropped() {
+    for step in [
+        all_of_store(),
+        Step::Remove(Filter {
+            keys: vec![ecache_core::filter::Pattern::exact("k")],
+            ..Filter::store(&StoreAddress::new("s"))
+        }),
+    ] {
+        for how in [DropKept::Deleted, DropKept::Overwritten] {
+            let folder = tempfile::tempdir().expect("a temporary folder");
+            let path = folder.path().join("store.db");
+            let backend = write(&path);
+            for key in ["k", "l", "m"] {
+                common::put(&backend, key, b"a value that is kept").expect("an entry");
+            }
+            make(&backend, &step, 1000);
+            for key in ["k", "l"] {
+                common::put(&backend, key, b"newer").expect("an entry");
+            }
+            undo_one(&backend, 1, 2000);
+            let rows = || -> u64 {
+                let connection = rusqlite::Connection::open(&path).expect("a database");
+                let sql = "SELECT count(*) FROM entries";
+                let rows = connection.query_row(sql, (), |row| row.get(0));
+                rows.expect("a count")
+            };
+            let kept = backend.kept_for_undo().expect("a count").usage.entries;
+            assert!(kept > 0, "{step:?}");
+            assert_eq!(rows(), 3 + kept, "{step:?}");
+            backend.drop_kept(how).expect("dropped");
+            let kept = backend.kept_for_undo().expect("a count").usage.entries;
+            assert_eq!((kept, rows()), (0, 3), "{step:?}");
+            assert_eq!(contents(&backend).entries.len(), 3);
+        }
+    }
+}
