@@ -124,23 +124,15 @@ fn read(
     id: i64,
     is_marked: bool,
 ) -> Result<Option<Entry>, RowError> {
-    let sql = concat!(
-        "SELECT ",
-        row::columns!(),
-        " FROM entries NOT INDEXED WHERE id = ?1"
-    );
-    let mut statement = connection.prepare_cached(sql)?;
-    let mut rows = statement.query([id])?;
-    let Some(row) = rows.next()? else {
-        return Ok(None);
-    };
-    let mut fields = row::fields(row)?;
-    if fields.is_marked() != is_marked {
-        return Ok(None);
-    }
-    if is_marked {
-        fields.kind -= MARK;
-        fields.store = store_of(id);
-    }
-    row::entry(connection, names, &fields, Uses::default()).map(Some)
+    let read = row::with_id(connection, id, |mut fields, _| {
+        if fields.is_marked() != is_marked {
+            return Ok(None);
+        }
+        if is_marked {
+            fields.kind -= MARK;
+            fields.store = store_of(id);
+        }
+        row::entry(connection, names, &fields, Uses::default()).map(Some)
+    });
+    read.map(Option::flatten)
 }

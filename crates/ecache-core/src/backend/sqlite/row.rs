@@ -136,6 +136,27 @@ pub(super) fn fields<'a>(row: &'a Row<'_>) -> Result<Fields<'a>, RowError> {
     }
 }
 
+/// Selects [`columns`] of one row from the table, not from an index.
+pub(super) const BY_ID: &str = concat!(
+    "SELECT ",
+    columns!(),
+    " FROM entries NOT INDEXED WHERE id = ?1"
+);
+
+/// Reads and verifies the row with an id; `None` if there is none.
+pub(super) fn with_id<T>(
+    connection: &Connection,
+    id: i64,
+    read: impl FnOnce(Fields<'_>, &Row<'_>) -> Result<T, RowError>,
+) -> Result<Option<T>, RowError> {
+    let mut statement = connection.prepare_cached(BY_ID)?;
+    let mut rows = statement.query([id])?;
+    match rows.next()? {
+        Some(row) => read(fields(row)?, row).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Reads the `checksum` of a row of [`columns`].
 pub(super) fn checksum(row: &Row<'_>) -> rusqlite::Result<i64> {
     row.get(CHECKSUM)

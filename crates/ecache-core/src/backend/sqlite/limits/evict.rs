@@ -279,7 +279,7 @@ impl Room<'_> {
     /// Removes one entry; `None` if it is damaged.
     fn remove(&mut self, id: i64, in_use: &mut StoresInUse) -> Result<Option<Removed>, RowError> {
         let transaction = self.transaction;
-        let mut statement = transaction.prepare_cached(BY_ID)?;
+        let mut statement = transaction.prepare_cached(row::BY_ID)?;
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()? else {
             sample::refresh(transaction, id)?;
@@ -438,10 +438,3 @@ fn is_many(excess: Amount, gone: Amount) -> bool {
     let bytes = gone.bytes / gone.entries.max(1);
     excess.entries >= SAMPLE as i64 || excess.bytes / bytes.max(1) > SAMPLE as i64
 }
-
-/// The columns of one row, from the table.
-const BY_ID: &str = concat!(
-    "SELECT ",
-    row::columns!(),
-    " FROM entries NOT INDEXED WHERE id = ?1"
-);

@@ -56,9 +56,6 @@ macro_rules! kept {
     };
 }
 
-/// Selects every column of an entry except its value.
-const BY_ID: &str = concat!("SELECT ", row::columns!(), " FROM entries WHERE id = ?1");
-
 /// One result, by store and hash.
 const CALL: &str = select!("", "");
 
@@ -341,12 +338,11 @@ impl SqliteBackend {
         id: i64,
         call: &CallIdentity<'_>,
     ) -> Result<bool, RowError> {
-        let mut statement = connection.prepare_cached(BY_ID)?;
-        let mut rows = statement.query([id])?;
-        let row = rows.next()?.ok_or(RowError::Damaged)?;
-        let fields = row::fields(row)?;
-        let entry = row::entry(connection, &self.names, &fields, Uses::default())?;
-        Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
+        let read = row::with_id(connection, id, |fields, _| {
+            let entry = row::entry(connection, &self.names, &fields, Uses::default())?;
+            Ok(entry.is_of_call(call.function, call.scopes, &call.args()))
+        });
+        read?.ok_or(RowError::Damaged)
     }
 }
 

@@ -34,13 +34,6 @@ use crate::key::Key;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
 
-/// The columns of one entry of the store, from the table.
-const BY_ID: &str = concat!(
-    "SELECT ",
-    row::columns!(),
-    " FROM entries NOT INDEXED WHERE id = ?1"
-);
-
 const MOVE: &str = "UPDATE entries SET id = ?2, store = ?3, row_checksum = ?4, checksum = ?5 \
                     WHERE id = ?1";
 
@@ -234,16 +227,13 @@ pub(super) fn move_entry(
     to: i64,
     store: i64,
 ) -> Result<u64, RowError> {
-    let (row_checksum, checksum, size) = {
-        let mut statement = transaction.prepare_cached(BY_ID)?;
-        let mut rows = statement.query([id])?;
-        let row = rows.next()?.ok_or(RowError::Damaged)?;
-        let fields = row::fields(row)?;
+    let read = row::with_id(transaction, id, |fields, row| {
         let mut new = fields;
         (new.id, new.store) = (to, store);
         let checksum = new.renewed(&fields, row::checksum(row)?)?;
-        (new.sum()?, checksum, column::size(row, row::SIZE)?)
-    };
+        Ok((new.sum()?, checksum, column::size(row, row::SIZE)?))
+    });
+    let (row_checksum, checksum, size) = read?.ok_or(RowError::Damaged)?;
     let moved =
         transaction
             .prepare_cached(MOVE)?

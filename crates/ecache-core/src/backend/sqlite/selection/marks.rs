@@ -16,7 +16,7 @@ use super::select::one;
 use super::verify::{ChangeBatch, Judged, visit};
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::column;
-use crate::backend::sqlite::format::damage::RowError;
+use crate::backend::sqlite::format::damage::{RowError, undamaged};
 use crate::backend::sqlite::format::encoding::MARK;
 use crate::backend::sqlite::names::store_rows::bump_generation;
 use crate::backend::sqlite::operations::Added;
@@ -24,13 +24,6 @@ use crate::backend::sqlite::query::Plan;
 use crate::backend::sqlite::usage::evictions::Evictions;
 use crate::backend::sqlite::{SqliteBackend, row};
 use crate::time::Timestamp;
-
-/// The columns of one row, from the table.
-const BY_ID: &str = concat!(
-    "SELECT ",
-    row::columns!(),
-    " FROM entries NOT INDEXED WHERE id = ?1"
-);
 
 const MARKED: &str = "UPDATE entries SET kind = ?2, row_checksum = ?3, checksum = ?4 WHERE id = ?1";
 
@@ -157,16 +150,8 @@ fn has(
     id: i64,
     is_meant: impl FnOnce(&Fields<'_>) -> bool,
 ) -> rusqlite::Result<bool> {
-    let mut statement = transaction.prepare_cached(BY_ID)?;
-    let mut rows = statement.query([id])?;
-    let Some(row) = rows.next()? else {
-        return Ok(false);
-    };
-    match row::fields(row) {
-        Ok(fields) => Ok(is_meant(&fields)),
-        Err(RowError::Damaged) => Ok(false),
-        Err(RowError::Sqlite(error)) => Err(error),
-    }
+    let read = row::with_id(transaction, id, |fields, _| Ok(is_meant(&fields)));
+    Ok(undamaged(read)?.flatten().unwrap_or(false))
 }
 
 /// Marks the row of an entry and takes it out of the way of the one that replaces it. Returns its
@@ -185,24 +170,21 @@ fn mark(
     is_meant: impl FnOnce(&Fields<'_>) -> bool,
     store: impl FnOnce(&Fields<'_>) -> i64,
 ) -> rusqlite::Result<Option<u64>> {
-    let mut statement = transaction.prepare_cached(BY_ID)?;
-    let mut rows = statement.query([id])?;
-    let Some(row) = rows.next()? else {
+    let read = row::with_id(transaction, id, |fields, row| {
+        if !is_meant(&fields) {
+            return Ok(None);
+        }
+        let mut new = fields;
+        new.kind += MARK;
+        new.store = store(&new);
+        let checksum = new.renewed(&fields, row::checksum(row)?)?;
+        let size = column::size(row, row::SIZE)?;
+        let change = (id, new.store, new.kind, new.sum()?, checksum);
+        Ok(Some((change, size)))
+    });
+    let Some((change, size)) = undamaged(read)?.flatten().flatten() else {
         return Ok(None);
     };
-    let (change, size) = match row::fields(row) {
-        Ok(fields) if is_meant(&fields) => {
-            let mut new = fields;
-            new.kind += MARK;
-            new.store = store(&new);
-            let checksum = new.renewed(&fields, row::checksum(row)?)?;
-            let size = column::size(row, row::SIZE)?;
-            ((id, new.store, new.kind, new.sum()?, checksum), size)
-        }
-        Ok(_) | Err(RowError::Damaged) => return Ok(None),
-        Err(RowError::Sqlite(error)) => return Err(error),
-    };
-    drop(rows);
     transaction
         .prepare_cached(
             "UPDATE entries SET store = ?2, kind = ?3, row_checksum = ?4, checksum = ?5 \
@@ -214,19 +196,17 @@ fn mark(
 
 /// Takes a marked row out of the way, and reports whether it was one.
 pub(in super::super) fn make_way(connection: &Connection, id: i64) -> rusqlite::Result<bool> {
-    let mut statement = connection.prepare_cached(BY_ID)?;
-    let mut rows = statement.query([id])?;
-    let Some(row) = rows.next()? else {
-        return Ok(true);
-    };
-    let removed = match row::fields(row) {
-        Ok(fields) if fields.is_marked() => out_of_the_way(&fields)?,
+    let read = row::with_id(connection, id, |fields, _| {
+        let removed = fields.is_marked().then(|| out_of_the_way(&fields));
+        Ok(removed.transpose()?)
+    });
+    match read {
+        Ok(Some(Some(removed))) => removed.make_way(connection)?,
+        Ok(None) => {}
         // A damaged row stays in the way.
-        Ok(_) | Err(RowError::Damaged) => return Ok(false),
+        Ok(Some(None)) | Err(RowError::Damaged) => return Ok(false),
         Err(RowError::Sqlite(error)) => return Err(error),
-    };
-    drop(rows);
-    removed.make_way(connection)?;
+    }
     Ok(true)
 }
 
@@ -244,20 +224,17 @@ impl Marked {
         connection: &Connection,
         id: i64,
     ) -> Result<Option<Self>, RowError> {
-        let mut statement = connection.prepare_cached(BY_ID)?;
-        let mut rows = statement.query([id])?;
-        let Some(row) = rows.next()? else {
-            return Ok(None);
-        };
-        let fields = row::fields(row)?;
-        if !fields.is_marked() {
-            return Ok(None);
-        }
-        Ok(Some(Self {
-            size: column::size(row, row::SIZE)?,
-            written_at: fields.identity().written_at,
-            key: fields.key.try_into()?,
-        }))
+        let read = row::with_id(connection, id, |fields, row| {
+            if !fields.is_marked() {
+                return Ok(None);
+            }
+            Ok(Some(Self {
+                size: column::size(row, row::SIZE)?,
+                written_at: fields.identity().written_at,
+                key: fields.key.try_into()?,
+            }))
+        });
+        read.map(Option::flatten)
     }
 }
 
@@ -268,17 +245,14 @@ pub(in super::super) fn restore(
     to: i64,
     store: i64,
 ) -> Result<(), RowError> {
-    let change = {
-        let mut statement = connection.prepare_cached(BY_ID)?;
-        let mut rows = statement.query([id])?;
-        let row = rows.next()?.ok_or(RowError::Damaged)?;
-        let fields = row::fields(row)?;
+    let change = row::with_id(connection, id, |fields, row| {
         let mut new = fields;
         new.kind -= MARK;
         (new.id, new.store) = (to, store);
         let checksum = new.renewed(&fields, row::checksum(row)?)?;
-        (id, to, store, new.kind, new.sum()?, checksum)
-    };
+        Ok((id, to, store, new.kind, new.sum()?, checksum))
+    });
+    let change = change?.ok_or(RowError::Damaged)?;
     connection
         .prepare_cached(
             "UPDATE entries SET id = ?2, store = ?3, kind = ?4, row_checksum = ?5, checksum = ?6 \

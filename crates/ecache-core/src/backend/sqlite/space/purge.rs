@@ -374,13 +374,8 @@ fn delete(
 ) -> rusqlite::Result<Graves> {
     let mut graves = Graves::default();
     let mut known: Option<(i64, Option<StoreAddress>)> = None;
-    let sql = concat!(
-        "SELECT ",
-        row::columns!(),
-        " FROM entries NOT INDEXED WHERE id = ?1"
-    );
     let (mut meant, mut large) = (Vec::new(), Vec::new());
-    let mut statement = transaction.prepare_cached(sql)?;
+    let mut statement = transaction.prepare_cached(row::BY_ID)?;
     for id in ids {
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()? else { continue };

@@ -30,13 +30,6 @@ use crate::backend::sqlite::stores::{OwnDocument, has_row, own_document};
 use crate::backend::sqlite::{SqliteBackend, row};
 use crate::filter::Usage;
 
-/// The columns of one row, from the table.
-const BY_ID: &str = concat!(
-    "SELECT ",
-    row::columns!(),
-    " FROM entries NOT INDEXED WHERE id = ?1"
-);
-
 impl SqliteBackend {
     /// Retires a store again that an undo brought back, except entries written since.
     pub(super) fn retire_again(
@@ -184,7 +177,7 @@ pub(super) fn set_lifetimes_back(
             new,
         } = *touched;
         let is_in_use = in_use.has(transaction, store_of(id))?;
-        let mut statement = transaction.prepare_cached(BY_ID)?;
+        let mut statement = transaction.prepare_cached(row::BY_ID)?;
         let mut rows = statement.query([id])?;
         let Some(row) = rows.next()?.filter(|_| is_in_use) else {
             findings.add_gone(id);
