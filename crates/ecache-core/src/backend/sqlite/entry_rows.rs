@@ -10,8 +10,9 @@ use super::blobs::{self, Unnamed};
 use super::connection::session::Session;
 use super::counters::row_changes::{Amount, NameIds};
 use super::format::checksum::Fields;
+use super::format::column;
 use super::format::damage::{RowError, damaged};
-use super::format::encoding::{kind_number, policy, policy_number, stored_key};
+use super::format::encoding::{MARK, kind_number, policy, policy_number, stored_key};
 use super::names::interned::Interned;
 use super::names::store_rows::bump_generation;
 use super::query::Range;
@@ -156,6 +157,57 @@ pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<
         .prepare_cached("DELETE FROM uses WHERE entry = ?1")?
         .execute([id])?;
     Ok(())
+}
+
+/// Moves an entry and its recorded hits to another id, which is of the store `store`. Returns its
+/// size.
+pub(super) fn move_entry(
+    connection: &Connection,
+    id: i64,
+    (to, store): (i64, i64),
+) -> Result<u64, RowError> {
+    change_and_move(connection, id, |new| (new.id, new.store) = (to, store))
+}
+
+/// Makes a marked row the entry `to` of a store, which has none with its key.
+pub(super) fn restore(
+    connection: &Connection,
+    id: i64,
+    (to, store): (i64, i64),
+) -> Result<u64, RowError> {
+    change_and_move(connection, id, |new| {
+        new.kind -= MARK;
+        (new.id, new.store) = (to, store);
+    })
+}
+
+/// Changes the id, the store and the kind of a row, renews its checksums, and returns its size. Its
+/// recorded hits go along.
+fn change_and_move(
+    connection: &Connection,
+    id: i64,
+    change: impl FnOnce(&mut Fields<'_>),
+) -> Result<u64, RowError> {
+    let read = row::with_id(connection, id, |fields, row| {
+        let mut new = fields;
+        change(&mut new);
+        let checksum = new.renewed(&fields, row::checksum(row)?)?;
+        let changed = (id, new.id, new.store, new.kind, new.sum()?, checksum);
+        Ok((changed, column::size(row, row::SIZE)?))
+    });
+    let (changed, size) = read?.ok_or(RowError::Damaged)?;
+    let sql = "UPDATE entries SET id = ?2, store = ?3, kind = ?4, row_checksum = ?5, checksum = ?6 \
+               WHERE id = ?1";
+    if connection.prepare_cached(sql)?.execute(changed)? == 0 {
+        return Err(RowError::Damaged);
+    }
+    let to = changed.1;
+    if to != id {
+        connection
+            .prepare_cached("UPDATE uses SET entry = ?2 WHERE entry = ?1")?
+            .execute((id, to))?;
+    }
+    Ok(size)
 }
 
 /// Returns the error for a store that has no id left.

@@ -14,13 +14,12 @@ use super::bounds::KeptPart;
 use crate::backend::sqlite::SqliteBackend;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::entry_rows::{full_store, id_after};
+use crate::backend::sqlite::entry_rows::{full_store, id_after, move_entry};
 use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
 use crate::backend::sqlite::names::store_rows::{self, write_metadata};
 use crate::backend::sqlite::operations::{self, LoggedOperation, OperationPart, Swap};
 use crate::backend::sqlite::query::{Conditions, Plan, Range};
-use crate::backend::sqlite::rename::move_entry;
 use crate::backend::sqlite::selection::marks::mark_batch;
 use crate::backend::sqlite::selection::select::COUNT;
 use crate::backend::sqlite::selection::verify::ChangeBatch;
@@ -172,7 +171,7 @@ impl SqliteBackend {
         for id in ids {
             let next = id_after(transaction, to, last)?;
             let next = next.ok_or_else(|| full_store(address))?;
-            let there = damage::undamaged(move_entry(transaction, *id, next, to))?;
+            let there = damage::undamaged(move_entry(transaction, *id, (next, to)))?;
             there.ok_or_else(|| self.damaged_staying())?;
             moved.push(next);
             last = last.max(next);

@@ -11,10 +11,11 @@ use std::collections::BTreeMap;
 
 use rusqlite::Connection;
 
+use super::SqliteBackend;
 use super::connection::failure::{SessionError, SessionResult};
 use super::connection::pool::Look;
 use super::connection::session::Session;
-use super::entry_rows::{full_store, id_after};
+use super::entry_rows::{full_store, id_after, move_entry};
 use super::format::column;
 use super::format::damage::RowError;
 use super::format::encoding::{self, UNMARKED};
@@ -23,7 +24,6 @@ use super::operations::{self, LoggedOperation, OperationPart};
 use super::query::Range;
 use super::selection::marks;
 use super::stores::{OwnDocument, has_entries, last_id, own_document};
-use super::{SqliteBackend, row};
 use crate::backend::{
     ChangeReport, Effect, KeepForUndo, OnExistingStore, Operation, Progress, RenameBackend,
     StoreMetadata,
@@ -33,9 +33,6 @@ use crate::filter::Usage;
 use crate::key::Key;
 use crate::scope::StoreAddress;
 use crate::time::Timestamp;
-
-const MOVE: &str = "UPDATE entries SET id = ?2, store = ?3, row_checksum = ?4, checksum = ?5 \
-                    WHERE id = ?1";
 
 impl RenameBackend for SqliteBackend {
     fn rename_store(
@@ -157,7 +154,7 @@ impl SqliteBackend {
             let next = id_after(transaction, new, last)?;
             let next = next.ok_or_else(|| full_store(to))?;
             last = last.max(next);
-            match move_entry(transaction, id, next, new) {
+            match move_entry(transaction, id, (next, new)) {
                 Ok(bytes) => {
                     moves.insert(id, next);
                     usage += Usage { entries: 1, bytes };
@@ -218,33 +215,6 @@ impl Renaming<'_> {
         }
         Ok(())
     }
-}
-
-/// Moves one entry to another id, and returns its size.
-pub(super) fn move_entry(
-    transaction: &Connection,
-    id: i64,
-    to: i64,
-    store: i64,
-) -> Result<u64, RowError> {
-    let read = row::with_id(transaction, id, |fields, row| {
-        let mut new = fields;
-        (new.id, new.store) = (to, store);
-        let checksum = new.renewed(&fields, row::checksum(row)?)?;
-        Ok((new.sum()?, checksum, column::size(row, row::SIZE)?))
-    });
-    let (row_checksum, checksum, size) = read?.ok_or(RowError::Damaged)?;
-    let moved =
-        transaction
-            .prepare_cached(MOVE)?
-            .execute((id, to, store, row_checksum, checksum))?;
-    if moved == 0 {
-        return Err(RowError::Damaged);
-    }
-    transaction
-        .prepare_cached("UPDATE uses SET entry = ?2 WHERE entry = ?1")?
-        .execute((id, to))?;
-    Ok(size)
 }
 
 /// Returns the ids of a store's entries, in order.

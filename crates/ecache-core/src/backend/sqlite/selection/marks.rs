@@ -237,32 +237,3 @@ impl Marked {
         read.map(Option::flatten)
     }
 }
-
-/// Makes a marked row the entry `to` of a store, which has none with its key.
-pub(in super::super) fn restore(
-    connection: &Connection,
-    id: i64,
-    to: i64,
-    store: i64,
-) -> Result<(), RowError> {
-    let change = row::with_id(connection, id, |fields, row| {
-        let mut new = fields;
-        new.kind -= MARK;
-        (new.id, new.store) = (to, store);
-        let checksum = new.renewed(&fields, row::checksum(row)?)?;
-        Ok((id, to, store, new.kind, new.sum()?, checksum))
-    });
-    let change = change?.ok_or(RowError::Damaged)?;
-    connection
-        .prepare_cached(
-            "UPDATE entries SET id = ?2, store = ?3, kind = ?4, row_checksum = ?5, checksum = ?6 \
-             WHERE id = ?1",
-        )?
-        .execute(change)?;
-    if to != id {
-        connection
-            .prepare_cached("UPDATE uses SET entry = ?2 WHERE entry = ?1")?
-            .execute((id, to))?;
-    }
-    Ok(())
-}

@@ -11,7 +11,7 @@ use crate::backend::Effect;
 use crate::backend::limit::without_change;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::entry_rows::{full_store, id_after};
+use crate::backend::sqlite::entry_rows::{full_store, id_after, move_entry};
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::damage::RowError;
 use crate::backend::sqlite::format::encoding::UNMARKED;
@@ -22,7 +22,6 @@ use crate::backend::sqlite::operations::{
 };
 use crate::backend::sqlite::query::{Range, WRITTEN};
 use crate::backend::sqlite::removal::retire::{Meant, has_more};
-use crate::backend::sqlite::rename::move_entry;
 use crate::backend::sqlite::selection::marks;
 use crate::backend::sqlite::selection::verify::{SET_LIFETIME, StoresInUse};
 use crate::backend::sqlite::settings::{self, SettingChange};
@@ -103,7 +102,7 @@ impl SqliteBackend {
             }
             let next = id_after(transaction, store, last)?;
             let next = next.ok_or_else(|| full_store(&to))?;
-            match move_entry(transaction, *id, next, store) {
+            match move_entry(transaction, *id, (next, store)) {
                 Ok(bytes) => findings.changed += Usage { entries: 1, bytes },
                 Err(RowError::Damaged) => {
                     findings.damaged += 1;

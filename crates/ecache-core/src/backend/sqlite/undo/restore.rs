@@ -8,7 +8,7 @@ use super::findings::Findings;
 use crate::backend::Effect;
 use crate::backend::sqlite::connection::failure::SessionResult;
 use crate::backend::sqlite::connection::session::Session;
-use crate::backend::sqlite::entry_rows::{full_store, id_after, id_of_key};
+use crate::backend::sqlite::entry_rows::{self, full_store, id_after, id_of_key, move_entry};
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage;
 use crate::backend::sqlite::format::encoding::UNMARKED;
@@ -145,7 +145,7 @@ impl SqliteBackend {
                 displaced.push(*id);
                 continue;
             }
-            let moved = damage::undamaged(rename::move_entry(transaction, *id, place, store))?;
+            let moved = damage::undamaged(move_entry(transaction, *id, (place, store)))?;
             moved.ok_or_else(|| self.damaged_staying())?;
             back.insert(place, *id);
             moves.insert(*id, place);
@@ -270,7 +270,7 @@ impl<'a> Restoring<'a> {
             let next = id_after(transaction, store, last)?;
             next.ok_or_else(|| full_store(&row.address))?
         };
-        if damage::undamaged(marks::restore(transaction, id, to, store))?.is_none() {
+        if damage::undamaged(entry_rows::restore(transaction, id, (to, store)))?.is_none() {
             self.findings.damaged += 1;
             return Ok(());
         }
