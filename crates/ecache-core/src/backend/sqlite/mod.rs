@@ -169,12 +169,19 @@ impl SqliteBackend {
     ///
     /// While it waits for readers it holds the write lock, so it does not wait long.
     fn checkpoint(&self, connection: &Connection) {
-        let _ = connection
-            .busy_timeout(SHORT_WAIT)
-            .and_then(|()| connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |_| Ok(())));
+        let _ = self.checkpoint_within(connection, SHORT_WAIT);
+    }
+
+    /// Moves the log into the file and cuts it off. Returns `false` if another process prevented
+    /// that for so long.
+    fn checkpoint_within(&self, connection: &Connection, wait: Duration) -> rusqlite::Result<bool> {
+        let is_done = connection
+            .busy_timeout(wait)
+            .and_then(|()| open::checkpoint(connection));
         connection
             .busy_timeout(self.patience)
             .expect("SQLite takes any timeout for an open connection");
+        is_done
     }
 }
 

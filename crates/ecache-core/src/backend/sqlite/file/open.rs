@@ -83,8 +83,7 @@ pub(in super::super) fn open(
                 Err(Error::Full { .. }) if reserve::lend(path) => {}
                 Ok(connection) if has_damaged_log => {
                     // SQLite treats such a log as empty and leaves it until the next write.
-                    let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
-                    let _ = connection.query_row(sql, (), |_| Ok(()));
+                    let _ = checkpoint(&connection);
                     return Ok(connection);
                 }
                 Err(Error::Damaged { path, detail }) => {
@@ -97,6 +96,14 @@ pub(in super::super) fn open(
             }
         },
     }
+}
+
+/// Moves the log into the file and cuts it off. Returns `false` if another process prevents that.
+pub(in super::super) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| {
+        let is_busy: bool = row.get(0)?;
+        Ok(!is_busy)
+    })
 }
 
 /// Reports whether another connection was the first to remove the log beside an empty file. Each

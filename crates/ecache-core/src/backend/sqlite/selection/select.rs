@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::salvage::Salvage;
+use crate::backend::sqlite::entry_rows::sizes;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::{self, intact};
 use crate::backend::sqlite::format::encoding::policy_number;
@@ -49,10 +50,10 @@ pub(in super::super) fn count(
         }
         return Ok(usage);
     }
-    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
+    let mut size = sizes(connection)?;
     for part in select(connection, selection, now)? {
         for id in part.ids {
-            usage += one(statement.query_row([id], |row| column::size(row, 0))?);
+            usage += one(size(id)?);
         }
     }
     Ok(usage)
@@ -66,10 +67,9 @@ pub(in super::super) fn one(bytes: u64) -> Usage {
 pub(super) fn count_readable(connection: &Connection) -> rusqlite::Result<Usage> {
     let mut usage = Usage::default();
     let all = Salvage::new(connection, &Names::default(), &[Range::ALL])?;
-    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
+    let mut size = sizes(connection)?;
     for id in all.ids {
-        let size = statement.query_row([id], |row| column::size(row, 0));
-        usage += one(intact(damage::readable(size))?.flatten().unwrap_or(0));
+        usage += one(intact(damage::readable(size(id)))?.flatten().unwrap_or(0));
     }
     usage.entries += all.lost.len() as u64;
     Ok(usage)

@@ -66,10 +66,7 @@ impl MaintainBackend for SqliteBackend {
 
     fn describe(&self) -> Result<Description> {
         let connection = self.connection()?;
-        let number = |sql: &str| -> Result<u64> {
-            let value = connection.query_row(sql, (), |row| row.get(0));
-            value.map_err(|error| self.error(error))
-        };
+        let number = |sql| self.number(&connection, sql);
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
         let operations = LoggedOperation::all(&connection).map_err(|error| self.error(error))?;
         let entries = if operations.iter().any(LoggedOperation::may_keep_rows) {

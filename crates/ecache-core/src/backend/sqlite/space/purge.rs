@@ -159,18 +159,10 @@ impl SqliteBackend {
         self.overwrite_deleted(false)?;
         let count = count?;
         let connection = self.connection()?;
-        connection
-            .busy_timeout(SHRED_PATIENCE)
-            .map_err(|error| self.error(error))?;
-        // Moves the log, which has the old pages, into the file, and cuts it off.
-        let is_busy: rusqlite::Result<bool> =
-            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", (), |row| row.get(0));
-        connection
-            .busy_timeout(self.patience)
-            .map_err(|error| self.error(error))?;
-        match is_busy {
-            Ok(false) => Ok(count),
-            Ok(true) => Err(Error::Busy),
+        // The log has the old pages.
+        match self.checkpoint_within(&connection, SHRED_PATIENCE) {
+            Ok(true) => Ok(count),
+            Ok(false) => Err(Error::Busy),
             Err(error) => Err(self.error(error)),
         }
     }
@@ -234,13 +226,9 @@ impl SqliteBackend {
 
     /// Returns the bytes of the file that are not free.
     fn used_bytes(&self, connection: &Connection) -> Result<u64> {
-        let number = |name: &str| -> Result<u64> {
-            connection
-                .pragma_query_value(None, name, |row| row.get(0))
-                .map_err(|error| self.error(error))
-        };
-        let pages = number("page_count")?.saturating_sub(number("freelist_count")?);
-        Ok(pages.saturating_mul(number("page_size")?))
+        let number = |sql| self.number(connection, sql);
+        let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
+        Ok(pages.saturating_mul(number("PRAGMA page_size")?))
     }
 
     /// Deletes some of the entries of a row of `stores` that an operation retired, and at last the

@@ -44,11 +44,14 @@ impl SqliteBackend {
         let _ = self.frugally(|connection| self.shrink(connection));
     }
 
+    /// Returns the number that a statement selects.
+    pub(super) fn number(&self, connection: &Connection, sql: &str) -> Result<u64> {
+        let number = connection.query_row(sql, (), |row| row.get(0));
+        number.map_err(|error| self.error(error))
+    }
+
     fn shrink(&self, connection: &Connection) -> Result<()> {
-        let number = |sql: &str| -> Result<u64> {
-            let value = connection.query_row(sql, (), |row| row.get(0));
-            value.map_err(|error| self.error(error))
-        };
+        let number = |sql| self.number(connection, sql);
         let mut step = STEP;
         loop {
             let whole = number("PRAGMA page_count")? * number("PRAGMA page_size")?;

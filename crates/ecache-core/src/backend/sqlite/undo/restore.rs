@@ -323,10 +323,7 @@ fn count(connection: &Connection, store: i64) -> rusqlite::Result<u64> {
 }
 
 pub(super) fn usage_of_entry(connection: &Connection, id: i64) -> rusqlite::Result<Usage> {
-    let sql = "SELECT size FROM entries WHERE id = ?1";
-    let bytes = connection
-        .prepare_cached(sql)?
-        .query_row([id], |row| column::size(row, 0))?;
+    let bytes = entry_rows::sizes(connection)?(id)?;
     Ok(Usage { entries: 1, bytes })
 }
 
