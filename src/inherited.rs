@@ -11,6 +11,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 
+use rustix::io::{FdFlags, fcntl_setfd};
+use rustix::stdio;
+
 /// `true` if SIGPIPE was ignored.
 static IGNORES_PIPE: AtomicBool = AtomicBool::new(false);
 
@@ -50,9 +53,11 @@ pub(crate) fn settle() {
         // SAFETY: the call takes no pointers to memory.
         unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
     }
-    for descriptor in (0..3).filter(|descriptor| is_closed(*descriptor)) {
-        // SAFETY: the call only changes a flag of the descriptor that the runtime opened.
-        unsafe { libc::fcntl(descriptor, libc::F_SETFD, libc::FD_CLOEXEC) };
+    let streams = [stdio::stdin(), stdio::stdout(), stdio::stderr()];
+    for (descriptor, stream) in (0..).zip(streams) {
+        if is_closed(descriptor) {
+            let _ = fcntl_setfd(stream, FdFlags::CLOEXEC);
+        }
     }
 }
 

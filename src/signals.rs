@@ -20,6 +20,7 @@ use std::sync::atomic::{
 use std::sync::{Arc, LazyLock};
 
 use libc::{c_int, c_void, siginfo_t};
+use rustix::process::{Resource, Rlimit, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGWINCH};
 use signal_hook::flag;
 
@@ -223,15 +224,15 @@ pub(crate) fn give_way() -> io::Result<()> {
 /// Returns if the signal does not end processes.
 pub(crate) fn end_by(signal: u8) {
     let signal = c_int::from(signal);
-    let no_core = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
+    // The command has left its core, and this process must not replace it.
+    let no_core = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
     };
+    let _ = setrlimit(Resource::Core, no_core);
     let mut only = inherited::no_signals();
-    // SAFETY: plain calls with valid arguments. The command has left its core, and this process
-    // must not replace it.
+    // SAFETY: plain calls with valid arguments.
     unsafe {
-        libc::setrlimit(libc::RLIMIT_CORE, &no_core);
         libc::signal(signal, libc::SIG_DFL);
         libc::sigaddset(&mut only, signal);
     }

@@ -146,7 +146,7 @@ impl Workers {
         self.answers.try_iter()
     }
 
-    /// Waits for changes that were asked for: half of a removal would not be told.
+    /// Waits for requested changes to finish, so that none ends halfway and unreported.
     pub(super) fn finish(mut self) {
         self.rows = None;
         self.counts = None;

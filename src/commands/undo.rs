@@ -24,11 +24,8 @@ pub(crate) fn run(context: &Context, args: UndoArgs) -> Result<Exit> {
     let run = Run::from(args.dry_run);
     if !context.has_store()? {
         let (path, _) = context.location()?;
-        let path = path.display();
-        context.absent(
-            &format!("there is nothing to undo: there is no store at {path}"),
-            None,
-        );
+        let missing = Error::Missing { path };
+        context.absent(&format!("there is nothing to undo: {missing}"), None);
         return Ok(Exit::No);
     }
     let backend = context.remover().map_err(|error| of_run(error, run))?;

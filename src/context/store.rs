@@ -70,7 +70,8 @@ impl Context {
     }
 
     fn detail_no_file(&self, path: &Path) {
-        self.detail(&format!("there is no store at {} yet", path.display()));
+        let path = path.to_owned();
+        self.detail(&format!("{} yet", Error::Missing { path }));
     }
 
     /// Notes that there is no store yet: where it was named, since the name may be misspelt, and
@@ -93,7 +94,10 @@ impl Context {
             self.note(&format!("there is no store at {link}, a link to {target}"));
             return;
         }
-        self.note(&format!("there is no store at {}", path.display()));
+        let missing = Error::Missing {
+            path: path.to_owned(),
+        };
+        self.note(&missing.to_string());
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
         let files = std::fs::read_dir(folder.unwrap_or(Path::new("."))).into_iter();

@@ -69,7 +69,7 @@ pub fn is_taken(location: &OsStr) -> bool {
 /// Opens as [`open`], but waits for other processes, or for a server, at most `patience`.
 ///
 /// # Errors
-/// Those of [`open`], and [`Error::Busy`].
+/// Fails like [`open`], and with [`Error::Busy`].
 pub fn open_within(
     location: &OsStr,
     access: Access,
@@ -101,7 +101,7 @@ pub fn open_within(
 /// dropped.
 ///
 /// # Errors
-/// Those of [`open_within`] and
+/// Fails like [`open_within`] and
 /// [`ReadBackend::lookup_unread`](crate::backend::ReadBackend::lookup_unread).
 #[doc(hidden)]
 pub fn look_up_once(

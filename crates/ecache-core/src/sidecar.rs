@@ -66,7 +66,7 @@ impl Sidecar {
     /// Opens the sidecar beside a store.
     ///
     /// # Errors
-    /// Those of [`open`].
+    /// Fails like [`open`].
     pub fn open(self, store: &Path, purpose: OpenPurpose) -> io::Result<File> {
         open(&self.path(store), purpose)
     }
@@ -110,7 +110,7 @@ pub fn open(path: &Path, purpose: OpenPurpose) -> io::Result<File> {
 /// Creates a sidecar folder if missing, and refuses one through which others could interfere.
 ///
 /// # Errors
-/// Those of [`open`].
+/// Fails like [`open`].
 pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
     check_folder(path)?;
     match DirBuilder::new().mode(0o700).create(path) {
@@ -132,7 +132,7 @@ pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
 /// of another user, who could not enter it.
 ///
 /// # Errors
-/// Those of [`open`].
+/// Fails like [`open`].
 pub fn make_home(folder: &Path) -> io::Result<()> {
     let above = folder.ancestors().find(|above| above.is_dir());
     if let Some(above) = above.filter(|_| rustix::process::geteuid().is_root()) {

@@ -38,8 +38,8 @@ const AT_ONCE: usize = 16 << 20;
 /// Adds what the log counted to the store.
 ///
 /// # Errors
-/// Those of [`CallCountBackend::add_usage`](crate::backend::CallCountBackend::add_usage), and of
-/// reading the log. Nothing is lost or doubled.
+/// Fails like [`CallCountBackend::add_usage`](crate::backend::CallCountBackend::add_usage), and if
+/// the log cannot be read. Nothing is lost or doubled.
 pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
     fold_most(backend, log, usize::MAX, now)
 }
@@ -48,7 +48,7 @@ pub fn fold(backend: &dyn Backend, log: &Log, now: Timestamp) -> Result<()> {
 /// delayed by those of others, and the log gets shorter all the same.
 ///
 /// # Errors
-/// Those of [`fold`].
+/// Fails like [`fold`].
 pub fn fold_some(backend: &dyn Backend, log: &Log, appended: usize, now: Timestamp) -> Result<()> {
     let most = SOME.saturating_add(appended.saturating_mul(2 * Log::MOST_PER_EVENT));
     fold_most(backend, log, most, now)
@@ -133,14 +133,14 @@ fn ids(logs: impl Iterator<Item = LogId>) -> BTreeSet<LogId> {
     logs.collect()
 }
 
-/// Returns those of some tallies that were not renewed in time.
+/// Returns the tallies that were not renewed in time.
 fn overdue(mut tallies: Vec<Tally>, now: Timestamp) -> Vec<Tally> {
     let renewed = now.saturating_sub(2 * TALLIED_FOR);
     tallies.retain(|tally| tally.since < renewed);
     tallies
 }
 
-/// Returns those of some tallies whose process is gone: it holds no lock.
+/// Returns the tallies whose process has died: it no longer holds its lock.
 fn gone(log: &Log, mut tallies: Vec<Tally>) -> Vec<Tally> {
     if !tallies.is_empty() {
         // Without a file of locks, none is held.
@@ -162,7 +162,7 @@ fn gap_of(tally: &Tally) -> Gap {
 /// Reports whether the store has all that the log counted.
 ///
 /// # Errors
-/// Those of [`fold`].
+/// Fails like [`fold`].
 pub fn is_folded(backend: &dyn Backend, log: &Log) -> Result<bool> {
     for open in log.open()? {
         let folded = backend.folded(open.id())?;
@@ -228,7 +228,8 @@ fn unfolded(open: &OpenLog, from: u64, most: usize, now: Timestamp) -> Result<(U
 /// Reads the counts since `from`, whether they are folded or not.
 ///
 /// # Errors
-/// Those of [`usage_since`](crate::backend::CallCountBackend::usage_since), and of reading the log.
+/// Fails like [`usage_since`](crate::backend::CallCountBackend::usage_since), and if the log cannot
+/// be read.
 pub fn read(
     backend: &dyn Backend,
     log: Option<&Log>,

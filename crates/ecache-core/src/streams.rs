@@ -53,7 +53,7 @@ impl<F> fmt::Debug for Patient<F> {
 /// Repeats a system call on a descriptor until it no longer reports that it would block.
 ///
 /// # Errors
-/// Those of the call.
+/// Fails if the system call fails.
 fn until_done<T>(
     descriptor: impl AsFd,
     readiness: PollFlags,

@@ -92,12 +92,12 @@ debug_fields!(Watch { filter, cost });
 
 /// The engine's reports of touched entries, if it has any.
 enum Following {
-    /// It was not asked yet
-    NotAsked,
-    /// It does
-    Told(Box<dyn ChangeFeed>),
-    /// It does not
-    Untold,
+    /// The engine was not asked yet
+    Unasked,
+    /// The engine reports changes
+    Reported(Box<dyn ChangeFeed>),
+    /// The engine reports none: snapshots are compared
+    Compared,
 }
 
 impl Watch {
@@ -113,14 +113,14 @@ impl Watch {
             filter,
             cost: Duration::ZERO,
             seen: None,
-            following: Following::NotAsked,
+            following: Following::Unasked,
         }
     }
 
     /// Goes on with another backend, and compares it with the last snapshot of the old one.
     pub fn continue_with(&mut self, backend: Arc<dyn Backend>) {
         self.backend = backend;
-        self.following = Following::NotAsked;
+        self.following = Following::Unasked;
         self.look_again();
     }
 
@@ -145,7 +145,7 @@ impl Watch {
     /// compares with the same snapshot.
     ///
     /// # Errors
-    /// Those of [`ScanBackend::scan`](crate::backend::ScanBackend::scan).
+    /// Fails like [`ScanBackend::scan`](crate::backend::ScanBackend::scan).
     pub fn poll(&mut self) -> Result<Vec<Change>> {
         self.poll_while(&|| true)
     }
@@ -281,19 +281,19 @@ impl Watch {
 
     /// Returns the entries touched since the last poll, as far as the engine reports them.
     fn touched(&mut self) -> Result<Touched> {
-        if let Following::NotAsked = self.following {
+        if let Following::Unasked = self.following {
             // Before the first scan, so that nothing happens in between.
             self.following = match self.backend.follow(&self.filter.collections)? {
-                Some(follow) => Following::Told(follow),
-                None => Following::Untold,
+                Some(follow) => Following::Reported(follow),
+                None => Following::Compared,
             };
         }
-        let Following::Told(follow) = &mut self.following else {
+        let Following::Reported(follow) = &mut self.following else {
             return Ok(Touched::Unknown);
         };
         let touched = follow.touched();
         match &touched {
-            Ok(Touched::Unknown) => self.following = Following::Untold,
+            Ok(Touched::Unknown) => self.following = Following::Compared,
             Ok(_) => {}
             // The events are not told again.
             Err(_) => self.look_again(),

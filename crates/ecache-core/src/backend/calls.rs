@@ -52,7 +52,7 @@ pub trait CallBackend: WriteBackend {
     /// records. [`PutOptions::of_call`] decides how much of the old entry's lifetime stays.
     ///
     /// # Errors
-    /// Those of [`WriteBackend::put`].
+    /// Fails like [`WriteBackend::put`].
     fn put_call(
         &self,
         call: &CallIdentity<'_>,

@@ -88,7 +88,8 @@ pub struct LimitUsage {
 }
 
 impl LimitUsage {
-    /// Returns a limit of which nothing is used, as one for each of some names by itself.
+    /// Returns zero usage for a limit, such as one for each of some names, whose groups have the
+    /// usage.
     #[must_use]
     pub fn unused(limit: Limit) -> Self {
         Self {

@@ -1,9 +1,12 @@
-//! The state of a file as its metadata tells it, to notice changes between hashing a file and the
-//! end of the command that read it.
+//! The content of a file as a hash, and its metadata, by which a change is noticed between hashing
+//! the file and the end of the command that read it.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{File, Metadata};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sha2::{Digest, Sha256};
 
 /// Maximum distance of two changes that leave the same times: a file system takes them from a clock
 /// that advances once per tick, which is 10 ms or less.
@@ -42,6 +45,23 @@ impl FileState {
             ..*before
         };
         !before.is_recent && *self == unchanged
+    }
+}
+
+/// Hashes the whole content of a file, and leaves its offset where it is.
+pub(super) fn content_hash(file: &File) -> io::Result<[u8; 32]> {
+    let (mut hash, mut position) = (Sha256::new(), 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        match file.read_at(&mut buffer, position) {
+            Ok(0) => return Ok(hash.finalize().into()),
+            Ok(count) => {
+                hash.update(&buffer[..count]);
+                position += count as u64;
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 

@@ -68,8 +68,8 @@ pub const RECENT: Duration = Duration::from_secs(86_400);
 /// ```
 ///
 /// # Errors
-/// Those of [`ScanBackend::scan`](crate::backend::ScanBackend::scan), and [`Error::Interrupted`] if
-/// `progress` breaks off.
+/// Fails like [`ScanBackend::scan`](crate::backend::ScanBackend::scan), and with
+/// [`Error::Interrupted`] if `progress` breaks off.
 pub fn examine(
     backend: &dyn Backend,
     collection: &str,

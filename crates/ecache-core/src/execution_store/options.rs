@@ -82,8 +82,8 @@ pub struct SetOptions {
 }
 
 impl SetOptions {
-    /// Returns options with that TTL; without one, with `lifetime`, of which an overwrite keeps
-    /// `keep` as it was.
+    /// Returns options with the given TTL. Without one, new entries get `lifetime`, and an
+    /// overwrite keeps the parts in `keep`.
     pub(super) fn unnamed(ttl: Option<Duration>, lifetime: Lifetime, keep: Keep) -> Self {
         match ttl {
             Some(ttl) => Lifetime::Expire(ttl).into(),

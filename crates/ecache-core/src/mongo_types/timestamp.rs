@@ -9,8 +9,8 @@ const END_OF_RFC_3339: i64 = 253_402_300_800_000;
 
 /// Reads an RFC 3339 time as milliseconds since 1970; finer digits are cut off.
 ///
-/// Older `mongoexport`s write the offset without a colon (`+0000`), which is read too, and so are
-/// the years that lines of ecache have outside those of RFC 3339.
+/// Also accepts offsets without a colon (`+0000`), as older versions of `mongoexport` write them,
+/// and the years beyond RFC 3339 that ecache writes.
 pub(crate) fn parse(text: &str) -> Option<i64> {
     DateTime::parse_from_rfc3339(text)
         .or_else(|_| DateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f%z"))

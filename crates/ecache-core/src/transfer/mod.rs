@@ -44,7 +44,7 @@ pub fn matches(filter: &Filter, record: &Record, now: Timestamp) -> bool {
 /// Appends a record as one line.
 ///
 /// # Errors
-/// Those of [`write_entry`].
+/// Fails like [`write_entry`].
 pub fn write_record(record: &Record, out: &mut Vec<u8>) -> Result<(), TooLarge> {
     match record {
         Record::Entry(entry, value) => write_entry(&**entry, value, out),
@@ -61,8 +61,8 @@ pub struct Importer<'a> {
     on_conflict: OnConflict,
     on_refused: OnRefused<'a>,
     log: Option<ImportLog<'a>>,
-    /// The entries that a rehearsal would have written, and their write times; `None` if this is
-    /// none
+    /// The entries that a rehearsal would have written, and their write times; `None` unless this
+    /// is a rehearsal
     rehearsed: Option<HashMap<Address, Timestamp>>,
     batch: Vec<Record>,
     size: usize,
@@ -124,7 +124,7 @@ impl<'a> Importer<'a> {
     /// Takes one more record, and writes a batch if there are enough.
     ///
     /// # Errors
-    /// Those of [`ImportBackend::import`](crate::backend::ImportBackend::import); the batches
+    /// Fails like [`ImportBackend::import`](crate::backend::ImportBackend::import); the batches
     /// before this one are written.
     pub fn add(&mut self, record: Record) -> Result<()> {
         let size = match &record {
@@ -145,7 +145,7 @@ impl<'a> Importer<'a> {
     /// Writes the buffered batch.
     ///
     /// # Errors
-    /// Those of [`Importer::add`].
+    /// Fails like [`Importer::add`].
     pub fn flush(&mut self) -> Result<()> {
         let batch = std::mem::take(&mut self.batch);
         self.size = 0;

@@ -57,7 +57,7 @@ impl<'a> Records<'a> {
     /// elsewhere is much faster in this order.
     ///
     /// # Errors
-    /// Those of [`StoresBackend::stores`](crate::backend::StoresBackend::stores) and
+    /// Fails like [`StoresBackend::stores`](crate::backend::StoresBackend::stores) and
     /// [`ScanBackend::scan`](crate::backend::ScanBackend::scan).
     pub fn new(backend: &'a dyn Backend, filter: &Filter, now: Timestamp) -> Result<Self> {
         let source = Source {
@@ -90,7 +90,7 @@ pub trait RecordVisitor {
 /// read.
 ///
 /// # Errors
-/// Those of [`Records`].
+/// Fails like [`Records`].
 pub fn visit(
     backend: &dyn Backend,
     filter: &Filter,

@@ -166,7 +166,7 @@ struct Sums<'a> {
     /// For each use: the number of its store, whether its key is a hash, the begin of its key, and
     /// its place in `uses`, from the highest bits to the lowest
     ranks: Vec<u128>,
-    /// For the last bits of a hash of what begins a rank: the place in `ranks` of one of them
+    /// Maps the low bits of the hash of a rank's beginning to the index in `ranks` of one such rank
     recent: Vec<u32>,
 }
 

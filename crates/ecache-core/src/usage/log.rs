@@ -105,7 +105,7 @@ impl Log {
     /// Appends events for those who follow the log; nothing is lost if they cannot be appended.
     ///
     /// # Errors
-    /// Those of [`Log::append`].
+    /// Fails like [`Log::append`].
     pub(crate) fn tell(&self, events: &[Event]) -> io::Result<Appended> {
         self.append_tally(events, None, None)
     }
@@ -113,7 +113,7 @@ impl Log {
     /// Appends events, that a tally has ended with them, and that another one begins.
     ///
     /// # Errors
-    /// Those of [`Log::append`]; that is not noted.
+    /// Fails like [`Log::append`], and notes nothing of it.
     pub(crate) fn append_tally(
         &self,
         events: &[Event],

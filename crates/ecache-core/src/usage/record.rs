@@ -226,7 +226,7 @@ impl<'a> Payload<'a> {
         self.key_bytes().and_then(read_key)
     }
 
-    /// Returns the tally of which this is the begin or the end.
+    /// Returns the tally that this record begins or ends.
     pub(super) fn tally(&self) -> Tally {
         Tally {
             since: self.at,

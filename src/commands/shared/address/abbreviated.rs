@@ -293,7 +293,7 @@ pub(in crate::commands) fn whole_touched(context: &Context, typed: &mut FilterAr
     Ok(())
 }
 
-/// Makes the error of a lone argument, if it is not a store.
+/// Returns the error for a lone argument, if it is not a store.
 pub(in crate::commands) fn not_a_store(
     context: &Context,
     typed: &str,
@@ -306,7 +306,7 @@ pub(in crate::commands) fn not_a_store(
     no_store_alone(context, backend.as_ref(), typed, &stores).map(Some)
 }
 
-/// Makes the error of a lone argument that is not a store: it may be a key of one.
+/// Returns the error for a lone argument that is not a store: it may be a key of one.
 fn no_store_alone(
     context: &Context,
     backend: &dyn Backend,

@@ -43,7 +43,7 @@ pub(super) fn is_one_key(found: &[Address]) -> bool {
         .all(|it| it.key == first.key && it.store.store_name == first.store.store_name)
 }
 
-/// Makes the error of a key that stands for several entries.
+/// Returns the error for a key that stands for several entries.
 pub(super) fn ambiguous(typed: &str, found: &[Address]) -> anyhow::Error {
     if is_one_key(found) {
         let (message, tip) = in_datasets(found);

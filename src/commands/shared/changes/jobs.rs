@@ -35,8 +35,8 @@ pub(in crate::commands) fn without_running(
     Ok(selection.map(|filter| spared(may_run, filter)))
 }
 
-/// Returns the part of a filter that a removal takes. Of stores' own documents, those of stores
-/// with running jobs stay.
+/// Returns the part of a filter that a removal takes. The metadata of a store with running jobs
+/// stays.
 pub(in crate::commands) fn spare_running(context: &Context, filter: &Filter) -> Result<Filter> {
     Ok(spared(may_run(context)?, filter))
 }

@@ -127,7 +127,8 @@ pub(in crate::commands) fn tell_undo(context: &Context, until_time: Timestamp, n
     tell_undo_by(context, &own_command("undo"), "this", until_time, now);
 }
 
-/// Says on a terminal that a line, typed, takes a removal back, or what of it.
+/// Prints a tip on a terminal: the command line that undoes a removal, or the part of it that can
+/// be undone.
 pub(in crate::commands) fn tell_undo_by(
     context: &Context,
     line: &str,

@@ -83,10 +83,10 @@ impl Live {
         &self.0
     }
 
-    /// Narrows a filter to entries of those of some datasets that do not exist; `None` if all do.
+    /// Narrows a filter to entries whose dataset no longer exists; `None` if all exist.
     ///
-    /// Ask for the datasets before you find out which of them live: one that is made in between is
-    /// no orphan.
+    /// List the datasets of the entries before asking which exist, so that one that is created in
+    /// between is not an orphan.
     pub(in crate::commands) fn orphans(
         &self,
         mut datasets: Vec<Arc<str>>,

@@ -181,7 +181,7 @@ pub(in crate::commands) fn collections(
     }
 }
 
-/// Makes the error of a pattern that is none.
+/// Returns the error for an invalid pattern.
 fn bad_pattern(error: GlobError) -> anyhow::Error {
     usage_tip(
         error.to_string(),

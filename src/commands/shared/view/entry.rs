@@ -221,8 +221,8 @@ pub(in crate::commands) fn is_binary(value: &Value) -> bool {
     value.kind == Kind::Bytes && str::from_utf8(&value.bytes).is_err()
 }
 
-/// Formats bytes that are not text: what they are, and the first of them. `size` is that of the
-/// whole value, of which a part may do.
+/// Formats binary data: its type and its first bytes. `size` is the size of the whole value;
+/// `value` may be a prefix.
 pub(in crate::commands) fn binary(value: &Value, size: u64, width: usize) -> String {
     let kind = kind_of_bytes(&value.bytes);
     let count = human::counted(size, "byte", "bytes");

@@ -242,7 +242,7 @@ pub(in crate::commands) fn parse(
     Ok(fields)
 }
 
-/// Makes the error of a name that no field has. A person reads which fields there are.
+/// Returns the error for a name that no field has. A person reads which fields there are.
 fn no_field(name: &str) -> anyhow::Error {
     let known: Vec<Arc<str>> = Field::named().map(|field| field.name().into()).collect();
     let near = near_names::did_you_mean(name, &known);

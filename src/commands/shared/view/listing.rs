@@ -216,7 +216,7 @@ pub(in crate::commands) fn scopes(datasets: &Datasets) -> Vec<Shown> {
         .collect()
 }
 
-/// Says what the columns say that a table left out because all of its rows have the same there.
+/// Returns the columns that a table omitted because every row has the same value, with that value.
 pub(in crate::commands) fn shared_by_all(left: &Left) -> String {
     let mut text = String::new();
     let is_named = |name: &str, value: &str| name == "dataset_name" && value != "-";

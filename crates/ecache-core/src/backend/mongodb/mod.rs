@@ -136,7 +136,7 @@ impl MongoBackend {
     /// Connects as [`MongoBackend::open`] does, but waits at most `patience` for a server.
     ///
     /// # Errors
-    /// Those of [`MongoBackend::open`].
+    /// Fails like [`MongoBackend::open`].
     pub fn open_within(uri: &str, access: Access, patience: Duration) -> Result<Self> {
         connection::open(uri, access, Some(patience))
     }

@@ -131,7 +131,7 @@ impl SqliteBackend {
     /// longer than `patience` instead of [`BUSY_TIMEOUT`].
     ///
     /// # Errors
-    /// Those of [`SqliteBackend::open`], and [`Error::Busy`].
+    /// Fails like [`SqliteBackend::open`], and with [`Error::Busy`].
     pub fn open_within(path: &Path, access: Access, patience: Duration) -> Result<Self> {
         let path = open::absolute(path)?;
         let connection = connect(&path, access, patience)?;

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::fs::{self, File, FileType, Metadata, OpenOptions};
-use std::io::{self, Read};
+use std::fs::{self, FileType, Metadata, OpenOptions};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::pattern::{is_dangling, is_pattern, matches, sorted};
-use crate::command::file_state::FileState;
+use crate::command::file_state::{FileState, content_hash};
 
 /// The files that a path or pattern names, and the SHA-256 of all of them.
 ///
@@ -233,13 +233,13 @@ impl Walk {
             Depth::Metadata => (file_metadata(path)?, None),
             Depth::Content => {
                 let mut options = OpenOptions::new();
-                let mut file = options
+                let file = options
                     .read(true)
                     .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY)
                     .open(path)?;
                 let metadata = file.metadata()?;
                 require_file_or_folder(metadata.file_type())?;
-                (metadata, Some(hash_content(&mut file)?))
+                (metadata, Some(content_hash(&file)?))
             }
         };
         let is_executable = metadata.permissions().mode() & 0o100 != 0;
@@ -317,19 +317,6 @@ fn require_file_or_folder(kind: FileType) -> io::Result<()> {
     };
     let message = format!("it is a {name}, not a file or a folder");
     Err(io::Error::new(io::ErrorKind::InvalidInput, message))
-}
-
-fn hash_content(file: &mut File) -> io::Result<[u8; 32]> {
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read(&mut buffer) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(count) => hash.update(&buffer[..count]),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Adds a file to a hash. Names contain no NUL, so different folders hash different bytes.

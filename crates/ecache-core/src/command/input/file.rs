@@ -2,14 +2,12 @@
 
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::time::SystemTime;
 
 use rustix::fs::{SeekFrom, seek};
-use sha2::{Digest, Sha256};
 
 use super::{InputKey, system};
-use crate::command::file_state::FileState;
+use crate::command::file_state::{FileState, content_hash};
 
 /// A regular file at an offset.
 ///
@@ -72,23 +70,6 @@ impl FileInput {
         let file = system::reopen(&self.file)?;
         seek(&file, SeekFrom::Start(self.offset))?;
         Ok(file)
-    }
-}
-
-/// Hashes the whole content of a file, and leaves its offset where it is.
-fn content_hash(file: &File) -> io::Result<[u8; 32]> {
-    let (mut hash, mut position) = (Sha256::new(), 0);
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        match file.read_at(&mut buffer, position) {
-            Ok(0) => return Ok(hash.finalize().into()),
-            Ok(count) => {
-                hash.update(&buffer[..count]);
-                position += count as u64;
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }
 

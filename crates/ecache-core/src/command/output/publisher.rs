@@ -170,7 +170,7 @@ mod tests {
             "no follower needs it"
         );
         drop(waiting);
-        // The second is told before it ends.
+        // The second run exceeds the buffer, so it is published before it ends.
         for size in [1, HELD + 1] {
             is_handed_over((&lock, &others, &place), size);
         }

@@ -89,7 +89,7 @@ impl KeptResult {
     /// Removes the result, unless another one has taken its place.
     ///
     /// # Errors
-    /// Those of [`ChangeBackend::remove`](crate::backend::ChangeBackend::remove).
+    /// Fails like [`ChangeBackend::remove`](crate::backend::ChangeBackend::remove).
     pub fn take_back(&self, backend: &dyn Backend, now: Timestamp) -> Result<()> {
         let next = self.written_at.saturating_add(Duration::from_millis(1));
         let this = Filter {

@@ -209,8 +209,8 @@ impl Field {
         }
     }
 
-    /// Says what some entries have that comes nearest to the condition, where there is an order,
-    /// or what names they have.
+    /// Returns the value among some entries that comes nearest to the condition or, for a name, the
+    /// names that occur.
     pub(super) fn nearest(
         self,
         filter: &Filter,

@@ -72,8 +72,8 @@ pub(in crate::commands) fn sentence_of<'a>(
     }
 }
 
-/// Returns the reason why a filter selects nothing, where one is known. Entries that it does select
-/// after all are none.
+/// Returns the reason why a filter selects nothing, where one is known. Returns `None` if the
+/// filter matches entries by now.
 pub(in crate::commands) fn instead(
     backend: &dyn Backend,
     filter: &Filter,

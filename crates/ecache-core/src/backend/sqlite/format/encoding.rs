@@ -13,9 +13,17 @@ use crate::value::Kind;
 /// Added to the `kind` of a removed entry, which only undo sees.
 pub(in super::super) const MARK: i64 = 16;
 
-/// Selects the entries that are not removed, in statements that do not verify each row. A `kind`
-/// that makes no sense is that of a damaged entry.
-pub(in super::super) const UNMARKED: &str = "(e.kind BETWEEN 16 AND 19) IS NOT TRUE";
+/// Selects the entries of a named table that are not removed, in statements that do not verify each
+/// row. A `kind` that makes no sense is that of a damaged entry.
+macro_rules! unmarked {
+    ($table:literal) => {
+        concat!("((", $table, ".kind BETWEEN 16 AND 19) IS NOT TRUE)")
+    };
+}
+pub(in super::super) use unmarked;
+
+/// Selects the entries of the table `e` that are not removed.
+pub(in super::super) const UNMARKED: &str = unmarked!("e");
 
 /// Reports whether this is the `kind` of a removed entry.
 pub(in super::super) fn is_marked(kind: i64) -> bool {

@@ -79,9 +79,9 @@ struct Removed {
 }
 
 impl SqliteBackend {
-    /// Removes entries until the limits hold that this transaction has exceeded. An entry is about
-    /// to be acknowledged: `written`, which stays. The rows that the transaction itself keeps for
-    /// undo, `kept`, go last of those of no use.
+    /// Evicts entries until every limit that this transaction exceeded holds again. `written`, the
+    /// entry about to be acknowledged, is never evicted. Among dead rows, those that the
+    /// transaction itself keeps for undo (`kept`) go last.
     ///
     /// Where a limit was exceeded before, this removes twice what the transaction added.
     ///

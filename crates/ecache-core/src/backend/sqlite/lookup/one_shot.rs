@@ -36,7 +36,7 @@ impl SqliteBackend {
     /// before this is dropped.
     ///
     /// # Errors
-    /// Those of [`SqliteBackend::open_within`] and of the look-up.
+    /// Fails like [`SqliteBackend::open_within`] and [`ReadBackend::lookup`].
     #[doc(hidden)]
     pub fn look_up_once(
         path: &Path,

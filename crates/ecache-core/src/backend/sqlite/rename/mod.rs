@@ -18,7 +18,7 @@ use super::connection::session::Session;
 use super::entry_rows::{full_store, id_after, move_entry};
 use super::format::column;
 use super::format::damage::RowError;
-use super::format::encoding::{self, UNMARKED};
+use super::format::encoding::{self, UNMARKED, unmarked};
 use super::names::store_rows::{self, bump_generation, write_metadata};
 use super::operations::{self, LoggedOperation, OperationPart};
 use super::query::Range;
@@ -234,9 +234,14 @@ fn in_both(
     old: i64,
     new: i64,
 ) -> rusqlite::Result<Option<(Key, Timestamp)>> {
-    let sql = "SELECT e.key, coalesce(e.updated_at, e.created_at) FROM entries AS o \
-               CROSS JOIN entries AS e ON e.store = ?2 AND e.key = o.key WHERE o.store = ?1 \
-               AND o.kind < 16 AND e.kind < 16 LIMIT 1";
+    let sql = concat!(
+        "SELECT e.key, coalesce(e.updated_at, e.created_at) FROM entries AS o \
+         CROSS JOIN entries AS e ON e.store = ?2 AND e.key = o.key WHERE o.store = ?1 AND ",
+        unmarked!("o"),
+        " AND ",
+        unmarked!("e"),
+        " LIMIT 1"
+    );
     let mut statement = connection.prepare_cached(sql)?;
     let mut rows = statement.query([old, new])?;
     let Some(row) = rows.next()? else {

@@ -17,7 +17,7 @@ use super::verify::{ChangeBatch, Judged, visit};
 use crate::backend::sqlite::format::checksum::Fields;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::{RowError, undamaged};
-use crate::backend::sqlite::format::encoding::MARK;
+use crate::backend::sqlite::format::encoding::{MARK, unmarked};
 use crate::backend::sqlite::names::store_rows::bump_generation;
 use crate::backend::sqlite::operations::Added;
 use crate::backend::sqlite::query::Plan;
@@ -58,8 +58,13 @@ pub(in super::super) fn make_way_for_all(
     from: i64,
     to: i64,
 ) -> rusqlite::Result<()> {
-    let sql = "SELECT m.id FROM entries AS e CROSS JOIN entries AS m ON m.store = ?2 AND m.key = e.key \
-               WHERE e.store = ?1 AND e.kind < 16 AND m.kind >= 16";
+    let sql = concat!(
+        "SELECT m.id FROM entries AS e CROSS JOIN entries AS m ON m.store = ?2 AND m.key = e.key \
+         WHERE e.store = ?1 AND ",
+        unmarked!("e"),
+        " AND NOT ",
+        unmarked!("m")
+    );
     let mut statement = connection.prepare_cached(sql)?;
     let ids = statement.query_map([from, to], |row| row.get::<_, i64>(0))?;
     for id in ids.collect::<rusqlite::Result<Vec<_>>>()? {

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use super::findings::Findings;
 use crate::backend::sqlite::connection::failure::SessionResult;
+use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows::store_row;
 use crate::backend::sqlite::operations::{Chains, LoggedOperation};
 use crate::backend::{Effect, OperationRecord};
@@ -96,7 +97,7 @@ impl<'a> Reversal<'a> {
     ) -> rusqlite::Result<Option<(&'b LoggedOperation, String)>> {
         let gone = self.findings.gone_example.filter(|_| self.is_all_gone());
         let row = match gone {
-            Some(id) => store_row(connection, id >> 32)?,
+            Some(id) => store_row(connection, store_of(id))?,
             None => None,
         };
         if let Some((_, name)) = &self.target.renamed

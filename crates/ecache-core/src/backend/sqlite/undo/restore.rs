@@ -11,7 +11,7 @@ use crate::backend::sqlite::connection::session::Session;
 use crate::backend::sqlite::entry_rows::{self, full_store, id_after, id_of_key, move_entry};
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage;
-use crate::backend::sqlite::format::encoding::UNMARKED;
+use crate::backend::sqlite::format::encoding::{UNMARKED, unmarked};
 use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::store_rows::{self, StoreRow, bump_generation, store_row};
 use crate::backend::sqlite::operations::{self, Added, LoggedOperation, OperationPart, Swap};
@@ -347,7 +347,8 @@ fn has_others(connection: &Connection, store: i64, other: i64) -> rusqlite::Resu
     let sql = format!(
         "SELECT 1 FROM entries AS e NOT INDEXED WHERE id > ?1 AND id <= ?2 AND {UNMARKED} \
          AND NOT EXISTS (SELECT 1 FROM entries AS o INDEXED BY entries_key WHERE o.store = ?3 \
-         AND o.key = e.key AND o.kind < 16) LIMIT 1"
+         AND o.key = e.key AND {}) LIMIT 1",
+        unmarked!("o")
     );
     let mut statement = connection.prepare_cached(&sql)?;
     statement.exists((after, end, other))
