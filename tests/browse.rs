@@ -85,9 +85,10 @@ fn entries_that_are_pinned_already_are_not_counted() {
     let session = filled();
     let mut screen = Screen::of(&session, "browse", (80, 24));
     screen.until(|shown| shown.contains("4 entries") && shown.contains("dog.jpg"));
-    // The key of policy persist sorts last.
+    // The key of policy persist sorts last. The cursor is on the first row once they are sorted.
     screen.type_keys("sga");
     screen.until(|shown| shown.contains("sort: key") && shown.contains("all marked"));
+    screen.until(|shown| shown.find("cat.jpg") < shown.find("theme"));
     screen.type_keys("p");
     screen.until(|shown| shown.contains("pinned 3 entries"));
     screen.type_keys("u");
