@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::backend::types::scan;
 use crate::backend::{
     Chunked, Condition, Content, Direction, Imported, Lookup, OnConflict, OnExistingStore, Put,
     PutOptions, REPLACED_FOR, Record, STAGED_FOR, START_SIZE, Sort, StoreMetadata,
@@ -439,29 +440,26 @@ impl State {
 /// Returns the entries of `left` to evict so that the rest fits a capacity.
 fn beyond<'a>(
     capacity: &Capacity,
-    mut left: Vec<&'a StoredEntry>,
+    left: Vec<&'a StoredEntry>,
     spared: &BTreeSet<Place>,
     now: Timestamp,
 ) -> Vec<(Place, &'a Entry)> {
-    let (sort, direction): (Sort, Direction) = capacity.order.into();
-    left.sort_by_key(|stored| (sort.rank(&stored.entry, now), stored.position));
-    if direction == Direction::Descending {
-        left.reverse();
-    }
-    let mut usage = total(left.iter().map(|stored| &stored.entry));
-    let mut beyond = Vec::new();
-    for StoredEntry {
-        position, entry, ..
-    } in left
-    {
-        let may_go = entry.policy == Policy::Evict && !spared.contains(position);
-        if !capacity.fits(usage) && may_go {
-            usage.entries -= 1;
-            usage.bytes -= entry.size;
-            beyond.push((*position, entry));
-        }
-    }
-    beyond
+    let (sort, _): (Sort, Direction) = capacity.order.into();
+    let usage = total(left.iter().map(|stored| &stored.entry));
+    let may_go = left.into_iter().filter(
+        |StoredEntry {
+             entry, position, ..
+         }| { entry.policy == Policy::Evict && !spared.contains(position) },
+    );
+    let candidates = may_go.map(
+        |StoredEntry {
+             entry, position, ..
+         }| {
+            let rank = (sort.rank(entry, now), *position);
+            (rank, entry.size, (*position, entry))
+        },
+    );
+    scan::beyond(capacity, usage, candidates.collect())
 }
 
 pub(super) fn total<'a>(entries: impl Iterator<Item = &'a Entry>) -> Usage {

@@ -9,6 +9,7 @@ use mongodb::bson::oid::ObjectId;
 use super::MongoBackend;
 use super::id::DocumentId;
 use super::read::Listed;
+use crate::backend::types::scan;
 use crate::backend::{Direction, Sort};
 use crate::entry::Policy;
 use crate::error::Result;
@@ -98,8 +99,8 @@ impl<'a> Chosen<'a> {
         let Some(capacity) = &self.selection.beyond else {
             return Ok(Vec::new());
         };
-        let (sort, direction): (Sort, Direction) = capacity.order.into();
-        let mut left = Vec::new();
+        let (sort, _): (Sort, Direction) = capacity.order.into();
+        let mut candidates = Vec::new();
         let mut usage = Usage::default();
         for listed in self.backend.entries(&capacity.scope, self.now, None)? {
             let listed = listed?;
@@ -108,7 +109,10 @@ impl<'a> Chosen<'a> {
                 continue;
             }
             usage += one(entry.size);
-            let order = (
+            if entry.policy != Policy::Evict || self.judge.spares(entry) {
+                continue;
+            }
+            let rank = (
                 sort.rank(entry, self.now),
                 entry.address.store.clone(),
                 listed.found.id.clone(),
@@ -118,24 +122,11 @@ impl<'a> Chosen<'a> {
                 user: entry.scopes.user_id.clone(),
                 operator: entry.scopes.operator_uri.clone(),
             };
-            let may_go = entry.policy == Policy::Evict && !self.judge.spares(entry);
             let mut meant = Meant::from(listed);
             meant.evicted = Some(Period::of(group, Outcome::Eviction, 1, self.now));
-            left.push((order, may_go, meant));
+            candidates.push((rank, meant.size, meant));
         }
-        left.sort_by(|(one, ..), (two, ..)| one.cmp(two));
-        if direction == Direction::Descending {
-            left.reverse();
-        }
-        let mut beyond = Vec::new();
-        for (_, may_go, meant) in left {
-            if !capacity.fits(usage) && may_go {
-                usage.entries -= 1;
-                usage.bytes -= meant.size;
-                beyond.push(meant);
-            }
-        }
-        Ok(beyond)
+        Ok(scan::beyond(capacity, usage, candidates))
     }
 }
 

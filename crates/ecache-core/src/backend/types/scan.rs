@@ -9,7 +9,7 @@ use super::spread::Spread;
 use crate::entry::{Entry, EntryRef, Policy, is_input_record};
 use crate::error::Result;
 use crate::eviction;
-use crate::filter::{EvictionOrder, Filter, Usage};
+use crate::filter::{Capacity, EvictionOrder, Filter, Usage};
 use crate::scope::{Address, StoreAddress};
 use crate::time::Timestamp;
 use crate::value::Kind;
@@ -82,6 +82,30 @@ impl From<EvictionOrder> for (Sort, Direction) {
             EvictionOrder::Size => (Sort::Size, Direction::Descending),
         }
     }
+}
+
+/// Returns the candidates to remove so that the rest is within a capacity. `left` is the usage of
+/// all entries that count towards it; each candidate has a unique rank and its size.
+pub(in crate::backend) fn beyond<R: Ord, T>(
+    capacity: &Capacity,
+    mut left: Usage,
+    mut candidates: Vec<(R, u64, T)>,
+) -> Vec<T> {
+    let (_, direction): (Sort, Direction) = capacity.order.into();
+    candidates.sort_unstable_by(|(one, ..), (two, ..)| one.cmp(two));
+    if direction == Direction::Descending {
+        candidates.reverse();
+    }
+    let mut beyond = Vec::new();
+    for (_, bytes, candidate) in candidates {
+        if capacity.fits(left) {
+            break;
+        }
+        left.entries -= 1;
+        left.bytes -= bytes;
+        beyond.push(candidate);
+    }
+    beyond
 }
 
 /// The direction of an order.

@@ -13,7 +13,7 @@ use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::Names;
 use crate::backend::sqlite::names::store_rows::all_stores;
 use crate::backend::sqlite::query::{Plan, Range, WRITTEN, worth};
-use crate::backend::{Direction, Sort};
+use crate::backend::types::scan;
 use crate::entry::Policy;
 use crate::eviction;
 use crate::filter::{Capacity, EvictionOrder, Latest, Per, Selection, Usage};
@@ -182,8 +182,7 @@ fn beyond(
 ) -> rusqlite::Result<SelectedPart> {
     let mut plan = Plan::new(connection, &capacity.scope, now)?;
     let mut left = Usage::default();
-    let mut candidates: Vec<(i128, i64, i64, u64)> = Vec::new();
-    let (_, direction): (Sort, Direction) = capacity.order.into();
+    let mut candidates: Vec<((i128, i64), u64, (i64, i64))> = Vec::new();
     let columns = format!("e.id, e.policy, {WRITTEN}, {}", worth::columns());
     for range in plan.ranges() {
         plan.select(connection, &columns, range, |row| {
@@ -206,23 +205,14 @@ fn beyond(
                     EvictionOrder::Age => column::number(row, 2)?.unwrap_or(i64::MAX).into(),
                     EvictionOrder::Size => size.into(),
                 };
-                candidates.push((rank, id, used_at, size));
+                candidates.push(((rank, id), size, (used_at, id)));
             }
             Ok(())
         })?;
     }
-    candidates.sort_unstable();
-    if direction == Direction::Descending {
-        candidates.reverse();
-    }
     let mut ids = Vec::new();
     let mut latest = i64::MIN;
-    for (_, id, used_at, size) in candidates {
-        if capacity.fits(left) {
-            break;
-        }
-        left.entries -= 1;
-        left.bytes -= size;
+    for (used_at, id) in scan::beyond(capacity, left, candidates) {
         latest = latest.max(used_at);
         ids.push(id);
     }
