@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use crate::backend::types::scan;
 use crate::backend::{
-    Chunked, Condition, Content, Direction, Imported, Lookup, OnConflict, OnExistingStore, Put,
-    PutOptions, REPLACED_FOR, Record, STAGED_FOR, START_SIZE, Sort, StoreMetadata,
+    Chunked, Content, Direction, Imported, Lookup, OnConflict, OnExistingStore, Put, PutOptions,
+    REPLACED_FOR, Record, STAGED_FOR, START_SIZE, Sort, StoreMetadata,
 };
 use crate::entry::{Entry, MAX_COUNT, Policy};
 use crate::error::{Error, Result};
@@ -209,15 +209,11 @@ impl State {
         self.collect(now);
         let existing = self.entries.get(&entry.address);
         let fresh = existing.filter(|existing| existing.entry.is_fresh(now));
-        let condition = &options.condition;
-        let holds = match (condition, fresh) {
-            (_, None) => condition.holds_alone(),
-            (Condition::IfValue(expected), Some(fresh)) => self.value(fresh)?.equals(expected),
-            (_, Some(StoredEntry { entry, .. })) => {
-                condition.holds_over(entry.written_at(), entry.cost_ms, now)
-            }
+        let fresh = fresh.map(|fresh| (fresh, fresh.entry.written_at(), fresh.entry.cost_ms));
+        let has_value = |stored: &StoredEntry, expected: &Value| -> Result<bool> {
+            Ok(self.value(stored)?.equals(expected))
         };
-        if !holds {
+        if !options.condition.holds(fresh, now, has_value)? {
             return Ok(Put::Refused);
         }
         if let Content::Chunked(chunked) = content
@@ -225,18 +221,8 @@ impl State {
         {
             return Err(Error::Replaced);
         }
-        let mut entry = entry.clone();
-        match existing {
-            None => (entry.last_used_at, entry.hits, entry.saved_ms) = (None, 0, 0),
-            Some(StoredEntry { entry: old, .. }) => {
-                let new = (entry.policy, entry.expires_at);
-                let old_lifetime = (old.policy, old.expires_at);
-                (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
-                entry.created_at = old.created_at;
-                (entry.last_used_at, entry.hits) = (old.last_used_at, old.hits);
-                entry.saved_ms = old.saved_ms;
-            }
-        }
+        let old = existing.map(|existing| &existing.entry);
+        let entry = options.merged(entry, old, now);
         Ok(self.insert(entry, content.clone()))
     }
 

@@ -20,7 +20,7 @@ use super::query::size;
 use super::side_document::Note;
 use super::value::Encoded;
 use super::{ATTEMPTS, MAX_SIZE, MongoBackend, change_counters};
-use crate::backend::{Condition, Content, Put, PutOptions, StoreMetadata, Values, WriteBackend};
+use crate::backend::{Content, Put, PutOptions, StoreMetadata, Values, WriteBackend};
 use crate::entry::Entry;
 use crate::error::{Error, Result};
 use crate::scope::{Address, StoreAddress};
@@ -58,33 +58,13 @@ impl WriteBackend for MongoBackend {
         for _ in 0..ATTEMPTS {
             let old = old(self, address)?;
             let fresh = old.as_ref().filter(|old| old.entry.is_fresh(now));
-            let condition = &options.condition;
-            let holds = match (condition, fresh) {
-                (_, None) => condition.holds_alone(),
-                (Condition::IfValue(expected), Some(fresh)) => {
-                    has_value(self, address, &fresh.found, expected)?
-                }
-                (_, Some(Old { entry, .. })) => {
-                    condition.holds_over(entry.written_at(), entry.cost_ms, now)
-                }
-            };
-            if !holds {
+            let fresh =
+                fresh.map(|fresh| (&fresh.found, fresh.entry.written_at(), fresh.entry.cost_ms));
+            let has_value = |found: &_, expected: &_| has_value(self, address, found, expected);
+            if !options.condition.holds(fresh, now, has_value)? {
                 return Ok(Put::Refused);
             }
-            let mut entry = Entry {
-                last_used_at: None,
-                hits: 0,
-                saved_ms: 0,
-                ..entry.clone()
-            };
-            if let Some(old) = &old {
-                let new = (entry.policy, entry.expires_at);
-                let old_lifetime = (old.entry.policy, old.entry.expires_at);
-                (entry.policy, entry.expires_at) = options.keep.lifetime(new, old_lifetime, now);
-                entry.created_at = old.entry.created_at;
-                (entry.last_used_at, entry.hits) = (old.entry.last_used_at, old.entry.hits);
-                entry.saved_ms = old.entry.saved_ms;
-            }
+            let entry = options.merged(entry, old.as_ref().map(|old| &*old.entry), now);
             if let Some(put) = self.write(&entry, bytes.len() as u64, &encoded, old.as_ref())? {
                 bump(self, &address.store, put == Put::Replaced)?;
                 return Ok(put);

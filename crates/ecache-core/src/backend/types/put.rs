@@ -18,27 +18,27 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Reports whether it holds where there is a fresh entry, written at a time and computed for
-    /// `cost_ms`. [`Condition::IfValue`] depends on its value, which only the backend reads.
-    pub(in crate::backend) fn holds_over(
+    /// Reports whether it holds at `now`. `fresh` is the fresh entry of the address, if there is
+    /// one, with the time when it was written and how many milliseconds it took to compute.
+    /// `has_value` compares its value, which only the backend reads.
+    pub(in crate::backend) fn holds<T, E>(
         &self,
-        written_at: Timestamp,
-        cost_ms: Option<u64>,
+        fresh: Option<(T, Timestamp, Option<u64>)>,
         now: Timestamp,
-    ) -> bool {
+        has_value: impl FnOnce(T, &Value) -> Result<bool, E>,
+    ) -> Result<bool, E> {
+        let Some((entry, written_at, cost_ms)) = fresh else {
+            return Ok(!matches!(self, Self::IfValue(_)));
+        };
         match self {
-            Self::Always => true,
-            Self::IfAbsent | Self::IfValue(_) => false,
+            Self::Always => Ok(true),
+            Self::IfAbsent => Ok(false),
+            Self::IfValue(expected) => has_value(entry, expected),
             // The clock has been set back since an entry of the future was written.
             Self::UnlessNewer(began_at) => {
-                written_at > now || entry::began_at(written_at, cost_ms) <= *began_at
+                Ok(written_at > now || entry::began_at(written_at, cost_ms) <= *began_at)
             }
         }
-    }
-
-    /// Reports whether it holds where there is no fresh entry.
-    pub(in crate::backend) fn holds_alone(&self) -> bool {
-        !matches!(self, Self::IfValue(_))
     }
 }
 
@@ -93,6 +93,28 @@ impl PutOptions {
             keep,
             expiry,
         }
+    }
+
+    /// Returns the entry to store for `new`: in place of `old` it has the recorded hits and the
+    /// creation time of that one, and the parts of its lifetime that stay.
+    pub(in crate::backend) fn merged(
+        &self,
+        new: &Entry,
+        old: Option<&Entry>,
+        now: Timestamp,
+    ) -> Entry {
+        let mut entry = new.clone();
+        let Some(old) = old else {
+            (entry.last_used_at, entry.hits, entry.saved_ms) = (None, 0, 0);
+            return entry;
+        };
+        let own = (entry.policy, entry.expires_at);
+        (entry.policy, entry.expires_at) =
+            self.keep.lifetime(own, (old.policy, old.expires_at), now);
+        entry.created_at = old.created_at;
+        (entry.last_used_at, entry.hits, entry.saved_ms) =
+            (old.last_used_at, old.hits, old.saved_ms);
+        entry
     }
 }
 

@@ -202,13 +202,11 @@ impl SqliteBackend {
         existing: Option<&Existing>,
         now: Timestamp,
     ) -> rusqlite::Result<bool> {
-        let Some(fresh) = existing.filter(|existing| existing.is_fresh) else {
-            return Ok(condition.holds_alone());
-        };
-        match condition {
-            Condition::IfValue(expected) => self.has_value(connection, fresh.id, expected),
-            _ => Ok(condition.holds_over(fresh.written_at, fresh.cost_ms, now)),
-        }
+        let fresh = existing.filter(|existing| existing.is_fresh);
+        let fresh = fresh.map(|fresh| (fresh.id, fresh.written_at, fresh.cost_ms));
+        condition.holds(fresh, now, |id, expected| {
+            self.has_value(connection, id, expected)
+        })
     }
 
     /// Refuses a staged value that is no longer there.
