@@ -5,9 +5,8 @@ use ecache_core::backend::{Content, Lookup};
 use ecache_core::error::Error;
 use ecache_core::usage::{Event, Outcome};
 
-use super::shared::calls::{detail_hit, detail_miss};
+use super::shared::calls::{Miss, detail_hit, report_miss};
 use super::shared::command::args::requested;
-use super::shared::filter::unknown_dataset::note_unknown_dataset;
 use crate::cli::HasArgs;
 use crate::context::Context;
 use crate::error::Exit;
@@ -33,20 +32,9 @@ pub(crate) fn run(context: &Context, args: HasArgs) -> Result<Exit> {
         }
         .into()),
         Lookup::Hit(entry, _) | Lookup::Foreign(entry, _) => {
-            context.detail(&format!("miss: {} was made by another call", entry.address));
-            context.count(&[request.miss(now)]);
-            Ok(Exit::No)
+            report_miss(context, &request, Miss::OtherCall(&entry), now)
         }
-        Lookup::Stale(entry) => {
-            context.detail(&format!("miss: {} has expired", entry.address));
-            context.count(&[request.miss(now)]);
-            Ok(Exit::No)
-        }
-        Lookup::Missing => {
-            detail_miss(context, &request.address, now);
-            context.count(&[request.miss(now)]);
-            note_unknown_dataset(context, &request.address)?;
-            Ok(Exit::No)
-        }
+        Lookup::Stale(entry) => report_miss(context, &request, Miss::Stale(&entry), now),
+        Lookup::Missing => report_miss(context, &request, Miss::Missing, now),
     }
 }

@@ -15,9 +15,8 @@ use ecache_core::value::Kind;
 
 use super::shared::address::keys_from::{Line, entries};
 use super::shared::address::resolve::store_address;
-use super::shared::calls::{detail_hit, detail_miss, hit};
+use super::shared::calls::{Miss, detail_hit, hit, report_miss};
 use super::shared::command::args::{refuse_options_of_none, requested};
-use super::shared::filter::unknown_dataset::note_unknown_dataset;
 use super::shared::view::fields;
 use crate::cli::{GetArgs, ValueFormat};
 use crate::context::Context;
@@ -58,22 +57,9 @@ pub(crate) fn run(context: &Context, args: GetArgs) -> Result<Exit> {
             std::mem::forget(backend);
             Ok(Exit::Done)
         }
-        Lookup::Hit(entry, _) => {
-            context.detail(&format!("miss: {} was made by another call", entry.address));
-            context.count(&[request.miss(now)]);
-            Ok(Exit::No)
-        }
-        Lookup::Stale(entry) => {
-            context.detail(&format!("miss: {} has expired", entry.address));
-            context.count(&[request.miss(now)]);
-            Ok(Exit::No)
-        }
-        Lookup::Missing => {
-            detail_miss(context, &request.address, now);
-            context.count(&[request.miss(now)]);
-            note_unknown_dataset(context, &request.address)?;
-            Ok(Exit::No)
-        }
+        Lookup::Hit(entry, _) => report_miss(context, &request, Miss::OtherCall(&entry), now),
+        Lookup::Stale(entry) => report_miss(context, &request, Miss::Stale(&entry), now),
+        Lookup::Missing => report_miss(context, &request, Miss::Missing, now),
         Lookup::Foreign(entry, reason) => Err(Error::ForeignValue {
             address: Box::new(entry.address),
             reason,

@@ -9,8 +9,11 @@ use ecache_core::time::{Timestamp, whole_millis};
 use ecache_core::usage::{Event, Outcome};
 
 use super::address::abbreviated;
+use super::address::resolve::Request;
 use super::changes::lifetime::left;
+use super::filter::unknown_dataset::note_unknown_dataset;
 use crate::context::Context;
+use crate::error::Exit;
 use crate::output::escape::shell;
 use crate::output::{Secrets, human};
 
@@ -38,8 +41,41 @@ pub(in crate::commands) fn detail_hit(context: &Context, entry: &Entry, now: Tim
     context.detail(&text);
 }
 
+/// The reason why a look-up of one entry is a miss.
+pub(in crate::commands) enum Miss<'a> {
+    /// Another call made the entry
+    OtherCall(&'a Entry),
+    /// The entry has expired
+    Stale(&'a Entry),
+    /// There is no entry
+    Missing,
+}
+
+/// Counts a miss, explains it with `--verbose`, and returns its exit code.
+pub(in crate::commands) fn report_miss(
+    context: &Context,
+    request: &Request,
+    miss: Miss<'_>,
+    now: Timestamp,
+) -> Result<Exit> {
+    match miss {
+        Miss::OtherCall(Entry { address, .. }) => {
+            context.detail(&format!("miss: {address} was made by another call"));
+        }
+        Miss::Stale(Entry { address, .. }) => {
+            context.detail(&format!("miss: {address} has expired"));
+        }
+        Miss::Missing => detail_miss(context, &request.address, now),
+    }
+    context.count(&[request.miss(now)]);
+    if matches!(miss, Miss::Missing) {
+        note_unknown_dataset(context, &request.address)?;
+    }
+    Ok(Exit::No)
+}
+
 /// Says with `--verbose` why no entry was found, and which datasets have the key.
-pub(in crate::commands) fn detail_miss(context: &Context, address: &Address, now: Timestamp) {
+fn detail_miss(context: &Context, address: &Address, now: Timestamp) {
     if !context.verbose {
         return;
     }
