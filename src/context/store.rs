@@ -250,38 +250,48 @@ impl Context {
     /// Moves what the usage log of a store at another location counted into that store, as
     /// [`Context::fold_usage`] does.
     pub(crate) fn fold_usage_of(&self, location: &Path) {
-        let fold = || -> Result<()> {
+        self.fold_best_effort(|| {
             let beside = self.beside(location);
             let log = Log::beside(beside.as_deref().unwrap_or(location));
             let is_there = location::is_url(location.as_os_str()) || location.exists();
             if log.size() == 0 || !is_there {
                 return Ok(());
             }
-            let reader = location::open(location.as_os_str(), Access::Read)?;
-            if !statistics::is_folded(reader.as_ref(), &log)? {
-                drop(reader);
-                let writer = location::open(location.as_os_str(), self.access)?;
-                statistics::fold(writer.as_ref(), &log, self.now())?;
-            }
-            Ok(())
-        };
-        if let Err(error) = fold() {
-            self.detail(&format!("the latest hits are not counted in: {error:#}"));
-        }
+            let open = |access| Ok(location::open(location.as_os_str(), access)?);
+            self.fold_into(open, &log, statistics::fold)
+        });
     }
 
-    fn fold_with(&self, fold_log: impl Fn(&dyn Backend, &Log, Timestamp) -> CoreResult<()>) {
-        let fold = || -> Result<()> {
+    fn fold_with(&self, fold: impl FnOnce(&dyn Backend, &Log, Timestamp) -> CoreResult<()>) {
+        self.fold_best_effort(|| {
             let log = self.usage_log()?;
             if log.size() == 0 || !self.has_store()? {
                 return Ok(());
             }
-            // Opening a store to write takes longer than a look at the offset.
-            if statistics::is_folded(self.reader()?.as_ref(), &log)? {
-                return Ok(());
-            }
-            Ok(fold_log(self.open_writer()?.as_ref(), &log, self.now())?)
-        };
+            let open = |access| match access {
+                Access::Read => self.reader(),
+                Access::Write | Access::WriteDurably => self.open_writer(),
+            };
+            self.fold_into(open, &log, fold)
+        });
+    }
+
+    /// Folds a log into the store that `open` opens.
+    fn fold_into(
+        &self,
+        open: impl Fn(Access) -> Result<Arc<dyn Backend>>,
+        log: &Log,
+        fold: impl FnOnce(&dyn Backend, &Log, Timestamp) -> CoreResult<()>,
+    ) -> Result<()> {
+        // Opening a store to write takes longer than a look at the offset.
+        let is_folded = statistics::is_folded(open(Access::Read)?.as_ref(), log)?;
+        if !is_folded {
+            fold(open(self.access)?.as_ref(), log, self.now())?;
+        }
+        Ok(())
+    }
+
+    fn fold_best_effort(&self, fold: impl FnOnce() -> Result<()>) {
         if let Err(error) = fold() {
             self.detail(&format!("the latest hits are not counted in: {error:#}"));
         }
