@@ -18,7 +18,7 @@ use ecache_core::scope::Address;
 use ecache_core::time::{Clock, Timestamp};
 use ecache_core::value::{Kind, Value};
 
-use super::super::shared::changes::deletion::{Run, amount};
+use super::super::shared::changes::deletion::{Run, amount, change_beyond_undo};
 use super::super::shared::changes::jobs::spare_running_at;
 use super::super::shared::changes::lifetime::{LifetimeChange, changed, fresh_unless_chosen};
 use super::super::shared::changes::{operation, undo_text};
@@ -144,19 +144,14 @@ impl Store {
             filter: words_of_touched(&meant, now),
             cause: self.operation.cause,
         });
-        let touch =
-            |keep| writer.touch_logged(&selection, touch, keep, &operation, now, &mut no_progress);
-        let touched = match touch(KeepForUndo::Yes)? {
-            // They are more than an undo can change back.
-            ChangeOutcome::TooMany(_) => touch(KeepForUndo::No)?,
-            done => done,
+        let change = |keep| {
+            let progress = &mut no_progress;
+            Ok(writer.touch_logged(&selection, touch, keep, &operation, now, progress)?)
         };
-        let (entries, undo) = match touched {
-            ChangeOutcome::Done(touched) => {
-                (touched.usage.entries, touched.until.and(touched.operation))
-            }
-            ChangeOutcome::TooMany(_) => (0, None),
-        };
+        let mut is_beyond_undo = false;
+        let touched = change_beyond_undo(KeepForUndo::Yes, change, |_| is_beyond_undo = true)?;
+        let entries = touched.usage.entries;
+        let undo = touched.until.and(touched.operation);
         let unchanged = match entries {
             0 => writer.usage(&meant, now)?.entries,
             _ => 0,
@@ -165,6 +160,7 @@ impl Store {
             entries,
             unchanged,
             undo,
+            is_beyond_undo,
         })
     }
 }
@@ -175,6 +171,8 @@ struct Touched {
     /// If none was changed, the number of those that already were as they should be
     unchanged: u64,
     undo: Option<u64>,
+    /// Set if the entries are too many for undo
+    is_beyond_undo: bool,
 }
 
 impl Touched {
@@ -190,6 +188,9 @@ impl Touched {
             (0, unchanged) => {
                 let have = human::plural(unchanged, "has", "have");
                 format!("{} {have} this {what} already", entries(unchanged))
+            }
+            (count, _) if self.is_beyond_undo => {
+                message(&entries(count)) + "; u does not take it back: they are too many"
             }
             (count, _) => message(&entries(count)) + taken_back(self.undo),
         };
@@ -412,4 +413,46 @@ fn preview(value: &Value) -> String {
         line = call_text::unescaped(&line);
     }
     for_line(&line).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use ecache_core::backend::ChangeReport;
+
+    use super::*;
+
+    #[test]
+    fn a_change_of_too_many_entries_is_made_and_says_that_undo_does_not_take_it_back() {
+        let mut too_many = None;
+        let usage = Usage {
+            entries: 3,
+            bytes: 9,
+        };
+        let mut done = ChangeReport::default();
+        done.usage = usage;
+        let report = change_beyond_undo(
+            KeepForUndo::Yes,
+            |keep| {
+                Ok(match keep {
+                    KeepForUndo::Yes => ChangeOutcome::TooMany(usage),
+                    KeepForUndo::No => ChangeOutcome::Done(done),
+                })
+            },
+            |usage| too_many = Some(usage.entries),
+        );
+        let entries = report.expect("the change was made").usage.entries;
+        assert_eq!((too_many, entries), (Some(3), 3));
+        let changed = |is_beyond_undo: bool| {
+            let touched = Touched {
+                entries,
+                unchanged: 0,
+                undo: Some(1).filter(|_| !is_beyond_undo),
+                is_beyond_undo,
+            };
+            touched.into_changed("policy", "", |count| format!("pinned {count}"))
+        };
+        let said = "pinned 3 entries; u does not take it back: they are too many";
+        assert_eq!(changed(true).message, said);
+        assert_eq!(changed(false).message, "pinned 3 entries; u takes it back");
+    }
 }

@@ -330,7 +330,7 @@ pub(in crate::commands) fn touch_logged(
         selection,
         meant,
         touch,
-        mut keep,
+        keep,
     } = *renewal;
     let nothing = || {
         Ok(match backend.usage(meant, now)? {
@@ -350,23 +350,36 @@ pub(in crate::commands) fn touch_logged(
         return Ok(usage);
     }
     let operation = operation::this(Cause::Removed, words_of_touched(meant, now));
-    loop {
-        let touched = run_batches(context, verb, |progress| {
+    let change = |keep| {
+        run_batches(context, verb, |progress| {
             backend.touch_logged(selection, touch, keep, &operation, now, progress)
-        })?;
-        match touched {
-            ChangeOutcome::Done(touched) => {
-                verb.report(context, verb.done, touched.usage.into(), nothing)?;
-                if let Some(until) = touched.until {
-                    operation::tell_undo(context, until, now);
-                }
-                return Ok(touched.usage);
-            }
+        })
+    };
+    let touched = change_beyond_undo(keep, change, |usage| {
+        context.note(&format!(
+            "undo cannot change these back: {} are too many",
+            amount(usage)
+        ));
+    })?;
+    verb.report(context, verb.done, touched.usage.into(), nothing)?;
+    if let Some(until) = touched.until {
+        operation::tell_undo(context, until, now);
+    }
+    Ok(touched.usage)
+}
+
+/// Makes a change, and makes it without undo if its entries are too many for that. `tell` is called
+/// with their amount before.
+pub(in crate::commands) fn change_beyond_undo(
+    mut keep: KeepForUndo,
+    mut change: impl FnMut(KeepForUndo) -> Result<ChangeOutcome>,
+    mut tell: impl FnMut(Usage),
+) -> Result<ChangeReport> {
+    loop {
+        match change(keep)? {
+            ChangeOutcome::Done(report) => return Ok(report),
             ChangeOutcome::TooMany(usage) => {
-                context.note(&format!(
-                    "undo cannot change these back: {} are too many",
-                    amount(usage)
-                ));
+                tell(usage);
                 keep = KeepForUndo::No;
             }
         }
