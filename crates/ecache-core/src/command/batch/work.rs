@@ -13,8 +13,8 @@ use super::queue::Queue;
 use super::{Done, PreparedItem, Stop, Warm, Warmed};
 use crate::command::output::recording;
 use crate::command::output::resume::Console;
-use crate::command::run::ancestry;
 use crate::command::run::leader::{Election, Wait};
+use crate::command::run::{ancestry, counted};
 use crate::command::{
     Call, Caller, CommandError, Destination, Input, LeftOpen, Mode, Runner, Streams,
 };
@@ -150,10 +150,9 @@ impl<T> Work<'_, T> {
             ..Event::new(outcome, now, store, &call.scopes)
         };
         let log = Log::beside(self.warm.store);
-        let appended = log.append(&[event]);
-        if appended.is_ok_and(|appended| appended.is_due(statistics::FOLD_ABOVE)) {
-            let _ = statistics::fold_some(self.warm.backend, &log, 1, now);
-        }
+        counted::append(&log, &event, statistics::FOLD_ABOVE, |fold| {
+            fold(self.warm.backend)
+        });
     }
 
     fn interrupted(&self, call: &Call) -> Done {

@@ -13,6 +13,22 @@ use crate::{location, statistics};
 /// Maximum wait of a follower for its leader to store the result, after it has published the end.
 const STORING: Duration = Duration::from_millis(100);
 
+/// Appends an event to a usage log. If the log is above a size then, `with_store` is to call its
+/// argument with the store. Best effort.
+pub(in crate::command) fn append(
+    log: &Log,
+    event: &Event,
+    fold_above: u64,
+    with_store: impl FnOnce(&dyn Fn(&dyn Backend)),
+) {
+    let appended = log.append(std::slice::from_ref(event));
+    if appended.is_ok_and(|appended| appended.is_due(fold_above)) {
+        with_store(&|backend| {
+            let _ = statistics::fold_some(backend, log, 1, event.at);
+        });
+    }
+}
+
 impl Runner<'_> {
     /// Appends the call to the usage log. Best effort: the log notes what it could not take, and
     /// what it has is folded another time.
@@ -59,13 +75,11 @@ impl Runner<'_> {
         } else {
             statistics::FOLD_NOW_ABOVE
         };
-        let appended = log.append(&[event]);
-        if !is_read_only
-            && appended.is_ok_and(|appended| appended.is_due(fold_above))
-            && let Ok(backend) = self.open(path, settings.access)
-        {
-            let _ = statistics::fold_some(backend.as_ref(), &log, 1, now);
-        }
+        append(&log, &event, fold_above, |fold| {
+            if !is_read_only && let Ok(backend) = self.open(path, settings.access) {
+                fold(backend.as_ref());
+            }
+        });
     }
 
     /// Returns the report of a run that was followed to its end, with the entry that the leader
