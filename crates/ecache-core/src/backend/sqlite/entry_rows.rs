@@ -151,14 +151,6 @@ pub(super) fn id_of_key(
     id.optional()
 }
 
-/// Returns a function that reads the size of the entry with an id.
-pub(super) fn sizes(
-    connection: &Connection,
-) -> rusqlite::Result<impl FnMut(i64) -> rusqlite::Result<u64>> {
-    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
-    Ok(move |id| statement.query_row([id], |row| column::size(row, 0)))
-}
-
 /// Removes the recorded hits of an entry.
 pub(super) fn forget_uses(connection: &Connection, id: i64) -> rusqlite::Result<()> {
     connection

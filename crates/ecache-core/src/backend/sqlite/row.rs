@@ -157,6 +157,14 @@ pub(super) fn with_id<T>(
     }
 }
 
+/// Returns a function that reads the size of the entry with an id.
+pub(super) fn sizes(
+    connection: &Connection,
+) -> rusqlite::Result<impl FnMut(i64) -> rusqlite::Result<u64>> {
+    let mut statement = connection.prepare_cached("SELECT size FROM entries WHERE id = ?1")?;
+    Ok(move |id| statement.query_row([id], |row| size(row, 0)))
+}
+
 /// Reads the `checksum` of a row of [`columns`].
 pub(super) fn checksum(row: &Row<'_>) -> rusqlite::Result<i64> {
     row.get(CHECKSUM)

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use rusqlite::Connection;
 
 use super::salvage::Salvage;
-use crate::backend::sqlite::entry_rows::sizes;
 use crate::backend::sqlite::format::column;
 use crate::backend::sqlite::format::damage::{self, intact};
 use crate::backend::sqlite::format::encoding::policy_number;
@@ -13,6 +12,7 @@ use crate::backend::sqlite::format::entry_id::store_of;
 use crate::backend::sqlite::names::Names;
 use crate::backend::sqlite::names::store_rows::all_stores;
 use crate::backend::sqlite::query::{Plan, Range, WRITTEN, worth};
+use crate::backend::sqlite::row::sizes;
 use crate::backend::types::scan;
 use crate::entry::Policy;
 use crate::eviction;
@@ -182,7 +182,7 @@ fn beyond(
 ) -> rusqlite::Result<SelectedPart> {
     let mut plan = Plan::new(connection, &capacity.scope, now)?;
     let mut left = Usage::default();
-    let mut candidates: Vec<((i128, i64), u64, (i64, i64))> = Vec::new();
+    let mut candidates = Vec::new();
     let columns = format!("e.id, e.policy, {WRITTEN}, {}", worth::columns());
     for range in plan.ranges() {
         plan.select(connection, &columns, range, |row| {

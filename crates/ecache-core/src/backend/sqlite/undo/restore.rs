@@ -20,7 +20,7 @@ use crate::backend::sqlite::removal::retire::{set_retired, take_over, usage_of};
 use crate::backend::sqlite::selection::marks;
 use crate::backend::sqlite::selection::verify::delete_rows;
 use crate::backend::sqlite::stores::{has_row, last_id};
-use crate::backend::sqlite::{SqliteBackend, rename};
+use crate::backend::sqlite::{SqliteBackend, rename, row};
 use crate::filter::Usage;
 use crate::scope::StoreAddress;
 
@@ -323,7 +323,7 @@ fn count(connection: &Connection, store: i64) -> rusqlite::Result<u64> {
 }
 
 pub(super) fn usage_of_entry(connection: &Connection, id: i64) -> rusqlite::Result<Usage> {
-    let bytes = entry_rows::sizes(connection)?(id)?;
+    let bytes = row::sizes(connection)?(id)?;
     Ok(Usage { entries: 1, bytes })
 }
 
