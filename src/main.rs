@@ -40,7 +40,7 @@ fn main() -> ExitCode {
     musl_alloc::install();
     inherited::settle();
     signals::survive_file_limit();
-    ecache_core::backend::sqlite::begin_small();
+    ecache_core::location::begin_small();
     let mut voice = Voice::default();
     let result = match Cli::read() {
         Ok(cli) => {

@@ -39,7 +39,7 @@ pub(crate) fn install() {
             libc::MADV_POPULATE_WRITE,
         )
     };
-    ecache_core::backend::sqlite::use_global_allocator();
+    ecache_core::location::use_global_allocator();
 }
 
 /// Memory of a fixed size, and the system's when it is used up.

@@ -25,6 +25,106 @@ fn modules_beside_each_other_import_in_one_direction() {
     assert!(circles.is_empty(), "{}", circles.join("\n"));
 }
 
+/// The engines of stores, below `backend`.
+const ENGINES: [&str; 3] = ["sqlite", "mongodb", "memory"];
+
+#[test]
+fn a_command_imports_no_other_command() {
+    let imports = imports_of("src").into_iter();
+    let violations = imports.filter(|(from, to)| match (&from[..], &to[..]) {
+        ([commands, from, ..], [others, to, ..]) => {
+            commands == "commands" && others == "commands" && from != to && to != "shared"
+        }
+        _ => false,
+    });
+    assert_none(violations);
+}
+
+#[test]
+fn location_alone_imports_an_engine() {
+    let engine = |module: &Module| match &module[..] {
+        [backend, engine, ..] if backend == "backend" => {
+            ENGINES.into_iter().find(|name| name == engine)
+        }
+        _ => None,
+    };
+    let imports = imports_of("crates/ecache-core/src").into_iter();
+    let violations = imports.filter(|(from, to)| {
+        engine(to).is_some() && engine(from) != engine(to) && from[..] != ["location"]
+    });
+    assert_none(violations);
+    for source in SOURCES {
+        for path in modules(source).values() {
+            let code = code(&read(path));
+            for name in ENGINES {
+                let engine = format!("ecache_core::backend::{name}");
+                assert!(!code.contains(&engine), "{}: {engine}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn the_library_does_not_print_or_exit_and_one_file_reads_the_environment() {
+    const CONTEXT: &str = "execution_cache/cache/context.rs";
+    let core = "crates/ecache-core/src";
+    let violations = code_with(core, &["print!(", "println!(", "process::exit("]);
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+    let violations = code_with(core, &["env::var", "env::args", "env::set_var"]);
+    let [only] = &violations[..] else {
+        panic!("{}", violations.join("\n"));
+    };
+    assert!(only.contains(CONTEXT), "{only}");
+}
+
+#[test]
+fn a_backend_does_not_read_the_clock() {
+    let violations = code_with(
+        "crates/ecache-core/src/backend",
+        &["SystemTime", "SystemClock", "CLOCK_REALTIME"],
+    );
+    assert!(violations.is_empty(), "{}", violations.join("\n"));
+}
+
+/// Returns the files whose code, without comments, literals and tests, has one of some words.
+fn code_with(source: &str, words: &[&str]) -> Vec<String> {
+    let mut found = Vec::new();
+    for path in modules(source).values() {
+        let code = code(&read(path));
+        let has = words.iter().filter(|word| code.contains(**word));
+        found.extend(has.map(|word| format!("{}: {word}", path.display())));
+    }
+    found
+}
+
+fn assert_none(violations: impl Iterator<Item = (Module, Module)>) {
+    let lines: Vec<String> = violations
+        .map(|(from, to)| format!("{} imports {}", from.join("::"), to.join("::")))
+        .collect();
+    assert!(lines.is_empty(), "{}", lines.join("\n"));
+}
+
+#[test]
+fn an_import_is_followed_through_names_and_through_globs() {
+    let sources = [
+        ("", "pub use a::*; pub use b::Named;"),
+        ("a", "pub struct Starred;"),
+        ("b", "pub struct Named;"),
+        ("c", "use crate::{Named, Starred, Unknown};"),
+    ];
+    let files: BTreeMap<Module, File> = sources
+        .into_iter()
+        .map(|(name, text)| {
+            let module = name.split_terminator("::").map(str::to_owned).collect();
+            (module, File::of(text))
+        })
+        .collect();
+    let from = vec!["c".to_owned()];
+    let targets = files[&from].imports.iter();
+    let targets = targets.map(|import| target(import, &from, &files, REEXPORTS).join("::"));
+    assert_eq!(targets.collect::<Vec<_>>(), ["b", "a", ""]);
+}
+
 #[test]
 fn a_table_of_files_has_each_module() {
     let mut tables = 0;
@@ -259,18 +359,52 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
+/// The imports of a module, and the names of the items that it declares.
+struct File {
+    imports: Vec<String>,
+    items: BTreeSet<String>,
+}
+
+impl File {
+    fn of(text: &str) -> Self {
+        const KINDS: [&str; 8] = [
+            "struct", "enum", "trait", "fn", "const", "static", "type", "union",
+        ];
+        let code = code(text);
+        let words: Vec<&str> = code
+            .split(|c| !is_word(c))
+            .filter(|w| !w.is_empty())
+            .collect();
+        let declared = words.windows(2).filter(|pair| KINDS.contains(&pair[0]));
+        Self {
+            imports: imports(&code),
+            items: declared.map(|pair| pair[1].to_owned()).collect(),
+        }
+    }
+}
+
+/// Returns each module of a crate with each module that it imports from.
+fn imports_of(source: &str) -> Vec<(Module, Module)> {
+    let files: BTreeMap<Module, File> = modules(source)
+        .into_iter()
+        .map(|(module, path)| (module, File::of(&read(&path))))
+        .collect();
+    let mut found = Vec::new();
+    for (module, file) in &files {
+        for import in &file.imports {
+            let to = target(import, module, &files, REEXPORTS);
+            found.push((module.clone(), to));
+        }
+    }
+    found
+}
+
 /// Describes the circles of imports among the modules of each folder.
 fn circles(source: &str) -> Vec<String> {
-    let paths: BTreeMap<Module, Vec<String>> = modules(source)
-        .into_iter()
-        .map(|(module, path)| (module, imports(&code(&read(&path)))))
-        .collect();
     let mut imported: BTreeMap<Module, BTreeSet<Module>> = BTreeMap::new();
-    for (module, imports) in &paths {
-        for import in imports {
-            if let Some((from, to)) = siblings(module, &target(import, module, &paths, REEXPORTS)) {
-                imported.entry(from).or_default().insert(to);
-            }
+    for (module, target) in imports_of(source) {
+        if let Some((from, to)) = siblings(&module, &target) {
+            imported.entry(from).or_default().insert(to);
         }
     }
     let reached: BTreeMap<&Module, BTreeSet<&Module>> = imported
@@ -326,12 +460,7 @@ const REEXPORTS: usize = 8;
 
 /// Returns the module that a path leads to: that which declares the item, where modules on the way
 /// only import it.
-fn target(
-    path: &str,
-    from: &Module,
-    paths: &BTreeMap<Module, Vec<String>>,
-    reexports: usize,
-) -> Module {
+fn target(path: &str, from: &Module, files: &BTreeMap<Module, File>, reexports: usize) -> Module {
     let mut module = from.clone();
     let mut parts = path.split("::");
     for part in parts.by_ref() {
@@ -341,18 +470,34 @@ fn target(
             "self" => {}
             name => {
                 module.push(name.to_owned());
-                if paths.contains_key(&module) {
+                if files.contains_key(&module) {
                     continue;
                 }
                 module.pop();
+                if module == *from || reexports == 0 {
+                    break;
+                }
+                let file = &files[&module];
                 let ends_with_it = |import: &&String| {
                     let end = import.strip_suffix(name);
                     end.is_some_and(|start| start.ends_with("::"))
                 };
-                let reexport = paths[&module].iter().find(ends_with_it);
-                let reexport = reexport.filter(|_| module != *from && reexports > 0);
-                if let Some(reexport) = reexport {
-                    return target(reexport, &module, paths, reexports - 1);
+                if let Some(reexport) = file.imports.iter().find(ends_with_it) {
+                    return target(reexport, &module, files, reexports - 1);
+                }
+                if file.items.contains(name) {
+                    break;
+                }
+                let globs = file
+                    .imports
+                    .iter()
+                    .filter_map(|path| path.strip_suffix("::*"));
+                for glob in globs {
+                    let starred = format!("{glob}::{name}");
+                    let to = target(&starred, &module, files, reexports - 1);
+                    if files[&to].items.contains(name) {
+                        return to;
+                    }
                 }
                 break;
             }

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 pub use crate::backend::Access;
 pub use crate::backend::sqlite::BUSY_TIMEOUT;
+// Settings of SQLite in the whole process, for the `ecache` command.
+#[doc(hidden)]
+pub use crate::backend::sqlite::{begin_small, use_global_allocator};
 
 use crate::backend::memory::MemoryBackend;
 #[cfg(feature = "mongodb")]
