@@ -3,10 +3,8 @@
 use std::io::Write;
 
 use anyhow::Result;
-use ecache_core::backend::{Backend, Row, Scan, Values, read_value};
+use ecache_core::backend::{Backend, Values, read_value};
 use ecache_core::entry::Entry;
-use ecache_core::error::Error;
-use ecache_core::filter::{Filter, Pattern};
 use ecache_core::time::Timestamp;
 use ecache_core::value::{Kind, Value};
 
@@ -14,7 +12,7 @@ use super::shared::address::abbreviated::whole_entry;
 use super::shared::address::cut_name::Accept;
 use super::shared::address::resolve::{Request, note_missing, note_other_call};
 use super::shared::command::args::{key_behind_dashes, meant_entry, refuse_options_of_none};
-use super::shared::view::entry;
+use super::shared::view::entry::{self, StoredEntry};
 use super::shared::view::fields::{self, Field};
 use crate::cli::ShowArgs;
 use crate::context::Context;
@@ -77,26 +75,16 @@ fn find(
     request: &Request,
     now: Timestamp,
 ) -> Result<Option<Found>> {
-    let filter = Filter {
-        keys: vec![Pattern::exact(request.address.key.as_str())],
-        ..Filter::store(&request.address.store)
-    };
-    let scan = Scan {
-        values: Values::Include,
-        ..Scan::new(filter)
-    };
-    let row = backend.scan(&scan, now)?.next().transpose()?;
-    let (entry, content, foreign) = match row {
-        Some(Row::Entry(entry, Some(content))) => (*entry, Some(content), None),
-        Some(Row::Foreign(found)) => (found.entry, found.content, Some(found.reason)),
-        Some(Row::Entry(_, None)) | None => {
-            note_missing(context, backend, &request.address)?;
-            return Ok(None);
-        }
-        Some(Row::Damaged(address)) => {
-            let address = Box::new(address);
-            return Err(Error::DamagedEntry { address }.into());
-        }
+    let stored = entry::find(backend, &request.address, Values::Include, now)?;
+    let stored = stored.filter(|stored| stored.content.is_some() || stored.foreign.is_some());
+    let Some(StoredEntry {
+        entry,
+        content,
+        foreign,
+    }) = stored
+    else {
+        note_missing(context, backend, &request.address)?;
+        return Ok(None);
     };
     if request.contradicts(&entry) {
         note_other_call(context, &entry.address);

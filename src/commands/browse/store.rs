@@ -6,13 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Result, bail};
 use ecache_core::backend::{
-    Backend, Cause, ChangeOutcome, Content, ContentReader, Dimension, KeepForUndo, Lookup,
-    Operation, OperationRecord, Row as Scanned, Scan, Spread, Values, no_progress, read_value,
+    Backend, Cause, ChangeOutcome, ContentReader, Dimension, KeepForUndo, Lookup, Operation,
+    OperationRecord, Row as Scanned, Scan, Spread, Values, no_progress, read_value,
 };
 use ecache_core::command::replay;
 use ecache_core::entry::{Entry, Policy};
 use ecache_core::error::Error;
-use ecache_core::filter::{Filter, Pattern, Selection, Usage};
+use ecache_core::filter::{Filter, Selection, Usage};
 use ecache_core::location::{self, Access};
 use ecache_core::scope::Address;
 use ecache_core::time::{Clock, Timestamp};
@@ -67,26 +67,9 @@ impl Store {
 
     /// Reads an entry, and its value as far as it is shown.
     fn entry(&self, address: &Address) -> Result<Option<(Entry, Option<Value>, bool)>> {
-        let filter = Filter {
-            keys: vec![Pattern::exact(address.key.as_str())],
-            ..Filter::store(&address.store)
-        };
-        let scan = Scan::new(filter);
-        let read = |values| -> Result<Option<Scanned>> {
-            let scan = Scan {
-                values,
-                ..scan.clone()
-            };
-            Ok(self.backend.scan(&scan, self.now())?.next().transpose()?)
-        };
-        let entry = match read(Values::Omit)? {
-            Some(Scanned::Entry(entry, _)) => *entry,
-            Some(Scanned::Foreign(found)) => found.entry,
-            Some(Scanned::Damaged(address)) => {
-                let address = Box::new(address);
-                return Err(Error::DamagedEntry { address }.into());
-            }
-            None => return Ok(None),
+        let read = |values| entry::find(self.backend.as_ref(), address, values, self.now());
+        let Some(entry) = read(Values::Omit)?.map(|stored| stored.entry) else {
+            return Ok(None);
         };
         if entry.size > SHOWN {
             let content = match self.backend.lookup_unread(address, self.now())? {
@@ -99,10 +82,11 @@ impl Store {
             let kind = entry.kind;
             return Ok(Some((entry, Some(Value { kind, bytes }), true)));
         }
-        let content: Option<Content> = match read(Values::Include)? {
-            Some(Scanned::Entry(_, content)) => content,
-            Some(Scanned::Foreign(found)) => found.content,
-            _ => None,
+        let content = match read(Values::Include) {
+            Ok(stored) => stored.and_then(|stored| stored.content),
+            // The facts are shown without it.
+            Err(Error::DamagedEntry { .. }) => None,
+            Err(error) => return Err(error.into()),
         };
         let value = content.map(|content| read_value(self.backend.as_ref(), entry.kind, content));
         Ok(Some((entry, value.transpose()?, false)))

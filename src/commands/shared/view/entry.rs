@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 
+use ecache_core::backend::{Backend, Content, Row, Scan, Values};
 use ecache_core::command::replay;
 use ecache_core::entry::{Entry, Policy};
+use ecache_core::error::Error;
+use ecache_core::filter::{Filter, Pattern};
 use ecache_core::python_json::Json;
+use ecache_core::scope::Address;
 use ecache_core::time::Timestamp;
 use ecache_core::value::{Kind, Value};
 
@@ -18,6 +22,53 @@ pub(in crate::commands) const DUMPED: usize = 48;
 
 /// Width of the names of facts.
 const LABEL: usize = 11;
+
+/// An entry as it is stored.
+pub(in crate::commands) struct StoredEntry {
+    pub(in crate::commands) entry: Entry,
+    /// The value, if it was asked for
+    pub(in crate::commands) content: Option<Content>,
+    /// The reason why another program's entry is left alone
+    pub(in crate::commands) foreign: Option<String>,
+}
+
+/// Finds an entry, also one that a reader does not get: an expired one, or another program's.
+///
+/// # Errors
+/// [`Error::DamagedEntry`] if it is damaged.
+pub(in crate::commands) fn find(
+    backend: &dyn Backend,
+    address: &Address,
+    values: Values,
+    now: Timestamp,
+) -> Result<Option<StoredEntry>, Error> {
+    let filter = Filter {
+        keys: vec![Pattern::exact(address.key.as_str())],
+        ..Filter::store(&address.store)
+    };
+    let scan = Scan {
+        values,
+        ..Scan::new(filter)
+    };
+    let row = backend.scan(&scan, now)?.next().transpose()?;
+    Ok(match row {
+        None => None,
+        Some(Row::Entry(entry, content)) => Some(StoredEntry {
+            entry: *entry,
+            content,
+            foreign: None,
+        }),
+        Some(Row::Foreign(found)) => Some(StoredEntry {
+            entry: found.entry,
+            content: found.content,
+            foreign: Some(found.reason),
+        }),
+        Some(Row::Damaged(address)) => {
+            let address = Box::new(address);
+            return Err(Error::DamagedEntry { address });
+        }
+    })
+}
 
 /// Formats an entry for a terminal.
 pub(in crate::commands) fn text(
