@@ -82,6 +82,31 @@ fn an_undo_that_left_something_is_undone_and_repeated() {
     }
 }
 
+/// The undo of an undo leaves the older entry if that was removed since. If that is undone, and the
+/// entry is back, the next undo takes it away.
+#[test]
+fn an_undo_of_an_undo_that_left_something_is_undone_and_repeated() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("store.db");
+    let backend = write(&path);
+    let import = |value, at| make(&backend, &import_of("k", value), at);
+    import(1, 1000);
+    import(2, 2000);
+    let both = contents(&backend);
+    let undo = |number, at| assert!(undo_one(&backend, number, at), "operation {number}");
+    undo(2, 3000);
+    undo(1, 4000);
+    assert!(contents(&backend).entries.is_empty());
+    // The value 2 is back, and 1 is removed.
+    undo(3, 5000);
+    assert_eq!(contents(&backend), both);
+    undo(5, 6000);
+    undo(4, 7000);
+    undo(3, 8000);
+    assert_eq!(contents(&backend), both);
+    assert_eq!(common::integrity(&path), "ok");
+}
+
 /// Older entries that an undo left in the file are counted, and go with the others kept for undo.
 #[test]
 fn entries_that_an_undo_left_are_kept_and_dropped() {

@@ -239,7 +239,8 @@ pub(super) fn set_lifetimes_back(
 /// Removes entries that an operation wrote or brought back, unless they were written since. Returns
 /// the rows of the entries that they had replaced, with their own.
 ///
-/// Where that entry cannot come back, as one that a limit took, the one in its place stays.
+/// Where that entry cannot come back, as one that a limit took, the one in its place stays. Entries
+/// that were written since or are gone are left, whether they are counted or not.
 pub(super) fn mark_added(
     transaction: &Session,
     added: &Added,
@@ -279,10 +280,13 @@ pub(super) fn mark_added(
             stores.insert(store);
             findings.removed += Usage { entries: 1, bytes };
             marked.push(id);
-        } else if is_counted {
+        } else {
             left.ids.push(id);
             let written_at = added.later.get(&id);
             left.later.extend(written_at.map(|at| (id, *at)));
+            if !is_counted {
+                continue;
+            }
             let row = store_row(transaction, store)?;
             match row.filter(|_| is_in_use) {
                 Some(row) if is_live(transaction, id)? => {
