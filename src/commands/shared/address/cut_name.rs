@@ -47,32 +47,41 @@ fn marked(text: &str, is_unicode: bool) -> String {
 /// A name of which a part is known.
 #[derive(Debug, PartialEq, Eq)]
 pub(in super::super) struct CutName {
-    /// The text between marks
-    parts: Vec<String>,
+    /// The name in the quotes of a table, and the name that has such quotes itself
+    readings: Vec<Reading>,
     /// The text may have escapes without the quotes that a table has around them
     may_be_escaped: bool,
 }
+
+/// The text of a name between marks.
+#[derive(Debug, PartialEq, Eq)]
+struct Reading(Vec<String>);
 
 impl CutName {
     /// Reads a typed name; `None` if it can only be meant as it is.
     pub(in super::super) fn read(text: &str, accept: Accept) -> Option<Self> {
         let quoted = name::read(text);
-        let text = marked(quoted.as_deref().unwrap_or(text), is_unicode());
-        let mut parts: Vec<String> = text.split(MARK).map(str::to_owned).collect();
         let may_be_escaped = accept == Accept::Shown && quoted.is_none() && text.contains('\\');
-        if parts.len() == 1 {
+        let is_shown = accept == Accept::Shown && (quoted.is_some() || may_be_escaped);
+        let mut readings = vec![Reading::of(quoted.as_deref().unwrap_or(text))];
+        if let [Reading(parts)] = &mut readings[..]
+            && parts.len() == 1
+            && !is_shown
+        {
             let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            let are_digits = text.len() >= DIGITS && text.bytes().all(is_digit);
-            match accept {
-                Accept::Shown if quoted.is_some() || may_be_escaped => {}
-                Accept::Shown if are_digits => parts.push(String::new()),
-                Accept::Shown | Accept::Marked => return None,
+            let are_digits = parts[0].len() >= DIGITS && parts[0].bytes().all(is_digit);
+            if accept == Accept::Marked || !are_digits {
+                return None;
             }
-        } else if parts.iter().all(String::is_empty) {
-            return None;
+            parts.push(String::new());
         }
-        Some(Self {
-            parts,
+        // A shell may have taken the quotes of a name that has others.
+        if quoted.is_some() {
+            readings.push(Reading::of(text));
+        }
+        readings.retain(|Reading(parts)| parts.len() == 1 || parts.iter().any(|it| !it.is_empty()));
+        (!readings.is_empty()).then_some(Self {
+            readings,
             may_be_escaped,
         })
     }
@@ -83,17 +92,28 @@ impl CutName {
             Some((before, _)) if self.may_be_escaped => escape(before) + "*",
             _ => escape(part),
         };
-        let parts: Vec<String> = self.parts.iter().map(literal).collect();
-        Pattern::glob(&parts.join("*")).map_err(|error| usage(error.to_string()))
+        let pattern = match &self.readings[..] {
+            [Reading(parts)] => parts.iter().map(literal).collect::<Vec<_>>().join("*"),
+            _ => "*".to_owned(),
+        };
+        Pattern::glob(&pattern).map_err(|error| usage(error.to_string()))
     }
 
     /// Reports whether a name is shown so, cut at the marks.
     pub(in super::super) fn matches(&self, name: &str) -> bool {
-        self.is_cut_from(name) || self.may_be_escaped && self.is_cut_from(&for_line(name))
+        let is_cut_from = |name: &str| self.readings.iter().any(|it| it.is_cut_from(name));
+        is_cut_from(name) || self.may_be_escaped && is_cut_from(&for_line(name))
+    }
+}
+
+impl Reading {
+    fn of(text: &str) -> Self {
+        let text = marked(text, is_unicode());
+        Self(text.split(MARK).map(str::to_owned).collect())
     }
 
     fn is_cut_from(&self, name: &str) -> bool {
-        let (first, others) = self.parts.split_first().expect("a text has a part");
+        let (first, others) = self.0.split_first().expect("a text has a part");
         let Some(mut rest) = name.strip_prefix(first.as_str()) else {
             return false;
         };
@@ -134,6 +154,8 @@ mod tests {
         assert!(stands_for("$'a\\tb…'", "a\tbird", Accept::Marked));
         assert!(stands_for("' a'", " a", Accept::Shown));
         assert!(!stands_for("' a'", " a", Accept::Marked));
+        assert!(stands_for("'a…'", "a bird", Accept::Marked));
+        assert!(stands_for("'a…'", "'a bird'", Accept::Marked));
         assert!(stands_for("a\tb…", "a\tbird", Accept::Marked));
     }
 
