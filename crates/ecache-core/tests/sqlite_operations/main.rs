@@ -1,5 +1,6 @@
 //! Operations of every kind, and their undos: the store is as if they had not been made.
 
+mod any_order;
 #[path = "../common/mod.rs"]
 mod common;
 #[path = "../common/generate.rs"]

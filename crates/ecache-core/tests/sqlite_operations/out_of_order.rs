@@ -3,7 +3,7 @@
 use super::*;
 
 /// Undoes an operation, and reports whether it could be.
-fn undo_one(backend: &SqliteBackend, number: u64, at: i64) -> bool {
+pub fn undo_one(backend: &SqliteBackend, number: u64, at: i64) -> bool {
     let before = contents(backend);
     let rehearsed = backend.rehearse_undo(Some(number), &operation(), later(at));
     let undone = backend.undo(Some(number), &operation(), later(at), &mut no_progress);
@@ -20,6 +20,12 @@ fn undo_one(backend: &SqliteBackend, number: u64, at: i64) -> bool {
         }
         Err(error) => panic!("{error}"),
     }
+}
+
+/// Returns the number of the latest operation, or 0.
+pub fn latest(backend: &SqliteBackend) -> u64 {
+    let log = backend.operations().expect("a log");
+    log.first().map_or(0, |one| one.id)
 }
 
 fn import_of(key: &str, value: u8) -> Step {
@@ -105,6 +111,64 @@ fn an_undo_of_an_undo_that_left_something_is_undone_and_repeated() {
     undo(3, 8000);
     assert_eq!(contents(&backend), both);
     assert_eq!(common::integrity(&path), "ok");
+}
+
+/// An undo reverses what the operation did that is meant, and not what an earlier one of its chain
+/// did: here an entry that the redo of an import left, since a newer one was there.
+#[test]
+fn an_undo_in_a_chain_leaves_entries_of_earlier_operations() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    let imported = |key| (Entry::new(common::address(key), Kind::Bytes, NOW), 1);
+    let both = vec![imported("k"), imported("m")];
+    let undo = |number| {
+        let at = 1000 * (1 + latest(&backend) as i64);
+        assert!(undo_one(&backend, number, at), "operation {number}");
+        contents(&backend)
+    };
+    make(
+        &backend,
+        &Step::Import(both, None, OnConflict::Replace, 9),
+        1000,
+    );
+    undo(1);
+    make(&backend, &import_of("k", 2), 3000);
+    undo(2);
+    let with_one = undo(3);
+    assert_eq!(with_one.entries.len(), 1);
+    let with_none = undo(4);
+    assert_eq!(undo(6), with_one);
+    assert_eq!(undo(7), with_none);
+    assert_eq!(undo(6), with_one);
+}
+
+/// The same with the document of a store, which was removed when an import was undone.
+#[test]
+fn an_undo_in_a_chain_leaves_documents_of_earlier_operations() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let backend = write(&folder.path().join("store.db"));
+    let store = StoreAddress::new("t");
+    let entry = Entry::new(common::address("k"), Kind::Bytes, NOW);
+    let undo = |number| {
+        let at = 1000 * (1 + latest(&backend) as i64);
+        assert!(undo_one(&backend, number, at), "operation {number}");
+        contents(&backend)
+    };
+    let import = Step::Import(
+        vec![(entry, 1)],
+        Some(store.clone()),
+        OnConflict::Replace,
+        9,
+    );
+    make(&backend, &import, 1000);
+    undo(1);
+    undo(2);
+    make(&backend, &Step::Remove(Filter::store(&store)), 4000);
+    let without_document = contents(&backend);
+    let with_none = undo(1);
+    undo(2);
+    assert_eq!(undo(6), with_none);
+    assert_eq!(undo(5), without_document);
 }
 
 /// Older entries that an undo left in the file are counted, and go with the others kept for undo.

@@ -67,7 +67,7 @@ fn touch() -> impl Strategy<Value = Touch> {
     })
 }
 
-fn step() -> impl Strategy<Value = Step> {
+pub fn step() -> impl Strategy<Value = Step> {
     let entries = || prop::collection::vec((entry(), any::<u8>()), 1..8);
     let conflict = || {
         select(vec![

@@ -26,11 +26,13 @@ pub(in super::super) enum OperationPart {
     Replaced(BTreeMap<i64, i64>),
     /// The counts of calls that moved with a renamed store
     Counts(MovedCounts),
-    /// An undo left them as they were, since they were changed or gone; a part of its target
-    Left(Box<OperationPart>),
+    /// An undo left them as they were, since they were changed or gone: the number of the
+    /// operation that had changed them, which is its target or an earlier one of the chain, and
+    /// the part of that
+    Left(i64, Box<OperationPart>),
     /// The undo that this operation undoes had left them. They are reversed with it if the
-    /// operation is meant that began the chain
-    Inherited(Box<OperationPart>),
+    /// operation is meant that had changed them, or an earlier one of the chain
+    Inherited(i64, Box<OperationPart>),
 }
 
 /// Entries that an operation wrote or brought back.
@@ -81,7 +83,7 @@ impl OperationPart {
         match self {
             // Marked rows keep their ids until they are restored.
             Self::Removed(_) | Self::Counts(_) => {}
-            Self::Left(part) | Self::Inherited(part) => return part.follow(moves),
+            Self::Left(_, part) | Self::Inherited(_, part) => return part.follow(moves),
             Self::Moved(ids) => ids.iter_mut().for_each(follow),
             Self::Stayed(places) | Self::Replaced(places) => {
                 let stayed = std::mem::take(places).into_iter();
@@ -133,8 +135,8 @@ impl OperationPart {
             Self::Stayed(_)
             | Self::Replaced(_)
             | Self::Counts(_)
-            | Self::Left(_)
-            | Self::Inherited(_) => vec![self],
+            | Self::Left(..)
+            | Self::Inherited(..) => vec![self],
             Self::Added(Added { ids, later }) => {
                 let parts = cut(&ids, size).into_iter();
                 let added = parts.map(|ids| {
@@ -160,7 +162,7 @@ impl OperationPart {
             Self::Touched(entries) => Box::new(entries.iter().map(|touched| touched.id)),
             Self::Stayed(places) | Self::Replaced(places) => Box::new(places.keys().copied()),
             Self::Counts(_) => Box::new(std::iter::empty()),
-            Self::Left(part) | Self::Inherited(part) => part.ids(),
+            Self::Left(_, part) | Self::Inherited(_, part) => part.ids(),
         }
     }
 
@@ -168,7 +170,7 @@ impl OperationPart {
     pub(in super::super) fn marked(self) -> Vec<i64> {
         match self {
             Self::Removed(ids) => ids,
-            Self::Left(part) | Self::Inherited(part) => part.marked(),
+            Self::Left(_, part) | Self::Inherited(_, part) => part.marked(),
             _ => Vec::new(),
         }
     }
@@ -181,7 +183,7 @@ impl OperationPart {
             Self::Touched(entries) => entries.is_empty(),
             Self::Stayed(places) | Self::Replaced(places) => places.is_empty(),
             Self::Counts(moved) => moved.rows.is_empty(),
-            Self::Left(part) | Self::Inherited(part) => part.is_empty(),
+            Self::Left(_, part) | Self::Inherited(_, part) => part.is_empty(),
         }
     }
 
@@ -238,12 +240,14 @@ impl OperationPart {
                 body.push(6);
                 moved.encode(&mut body);
             }
-            Self::Left(part) => {
+            Self::Left(of, part) => {
                 body.push(7);
+                put_number(&mut body, *of);
                 body.extend(part.encode());
             }
-            Self::Inherited(part) => {
+            Self::Inherited(of, part) => {
                 body.push(8);
+                put_number(&mut body, *of);
                 body.extend(part.encode());
             }
         }
@@ -283,16 +287,19 @@ impl OperationPart {
             5 => Self::Replaced(pairs(rest)?),
             6 => Self::Counts(MovedCounts::decode(rest)?),
             // They have none of the kind themselves.
-            7 if is_plain(rest) => Self::Left(Box::new(Self::decode(rest)?)),
-            8 if is_plain(rest) => Self::Inherited(Box::new(Self::decode(rest)?)),
+            7 => Self::Left(number(rest)?, plain(rest)?),
+            8 => Self::Inherited(number(rest)?, plain(rest)?),
             _ => return Err(unreadable()),
         })
     }
 }
 
-/// Reports whether a part begins with the number of one that is not within another one.
-fn is_plain(body: &[u8]) -> bool {
-    body.first().is_some_and(|kind| *kind < 7)
+/// Reads a part that is not within another one.
+fn plain(body: &[u8]) -> rusqlite::Result<Box<OperationPart>> {
+    match body.first() {
+        Some(0..7) => Ok(Box::new(OperationPart::decode(body)?)),
+        _ => Err(unreadable()),
+    }
 }
 
 /// Appends pairs of ids: the distances from the last pair.
@@ -398,8 +405,8 @@ mod tests {
             ])),
             OperationPart::Replaced(BTreeMap::from([(store | 8, store | 2), (store | 9, 3)])),
             OperationPart::Counts(counts),
-            OperationPart::Left(Box::new(OperationPart::Added(added.clone()))),
-            OperationPart::Inherited(Box::new(OperationPart::Removed(vec![9]))),
+            OperationPart::Left(3, Box::new(OperationPart::Added(added.clone()))),
+            OperationPart::Inherited(300, Box::new(OperationPart::Removed(vec![9]))),
             OperationPart::Added(added),
             OperationPart::Touched(vec![touched(1, -5), touched(store | 7, 1 << 50)]),
         ] {
@@ -407,7 +414,7 @@ mod tests {
         }
         assert!(OperationPart::decode(b"").is_err());
         assert!(OperationPart::decode(b"\x09").is_err());
-        assert!(OperationPart::decode(b"\x07\x08\x00").is_err());
+        assert!(OperationPart::decode(b"\x07\x06\x08\x06\x00").is_err());
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl LoggedOperation {
         for number in 1..=self.parts {
             if !matches!(
                 self.part(connection, number)?,
-                OperationPart::Stayed(_) | OperationPart::Left(_)
+                OperationPart::Stayed(_) | OperationPart::Left(..)
             ) {
                 return Ok(false);
             }

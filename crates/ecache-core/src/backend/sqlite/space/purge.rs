@@ -129,7 +129,7 @@ impl SqliteBackend {
             for stored in LoggedOperation::all(&connection)? {
                 for part in 1..=stored.parts {
                     let is_left = match stored.part(&connection, part)? {
-                        OperationPart::Left(left) | OperationPart::Inherited(left) => {
+                        OperationPart::Left(_, left) | OperationPart::Inherited(_, left) => {
                             matches!(*left, OperationPart::Removed(_))
                         }
                         _ => false,

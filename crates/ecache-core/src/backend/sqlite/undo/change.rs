@@ -118,10 +118,7 @@ impl SqliteBackend {
             bump_generation(transaction, store)?;
         }
         operations::follow(transaction, &moves, i64::MAX)?;
-        undo.add_part(
-            transaction,
-            &OperationPart::Left(OperationPart::Moved(staying).into()),
-        )?;
+        undo.add_part(transaction, &findings.left(OperationPart::Moved(staying)))?;
         Ok(undo.add_part(
             transaction,
             &OperationPart::Moved(moves.into_values().collect()),
@@ -229,10 +226,7 @@ pub(super) fn set_lifetimes_back(
     for store in stores {
         bump_generation(transaction, store)?;
     }
-    undo.add_part(
-        transaction,
-        &OperationPart::Left(OperationPart::Touched(left).into()),
-    )?;
+    undo.add_part(transaction, &findings.left(OperationPart::Touched(left)))?;
     undo.add_part(transaction, &OperationPart::Touched(changed))
 }
 
@@ -299,10 +293,7 @@ pub(super) fn mark_added(
     for store in stores {
         bump_generation(transaction, store)?;
     }
-    undo.add_part(
-        transaction,
-        &OperationPart::Left(OperationPart::Added(left).into()),
-    )?;
+    undo.add_part(transaction, &findings.left(OperationPart::Added(left)))?;
     undo.add_part(transaction, &OperationPart::Removed(marked))?;
     Ok(replaced)
 }
@@ -341,8 +332,9 @@ pub(super) fn set_documents_back(
     Ok(())
 }
 
-/// Returns the changes of documents and settings to reverse: those of the target, and those of the
-/// operation `meant` that began its chain and that an undo had left as they were.
+/// Returns the changes of documents and settings to reverse: those of the operation `meant`, as the
+/// target has them, which is the last of its chain; or as it made them, if an undo had left them.
+/// The target may have others, of an operation that began the chain before that one.
 pub(super) fn of_chain(
     transaction: &Connection,
     target: &LoggedOperation,
@@ -352,6 +344,11 @@ pub(super) fn of_chain(
     if meant != target.number.unsigned_abs()
         && let Some(first) = LoggedOperation::read(transaction, meant as i64)?
     {
+        // Those of documents may be forgotten.
+        if !first.changed.is_empty() || first.documents == 0 {
+            changed.retain(|one| first.changed.iter().any(|own| own.store == one.store));
+        }
+        settings.retain(|one| first.settings.iter().any(|own| own.name == one.name));
         for change in first.changed {
             if !target.changed.iter().any(|one| one.store == change.store) {
                 changed.push(change);
@@ -390,8 +387,7 @@ pub(super) fn set_settings_back(
     if !undo.settings.is_empty() {
         return Ok(None);
     }
-    let is_meant =
-        |change: &SettingChange| target.settings.iter().any(|one| one.name == change.name);
+    let is_meant = |change: &SettingChange| changed.iter().any(|one| one.name == change.name);
     let later = LoggedOperation::all(transaction)?
         .into_iter()
         .find(|one| one.number > target.number && one.settings.iter().any(is_meant));

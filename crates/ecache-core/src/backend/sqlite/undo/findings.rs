@@ -21,6 +21,9 @@ const EXAMPLES: usize = 10;
 pub(super) struct Findings {
     /// Number of the operation that is meant, which may have begun the chain of the target
     pub(super) meant: u64,
+    /// Number of the operation that made the change which is reversed now: the target, or an
+    /// earlier one of its chain
+    pub(super) of: i64,
     pub(super) newer: u64,
     pub(super) examples: Vec<Address>,
     pub(super) gone: u64,
@@ -58,6 +61,7 @@ impl Findings {
     ) -> rusqlite::Result<Self> {
         let mut findings = Self {
             meant,
+            of: target.number,
             replaced: target.replaced_rows(connection)?,
             ..Self::default()
         };
@@ -77,8 +81,8 @@ impl Findings {
                 | OperationPart::Stayed(_)
                 | OperationPart::Replaced(_)
                 | OperationPart::Counts(_)
-                | OperationPart::Left(_)
-                | OperationPart::Inherited(_) => {}
+                | OperationPart::Left(..)
+                | OperationPart::Inherited(..) => {}
             }
         }
         Ok(findings)
@@ -155,6 +159,11 @@ impl Findings {
             damaged: self.damaged,
             evicted: self.evicted,
         }
+    }
+
+    /// Returns the record of entries that are left as they are.
+    pub(super) fn left(&self, part: OperationPart) -> OperationPart {
+        OperationPart::Left(self.of, part.into())
     }
 
     /// Returns the number of entries done.

@@ -70,7 +70,7 @@ impl SqliteBackend {
             let mut claim = claim_later(transaction, retired, last, undo.at)?;
             claim.ids.retain(|id| !stayed.contains_key(id));
             claim.later.retain(|id, _| !stayed.contains_key(id));
-            let left = OperationPart::Left(OperationPart::Removed(superseded).into());
+            let left = findings.left(OperationPart::Removed(superseded));
             for part in [
                 OperationPart::Added(claim),
                 OperationPart::Stayed(stayed),
@@ -120,7 +120,7 @@ impl SqliteBackend {
         }
         undo.add_part(
             transaction,
-            &OperationPart::Left(OperationPart::Removed(superseded).into()),
+            &findings.left(OperationPart::Removed(superseded)),
         )?;
         undo.add_part(transaction, &OperationPart::Added(back))?;
         bump_generation(transaction, used)?;
@@ -310,7 +310,7 @@ impl<'a> Restoring<'a> {
             revived.add_part(transaction, &OperationPart::Stayed(places))?;
             revived.write(transaction)?;
         }
-        let left = OperationPart::Left(OperationPart::Removed(self.superseded).into());
+        let left = self.findings.left(OperationPart::Removed(self.superseded));
         for part in [left, OperationPart::Added(self.restored)] {
             self.undo.add_part(transaction, &part)?;
         }

@@ -224,15 +224,19 @@ impl SqliteBackend {
             // They are read beforehand.
             OperationPart::Replaced(_) => Ok(()),
             // The target left them as they were.
-            OperationPart::Left(part) => {
-                let inherited = OperationPart::Inherited(part.clone());
+            OperationPart::Left(of, part) => {
+                let inherited = OperationPart::Inherited(*of, part.clone());
                 Ok(undo.add_part(transaction, &inherited)?)
             }
-            OperationPart::Inherited(part) if findings.meant != target.number.unsigned_abs() => {
-                self.reverse_part(transaction, target, part, undo, findings)
+            OperationPart::Inherited(of, part) if findings.meant <= of.unsigned_abs() => {
+                let target_number = std::mem::replace(&mut findings.of, *of);
+                let reversed = self.reverse_part(transaction, target, part, undo, findings);
+                findings.of = target_number;
+                reversed
             }
-            OperationPart::Inherited(part) => {
-                Ok(undo.add_part(transaction, &OperationPart::Left(part.clone()))?)
+            OperationPart::Inherited(of, part) => {
+                let left = OperationPart::Left(*of, part.clone());
+                Ok(undo.add_part(transaction, &left)?)
             }
             // They move at the end, once.
             OperationPart::Counts(_) => Ok(()),
