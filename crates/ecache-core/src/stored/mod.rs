@@ -181,10 +181,13 @@ pub fn from_json<T: DeserializeOwned>(json: &Json) -> Result<T, StoredError> {
 /// Like [`from_json`], for a type that may borrow; one that does cannot be read, unless it can own
 /// its data as well, as a `Cow` can.
 pub(crate) fn lent_from_json<'de, T: Deserialize<'de>>(json: &Json) -> Result<T, StoredError> {
-    T::deserialize(Reader::new(json)).or_else(|error| match Reader::with_number_keys(json) {
-        Some(again) => T::deserialize(again).map_err(|_| error),
-        None => Err(error),
-    })
+    match T::deserialize(Reader::new(json)) {
+        Ok(value) => Ok(value),
+        Err(error) => match Reader::with_number_keys(json).map(T::deserialize) {
+            Some(Ok(value)) => Ok(value),
+            Some(Err(_)) | None => Err(error),
+        },
+    }
 }
 
 /// Reads a value whose stored form is a string of that text.

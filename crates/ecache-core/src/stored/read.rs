@@ -48,15 +48,45 @@ impl<'a> Reader<'a> {
         Reader { json, keys }
     }
 
-    fn visit_values<'de, V: Visitor<'de>>(
+    /// Gives a visitor its part of the stored form. Only this is compiled for each type.
+    fn visit<'de, V: Visitor<'de>>(
         self,
-        values: &[Json],
+        given: Given<'_>,
         visitor: V,
     ) -> Result<V::Value, StoredError> {
-        let mut values = SeqDeserializer::new(values.iter().map(|value| self.part(value)));
-        let value = visitor.visit_seq(&mut values)?;
-        values.end()?;
-        Ok(value)
+        match given {
+            Given::Unit => visitor.visit_unit(),
+            Given::Bool(value) => visitor.visit_bool(value),
+            Given::I64(integer) => visitor.visit_i64(integer),
+            Given::U64(integer) => visitor.visit_u64(integer),
+            Given::I128(integer) => visitor.visit_i128(integer),
+            Given::U128(integer) => visitor.visit_u128(integer),
+            Given::F64(float) => visitor.visit_f64(float),
+            Given::Text(text) => visitor.visit_str(text),
+            Given::Bytes(bytes) => visitor.visit_byte_buf(bytes),
+            Given::Values(values) => {
+                let mut values = SeqDeserializer::new(self.values(values));
+                let value = visitor.visit_seq(&mut values);
+                if let (Ok(_), Err(error)) = (&value, values.end()) {
+                    return Err(error);
+                }
+                value
+            }
+            Given::Entries(entries) => {
+                let mut entries = self.entries(entries);
+                let value = visitor.visit_map(&mut entries);
+                if let (Ok(_), Err(error)) = (&value, entries.end()) {
+                    return Err(error);
+                }
+                value
+            }
+            Given::Refused(error) => Err(error),
+        }
+    }
+
+    /// Returns the readers of a list's values, whatever type reads them.
+    fn values(self, values: &[Json]) -> impl Iterator<Item = Reader<'_>> {
+        values.iter().map(move |value| self.part(value))
     }
 
     fn entries<'b, 'de>(
@@ -73,15 +103,68 @@ impl<'a> Reader<'a> {
         )
     }
 
-    fn visit_entries<'de, V: Visitor<'de>>(
-        self,
-        object: &[(PyString, Json)],
-        visitor: V,
-    ) -> Result<V::Value, StoredError> {
-        let mut entries = self.entries(object);
-        let value = visitor.visit_map(&mut entries)?;
-        entries.end()?;
-        Ok(value)
+    /// Returns what is given to the visitor of a type that asks for anything.
+    fn given(self) -> Given<'a> {
+        match self.json {
+            Json::Null => Given::Unit,
+            Json::Bool(value) => Given::Bool(*value),
+            Json::Integer(integer) => Given::I64(*integer),
+            Json::BigInteger(digits) => Given::big_integer(digits),
+            Json::Float(float) => Given::F64(*float),
+            Json::String(string) => text(string).map_or_else(Given::Refused, Given::Text),
+            Json::Array(values) => Given::Values(values),
+            Json::Object(object) => match Class::of(self.json) {
+                Some(Class::Date(text)) => Reader::new(text).given(),
+                Some(Class::Bytes(text)) => match BASE64_STANDARD.decode(text) {
+                    Ok(bytes) => Given::Bytes(bytes),
+                    Err(error) => Given::Refused(StoredError::custom(error)),
+                },
+                Some(Class::Values(values)) => Given::Values(values),
+                None => match wrapper::int64(self.json) {
+                    Some(integer) => Given::I64(integer),
+                    None => Given::Entries(wrapper::inner(self.json).unwrap_or(object)),
+                },
+            },
+        }
+    }
+
+    /// Returns what is given to the visitor of a map or struct: a dict as it is, even one with a
+    /// `_cls` of FiftyOne's.
+    fn given_map(self) -> Given<'a> {
+        match self.json {
+            Json::Object(object) => Given::Entries(wrapper::inner(self.json).unwrap_or(object)),
+            _ => self.given(),
+        }
+    }
+}
+
+/// What a visitor is given.
+enum Given<'a> {
+    Unit,
+    Bool(bool),
+    I64(i64),
+    U64(u64),
+    I128(i128),
+    U128(u128),
+    F64(f64),
+    Text(&'a str),
+    Bytes(Vec<u8>),
+    Values(&'a [Json]),
+    Entries(&'a [(PyString, Json)]),
+    Refused(StoredError),
+}
+
+impl Given<'_> {
+    fn big_integer(digits: &str) -> Self {
+        if let Ok(integer) = digits.parse() {
+            Given::U64(integer)
+        } else if let Ok(integer) = digits.parse() {
+            Given::I128(integer)
+        } else if let Ok(integer) = digits.parse() {
+            Given::U128(integer)
+        } else {
+            Given::Refused(StoredError::BigInteger(digits.into()))
+        }
     }
 }
 
@@ -133,47 +216,11 @@ fn text(string: &PyString) -> Result<&str, StoredError> {
     string.as_str().ok_or(StoredError::LoneSurrogate)
 }
 
-fn visit_big_integer<'de, V: Visitor<'de>>(
-    digits: &str,
-    visitor: V,
-) -> Result<V::Value, StoredError> {
-    if let Ok(integer) = digits.parse() {
-        visitor.visit_u64(integer)
-    } else if let Ok(integer) = digits.parse() {
-        visitor.visit_i128(integer)
-    } else if let Ok(integer) = digits.parse() {
-        visitor.visit_u128(integer)
-    } else {
-        Err(StoredError::BigInteger(digits.into()))
-    }
-}
-
 impl<'de> Deserializer<'de> for Reader<'_> {
     type Error = StoredError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match self.json {
-            Json::Null => visitor.visit_unit(),
-            Json::Bool(value) => visitor.visit_bool(*value),
-            Json::Integer(integer) => visitor.visit_i64(*integer),
-            Json::BigInteger(digits) => visit_big_integer(digits, visitor),
-            Json::Float(float) => visitor.visit_f64(*float),
-            Json::String(string) => visitor.visit_str(text(string)?),
-            Json::Array(values) => self.visit_values(values, visitor),
-            Json::Object(object) => match Class::of(self.json) {
-                Some(Class::Date(text)) => self.part(text).deserialize_any(visitor),
-                Some(Class::Bytes(text)) => {
-                    let bytes = BASE64_STANDARD.decode(text).map_err(StoredError::custom)?;
-                    visitor.visit_byte_buf(bytes)
-                }
-                Some(Class::Values(values)) => self.visit_values(values, visitor),
-                None => match (wrapper::int64(self.json), wrapper::inner(self.json)) {
-                    (Some(integer), _) => visitor.visit_i64(integer),
-                    (None, Some(inner)) => self.visit_entries(inner, visitor),
-                    (None, None) => self.visit_entries(object, visitor),
-                },
-            },
-        }
+        self.visit(self.given(), visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
@@ -223,14 +270,8 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         }
     }
 
-    /// Hands out a dict as it is, even one with a `_cls` of FiftyOne's.
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {
-        match self.json {
-            Json::Object(object) => {
-                self.visit_entries(wrapper::inner(self.json).unwrap_or(object), visitor)
-            }
-            _ => self.deserialize_any(visitor),
-        }
+        self.visit(self.given_map(), visitor)
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -239,7 +280,7 @@ impl<'de> Deserializer<'de> for Reader<'_> {
         _fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, StoredError> {
-        self.deserialize_map(visitor)
+        self.visit(self.given_map(), visitor)
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StoredError> {

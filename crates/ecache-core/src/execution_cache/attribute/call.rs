@@ -12,7 +12,7 @@ use crate::execution_cache::cache::holder::Holder;
 use crate::execution_cache::call::computation::{Begun, Computation};
 use crate::execution_cache::call::{Call, StaleUse};
 use crate::execution_cache::codec::any::{AnyCodec, FoundResult};
-use crate::execution_cache::{ExecutionCache, ExecutionContext, Status};
+use crate::execution_cache::{ExecutionCache, ExecutionContext, Shared, Status};
 use crate::filter::Usage;
 use crate::key::Preimage;
 use crate::stored::StoredError;
@@ -237,31 +237,56 @@ impl<Output> Pending<'_, Output> {
         let Some(underway) = computing else {
             return output;
         };
-        let (Underway { call, computation }, codec) = (*underway, outputs.codec());
-        let function = call.function;
         match outputs.divide(output) {
             Ok(value) => {
-                let finish = || computation.finish(&call, codec, Some(&value));
-                function.guarded(call.ctx, KEEP, finish);
+                underway.keep(outputs.codec(), &value);
                 outputs.unite(FoundResult::new(value))
             }
             Err(output) => {
-                let finish = || {
-                    let found = computation.finish(&call, codec, None)?;
-                    let status = status.is_some().then(|| call.status(found.is_stale));
-                    Some((outputs.unite(found), status))
-                };
-                let Some((served, of_served)) = function.guarded(call.ctx, KEEP, finish).flatten()
-                else {
-                    return output;
-                };
-                if let (Some(status), Some(of_served)) = (status, of_served) {
-                    *status = of_served;
+                let mut served = None;
+                underway.fail(outputs.codec(), status, &mut |found| {
+                    served = Some(outputs.unite(found));
+                });
+                match served {
+                    Some(served) => {
+                        drop(Holder::new(output));
+                        served
+                    }
+                    None => output,
                 }
-                drop(Holder::new(output));
-                served
             }
         }
+    }
+}
+
+impl Underway<'_, '_> {
+    /// Stores the result.
+    fn keep(self: Box<Self>, codec: &dyn AnyCodec, value: &Shared) {
+        let Self { call, computation } = *self;
+        let finish = || computation.finish(&call, codec, Some(value));
+        call.function.guarded(call.ctx, KEEP, finish);
+    }
+
+    /// Ends without a result; gives `serve` the one that takes the place of an error, and sets its
+    /// `status`.
+    fn fail(
+        self: Box<Self>,
+        codec: &dyn AnyCodec,
+        status: Option<&mut Status>,
+        serve: &mut dyn FnMut(FoundResult),
+    ) {
+        let Self { call, computation } = *self;
+        let finish = || {
+            let Some(found) = computation.finish(&call, codec, None) else {
+                return;
+            };
+            let of_found = status.is_some().then(|| call.status(found.is_stale));
+            serve(found);
+            if let (Some(status), Some(of_found)) = (status, of_found) {
+                *status = of_found;
+            }
+        };
+        call.function.guarded(call.ctx, KEEP, finish);
     }
 }
 

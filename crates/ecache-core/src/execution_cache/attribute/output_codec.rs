@@ -8,10 +8,9 @@ use std::cell::RefCell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::return_type::{Misfit, Rejected, SplitOutput};
-use crate::execution_cache::codec::any::{AnyCodec, AnyResult, FoundResult, Typed, erase};
+use crate::execution_cache::codec::any::{AnyCodec, FoundResult, Typed, erase};
 use crate::execution_cache::codec::{ByDebug, ByEq, ByEqOrDebug, Compared, Equality, Incomparable};
 use crate::execution_cache::{Codec, CodecError, Shared, StoredForm};
 use crate::panics::caught;
@@ -35,13 +34,8 @@ pub(in super::super) trait SplitCodec<Output>: AnyCodec {
     fn unite(&self, found: FoundResult) -> Output;
 }
 
-/// The only implementation of [`SplitCodec`].
-struct TypedSplitCodec<C, O, T> {
-    codec: Typed<C, T>,
-    outcome: PhantomData<fn() -> O>,
-}
-
-impl<Output, C, O, T> SplitCodec<Output> for TypedSplitCodec<C, O, T>
+/// The only implementation.
+impl<Output, C, O, T> SplitCodec<Output> for Typed<C, T, O>
 where
     T: Clone + Send + Sync + 'static,
     O: SplitOutput<Output, Value = T>,
@@ -59,40 +53,6 @@ where
     }
 }
 
-impl<C: Codec<T>, O, T: Clone + Send + Sync + 'static> AnyCodec for TypedSplitCodec<C, O, T> {
-    fn holds(&self, result: &AnyResult) -> bool {
-        self.codec.holds(result)
-    }
-
-    fn copy(&self, result: &AnyResult) -> Shared {
-        self.codec.copy(result)
-    }
-
-    fn encode(&self, result: &AnyResult) -> Result<Value, CodecError> {
-        self.codec.encode(result)
-    }
-
-    fn decode(&self, value: Value) -> Result<Shared, CodecError> {
-        self.codec.decode(value)
-    }
-
-    fn equal(&self, one: &AnyResult, other: &AnyResult) -> Option<bool> {
-        self.codec.equal(one, other)
-    }
-
-    fn is_whole(&self, result: &AnyResult) -> bool {
-        self.codec.is_whole(result)
-    }
-
-    fn is_exact(&self) -> bool {
-        self.codec.is_exact()
-    }
-
-    fn lifetime(&self, result: &AnyResult) -> Option<Duration> {
-        self.codec.lifetime(result)
-    }
-}
-
 impl<Output> OutputCodec<Output> {
     fn new<C, O, T>(codec: C) -> Self
     where
@@ -101,10 +61,7 @@ impl<Output> OutputCodec<Output> {
         C: Codec<T> + Send + Sync + 'static,
     {
         // The usual ways have no size, so that this allocates nothing.
-        Self(Box::new(TypedSplitCodec::<C, O, T> {
-            codec: Typed::new(codec),
-            outcome: PhantomData,
-        }))
+        Self(Box::new(Typed::<C, T, O>::new(codec)))
     }
 
     pub(in super::super) fn codec(&self) -> &dyn AnyCodec {
@@ -132,10 +89,10 @@ impl<Output> fmt::Debug for OutputCodec<Output> {
 
 /// A codec and an outcome, before the check that the codec can store the outcome's values.
 #[derive(Debug)]
-pub struct Checked<C, O, Output> {
-    /// Taken by the one method that applies; the reason if there is none
-    codec: RefCell<Result<C, String>>,
-    types: PhantomData<fn(O) -> Output>,
+pub struct Checked<C, O, Output, M = Ready<C>> {
+    /// Taken by the one method that applies
+    codec: RefCell<Option<M>>,
+    types: PhantomData<fn(C, O) -> Output>,
 }
 
 /// Starts the check that `codec` can store the part of an `Output` that `outcome` keeps.
@@ -148,17 +105,64 @@ pub struct Checked<C, O, Output> {
 /// Threads other than the caller's may use the codec, and after its call.
 pub fn checked<C, O, Output>(codec: C, _outcome: O) -> Checked<C, O, Output> {
     Checked {
-        codec: RefCell::new(Ok(codec)),
+        codec: RefCell::new(Some(Ready(codec))),
         types: PhantomData,
     }
 }
 
 /// Like [`checked`], for the codec that an expression of the program's own makes. If that panics,
 /// nothing is stored and nothing found in the store.
-pub fn checked_of<C, O, Output>(codec: impl FnOnce() -> C, _outcome: O) -> Checked<C, O, Output> {
+pub fn checked_of<C, O, Output>(
+    codec: impl FnOnce() -> C,
+    _outcome: O,
+) -> Checked<C, O, Output, Evaluated<C>> {
     Checked {
-        codec: RefCell::new(caught(|| Ok(codec()))),
+        codec: RefCell::new(Some(Evaluated(caught(|| Ok(codec()))))),
         types: PhantomData,
+    }
+}
+
+/// A codec that may take the place of the attribute's, apart by type so that a function whose codec
+/// cannot be missing compiles no code for [`Missing`].
+pub trait Made<C> {
+    /// Returns the codec of results that `E` compares.
+    fn compared_by<E, O, Output>(self) -> OutputCodec<Output>
+    where
+        O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
+        C: Codec<O::Value> + Send + Sync + 'static,
+        E: Equality<O::Value> + Send + Sync + 'static;
+}
+
+/// A codec that is there.
+#[derive(Debug)]
+pub struct Ready<C>(C);
+
+impl<C> Made<C> for Ready<C> {
+    fn compared_by<E, O, Output>(self) -> OutputCodec<Output>
+    where
+        O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
+        C: Codec<O::Value> + Send + Sync + 'static,
+        E: Equality<O::Value> + Send + Sync + 'static,
+    {
+        OutputCodec::new::<Compared<C, E>, O, O::Value>(Compared::new(self.0))
+    }
+}
+
+/// The codec of an expression, or why it panicked.
+#[derive(Debug)]
+pub struct Evaluated<C>(Result<C, String>);
+
+impl<C> Made<C> for Evaluated<C> {
+    fn compared_by<E, O, Output>(self) -> OutputCodec<Output>
+    where
+        O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
+        C: Codec<O::Value> + Send + Sync + 'static,
+        E: Equality<O::Value> + Send + Sync + 'static,
+    {
+        match self.0 {
+            Ok(codec) => Ready(codec).compared_by::<E, O, Output>(),
+            Err(why) => OutputCodec::new::<Missing, O, O::Value>(Missing { why }),
+        }
     }
 }
 
@@ -177,21 +181,19 @@ impl<T> Codec<T> for Missing {
     }
 }
 
-impl<C, O, Output> Checked<C, O, Output> {
+impl<C, O, Output, M: Made<C>> Checked<C, O, Output, M> {
     fn compared_by<E>(&self) -> OutputCodec<Output>
     where
         O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
         C: Codec<O::Value> + Send + Sync + 'static,
         E: Equality<O::Value> + Send + Sync + 'static,
     {
-        match self.codec.replace(Err(String::new())) {
-            Ok(codec) => OutputCodec::new::<Compared<C, E>, O, O::Value>(Compared::new(codec)),
-            Err(why) => OutputCodec::new::<Missing, O, O::Value>(Missing { why }),
-        }
+        let codec = self.codec.take().expect("a codec is taken once");
+        codec.compared_by::<E, O, Output>()
     }
 }
 
-impl<C, O, Output> Checked<C, O, Output>
+impl<C, O, Output, M: Made<C>> Checked<C, O, Output, M>
 where
     O: SplitOutput<Output, Value: Clone + PartialEq + fmt::Debug + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
@@ -208,7 +210,7 @@ pub trait FitWithEq<Output> {
     fn codec(self) -> OutputCodec<Output>;
 }
 
-impl<C, O, Output> FitWithEq<Output> for Checked<C, O, Output>
+impl<C, O, Output, M: Made<C>> FitWithEq<Output> for Checked<C, O, Output, M>
 where
     O: SplitOutput<Output, Value: Clone + PartialEq + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
@@ -224,7 +226,7 @@ pub trait FitForNothing<Output> {
     fn codec(self) -> OutputCodec<Output>;
 }
 
-impl<C, Output> FitForNothing<Output> for Checked<C, Misfit, Output> {
+impl<C, Output, M> FitForNothing<Output> for Checked<C, Misfit, Output, M> {
     fn codec(self) -> OutputCodec<Output> {
         OutputCodec::new::<_, Rejected, _>(StoredForm)
     }
@@ -236,7 +238,7 @@ pub trait FitWithDebug<Output> {
     fn codec(self) -> OutputCodec<Output>;
 }
 
-impl<C, O, Output> FitWithDebug<Output> for Checked<C, O, Output>
+impl<C, O, Output, M: Made<C>> FitWithDebug<Output> for Checked<C, O, Output, M>
 where
     O: SplitOutput<Output, Value: Clone + fmt::Debug + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
@@ -252,7 +254,7 @@ pub trait FitWithoutEq<Output> {
     fn codec(self) -> OutputCodec<Output>;
 }
 
-impl<C, O, Output> FitWithoutEq<Output> for &Checked<C, O, Output>
+impl<C, O, Output, M: Made<C>> FitWithoutEq<Output> for &Checked<C, O, Output, M>
 where
     O: SplitOutput<Output, Value: Clone + Send + Sync + 'static> + 'static,
     C: Codec<O::Value> + Send + Sync + 'static,
@@ -274,7 +276,7 @@ pub trait Unfit<O: SplitOutput<Output>, Output> {
     }
 }
 
-impl<C, O: SplitOutput<Output>, Output> Unfit<O, Output> for &mut Checked<C, O, Output> {}
+impl<C, O: SplitOutput<Output>, Output, M> Unfit<O, Output> for &mut Checked<C, O, Output, M> {}
 
 /// Has no implementations; its unmet bound produces the message for a type that cannot be cached.
 #[diagnostic::on_unimplemented(
@@ -297,7 +299,10 @@ pub trait UnfitLifetime<O: SplitOutput<Output>, Output> {
     }
 }
 
-impl<C, O: SplitOutput<Output>, Output> UnfitLifetime<O, Output> for &mut Checked<C, O, Output> {}
+impl<C, O: SplitOutput<Output>, Output, M> UnfitLifetime<O, Output>
+    for &mut Checked<C, O, Output, M>
+{
+}
 
 /// Has no implementations; its unmet bound produces the message for a `ttl_fn` of other results.
 #[diagnostic::on_unimplemented(
@@ -320,7 +325,10 @@ pub trait UnfitCodec<C, O: SplitOutput<Output>, Output> {
     }
 }
 
-impl<C, O: SplitOutput<Output>, Output> UnfitCodec<C, O, Output> for &mut Checked<C, O, Output> {}
+impl<C, O: SplitOutput<Output>, Output, M> UnfitCodec<C, O, Output>
+    for &mut Checked<C, O, Output, M>
+{
+}
 
 /// Has no implementations; its unmet bound produces the message for a codec of other results.
 #[diagnostic::on_unimplemented(

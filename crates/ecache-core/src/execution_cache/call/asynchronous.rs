@@ -50,7 +50,7 @@ impl ExecutionCache {
         let Some(call) = self.cached(context_of(ctx), arguments) else {
             return compute.await;
         };
-        let codec: SharedCodec = Arc::new(Typed::new(codec));
+        let codec: SharedCodec = Arc::new(Typed::<_, _>::new(codec));
         let begun = call.begin_typed_async(self, &codec, StaleUse::Refused);
         let computation = match begun.await {
             ControlFlow::Break((result, _)) => return Ok(result),

@@ -72,7 +72,7 @@ impl Prepared<'_> {
             return None;
         }
         let Self(call) = self;
-        let codec = Typed::new(codec);
+        let codec = Typed::<_, _>::new(codec);
         let hit = || Some(call.quick_hit(&codec, StaleUse::Refused)?.take());
         call.function.guarded(call.ctx, FIND, hit)?
     }
@@ -87,7 +87,7 @@ impl Prepared<'_> {
         compute: impl FnOnce() -> Result<T, E>,
     ) -> Result<T, E> {
         let Self(call) = self;
-        let codec = Typed::new(codec);
+        let codec = Typed::<_, _>::new(codec);
         match call.begin_typed(&codec, StaleUse::Refused) {
             ControlFlow::Break((result, _)) => Ok(result),
             ControlFlow::Continue(computation) => call.finish_typed(&codec, computation, compute()),

@@ -98,7 +98,7 @@ impl ExecutionCache {
         let Some(call) = self.cached(context_of(ctx), arguments) else {
             return prepare()();
         };
-        let codec: SharedCodec = Arc::new(Typed::new(codec));
+        let codec: SharedCodec = Arc::new(Typed::<_, _>::new(codec));
         match call.begin_typed(&*codec, StaleUse::Served) {
             ControlFlow::Break((result, is_stale)) => {
                 if is_stale {
@@ -173,7 +173,7 @@ impl ExecutionCache {
         let Some(call) = self.cached(context_of(ctx), arguments) else {
             return prepare().await;
         };
-        let codec: SharedCodec = Arc::new(Typed::new(codec));
+        let codec: SharedCodec = Arc::new(Typed::<_, _>::new(codec));
         let begun = call.begin_typed_async(self, &codec, StaleUse::Served);
         let computation = match begun.await {
             ControlFlow::Break((result, is_stale)) => {

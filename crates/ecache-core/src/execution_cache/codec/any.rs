@@ -42,17 +42,17 @@ pub(in super::super) trait AnyCodec {
     fn lifetime(&self, result: &AnyResult) -> Option<Duration>;
 }
 
-/// A codec for results of type `T`.
-pub(in super::super) struct Typed<C, T> {
+/// A codec for results of type `T`, which are a part of a function's output that `O` chooses.
+pub(in super::super) struct Typed<C, T, O = ()> {
     codec: CodecHolder<C>,
-    result: PhantomData<fn() -> T>,
+    types: PhantomData<fn(O) -> T>,
 }
 
-impl<C: Codec<T>, T> Typed<C, T> {
+impl<C: Codec<T>, T, O> Typed<C, T, O> {
     pub(in super::super) fn new(codec: C) -> Self {
         Self {
             codec: CodecHolder::new(codec),
-            result: PhantomData,
+            types: PhantomData,
         }
     }
 
@@ -69,9 +69,12 @@ pub(in super::super) fn erase<T: Send + Sync + 'static>(result: T) -> Shared {
 }
 
 fn typed<T: 'static>(result: &AnyResult) -> &T {
-    let holder: Option<&Holder<T>> = result.downcast_ref();
-    let result = holder.and_then(Holder::get);
-    result.expect("the results of a call are of its type")
+    if let Some(holder) = result.downcast_ref::<Holder<T>>()
+        && let Some(result) = holder.get()
+    {
+        return result;
+    }
+    unreachable!("the results of a call are of its type")
 }
 
 /// Returns a copy of a result.
@@ -85,7 +88,7 @@ pub(in super::super) fn copied(
     caught(|| Ok(codec.copy(result)))
 }
 
-impl<C: Codec<T>, T: Clone + Send + Sync + 'static> AnyCodec for Typed<C, T> {
+impl<C: Codec<T>, T: Clone + Send + Sync + 'static, O> AnyCodec for Typed<C, T, O> {
     fn holds(&self, result: &AnyResult) -> bool {
         result.is::<Holder<T>>()
     }

@@ -138,7 +138,10 @@ impl<T: Serialize + DeserializeOwned + 'static> Codec<T> for StoredForm {
     }
 
     fn decode(&self, value: Value) -> Result<T, CodecError> {
-        numeric_arrays::decode(value).or_else(decode)
+        match numeric_arrays::decode(value) {
+            Ok(result) => Ok(result),
+            Err(value) => decode(value),
+        }
     }
 
     fn is_whole(&self, result: &T, shown: Option<&dyn fmt::Debug>) -> bool {
@@ -199,19 +202,23 @@ impl<T: PartialEq + fmt::Debug> Equality<T> for ByEqOrDebug {
 pub struct ByDebug;
 
 impl<T: fmt::Debug> Equality<T> for ByDebug {
-    /// A hash map that is read back shows its entries in another order, so two forms of the same
-    /// letters tell nothing.
     fn equal(one: &T, other: &T) -> Option<bool> {
-        let (one, other) = (format!("{one:?}"), format!("{other:?}"));
-        if one == other {
-            return Some(true);
-        }
-        (counts(one.as_bytes()) != counts(other.as_bytes())).then_some(false)
+        equal_by_debug(one, other)
     }
 
     fn shown(result: &T) -> Option<&dyn fmt::Debug> {
         Some(result)
     }
+}
+
+/// Compares `Debug` forms. A hash map that is read back shows its entries in another order, so two
+/// forms of the same letters tell nothing.
+fn equal_by_debug(one: &dyn fmt::Debug, other: &dyn fmt::Debug) -> Option<bool> {
+    let (one, other) = (format!("{one:?}"), format!("{other:?}"));
+    if one == other {
+        return Some(true);
+    }
+    (counts(one.as_bytes()) != counts(other.as_bytes())).then_some(false)
 }
 
 /// The comparison of results without an `==` and a `Debug` form.
@@ -259,8 +266,11 @@ impl<T, C: Codec<T>, E: Equality<T>> Codec<T> for Compared<C, E> {
     }
 
     fn is_whole(&self, result: &T, shown: Option<&dyn fmt::Debug>) -> bool {
-        self.codec
-            .is_whole(result, shown.or_else(|| E::shown(result)))
+        let shown = match shown {
+            Some(shown) => Some(shown),
+            None => E::shown(result),
+        };
+        self.codec.is_whole(result, shown)
     }
 
     fn is_exact(&self) -> bool {
@@ -372,11 +382,15 @@ impl Form {
 }
 
 pub(super) fn decode<T: DeserializeOwned>(value: Value) -> Result<T, CodecError> {
-    match Form::of(value)? {
-        Form::Text(text) => stored::from_text(text),
-        Form::Json(json) => stored::from_json(&json),
+    let read = match Form::of(value) {
+        Ok(Form::Text(text)) => stored::from_text(text),
+        Ok(Form::Json(json)) => stored::from_json(&json),
+        Err(error) => return Err(error),
+    };
+    match read {
+        Ok(result) => Ok(result),
+        Err(error) => Err(CodecError::new(error)),
     }
-    .map_err(CodecError::new)
 }
 
 #[cfg(test)]

@@ -103,7 +103,10 @@ pub(in super::super) fn encode(result: &dyn Any) -> Option<Value> {
 pub(in super::super) fn decode<T: 'static>(value: Value) -> Result<T, Value> {
     let mut slot: Option<T> = None;
     let rest = decode_into(&mut slot, value);
-    slot.ok_or_else(|| rest.expect("a value that is not read is returned"))
+    match slot {
+        Some(result) => Ok(result),
+        None => Err(rest.expect("a value that is not read is returned")),
+    }
 }
 
 /// Reads into `slot`, an `Option` of the wanted type; returns a value that it does not read. Apart

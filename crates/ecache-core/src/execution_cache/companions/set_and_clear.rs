@@ -58,7 +58,7 @@ impl ExecutionCache {
         value: T,
     ) -> Result<bool> {
         let (ctx, value) = (context_of(ctx), erase(value));
-        self.set_any(ctx, &Typed::new(codec), arguments, &value)
+        self.set_any(ctx, &Typed::<_, _>::new(codec), arguments, &value)
     }
 
     /// Like [`ExecutionCache::set_cache`], for a result of any type.
