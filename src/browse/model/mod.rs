@@ -247,7 +247,7 @@ impl Model {
         Vec::new()
     }
 
-    /// Shows what was changed, and reads the entries again.
+    /// Shows the message of a change, and reads the entries again.
     fn show_change(&mut self, message: String) -> Vec<Request> {
         self.message = Some(message).filter(|message| !message.is_empty());
         self.marks = Marks::These(BTreeMap::new());

@@ -11,7 +11,7 @@ impl dyn Backend + '_ {
     /// where they are too many for that.
     ///
     /// # Errors
-    /// Fails if the store failed; what was removed before stays removed.
+    /// Fails if the store failed; entries removed before that stay removed.
     #[doc(hidden)]
     pub fn remove_logged(
         &self,

@@ -103,7 +103,7 @@ impl<'a> Reader<'a> {
         )
     }
 
-    /// Returns what is given to the visitor of a type that asks for anything.
+    /// Returns the value for the visitor of a type that asks for anything.
     fn given(self) -> Given<'a> {
         match self.json {
             Json::Null => Given::Unit,
@@ -128,7 +128,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Returns what is given to the visitor of a map or struct: a dict as it is, even one with a
+    /// Returns the value for the visitor of a map or struct: a dict as it is, even one with a
     /// `_cls` of FiftyOne's.
     fn given_map(self) -> Given<'a> {
         match self.json {
@@ -138,7 +138,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// What a visitor is given.
+/// A value in the form in which a visitor takes it.
 enum Given<'a> {
     Unit,
     Bool(bool),

@@ -54,7 +54,7 @@ pub struct StoreRecord {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ForeignDocument {
-    /// Why it would not be
+    /// The reason why it would not be
     pub reason: String,
     /// Its policy
     pub policy: Policy,

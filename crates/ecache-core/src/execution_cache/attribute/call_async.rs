@@ -222,7 +222,7 @@ impl<Output: 'static> Served<'_, Output> {
 }
 
 impl<'a, Output: 'static> PendingAsync<'a, Output> {
-    /// Returns what was found, or the call that is still to be computed.
+    /// Returns the found result, or the call that is still to be computed.
     fn or<T>(
         begun: Option<std::result::Result<T, Underway<'a, 'static>>>,
         cache: &'static ExecutionCache,
