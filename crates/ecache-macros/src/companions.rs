@@ -374,7 +374,7 @@ impl Expansion<'_> {
                         package: ::core::option_env!("CARGO_PKG_NAME"),
                         binary: ::core::option_env!("CARGO_BIN_NAME"),
                         is_test: ::core::option_env!("CARGO_TARGET_TMPDIR").is_some(),
-                        companion_id: ::core::any::TypeId::of::<#of>,
+                        companion_id: ::core::any::TypeId::of::<#of>(),
                         companion_name: ::core::any::type_name::<#of>,
                         is_method: #is_method,
                     },

@@ -43,7 +43,7 @@ pub struct Declaration {
     /// Set if it is an integration test or a benchmark that is compiled
     pub is_test: bool,
     /// The `TypeId` of the companion type, a type that is declared with the function
-    pub companion_id: fn() -> TypeId,
+    pub companion_id: TypeId,
     /// The `type_name` of the companion type
     pub companion_name: fn() -> &'static str,
     /// Set for a method: one of its companion functions declares the companion type
@@ -71,7 +71,7 @@ impl Declaration {
         } else {
             self.function_names(name)
         };
-        self.options_of(names, (self.companion_id)())
+        self.options_of(names, self.companion_id)
     }
 
     fn function_names(&self, companion: &str) -> FunctionNames {
@@ -223,7 +223,7 @@ mod tests {
         package: Some("app"),
         binary: None,
         is_test: false,
-        companion_id: TypeId::of::<()>,
+        companion_id: TypeId::of::<()>(),
         companion_name: type_name::<()>,
         is_method: false,
     };
@@ -283,13 +283,13 @@ mod tests {
         struct InLibrary;
         struct InBinary;
         let library = Declaration {
-            companion_id: TypeId::of::<InLibrary>,
+            companion_id: TypeId::of::<InLibrary>(),
             companion_name: type_name::<InLibrary>,
             ..DECLARATION
         };
         let binary = Declaration {
             binary: Some("app"),
-            companion_id: TypeId::of::<InBinary>,
+            companion_id: TypeId::of::<InBinary>(),
             companion_name: type_name::<InBinary>,
             ..DECLARATION
         };
@@ -300,7 +300,7 @@ mod tests {
         let example = Declaration {
             package: Some("other"),
             binary: Some("app"),
-            companion_id: TypeId::of::<InExample>,
+            companion_id: TypeId::of::<InExample>(),
             companion_name: type_name::<InExample>,
             ..DECLARATION
         };
@@ -349,17 +349,17 @@ mod tests {
         struct One;
         struct Two;
         let one = Declaration {
-            companion_id: TypeId::of::<One>,
+            companion_id: TypeId::of::<One>(),
             attribute: (3, 9),
             ..DECLARATION
         };
         let two = Declaration {
-            companion_id: TypeId::of::<Two>,
+            companion_id: TypeId::of::<Two>(),
             ..one
         };
         let names = || one.function_names("app::reports::enclosing::load");
         let identity = |declaration: Declaration| {
-            let options = declaration.options_of(names(), (declaration.companion_id)());
+            let options = declaration.options_of(names(), declaration.companion_id);
             options.function.into_owned()
         };
         // Whichever is called first in a process, neither has the other's identity.
