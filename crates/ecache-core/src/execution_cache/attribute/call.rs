@@ -57,23 +57,20 @@ impl<'a> CallOf<'a> {
         self.cache.cached(self.ctx, self.arguments)
     }
 
-    /// Looks for the result and returns what `unite` makes of it, or begins to compute it.
-    fn begin<T>(
-        self,
-        codec: &dyn AnyCodec,
-        unite: impl FnOnce(FoundResult) -> T,
-    ) -> std::result::Result<T, Computing<'a, 'a>> {
+    /// Looks for the result and gives it to `unite`, or begins to compute it.
+    fn begin(self, codec: &dyn AnyCodec, unite: &mut dyn FnMut(FoundResult)) -> Computing<'a, 'a> {
         let (cache, ctx) = (self.cache, self.ctx);
         let begin = || {
-            let call = self.cached().ok_or(None)?;
+            let call = self.cached()?;
             match call.begin(codec, StaleUse::Refused) {
-                Begun::Found(found) => Ok(unite(found)),
-                Begun::Computing(computation) => {
-                    Err(Some(Box::new(Underway { call, computation })))
+                Begun::Found(found) => {
+                    unite(found);
+                    None
                 }
+                Begun::Computing(computation) => Some(Box::new(Underway { call, computation })),
             }
         };
-        cache.guarded(ctx, FIND, begin).unwrap_or(Err(None))
+        cache.guarded(ctx, FIND, begin)?
     }
 
     /// Like [`CallOf::begin`], but gives `unite` the call, too. A usual hit need not move it.
@@ -148,9 +145,13 @@ impl<'a, Output> AttributeCall<'a, Output> {
     /// would be compiled for each function.
     pub fn begin(self) -> std::result::Result<Output, Pending<'a, Output>> {
         let Self { call, outputs } = self;
-        match call.begin(outputs.codec(), |found| outputs.unite(found)) {
-            Ok(output) => Ok(output),
-            Err(computing) => Err(Pending { computing, outputs }),
+        let mut output = None;
+        let computing = call.begin(outputs.codec(), &mut |found| {
+            output = Some(outputs.unite(found));
+        });
+        match output {
+            Some(output) => Ok(output),
+            None => Err(Pending { computing, outputs }),
         }
     }
 
