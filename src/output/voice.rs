@@ -21,7 +21,7 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    /// Prints the result of a command, on a line of its own.
+    /// Prints a note, such as the outcome of a change, on a line of its own.
     pub(crate) fn note(self, message: &str) {
         let message = shown(message);
         if self.shares_stream {
