@@ -127,8 +127,8 @@ impl MongoBackend {
     /// refused.
     ///
     /// # Errors
-    /// [`Error::InvalidLocation`] if the URI is invalid, and [`Error::Unreachable`] if no server
-    /// answers.
+    /// Fails with [`InvalidLocation`](crate::error::Error::InvalidLocation) if the URI is invalid,
+    /// and with [`Unreachable`](crate::error::Error::Unreachable) if no server answers.
     pub fn open(uri: &str, access: Access) -> Result<Self> {
         connection::open(uri, access, None)
     }
