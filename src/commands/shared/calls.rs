@@ -80,7 +80,7 @@ fn detail_miss(context: &Context, address: &Address, now: Timestamp) {
         return;
     }
     let elsewhere = || -> Result<_> {
-        // What looked the entry up once may not search.
+        // The reader of a single look-up may be unable to search.
         Ok(if context.has_store()? {
             abbreviated::elsewhere(context.reader()?.as_ref(), address, now)?
         } else {

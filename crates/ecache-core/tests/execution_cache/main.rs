@@ -22,8 +22,7 @@
 //! | 16 | prompt- and JWT-scoped entries stay for ever | `defects::defect_16_results_of_prompts_and_tokens_can_be_found_and_go` |
 //! | 17 | `max_size=0` means 1024, `version=0` is ignored | `defects::defect_17_zero_is_a_size_and_a_version` |
 //!
-//! What the decorator itself once got wrong, beside the identity of calls, of which `distinct` has
-//! a table:
+//! Earlier faults of the decorator itself; `distinct` has those in the identity of calls:
 //!
 //! | case | before | now | test |
 //! |---|---|---|---|

@@ -1,4 +1,4 @@
-//! What to type instead of a key that stands for several entries.
+//! The keys to type instead of one that stands for several entries.
 
 use std::collections::BTreeSet;
 
